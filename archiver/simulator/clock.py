@@ -1,0 +1,59 @@
+"""The simulated clock: what `Date` says, what is visible, what is in progress."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MINUTE = 60
+HOUR = 3600
+DAY = 86400
+_EPOCH = date(1970, 1, 1)
+
+
+class Clock:
+    """The real time, or a frozen one that a test moves by setting `now`."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        """`monotonic` paces the rate limit only, and may be replaced too."""
+        self._frozen: datetime | None = None
+        self.monotonic: Callable[[], float] = time.monotonic
+        if now is not None:
+            self.now = now
+
+    @property
+    def now(self) -> datetime:
+        """The present, in UTC."""
+        return self._frozen or datetime.now(UTC)
+
+    @now.setter
+    def now(self, value: datetime) -> None:
+        self._frozen = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @property
+    def seconds(self) -> int:
+        """The present, in whole seconds since 1970."""
+        return int(self.now.timestamp())
+
+    def advance(self, step: timedelta) -> None:
+        """Freeze the clock `step` after the present."""
+        self.now = self.now + step
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def date_of(day: int) -> date:
+    """The inverse of `day_number`."""
+    return _EPOCH + timedelta(days=day)
+
+
+def stamp(seconds: int) -> str:
+    """Seconds since 1970 as the API writes them: `2025-08-01T00:00:00Z`."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"

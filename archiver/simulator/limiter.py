@@ -1,0 +1,54 @@
+"""The organisation-wide rate limit: a token bucket with a small burst."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from archiver.simulator.refusals import RefusalError
+
+if TYPE_CHECKING:
+    from archiver.simulator.clock import Clock
+    from archiver.simulator.settings import Settings
+
+_MESSAGE = (
+    "This request would exceed the rate limit for your organization of {} requests per minute (simulated)"
+)
+
+
+class Limiter:
+    """Refuses what comes faster than the limit; a refused request costs nothing."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """The bucket starts full."""
+        self._limit = settings.rate_limit
+        self._burst = max(1, settings.rate_burst)
+        self._headers = settings.rate_headers
+        self._clock = clock
+        self._tokens = float(self._burst)
+        self._filled_at = clock.monotonic()
+
+    def take(self) -> None:
+        """Let one request through, or raise the 429: without headers (reported), or with all of them."""
+        if self._limit is None:
+            return
+        present = self._clock.monotonic()
+        gained = (present - self._filled_at) * self._limit / 60
+        self._tokens = min(float(self._burst), self._tokens + gained)
+        self._filled_at = present
+        if self._tokens < 1:
+            raise RefusalError(429, _MESSAGE.format(self._limit), self._refusal_headers(self._limit))
+        self._tokens -= 1
+
+    def _refusal_headers(self, limit: int) -> dict[str, str]:
+        if not self._headers:
+            return {}
+        wait = math.ceil((1 - self._tokens) * 60 / limit)
+        reset = self._clock.now + timedelta(seconds=wait)
+        return {
+            "retry-after": str(wait),
+            "anthropic-ratelimit-requests-limit": str(limit),
+            "anthropic-ratelimit-requests-remaining": "0",
+            "anthropic-ratelimit-requests-reset": reset.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }

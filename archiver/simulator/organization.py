@@ -1,0 +1,119 @@
+"""The invented organisation: who could have used the API, and the lists that give them names.
+
+The shapes are the documented ones of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The
+default workspace has no id, so it is in no list, and use in the Console has no API key.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from archiver.simulator.clock import DAY, day_number, stamp
+
+if TYPE_CHECKING:
+    from datetime import date
+
+Record = dict[str, Any]
+
+NAME = "Invented Organisation (simulated data)"
+_WORKSPACES = ("Research", "Support Desk", "Data Platform", "Batch Jobs", "Claude Code", "Sandbox")
+_TEAMS = ("search", "support", "nightly", "notebook", "review", "translation", "gateway", "prototype")
+_ROLES = ("admin", "developer", "developer", "user", "billing", "claude_code_user")
+_COLORS = ("#6C5BB9", "#D97757", "#2E7D6B", "#B0893E", "#3E6FB0", "#8A8A8A")
+_LETTERS = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The lists in the order in which the API gives them; every record is in its wire shape."""
+
+    id: str
+    workspaces: tuple[Record, ...]
+    users: tuple[Record, ...]
+    api_keys: tuple[Record, ...]
+    service_accounts: tuple[Record, ...]
+
+    @property
+    def me(self) -> Record:
+        """The answer of `/v1/organizations/me`."""
+        return {"id": self.id, "type": "organization", "name": NAME}
+
+
+def invent_organization(seed: int, first_day: date, size: float) -> Organization:
+    """The same organisation for the same arguments, always."""
+    rng = Random(f"{seed}:organization")
+    org_id = f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4000-8000-{rng.getrandbits(48):012x}"
+    workspaces = tuple(_workspace(rng, n, first_day) for n in range(len(_WORKSPACES)))
+    users = tuple(_user(rng, n, first_day) for n in range(9))
+    count = max(6, round(24 * size))
+    keys = tuple(_api_key(rng, n, first_day, workspaces, users) for n in range(count))
+    accounts = tuple(_service_account(rng, n, first_day) for n in range(3))
+    return Organization(org_id, workspaces, users, keys, accounts)
+
+
+def _invent_id(rng: Random, prefix: str) -> str:
+    return f"{prefix}_01" + "".join(rng.choices(_LETTERS, k=22))
+
+
+def _when(first_day: date, days: int) -> str:
+    return stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
+
+
+def _workspace(rng: Random, number: int, first_day: date) -> Record:
+    archived = number == len(_WORKSPACES) - 1
+    return {
+        "id": _invent_id(rng, "wrkspc"),
+        "type": "workspace",
+        "name": f"Invented {_WORKSPACES[number]}",
+        "created_at": _when(first_day, number - 9),
+        "archived_at": _when(first_day, 200) if archived else None,
+        "display_color": _COLORS[number],
+        "tags": {"cost_center": f"invented-{100 + number}"},
+    }
+
+
+def _user(rng: Random, number: int, first_day: date) -> Record:
+    return {
+        "id": _invent_id(rng, "user"),
+        "type": "user",
+        "email": f"person{number + 1}@invented.example",
+        "name": f"Invented Person {number + 1}",
+        "role": _ROLES[number % len(_ROLES)],
+        "added_at": _when(first_day, number - 12),
+    }
+
+
+def _api_key(
+    rng: Random, number: int, first_day: date, workspaces: tuple[Record, ...], users: tuple[Record, ...]
+) -> Record:
+    home = number % (len(workspaces) + 1)  # the last of them is the default workspace
+    return {
+        "id": _invent_id(rng, "apikey"),
+        "type": "api_key",
+        "name": f"Invented {_TEAMS[number % len(_TEAMS)]} key {number + 1:02d}",
+        "workspace_id": workspaces[home]["id"] if home < len(workspaces) else None,
+        "created_at": _when(first_day, number % 24 * 7 - 3),
+        "created_by": None if number % 5 == 4 else {"id": users[number % len(users)]["id"], "type": "user"},
+        "partial_key_hint": f"sk-ant-api03-inv...{rng.getrandbits(16):04x}",
+        "status": _status(number),
+        "expires_at": _when(first_day, 300) if _status(number) == "expired" else None,
+        "principal": None,
+    }
+
+
+def _status(number: int) -> str:
+    return {7: "inactive", 12: "archived", 17: "expired"}.get(number % 24, "active")
+
+
+def _service_account(rng: Random, number: int, first_day: date) -> Record:
+    return {
+        "id": _invent_id(rng, "svac"),
+        "type": "service_account",
+        "name": f"Invented federation account {number + 1}",
+        "created_at": _when(first_day, 30 * number),
+        "archived_at": _when(first_day, 250) if number == 2 else None,
+    }

@@ -1,0 +1,94 @@
+"""INVENTED prices. Nobody was ever billed by this table; it only has to be exact.
+
+Every price is a whole number of microcents (a millionth of a cent) a token, for each combination of model,
+tier, context window, place and speed, so that any sum of use times price is an integer and all groupings
+agree to the last digit.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+MICROCENTS = 1_000_000
+WEB_SEARCH = 1 * MICROCENTS  # a request
+CODE_EXECUTION_MINUTE = 83_333
+SESSION_MINUTE = 133_337
+CREDIT = -123_456_789
+FREE_OF_COST = "priority"  # Priority Tier is in the usage report and never in the cost report (documented)
+
+
+class Model(NamedTuple):
+    """A model of the simulation; `since` and `until` are days counted from the first day of use.
+
+    Traits: `long` has both context windows, `geo` says where it ran, `fast` has a fast mode.
+    """
+
+    name: str
+    title: str
+    price: int
+    traits: str
+    since: int
+    until: int
+
+
+MODELS = (
+    Model("claude-sonnet-4-5-20250929", "Claude Sonnet 4.5", 1200, "long geo", 0, 10**9),
+    Model("claude-haiku-4-5-20251001", "Claude Haiku 4.5", 400, "geo", 0, 10**9),
+    Model("claude-opus-4-5-20251101", "Claude Opus 4.5", 2000, "long geo fast", 60, 10**9),
+    Model("claude-3-5-haiku-20241022", "Claude Haiku 3.5", 800, "", 0, 500),
+)
+_TITLES = {model.name: model.title for model in MODELS}
+_PRICES = {model.name: model.price for model in MODELS}
+
+# token_type → words of the description, price as a fraction of the input price
+TOKEN_TYPES = {
+    "uncached_input_tokens": ("Input Tokens", 1, 1),
+    "cache_creation.ephemeral_1h_input_tokens": ("Input Tokens, Cache Write 1h", 2, 1),
+    "cache_creation.ephemeral_5m_input_tokens": ("Input Tokens, Cache Write", 5, 4),
+    "cache_read_input_tokens": ("Input Tokens, Cache Read", 1, 10),
+    "output_tokens": ("Output Tokens", 5, 1),
+}
+_HALF_PRICE = ("batch", "flex_discount")
+
+
+class Line(NamedTuple):
+    """What a cost is for: a description and the fields that the API parses from it."""
+
+    description: str | None
+    model: str | None = None
+    service_tier: str | None = None
+    context_window: str | None = None
+    token_type: str | None = None
+    cost_type: str | None = None
+    inference_geo: str | None = None
+
+
+@cache
+def token_line(dims: tuple[str, str, str, str, str], token_type: str) -> tuple[Line, int]:
+    """The line and the microcents a token for context window, place, model, tier and speed."""
+    window, geo, model, tier, speed = dims
+    words, times, over = TOKEN_TYPES[token_type]
+    price, rest = divmod(_rate(dims) * times, over * 20)
+    assert rest == 0, "a price must be a whole number of microcents"
+    extras = [f"Long Context ({window})"] if window != "0-200k" else []
+    extras += [f"{tier} tier"] if tier != "standard" else []
+    extras += ["US only"] if geo == "us" else []
+    extras += ["Fast Mode"] if speed == "fast" else []
+    title = _TITLES.get(model, model)
+    description = ", ".join([f"{title} Usage (invented price) - {words}", *extras])
+    return Line(description, model, tier, window, token_type, "tokens", geo), price
+
+
+def _rate(dims: tuple[str, str, str, str, str]) -> int:
+    """The input price in twentieths of a microcent a token."""
+    window, geo, model, tier, speed = dims
+    rate = _PRICES.get(model, 400) * (10 if tier in _HALF_PRICE else 20)
+    rate = rate * 11 // 10 if geo == "us" else rate
+    return rate * (2 if window != "0-200k" else 1) * (6 if speed == "fast" else 1)
+
+
+WEB_SEARCH_LINE = Line("Web Search Usage (invented price)", cost_type="web_search")
+CODE_EXECUTION_LINE = Line("Code Execution Usage (invented price)", cost_type="code_execution")
+SESSION_LINE = Line("Session Usage (invented price)", cost_type="session_usage")
+CREDIT_LINE = Line("Invented goodwill credit")
