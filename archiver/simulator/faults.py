@@ -74,7 +74,7 @@ class Faults:
 
 def _plan(name: str, chance: float, match: str) -> _Plan:
     if name not in FAULTS:
-        raise ValueError(f"there is no fault named {name!r}")
+        raise ValueError(f"there is no fault named {name}")
     if not 0 <= chance <= 1:
         raise ValueError(f"the chance of {name} must be from 0 to 1, not {chance}")
     return _Plan(name, chance, match)

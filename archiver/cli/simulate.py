@@ -1,0 +1,140 @@
+"""`archiver simulate`: a local Admin API with invented data, until it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archiver.simulator import Settings, Simulator
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+_CHANCE = click.FloatRange(0, 1)
+
+_INTRODUCTION = """\
+A simulated Admin API listens on {url}
+All of its data is invented: no organisation, no use and no price in it is real
+
+Archive it from another terminal:
+
+  export ANTHROPIC_ADMIN_API_KEY={key}
+  archiver sync --api-url {url} --db simulated.db
+
+Stop it with Ctrl-C"""
+
+
+def _list_faults(context: click.Context, _: click.Parameter, wanted: object) -> None:
+    if not wanted:
+        return
+    from archiver.simulator import FAULTS  # noqa: PLC0415 - importing aiohttp takes long
+
+    width = max(map(len, FAULTS))
+    for name, description in FAULTS.items():
+        click.echo(f"{name:{width}}  {description}")
+    context.exit()
+
+
+def _faults(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    try:
+        return {name: float(chance) for name, chance in (one.split("=") for one in given)}
+    except ValueError:
+        raise click.BadParameter("NAME=CHANCE, with a chance from 0 to 1", param=parameter) from None
+
+
+def _option(name: str, *more: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option that can also be set as `ARCHIVER_<OPTION>`."""
+    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(name, *more, envvar=f"ARCHIVER_{variable}", **attributes)
+
+
+@click.command()
+@_option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
+@_option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
+@_option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")
+@_option("--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Amount of use.")
+@_option(
+    "--now",
+    type=_MOMENT,
+    metavar="DATE",
+    help="Freeze the clock at this moment (UTC). [default: the real time]",
+)
+@_option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every answer, in milliseconds.")
+@_option("--rate-limit", type=click.IntRange(1), help="Requests a minute; what comes faster gets a 429.")
+@_option("--rate-headers/--no-rate-headers", default=False, help="Say in a 429 when to try again.")
+@_option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=_faults,
+    metavar="NAME=CHANCE",
+    help="Go wrong in this way; see --list-faults. Repeatable.",
+)
+@click.option(
+    "--list-faults",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_faults,
+    help="Show all faults.",
+)
+@_option("--late", type=_CHANCE, default=0.0, help="Fraction of the use that becomes visible late.")
+@_option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="How late at most.")
+@_option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a stretch without any use.")
+@_option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of that stretch.")
+def simulate(**options: Any) -> None:
+    """Serve a local Admin API with invented data.
+
+    It answers like the real one, on the loopback address only, until it is interrupted.
+    """
+    settings = _settings(options)
+    from archiver.simulator import Simulator  # noqa: PLC0415 - importing aiohttp takes long
+
+    try:
+        simulator = Simulator(settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        asyncio.run(_serve(simulator))
+    except OSError as error:
+        raise click.UsageError(f"cannot listen on port {settings.port}: {error.strerror}") from None
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    from archiver.simulator import Settings  # noqa: PLC0415 - importing aiohttp takes long
+
+    quiet = _quiet(options.pop("quiet_from"), options.pop("quiet_to"))
+    first_day: datetime | None = options.pop("first_day")
+    now: datetime | None = options.pop("now")
+    return Settings(
+        first_day=first_day.date() if first_day else None,
+        now=now.replace(tzinfo=UTC) if now else None,
+        latency=options.pop("latency") / 1000,
+        late_by=timedelta(hours=options.pop("late_hours")),
+        quiet=quiet,
+        **options,
+    )
+
+
+def _quiet(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
+    if first is None and last is None:
+        return None
+    if first is None or last is None or last < first:
+        raise click.UsageError("--quiet-from and --quiet-to are the first and the last day of one stretch")
+    return first.date(), last.date()
+
+
+async def _serve(simulator: Simulator) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with simulator:
+        click.echo(_INTRODUCTION.format(url=simulator.url, key=simulator.key), err=True)
+        await stopped.wait()
