@@ -1,0 +1,1 @@
+"""The Admin API: the only room with HTTP."""

@@ -1,0 +1,115 @@
+"""One pace for all workers: a limiter in front of every request, and a gate that a refusal closes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from archiver.clock import Clock
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|sec|second|m|min|minute|h|hour))?")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SLOWEST_PART = 16
+_QUIET_SECONDS = 60.0
+DEFAULT_BURST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many requests a second are allowed; `none` has no limit."""
+
+    per_second: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Read `50/min`, `5/s`, `3000/h`, a bare number a minute, or `none`.
+
+        Raises:
+            ConfigurationError: Anything else, or zero.
+        """
+        if text.strip() == "none":
+            return cls(None)
+        match = _RATE.fullmatch(text.strip())
+        if match is None or float(match[1]) <= 0:
+            raise ConfigurationError(f"--rate {text!r} is not a rate", hint="write it as 50/min, 5/s, 3000/h or none")
+        return cls(float(match[1]) / _UNITS[(match[2] or "m")[0]])
+
+
+class Pace:
+    """Lets requests through: at most burst + rate x time in any stretch of time, and none while the gate is closed.
+
+    A refusal (429) halves the rate, spends the burst and takes one of the concurrent places away; each quiet minute
+    gives a part of both back.
+    """
+
+    def __init__(self, rate: Rate, concurrency: int, clock: Clock, burst: int = DEFAULT_BURST) -> None:
+        self._clock = clock
+        self._allowed = rate.per_second
+        self._rate = rate.per_second
+        self._burst = burst
+        self._tokens = float(burst)
+        self._counted_at = clock.monotonic()
+        self._open_at = 0.0
+        self._refused_at: float | None = None
+        self._turns = anyio.Lock()
+        self._most_places = concurrency
+        self.places = anyio.CapacityLimiter(concurrency)
+
+    @property
+    def per_minute(self) -> float | None:
+        """The rate it keeps to now; None without a limit."""
+        return None if self._rate is None else self._rate * 60
+
+    def closed_for(self) -> float:
+        """Say how many seconds the gate stays closed."""
+        return max(0.0, self._open_at - self._clock.monotonic())
+
+    async def turn(self) -> None:
+        """Wait until the next request may go."""
+        async with self._turns:
+            while (wait := self._wait()) > 0:
+                await self._clock.sleep(wait)
+            self._tokens -= 1
+
+    def close(self, seconds: float) -> None:
+        """Keep every worker from asking for so long."""
+        self._open_at = max(self._open_at, self._clock.monotonic() + seconds)
+
+    def refused(self) -> None:
+        """Slow down after a 429; several at one time count once."""
+        now = self._clock.monotonic()
+        if self._refused_at is not None and now - self._refused_at < 1.0:
+            return
+        self._refused_at = now
+        self._tokens = min(self._tokens, 0.0)
+        self.places.total_tokens = max(1, int(self.places.total_tokens) - 1)
+        if self._allowed is not None and self._rate is not None:
+            self._rate = max(self._allowed / _SLOWEST_PART, self._rate / 2)
+
+    def _wait(self) -> float:
+        now = self._clock.monotonic()
+        self._recover(now)
+        if now < self._open_at:
+            return self._open_at - now
+        if self._rate is None:
+            self._tokens = float(self._burst)
+            return 0.0
+        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
+        self._counted_at = now
+        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate + 0.001
+
+    def _recover(self, now: float) -> None:
+        if self._refused_at is None or now - max(self._refused_at, self._open_at) < _QUIET_SECONDS:
+            return
+        self._refused_at = now
+        self.places.total_tokens = min(self._most_places, int(self.places.total_tokens) + 1)
+        if self._allowed is not None and self._rate is not None:
+            self._rate = min(self._allowed, self._rate + self._allowed / 8)
+        if self._rate == self._allowed and self.places.total_tokens == self._most_places:
+            self._refused_at = None

@@ -1,0 +1,156 @@
+"""One exchange over HTTP: a request out, a whole and undamaged reply back, or a reason why not."""
+
+from __future__ import annotations
+
+import ipaddress
+import zlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from archiver import __version__
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+LARGEST_BODY = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+USER_AGENT = f"claude-usage-archiver/{__version__}"
+
+
+class Trouble(Enum):
+    """Why there is no reply."""
+
+    NETWORK = "network"
+    DAMAGED = "damaged"
+    TOO_LARGE = "too large"
+
+
+class TransportError(Exception):
+    """No whole reply came; `trouble` says of which kind, the message what happened."""
+
+    def __init__(self, trouble: Trouble, message: str, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply: its status, its headers by lower-case name, its body as it was before compression."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """The vendor's name for the request."""
+        return self.headers.get("request-id")
+
+
+def check_api_url(text: str) -> str:
+    """Check where the key would go: https, or plain http to this machine alone. Answers it without a slash behind.
+
+    Raises:
+        ConfigurationError: Anything else.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigurationError(f"--api-url {text!r} is not a URL") from None
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(f"--api-url {text!r} is not a plain https URL")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(
+            f"--api-url {text!r} would send the key unencrypted", hint="plain http is for this machine only"
+        )
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@asynccontextmanager
+async def open_session(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session that keeps no cookies; a proxy of the environment is used for https alone."""
+    async with aiohttp.ClientSession(
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_TIMEOUT,
+        trust_env=api_url.startswith("https:"),
+    ) as session:
+        yield session
+
+
+async def exchange(
+    session: aiohttp.ClientSession, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]
+) -> Reply:
+    """Send one GET and read all of its reply; redirects are not followed.
+
+    Raises:
+        TransportError: The network failed, or the reply is damaged or too large.
+    """
+    try:
+        async with session.get(URL(url).with_query(query), headers=headers, allow_redirects=False) as response:
+            received = {name.lower(): value for name, value in response.headers.items()}
+            body = await _read(response, received.get("request-id"))
+    except aiohttp.ClientPayloadError:
+        raise TransportError(Trouble.NETWORK, "the connection broke in the middle of an answer") from None
+    except TimeoutError:
+        raise TransportError(Trouble.NETWORK, "the API did not answer in time") from None
+    except aiohttp.ClientConnectorError as error:
+        reason = error.os_error.strerror or type(error.os_error).__name__
+        raise TransportError(Trouble.NETWORK, f"no connection to {URL(url).host}: {reason}") from None
+    except aiohttp.ServerDisconnectedError:
+        raise TransportError(Trouble.NETWORK, "the API closed the connection without an answer") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise TransportError(Trouble.NETWORK, f"the connection failed ({type(error).__name__})") from None
+    return Reply(response.status, received, _inflate(body, received))
+
+
+async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise TransportError(Trouble.TOO_LARGE, _too_large(), request_id)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes:
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    request_id = headers.get("request-id")
+    if encoding in {"identity", ""} or not body:
+        return body
+    if encoding not in {"gzip", "deflate"}:
+        raise TransportError(Trouble.DAMAGED, f"the answer is encoded as {encoding!r:.40}", request_id)
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        inflated = inflater.decompress(body, LARGEST_BODY + 1)
+    except zlib.error:
+        raise TransportError(Trouble.DAMAGED, "the answer's compression is damaged", request_id) from None
+    if len(inflated) > LARGEST_BODY:
+        raise TransportError(Trouble.TOO_LARGE, _too_large(), request_id)
+    if not inflater.eof or inflater.unused_data:
+        raise TransportError(Trouble.DAMAGED, "the answer's compression ends too early or too late", request_id)
+    return inflated
+
+
+def _too_large() -> str:
+    return f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MiB"

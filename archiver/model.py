@@ -1,0 +1,207 @@
+"""The words of this field as frozen values. Times are whole UTC seconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+"""Pairs of a dimension and its sorted values, sorted by dimension; empty for an unfiltered series."""
+
+
+class Report(StrEnum):
+    """The two reports of the Admin API."""
+
+    USAGE = "usage"
+    COST = "cost"
+
+
+class BucketWidth(StrEnum):
+    """The length of one bucket, spelled as the API spells it."""
+
+    MINUTE = "1m"
+    HOUR = "1h"
+    DAY = "1d"
+
+    @property
+    def seconds(self) -> int:
+        """How many seconds one bucket lasts."""
+        return {"1m": MINUTE, "1h": HOUR, "1d": DAY}[self.value]
+
+
+class State(StrEnum):
+    """What the archive knows of a bucket."""
+
+    SETTLED = "settled"
+    PROVISIONAL = "provisional"
+    MISSING = "missing"
+    FAILED = "failed"
+
+
+COVERED = (State.SETTLED, State.PROVISIONAL)
+GAPS = (State.MISSING, State.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One question that is asked over all of time: a report, a width, a set of dimensions, a filter."""
+
+    report: Report
+    bucket_width: BucketWidth
+    group_by: tuple[str, ...] = ()
+    filters: Filters = ()
+
+    def __post_init__(self) -> None:
+        """Give the set of dimensions its one spelling: the alphabetical order."""
+        object.__setattr__(self, "group_by", tuple(sorted(set(self.group_by))))
+
+    @property
+    def group_by_text(self) -> str:
+        """The comma list of the dimensions, empty for none."""
+        return ",".join(self.group_by)
+
+    @property
+    def filters_text(self) -> str:
+        """The filters as `dimension=value` pairs joined with `&`, empty for none."""
+        return "&".join(f"{dimension}={value}" for dimension, values in self.filters for value in values)
+
+    def __str__(self) -> str:
+        """How people read it: `usage 1d by model`, with the filters behind."""
+        text = f"{self.report} {self.bucket_width} by {self.group_by_text or 'nothing'}"
+        return f"{text} where {self.filters_text}" if self.filters else text
+
+
+def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
+    """Give filters their one spelling: sorted, without repeats or empty dimensions."""
+    return tuple((dimension, tuple(sorted(set(wanted)))) for dimension, wanted in sorted(values.items()) if wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The buckets of one series from `start` to `end` (exclusive), small enough for one request.
+
+    `digest` is that of the last answer to the same window, when the archive has one that still holds.
+    """
+
+    series: Series
+    start: int
+    end: int
+    digest: bytes | None = field(default=None, compare=False)
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets the window spans."""
+        return (self.end - self.start) // self.series.bucket_width.seconds
+
+
+class Row(NamedTuple):
+    """One result: its dimensions and its measures, in the order of the report's columns.
+
+    A usage row measures six integer counts; a cost row the amount's text (cents) and its microcents.
+    `extra` is the JSON text of the fields this program does not know.
+    """
+
+    dimensions: tuple[str | None, ...]
+    measures: tuple[int | str, ...]
+    extra: str | None
+
+
+class Bucket(NamedTuple):
+    """The rows of one bucket; none means the API said that nothing was used."""
+
+    start: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All the API said about one window.
+
+    `buckets` is None when `digest` equals the digest the window was asked with: nothing changed.
+    `digest` is None when the answer came in several pages or left buckets out.
+    `server_time` is the newest `Date` the API had shown by then.
+    """
+
+    window: Window
+    buckets: tuple[Bucket, ...] | None
+    digest: bytes | None
+    server_time: int | None
+    request_id: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of buckets of one state; `fetched_at` is when the API was last asked about the oldest of it."""
+
+    start: int
+    end: int
+    state: State
+    fetched_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """What writing did to rows."""
+
+    inserted: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        """Count both."""
+        return RowCounts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.removed + other.removed,
+            self.unchanged + other.unchanged,
+        )
+
+    @property
+    def changed(self) -> int:
+        """How many rows are not as they were."""
+        return self.inserted + self.updated + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """Whose numbers these are."""
+
+    id: str
+    name: str | None
+
+
+class NameKind(StrEnum):
+    """The lists that give names to ids."""
+
+    WORKSPACE = "workspace"
+    API_KEY = "api_key"
+    USER = "user"
+    SERVICE_ACCOUNT = "service_account"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """One entry of a list of names; `details` is everything else the API said of it, as JSON text."""
+
+    kind: NameKind
+    id: str
+    name: str | None
+    details: str
+
+
+def to_text(seconds: int) -> str:
+    """Spell a time as the archive does: `YYYY-MM-DDTHH:MM:SSZ`.
+
+    Raises:
+        ValueError: The year does not fit four digits.
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""What to ask: pure planning, from dates and coverage to windows."""

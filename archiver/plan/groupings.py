@@ -1,0 +1,119 @@
+"""Which sets of dimensions to ask for: the presets `none finest each all`, and lists.
+
+The API refuses more than five dimensions in one request (reported, March and July 2026), hence the cap.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archiver.model import Report
+    from archiver.reports import ReportSpec
+
+PRESETS = ("none", "finest", "each", "all")
+DEFAULT_CAP = 5
+
+Grouping = tuple[str, ...]
+
+
+def finest(dimensions: Sequence[str], cap: int) -> list[Grouping]:
+    """Cover all dimensions in as few passes as the cap allows, each pass as fine as the cap allows.
+
+    A pass that has room left is filled up from the front, where the coarsest dimensions stand, so that passes can
+    be compared with each other.
+    """
+    passes = []
+    for start in range(0, len(dimensions), cap) if dimensions else ():
+        chosen = list(dimensions[start : start + cap])
+        chosen += [d for d in dimensions if d not in chosen][: cap - len(chosen)]
+        passes.append(tuple(sorted(chosen)))
+    return passes or [()]
+
+
+def each(dimensions: Sequence[str]) -> list[Grouping]:
+    """Take the total, then one dimension at a time."""
+    return [(), *((dimension,) for dimension in dimensions)]
+
+
+def every_subset(dimensions: Sequence[str], cap: int) -> list[Grouping]:
+    """Take every subset up to the cap, the empty one (the total) included."""
+    sizes = range(min(cap, len(dimensions)) + 1)
+    return [tuple(sorted(subset)) for size in sizes for subset in combinations(dimensions, size)]
+
+
+def parse_group_by(text: str) -> str | Grouping:
+    """Read one `--group-by`: a preset's name, or a comma list of dimensions as a sorted set.
+
+    Raises:
+        ConfigurationError: An empty list.
+    """
+    if text.strip() in PRESETS:
+        return text.strip()
+    names = tuple(sorted({name.strip() for name in text.split(",") if name.strip()}))
+    if not names:
+        raise ConfigurationError(
+            f"--group-by {text!r} names no dimension", hint=f"use one of {', '.join(PRESETS)}, or a comma list"
+        )
+    return names
+
+
+def _expand(wanted: str | Grouping, spec: ReportSpec, dimensions: Sequence[str], cap: int) -> list[Grouping]:
+    if wanted == "none":
+        return [()]
+    if wanted == "finest":
+        return finest(dimensions, cap)
+    if wanted == "each":
+        return each(dimensions)
+    if wanted == "all":
+        return every_subset(dimensions, cap)
+    assert isinstance(wanted, tuple)
+    return [wanted] if set(wanted) <= set(spec.group_by) else []
+
+
+def groupings(
+    wanted: Iterable[str | Grouping],
+    specs: Sequence[ReportSpec],
+    dimensions: Sequence[str] | None = None,
+    cap: int = DEFAULT_CAP,
+) -> dict[Report, list[Grouping]]:
+    """Say which groupings to ask of each chosen report, in order and without repeats.
+
+    `dimensions` is what the presets range over for usage (None: the report's own); cost has only two and uses them.
+
+    Raises:
+        ConfigurationError: A list fits no chosen report, or is longer than the cap.
+    """
+    chosen: dict[Report, list[Grouping]] = {spec.report: [] for spec in specs}
+    for one in wanted:
+        if isinstance(one, tuple):
+            _check_list(one, specs, cap)
+        for spec in specs:
+            for grouping in _expand(one, spec, _ranged_over(spec, dimensions), cap):
+                if grouping not in chosen[spec.report]:
+                    chosen[spec.report].append(grouping)
+    return chosen
+
+
+def _ranged_over(spec: ReportSpec, dimensions: Sequence[str] | None) -> tuple[str, ...]:
+    if dimensions and set(dimensions) <= set(spec.group_by):
+        return tuple(dict.fromkeys(dimensions))
+    return spec.default_dimensions
+
+
+def _check_list(wanted: Grouping, specs: Sequence[ReportSpec], cap: int) -> None:
+    if not any(set(wanted) <= set(spec.group_by) for spec in specs):
+        known = "; ".join(f"{spec.report}: {' '.join(sorted(spec.group_by))}" for spec in specs)
+        raise ConfigurationError(
+            f"no chosen report can be grouped by {','.join(wanted)}", hint=f"the dimensions are {known}"
+        )
+    if len(wanted) > cap:
+        raise ConfigurationError(
+            f"--group-by {','.join(wanted)} has {len(wanted)} dimensions; one request may ask for {cap}",
+            hint="set `dimensions` in the configuration file and use --group-by finest, which takes several passes",
+        )

@@ -1,0 +1,68 @@
+"""Finding where history begins: one coarse pass over all the time there may be any, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archiver.model import DAY, BucketWidth, Report, Series, Window
+from archiver.plan.calendar import EARLIEST_HISTORY, ceiling, floor
+from archiver.plan.windows import cut
+from archiver.reports import SPECS
+
+if TYPE_CHECKING:
+    from archiver.model import Answer
+
+
+@dataclass(slots=True)
+class Probe:
+    """Looks for the first day with rows, by the cheapest question: days, not grouped, not filtered.
+
+    Attributes:
+        windows: What to ask, oldest first; asking can stop as soon as `first_bucket` is known.
+        empty_until: Before this there is nothing.
+        first_bucket: The first day with rows, or the first one that the API left out and that may have some.
+        answered: How many answers were taken in.
+    """
+
+    windows: tuple[Window, ...]
+    empty_until: int
+    first_bucket: int | None = None
+    answered: int = 0
+    _early: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, report: Report, now: int, known_empty_until: int | None) -> Probe:
+        """Look from the earliest time there may be history, or from where an earlier pass had got to."""
+        series = Series(report, BucketWidth.DAY)
+        end = ceiling(now + 1, DAY)
+        start = min(EARLIEST_HISTORY if known_empty_until is None else known_empty_until, end)
+        pieces = cut(start, end, DAY, SPECS[report].limits[BucketWidth.DAY])
+        return cls(tuple(Window(series, *piece) for piece in pieces), start)
+
+    def learn(self, window: Window, answer: Answer | None) -> None:
+        """Take an answer in, None for a window that has no complete day yet.
+
+        Answers come in any order; they are understood from the oldest on.
+        """
+        self.answered += 1
+        self._early[window.start] = (window.end, _first_with_rows(window, answer))
+        while self.first_bucket is None and self.empty_until in self._early:
+            end, found = self._early.pop(self.empty_until)
+            self.first_bucket = found
+            self.empty_until = end if found is None else found
+
+    def certainly_empty_until(self, now: int) -> int:
+        """Say up to where there will never be rows: a day in progress may still get some."""
+        return min(self.empty_until, floor(now, DAY))
+
+
+def _first_with_rows(window: Window, answer: Answer | None) -> int | None:
+    if answer is None or answer.buckets is None:
+        return None
+    listed = {bucket.start: bucket for bucket in answer.buckets}
+    ended = (answer.server_time or window.end) - DAY
+    for start in range(window.start, window.end, DAY):
+        if listed[start].rows if start in listed else start <= ended:
+            return start
+    return None

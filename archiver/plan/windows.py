@@ -1,0 +1,21 @@
+"""Cutting a range into windows of one request each."""
+
+from __future__ import annotations
+
+
+def cut(start: int, end: int, width: int, limit: int) -> list[tuple[int, int]]:
+    """Cut whole buckets from `start` to `end` into as few windows of at most `limit` buckets as can be.
+
+    The cuts lie on a grid counted from the epoch, so that runs on different days ask for the same windows and an
+    unchanged answer is known by its digest; unless that would take a request more, then they count from `start`.
+    """
+    if end <= start:
+        return []
+    cell = width * limit
+    on_grid = _cut_at(start, end, cell, start - start % cell)
+    from_start = _cut_at(start, end, cell, start)
+    return from_start if len(from_start) < len(on_grid) else on_grid
+
+
+def _cut_at(start: int, end: int, cell: int, origin: int) -> list[tuple[int, int]]:
+    return [(max(start, at), min(end, at + cell)) for at in range(origin, end, cell)]

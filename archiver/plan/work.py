@@ -1,0 +1,75 @@
+"""From what the archive covers to what is left to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.model import State, Window
+from archiver.plan.calendar import floor
+from archiver.plan.windows import cut
+from archiver.reports import SPECS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from archiver.model import Series, Span
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlan:
+    """The windows one series needs, oldest first, within the range that was asked for."""
+
+    series: Series
+    start: int
+    end: int
+    windows: tuple[Window, ...]
+
+
+def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> list[Range]:
+    """Say which parts of a range have to be asked: whatever is not settled, and all from `refresh_from` on.
+
+    `spans` are disjoint and in order; the answer is disjoint, in order, and merged.
+    """
+    settled = [
+        (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
+    ]
+    return subtract(start, end, settled)
+
+
+def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
+    """Take ordered, disjoint ranges out of one; empty or outlying holes do nothing."""
+    left: list[Range] = []
+    at = start
+    for hole_start, hole_end in holes:
+        if hole_end <= at or hole_start >= hole_end:
+            continue
+        if hole_start >= end:
+            break
+        if hole_start > at:
+            left.append((at, hole_start))
+        at = hole_end
+    if at < end:
+        left.append((at, end))
+    return left
+
+
+def plan_series(
+    series: Series,
+    asked: Range,
+    spans: Iterable[Span],
+    refresh_from: int,
+    digests: Mapping[Range, bytes],
+) -> SeriesPlan:
+    """Plan the windows of one series over the whole buckets that are asked for.
+
+    `digests` holds those of the answers that still hold, by their window.
+    """
+    start, end = asked
+    limit = SPECS[series.report].limits[series.bucket_width]
+    width = series.bucket_width.seconds
+    ranges = needed(start, end, spans, floor(refresh_from, width))
+    cuts = [piece for lower, upper in ranges for piece in cut(lower, upper, width, limit)]
+    return SeriesPlan(series, start, end, tuple(Window(series, *piece, digests.get(piece)) for piece in cuts))

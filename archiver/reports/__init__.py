@@ -1,0 +1,10 @@
+"""What the API can be asked and how an answer reads, one file a report. Pure."""
+
+from archiver.model import Report
+from archiver.reports.cost import COST
+from archiver.reports.spec import ReportSpec
+from archiver.reports.usage import USAGE
+
+SPECS: dict[Report, ReportSpec] = {Report.USAGE: USAGE, Report.COST: COST}
+
+__all__ = ["COST", "SPECS", "USAGE", "ReportSpec"]

@@ -1,0 +1,103 @@
+"""The messages usage report: tokens, cache use and web searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from archiver.model import BucketWidth, Report
+from archiver.reports.spec import Count, ReportSpec, known
+
+COLUMNS = (
+    "workspace_id",
+    "api_key_id",
+    "model",
+    "service_tier",
+    "context_window",
+    "inference_geo",
+    "speed",
+    "account_id",
+    "service_account_id",
+)
+
+MEASURES = (
+    "uncached_input_tokens",
+    "cache_creation_1h_input_tokens",
+    "cache_creation_5m_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "web_search_requests",
+)
+
+
+class CacheCreation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Tokens written to the prompt cache, by how long they stay."""
+
+    ephemeral_1h_input_tokens: Count
+    ephemeral_5m_input_tokens: Count
+
+
+class ServerToolUse(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Calls of tools that the vendor runs."""
+
+    web_search_requests: Count
+
+
+WIRE_MEASURES = {
+    "uncached_input_tokens": Count,
+    "cache_creation": CacheCreation,
+    "cache_read_input_tokens": Count,
+    "output_tokens": Count,
+    "server_tool_use": ServerToolUse,
+}
+
+
+def read(result: Any) -> tuple[tuple[str | None, ...], tuple[int | str, ...]]:
+    """Take a result apart into the values of COLUMNS and of MEASURES."""
+    dimensions = (
+        known(result.workspace_id),
+        known(result.api_key_id),
+        known(result.model),
+        known(result.service_tier),
+        known(result.context_window),
+        known(result.inference_geo),
+        known(result.speed),
+        known(result.account_id),
+        known(result.service_account_id),
+    )
+    measures = (
+        result.uncached_input_tokens,
+        result.cache_creation.ephemeral_1h_input_tokens,
+        result.cache_creation.ephemeral_5m_input_tokens,
+        result.cache_read_input_tokens,
+        result.output_tokens,
+        result.server_tool_use.web_search_requests,
+    )
+    return dimensions, measures
+
+
+USAGE = ReportSpec(
+    report=Report.USAGE,
+    path="/v1/organizations/usage_report/messages",
+    limits={BucketWidth.DAY: 31, BucketWidth.HOUR: 168, BucketWidth.MINUTE: 1440},
+    group_by=COLUMNS,
+    default_dimensions=COLUMNS[:5],
+    columns=COLUMNS,
+    measures=MEASURES,
+    wire_measures=WIRE_MEASURES,
+    read=read,
+    only_when_asked=("speed",),
+    filters={
+        "api_key_id": "api_key_ids[]",
+        "workspace_id": "workspace_ids[]",
+        "model": "models[]",
+        "service_tier": "service_tiers[]",
+        "context_window": "context_window[]",
+        "inference_geo": "inference_geos[]",
+        "speed": "speeds[]",
+        "account_id": "account_ids[]",
+        "service_account_id": "service_account_ids[]",
+    },
+    betas={"speed": "fast-mode-2026-02-01"},
+)

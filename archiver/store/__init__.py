@@ -1,0 +1,1 @@
+"""The archive: the only room with SQL."""

@@ -1,0 +1,87 @@
+"""How an answer changes what the archive knows of each bucket. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.model import COVERED, Span, State, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+Verdict = tuple[State, int | None] | None
+
+
+def after_answer(  # six plain facts of one moment; a class to carry them would say less
+    window: Window,
+    before: Sequence[Span],
+    present: Collection[int],
+    now: int,
+    settled_until: int,
+) -> list[Span]:
+    """Say what the coverage that touched `window` becomes.
+
+    `present` holds the starts of the buckets the answer listed. A bucket that had ended and was not listed is a
+    hole: missing, or what it was when an earlier answer had listed it; one still in progress is nothing at all.
+    """
+    width = window.series.bucket_width.seconds
+
+    def decide(start: int, known: Span | None) -> Verdict:
+        if start in present:
+            return (State.SETTLED if start + width <= settled_until else State.PROVISIONAL), now
+        if known is not None and known.state in COVERED:
+            return known.state, known.fetched_at
+        return (State.MISSING, now) if start + width <= now else None
+
+    return _redraw(window, before, decide)
+
+
+def after_failure(window: Window, before: Sequence[Span], now: int, state: State) -> list[Span]:
+    """Mark what had ended and is not covered yet: as failed, or as missing while it is only planned."""
+    width = window.series.bucket_width.seconds
+
+    def decide(start: int, known: Span | None) -> Verdict:
+        if known is not None and (known.state in COVERED or state is State.MISSING):
+            return known.state, known.fetched_at
+        if start + width > now:
+            return None
+        return state, now if state is State.FAILED else None
+
+    return _redraw(window, before, decide)
+
+
+def after_not_ready(window: Window, before: Sequence[Span]) -> list[Span]:
+    """Forget that a window was wanted: the API has nothing to say about it yet."""
+
+    def decide(_start: int, known: Span | None) -> Verdict:
+        return (known.state, known.fetched_at) if known is not None and known.state in COVERED else None
+
+    return _redraw(window, before, decide)
+
+
+def _redraw(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], Verdict]) -> list[Span]:
+    width = window.series.bucket_width.seconds
+    outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]
+    beyond = [Span(window.end, s.end, s.state, s.fetched_at) for s in before if s.end > window.end]
+    known: dict[int, Span] = {}
+    for span in before:
+        at = max(span.start, window.start)
+        known.update((start, span) for start in range(at, min(span.end, window.end), width))
+    inside = (
+        Span(start, start + width, *verdict)
+        for start in range(window.start, window.end, width)
+        if (verdict := decide(start, known.get(start))) is not None
+    )
+    return merge([*outside, *inside, *beyond])
+
+
+def merge(spans: Sequence[Span]) -> list[Span]:
+    """Join neighbours that say the same."""
+    merged: list[Span] = []
+    for span in spans:
+        last = merged[-1] if merged else None
+        if last and (last.end, last.state, last.fetched_at) == (span.start, span.state, span.fetched_at):
+            merged[-1] = Span(last.start, span.end, span.state, span.fetched_at)
+        else:
+            merged.append(span)
+    return merged

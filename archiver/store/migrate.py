@@ -1,0 +1,133 @@
+"""Bring a file to the newest schema: one transaction a migration, with a ledger of their hashes.
+
+The application id is set inside the first migration, before the file turns to WAL, so that the header on the disk
+always says whose file it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archiver import __version__
+from archiver.errors import ConfigurationError, DamagedError, NewerError
+from archiver.store.faults import translated
+from archiver.store.files import APPLICATION_ID, create_private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.resources.abc import Traversable
+
+_FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+OLDEST_SQLITE = (3, 38, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    version: int
+    name: str
+    script: str
+
+    @property
+    def sha256(self) -> str:
+        """The hash that the ledger keeps."""
+        return hashlib.sha256(self.script.encode()).hexdigest()
+
+
+def shipped_migrations() -> tuple[Migration, ...]:
+    """Read the migrations that came with the program, in order: in the wheel, or at the top of the repository."""
+    folder: Traversable = files("archiver").joinpath("migrations")
+    if not folder.is_dir():
+        folder = Path(__file__).parents[2] / "migrations"
+    names = sorted(entry.name for entry in folder.iterdir() if _FILE_NAME.fullmatch(entry.name))
+    return tuple(Migration(int(name[:4]), name, folder.joinpath(name).read_text("utf-8")) for name in names)
+
+
+def newest_version(migrations: Sequence[Migration] | None = None) -> int:
+    """Say which schema this program writes."""
+    return max(m.version for m in (migrations or shipped_migrations()))
+
+
+def check_sqlite() -> None:
+    """Refuse a SQLite that is too old for the schema.
+
+    Raises:
+        ConfigurationError: It is older than 3.38.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        wanted = ".".join(map(str, OLDEST_SQLITE))
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {wanted} or newer is needed")
+
+
+def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> list[Migration]:
+    """Compare a file's ledger with the migrations of this program; answer those it still needs.
+
+    Raises:
+        NewerError: The file is newer than the program.
+        DamagedError: The ledger does not fit: edited, missing or foreign migrations.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > newest_version(migrations):
+        raise NewerError(
+            f"{path} has schema {version}; this program knows {newest_version(migrations)}",
+            hint="update the program",
+        )
+    if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return list(migrations)
+    ledger = connection.execute("SELECT version, name, sha256 FROM migration ORDER BY version").fetchall()
+    known = [(m.version, m.name, m.sha256) for m in migrations if m.version <= version]
+    if ledger != known or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise DamagedError(f"{path} was made with other migrations than this program's", hint="it was left as it is")
+    return [m for m in migrations if m.version > version]
+
+
+def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+    """Say which migrations an existing file still needs; reads only.
+
+    Raises:
+        NewerError, DamagedError, StorageError: As the file is.
+    """
+    shipped = migrations or shipped_migrations()
+    with translated(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return check_schema(connection, path, shipped)
+
+
+def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+    """Bring the file to the newest schema, making it if it is not there; answer what was applied.
+
+    The caller holds the lock. `now` is for the ledger.
+
+    Raises:
+        NewerError, DamagedError, StorageError: As the file is; it is left unchanged.
+    """
+    check_sqlite()
+    shipped = migrations or shipped_migrations()
+    create_private(path)
+    with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        todo = check_schema(connection, path, shipped)
+        for migration in todo:
+            _apply(connection, migration, now)
+        connection.execute("PRAGMA journal_mode = WAL")
+    return todo
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> None:
+    ledger = (migration.version, migration.name, migration.sha256, now, __version__)
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{migration.script}")
+        connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?, ?)", ledger)
+        connection.execute(f"PRAGMA user_version = {migration.version:d}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,99 @@
+"""Reading the archive, also while a run writes it: whole windows only, and never a lock."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import ConfigurationError
+from archiver.model import GAPS, Organization
+from archiver.store.faults import translated
+from archiver.store.files import check_file
+from archiver.store.migrate import check_schema, newest_version, shipped_migrations
+from archiver.store.statements import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BUSY_SECONDS = 10.0
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an archive for reading only.
+
+    Raises:
+        ConfigurationError: There is no archive, or it needs `archiver migrate` first.
+        DamagedError, NewerError, StorageError: As the file is.
+    """
+    if not check_file(path):
+        raise ConfigurationError(
+            f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
+        )
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with translated(path), closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+        if check_schema(connection, path, shipped_migrations()):
+            raise ConfigurationError(
+                f"{path} was made by an older program; this one reads schema {newest_version()}",
+                hint="run archiver migrate",
+            )
+        yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One stretch of one series, as the `coverage` view shows it."""
+
+    report: str
+    bucket_width: str
+    group_by: str
+    filters: str
+    start: str
+    end: str
+    state: str
+    fetched_at: str | None
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether something that was asked for is not there."""
+        return self.state in GAPS
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What `status` shows of an archive."""
+
+    path: Path
+    bytes: int
+    schema_version: int
+    organization: Organization | None
+    series: tuple[tuple[str, str, str, str], ...]
+    coverage: tuple[Coverage, ...]
+    last_run: dict[str, Any] | None
+
+
+def read_overview(path: Path) -> Overview:
+    """Read everything `status` shows; raises what `open_reader` raises."""
+    with open_reader(path) as connection:
+        connection.execute("BEGIN")
+        organization = connection.execute(sql("organization")).fetchone()
+        runs = connection.execute(sql("status_last_run"))
+        last_run = runs.fetchone()
+        return Overview(
+            path=path,
+            bytes=path.stat().st_size,
+            schema_version=connection.execute("PRAGMA user_version").fetchone()[0],
+            organization=Organization(*organization) if organization else None,
+            series=tuple(row[1:] for row in connection.execute(sql("status_series"))),
+            coverage=tuple(Coverage(*row) for row in connection.execute(sql("status_coverage"))),
+            last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
+        )
+
+
+def spend_by_month(path: Path) -> list[tuple[str, str | None, str | None, str, int]]:
+    """Read (month, workspace_id, workspace_name, currency, microcents) from the canonical series of each day."""
+    with open_reader(path) as connection:
+        return connection.execute(sql("spend_by_month")).fetchall()

@@ -1,0 +1,146 @@
+"""Writing one window: its rows, their history and its coverage, inside one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from archiver.model import COVERED, DAY, RowCounts, Span, State
+from archiver.store.coverage import after_answer
+from archiver.store.diff import Facts, compare, facts_digest
+from archiver.store.history import History, Past
+from archiver.store.keys import KeyDictionary
+from archiver.store.statements import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import aiosqlite
+
+    from archiver.model import Answer, Bucket, Report, Window
+    from archiver.store.history import Moment
+
+
+class WindowWriter:
+    """Writes answers over the one read-write connection. Every method runs within the caller's transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection, reports: Sequence[Report]) -> None:
+        self._connection = connection
+        self._keys = {report: KeyDictionary(connection, report) for report in reports}
+        self._history = History(connection)
+
+    def forget(self) -> None:
+        """Forget what a rollback may have undone."""
+        for keys in self._keys.values():
+            keys.forget()
+
+    async def write(self, series_id: int, answer: Answer, moment: Moment) -> RowCounts:
+        """Make the archive say what the answer says about its window, no more and no less."""
+        window = answer.window
+        before = await self.spans(series_id, window.start, window.end)
+        if answer.buckets is None:
+            present: set[int] = set(_covered_starts(window, before))
+            counts = RowCounts(unchanged=await self._count_facts(series_id, window))
+        else:
+            present = {bucket.start for bucket in answer.buckets}
+            counts = await self._write_buckets(series_id, window, answer.buckets, before, moment)
+            await self._save_digest(series_id, answer)
+        after = after_answer(window, before, present, moment.now, moment.settled_until)
+        await self.redraw(series_id, window, before, after)
+        await self._offer_canonical_days(series_id, window)
+        return counts
+
+    async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
+        """Read the coverage that touches a range, in order."""
+        rows = await self._connection.execute_fetchall(
+            sql("spans"), {"series_id": series_id, "start": start, "end": end}
+        )
+        return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
+
+    async def redraw(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
+        """Replace the coverage that touches a window, when it is not what it was."""
+        if list(before) == list(after):
+            return
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        await self._connection.execute(sql("remove_spans"), where)
+        await self._connection.executemany(
+            sql("add_span"),
+            [
+                {"series_id": series_id, "start": s.start, "end": s.end, "state": s.state, "fetched_at": s.fetched_at}
+                for s in after
+            ],
+        )
+
+    async def _count_facts(self, series_id: int, window: Window) -> int:
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        rows = await self._connection.execute_fetchall(sql(f"{window.series.report}.count_facts"), where)
+        return int(next(iter(rows))[0])
+
+    async def _write_buckets(
+        self, series_id: int, window: Window, buckets: Sequence[Bucket], before: Sequence[Span], moment: Moment
+    ) -> RowCounts:
+        report = window.series.report
+        now = await self._facts_of(report, buckets)
+        digests = {start: facts_digest(facts) for start, facts in now.items()}
+        known = await self._known_buckets(series_id, window)
+        counts = RowCounts(unchanged=sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s]))
+        changed = [s for s in now if (known[s][0] != digests[s] if s in known else now[s])]
+        if not changed:
+            return counts
+        was = await self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
+        differences = {start: compare(was.get(start, {}), now[start]) for start in changed}
+        await self._replace(report, series_id, {start: now[start] for start in changed}, was)
+        await self._connection.executemany(
+            sql("save_bucket"), [(series_id, start, digests[start], moment.now) for start in changed]
+        )
+        await self._history.keep(window.series, series_id, differences, Past(known, before), moment)
+        return sum((difference.counts for difference in differences.values()), counts)
+
+    async def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
+        wanted = {row.dimensions for bucket in buckets for row in bucket.rows}
+        ids = await self._keys[report].ids(wanted)
+        return {b.start: {ids[row.dimensions]: (*row.measures, row.extra) for row in b.rows} for b in buckets}
+
+    async def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        rows = await self._connection.execute_fetchall(sql("buckets"), where)
+        return {start: (digest, learnt_at) for start, digest, learnt_at in rows}
+
+    async def _stored_facts(self, series_id: int, window: Window) -> dict[int, Facts]:
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        rows = await self._connection.execute_fetchall(sql(f"{window.series.report}.facts"), where)
+        facts: dict[int, Facts] = defaultdict(dict)
+        for start, key, *values in rows:
+            facts[start][key] = tuple(values)
+        return facts
+
+    async def _replace(
+        self, report: Report, series_id: int, now: Mapping[int, Facts], was: Mapping[int, Facts]
+    ) -> None:
+        stale = [(series_id, start) for start in now if was.get(start)]
+        if stale:
+            await self._connection.executemany(sql(f"{report}.remove_facts"), stale)
+        rows = [(series_id, start, key, *facts[key]) for start, facts in sorted(now.items()) for key in sorted(facts)]
+        await self._connection.executemany(sql(f"{report}.add_fact"), rows)
+
+    async def _save_digest(self, series_id: int, answer: Answer) -> None:
+        window = answer.window
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        await self._connection.execute(sql("remove_answers"), where)
+        if answer.digest is not None:
+            await self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
+
+    async def _offer_canonical_days(self, series_id: int, window: Window) -> None:
+        days = list(range(window.start - window.start % DAY, window.end, DAY))
+        await self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+
+
+def _covered_starts(window: Window, spans: Sequence[Span]) -> list[int]:
+    width = window.series.bucket_width.seconds
+    return [
+        start
+        for span in spans
+        if span.state in COVERED
+        for start in range(max(span.start, window.start), min(span.end, window.end), width)
+    ]
