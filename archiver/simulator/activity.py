@@ -81,8 +81,7 @@ class Activity:
         chosen = rng.choices(habits, cum_weights=weights, k=count)
         delays = self._delays(day, count)
         return tuple(
-            Atom(_minute(rng), habit.dims, _tokens(rng), delay)
-            for habit, delay in zip(chosen, delays, strict=True)
+            Atom(_minute(rng), habit.dims, _tokens(rng), delay) for habit, delay in zip(chosen, delays, strict=True)
         )
 
     def _atoms_expected(self, day: int) -> float:

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from archiver.simulator.clock import Clock
     from archiver.simulator.settings import Settings
 
-_MESSAGE = (
-    "This request would exceed the rate limit for your organization of {} requests per minute (simulated)"
-)
+_MESSAGE = "This request would exceed the rate limit for your organization of {} requests per minute (simulated)"
 
 
 class Limiter:

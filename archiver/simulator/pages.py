@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import gzip
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -54,5 +54,4 @@ class Pages:
 
 def pack(body: bytes) -> bytes:
     """The body as gzip, the same bytes for the same body."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+    return gzip.compress(body, 1, mtime=0)

@@ -44,6 +44,9 @@ class Recorded:
     request_id: str = ""
 
 
+_RECORD = web.RequestKey("record", Recorded)
+
+
 @dataclass(slots=True)
 class Server:
     """Answers one request at a time from the world; everything it saw is in `requests`."""
@@ -89,13 +92,13 @@ class Server:
         pairs = tuple(request.query.items())
         record = Recorded(request.method, request.path, pairs, headers, self.world.clock.monotonic())
         record.request_id = f"req_011C{self._ids.getrandbits(80):020x}"
-        request["record"] = record
+        request[_RECORD] = record
         self.requests.append(record)
         return record
 
     async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
         """The headers that every answer has (documented)."""
-        record: Recorded = request["record"]
+        record = request[_RECORD]
         response.headers["request-id"] = record.request_id
         response.headers["anthropic-organization-id"] = self.world.organization.id
         response.headers["date"] = format_datetime(self.world.clock.now, usegmt=True)

@@ -104,6 +104,7 @@ class Simulator:
         assert self._stopping is not None
         self._stopping.set()
         await self._runner.cleanup()
+        await asyncio.sleep(0)  # a connection that was just cut off closes in the loop's next turn
 
     def truth(  # noqa: PLR0913 - a query of the API has these parts
         self,

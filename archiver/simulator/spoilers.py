@@ -6,8 +6,9 @@ or an empty bucket, leave an answer without one as it is.
 
 from __future__ import annotations
 
-import zlib
+import gzip
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archiver.simulator.clock import stamp
@@ -146,11 +147,10 @@ def unknown_field(payload: Payload, _: Query) -> None:
 
 def unknown_dimension_value(payload: Payload, _: Query) -> None:
     """A dimension has a value that nobody documented (harmless: must be kept)."""
-    for rows in _some_rows(payload):
-        for name in ("service_tier", "context_window", "inference_geo", "model", "workspace_id"):
-            if rows[0].get(name):
-                rows[0][name] = "invented_value"
-                return
+    names = ("service_tier", "context_window", "inference_geo", "model", "workspace_id")
+    places = ((row, name) for rows in _some_rows(payload) for row in rows for name in names if row.get(name))
+    for row, name in islice(places, 1):
+        row[name] = "invented_value"
 
 
 def has_more_without_token(payload: Payload, _: Query) -> None:
@@ -201,7 +201,7 @@ def bad_gzip(body: bytes) -> Sent:
 
 def truncated_gzip(body: bytes) -> Sent:
     """The compressed body ends in the middle, with a content length that fits."""
-    packed = _gzip(body)
+    packed = gzip.compress(body, 9, mtime=0)
     return packed[: len(packed) // 2], {"content-encoding": "gzip"}
 
 
@@ -212,12 +212,7 @@ def gzip_bomb(_: bytes) -> Sent:
 
 @cache
 def _bomb() -> bytes:
-    return _gzip(b'{"data":[' + b" " * (64 << 20) + b'],"has_more":false,"next_page":null}')
-
-
-def _gzip(body: bytes) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+    return gzip.compress(b'{"data":[' + b" " * (64 << 20) + b'],"has_more":false,"next_page":null}', 9, mtime=0)
 
 
 def _some_rows(payload: Payload) -> list[list[dict[str, Any]]]:

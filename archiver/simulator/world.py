@@ -79,8 +79,7 @@ class World:
         rng = Random(f"{self._seed}:{day}:charges")
         homes = [workspace["id"] for workspace in self.organization.workspaces[:2]]
         charges = [
-            Charge(home, CODE_EXECUTION_LINE, CODE_EXECUTION_MINUTE * rng.randint(5, 900))
-            for home in (*homes, None)
+            Charge(home, CODE_EXECUTION_LINE, CODE_EXECUTION_MINUTE * rng.randint(5, 900)) for home in (*homes, None)
         ]
         if rng.random() < 0.5:
             charges.append(Charge(homes[0], SESSION_LINE, SESSION_MINUTE * rng.randint(1, 600)))

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.simulator import DIMENSIONS, Settings, Simulator
@@ -37,6 +37,7 @@ def cost_rows(group_by: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     return [row for bucket in buckets for row in bucket["results"]]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sets(st.sampled_from(DIMENSIONS)))
 def test_every_grouping_sums_to_the_total(group_by: set[str]) -> None:
     assert usage_total(group_by=tuple(group_by)) == usage_total()
@@ -118,9 +119,7 @@ def test_the_parsed_fields_are_null_unless_grouped_by_description() -> None:
 def test_there_is_one_credit_with_a_negative_amount() -> None:
     credit = datetime(2025, 11, 21, tzinfo=UTC)
     assert SIMULATOR.credit_day == credit.date()
-    (bucket,) = SIMULATOR.truth(
-        report="cost", start=credit, end=credit + timedelta(days=1), group_by=("description",)
-    )
+    (bucket,) = SIMULATOR.truth(report="cost", start=credit, end=credit + timedelta(days=1), group_by=("description",))
     assert [row["amount"] for row in bucket["results"] if row["amount"].startswith("-")] == ["-123.456789"]
 
 
