@@ -1,0 +1,24 @@
+"""The simulator is a witness: it shares no code with what it testifies about."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+import sys
+
+import archiver.simulator
+
+ROOM = Path(archiver.simulator.__file__).parent
+
+
+def test_it_imports_nothing_of_the_archiver_but_itself() -> None:
+    allowed = {*sys.stdlib_module_names, "aiohttp", "msgspec"}
+    for path in ROOM.glob("*.py"):
+        for name in _imported(path):
+            assert name.partition(".")[0] in allowed or name.startswith("archiver.simulator"), (path, name)
+
+
+def _imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
