@@ -106,9 +106,7 @@ def test_the_bucket_in_progress_holds_only_what_already_happened(simulator: Simu
 
 
 def test_late_use_is_missing_first_and_complete_in_the_end() -> None:
-    late = Simulator(
-        Settings(first_day=FIRST, now=END + timedelta(hours=1), late=0.5, late_by=timedelta(days=2))
-    )
+    late = Simulator(Settings(first_day=FIRST, now=END + timedelta(hours=1), late=0.5, late_by=timedelta(days=2)))
     whole = output(Simulator(Settings(first_day=FIRST, now=NOW)))
     first = output(late)
     late.clock.advance(timedelta(days=1))
