@@ -185,7 +185,7 @@ class Run:
         try:
             await self._crawl(probe.windows, consume)
         finally:
-            await self.archive.save_history(report, probe.certainly_empty_until(now), probe.first_bucket)
+            await self.archive.save_history(report, *probe.certain(self.scope.refresh_from(now)))
         return probe.first_bucket
 
     async def _write(self, window: Window, result: Answer | ApiError) -> bool:

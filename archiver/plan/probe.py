@@ -52,9 +52,13 @@ class Probe:
             self.first_bucket = found
             self.empty_until = end if found is None else found
 
-    def certainly_empty_until(self, now: int) -> int:
-        """Say up to where there will never be rows: a day in progress may still get some."""
-        return min(self.empty_until, floor(now, DAY))
+    def certain(self, settled_until: int) -> tuple[int, int | None]:
+        """Give what need not be asked again: up to where nothing is, and the first day with rows.
+
+        Days that are not settled may still get rows, so neither is certain among them.
+        """
+        found = self.first_bucket if self.first_bucket is not None and self.first_bucket < settled_until else None
+        return min(self.empty_until, max(floor(settled_until, DAY), self.windows[0].start)), found
 
 
 def _first_with_rows(window: Window, answer: Answer | None) -> int | None:

@@ -16,7 +16,7 @@ from archiver.store.coverage import after_failure, after_not_ready
 from archiver.store.faults import translated
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import migrate
-from archiver.store.statements import sql
+from archiver.store.statements import FOREVER, series_values, sql
 from archiver.store.writer import WindowWriter
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from archiver.model import Answer, NamedObject, Report, Series, Window
     from archiver.store.history import Moment
 
-FOREVER = 2**62
 _BUSY_SECONDS = 30.0
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
@@ -177,7 +176,7 @@ class Archive:
 
     async def _find_series(self, series: Series) -> int | None:
         if series not in self._series_ids:
-            rows = await self._fetch("series_id", _series_values(series))
+            rows = await self._fetch("series_id", series_values(series))
             if not rows:
                 return None
             self._series_ids[series] = rows[0][0]  # type: ignore[assignment]
@@ -186,7 +185,7 @@ class Archive:
     async def _series_id(self, series: Series) -> int:
         found = await self._find_series(series)
         if found is None:
-            values = _series_values(series) | {
+            values = series_values(series) | {
                 "bucket_seconds": series.bucket_width.seconds,
                 "fineness": fineness(series),
             }
@@ -194,15 +193,6 @@ class Archive:
             found = await self._find_series(series)
         assert found is not None
         return found
-
-
-def _series_values(series: Series) -> dict[str, object]:
-    return {
-        "report": series.report,
-        "bucket_width": series.bucket_width,
-        "group_by": series.group_by_text,
-        "filters": series.filters_text,
-    }
 
 
 @contextmanager

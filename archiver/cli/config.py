@@ -1,0 +1,90 @@
+"""The configuration file: TOML whose keys are the names of options, plus `dimensions`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from archiver.errors import ConfigurationError
+
+OPTION_KEYS = frozenset(
+    {
+        "account_id",
+        "admin_key_command",
+        "admin_key_file",
+        "api_key_id",
+        "api_url",
+        "bucket_width",
+        "concurrency",
+        "context_window",
+        "db",
+        "group_by",
+        "inference_geo",
+        "max_memory",
+        "max_runtime",
+        "model",
+        "quiet",
+        "rate",
+        "refresh",
+        "report",
+        "service_account_id",
+        "service_tier",
+        "since",
+        "speed",
+        "timeout",
+        "until",
+        "wait",
+        "workspace_id",
+    }
+)
+OWN_KEYS = frozenset({"dimensions", "group_by_cap"})
+
+
+def default_config() -> Path:
+    """Say where the configuration is looked for unless told."""
+    from platformdirs import user_config_path  # noqa: PLC0415  # only when the default is needed
+
+    return user_config_path("archiver") / "config.toml"
+
+
+def load_config(path: Path | None) -> dict[str, Any]:
+    """Read the configuration, by names as the program spells them; empty when none was named and none is there.
+
+    Raises:
+        ConfigurationError: It cannot be read, is no TOML, or has a key that does not exist.
+    """
+    given = path is not None
+    path = path or default_config()
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if given:
+            raise ConfigurationError(f"there is no configuration file {path}") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the configuration {path} cannot be read: {_reason(error)}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
+    config = {name.replace("-", "_"): value for name, value in raw.items()}
+    unknown = sorted(config.keys() - OPTION_KEYS - OWN_KEYS)
+    if unknown:
+        known = ", ".join(sorted(name.replace("_", "-") for name in OPTION_KEYS | OWN_KEYS))
+        raise ConfigurationError(
+            f"the configuration {path} has an unknown key {unknown[0]!r}", hint=f"keys are {known}"
+        )
+    return {name: _check(name, value, path) for name, value in config.items()}
+
+
+def _check(name: str, value: Any, path: Path) -> Any:
+    if name == "dimensions" and not (isinstance(value, list) and value and all(isinstance(d, str) for d in value)):
+        raise ConfigurationError(f"`dimensions` in {path} has to be a list of dimensions")
+    if name == "group_by_cap" and not (type(value) is int and value >= 1):
+        raise ConfigurationError(f"`group-by-cap` in {path} has to be a whole number of at least 1")
+    if isinstance(value, dict):
+        raise ConfigurationError(f"{name!r} in {path} has to be a value, not a table")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,42 @@
+"""`archiver migrate`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.options import Duration, config_option, db_option, option
+from archiver.errors import PARTIAL_EXIT, ConfigurationError
+from archiver.store.archive import held_archive
+from archiver.store.files import check_file
+from archiver.store.migrate import newest_version, pending
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command
+@click.option("--check", is_flag=True, help="Only say whether there is something to do (exit code 3).")
+@option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
+@db_option
+@config_option
+def migrate(*, check: bool, wait: float, db: Path, **_: Any) -> int:
+    """Bring the archive's schema up to date; `sync` does the same by itself.
+
+    A migration is all or nothing. A file that is newer than the program is left as it is (exit code 9).
+    """
+    if not check_file(db):
+        raise ConfigurationError(f"there is no archive at {db}", hint="make one with archiver sync, or give --db PATH")
+    todo = pending(db)
+    if not todo:
+        click.echo(f"the archive is up to date: schema {newest_version()}")
+        return 0
+    names = ", ".join(migration.name for migration in todo)
+    if check:
+        click.echo(f"the archive needs {names}")
+        return PARTIAL_EXIT
+    with held_archive(db, now=int(time.time()), wait=wait):
+        click.echo(f"the archive is now at schema {newest_version()}: applied {names}")
+    return 0

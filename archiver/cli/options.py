@@ -1,0 +1,82 @@
+"""The options that commands share: the same word everywhere, each with its `ARCHIVER_` variable."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archiver.cli.config import load_config
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s?)?")
+_PARTS = (86400, 3600, 60, 1)
+DEFAULT_API_URL = "https://api.anthropic.com"
+
+
+class Duration(click.ParamType[float]):
+    """A stretch of time as `90s`, `10m`, `1h30m` or a bare number of seconds; read as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it, or fail with exit code 2."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.fullmatch(str(value).strip())
+        if match is None or not any(match.groups()):
+            self.fail(f"{value!r} is not a duration; write it as 90s, 10m or 1h30m", param, ctx)
+        return float(sum(int(part or 0) * unit for part, unit in zip(match.groups(), _PARTS, strict=True)))
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Make an option that the variable `ARCHIVER_<OPTION>` and the configuration file can set too."""
+    longest = max(names, key=len).partition("/")[0].lstrip("-")
+    settings.setdefault("envvar", f"ARCHIVER_{longest.replace('-', '_').upper()}")
+    return click.option(*names, **settings)
+
+
+def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    try:
+        config = load_config(value)
+    except ConfigurationError as error:
+        raise click.UsageError(
+            error.message if error.hint is None else f"{error.message}\nhint: {error.hint}"
+        ) from None
+    ctx.meta["archiver.config"] = config
+    known = {param.name for param in ctx.command.params}
+    ctx.default_map = {name: entry for name, entry in config.items() if name in known}
+    return value
+
+
+def default_database() -> Path:
+    """Say where the archive is unless told: in the platform's data directory."""
+    from platformdirs import user_data_path  # noqa: PLC0415  # only when the default is needed
+
+    return user_data_path("archiver") / "archive.db"
+
+
+config_option = option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    callback=_apply_config,
+    help="A TOML file with options.",
+)
+
+db_option = option(
+    "--db",
+    type=click.Path(path_type=Path),
+    default=default_database,
+    show_default="the platform's data directory",
+    help="The archive.",
+)
+
+api_url_option = option("--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="The Admin API.")

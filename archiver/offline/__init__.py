@@ -1,0 +1,1 @@
+"""Answers from the file alone: the query sandbox, ready reports, rendering."""

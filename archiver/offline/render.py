@@ -1,0 +1,122 @@
+"""Rows as text: CSV, TSV, JSON, JSON lines, or a table for people."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import unicodedata
+from enum import StrEnum
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+_WIDEST_CELL = 80
+_MOST_MEASURED_ROWS = 1000
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    TSV = "tsv"
+    JSON = "json"
+    NL = "nl"
+
+
+def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format) -> None:
+    """Write rows as they come; only a table looks at the first thousand of them before it begins."""
+    if how is Format.CSV:
+        _write_separated(columns, rows, to, csv.excel())
+    elif how is Format.TSV:
+        _write_separated(columns, rows, to, csv.excel_tab())
+    elif how is Format.JSON:
+        _write_json(columns, rows, to)
+    elif how is Format.NL:
+        for row in rows:
+            to.write(_object(columns, row) + "\n")
+    else:
+        _write_table(columns, rows, to)
+
+
+def _write_separated(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, dialect: csv.Dialect) -> None:
+    dialect.lineterminator = "\n"
+    writer = csv.writer(to, dialect)
+    writer.writerow(columns)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
+    return json.dumps({name: _json_value(v) for name, v in zip(columns, row, strict=True)}, ensure_ascii=False)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return _plain(value)
+
+
+def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+    to.write("[")
+    separator = "\n"
+    for row in rows:
+        to.write(separator + _object(columns, row))
+        separator = ",\n"
+    to.write("\n]\n" if separator != "\n" else "]\n")
+
+
+def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+    source = iter(rows)
+    first = list(islice(source, _MOST_MEASURED_ROWS))
+    cells = [[show(value) for value in row] for row in first]
+    widths = [max([display_width(name), *(display_width(row[i]) for row in cells)]) for i, name in enumerate(columns)]
+    right = [bool(first) and all(isinstance(row[i], int | float | None) for row in first) for i in range(len(columns))]
+    shown = (([show(value) for value in row]) for row in source)
+    head = [[show(name) for name in columns], ["-" * width for width in widths]]
+    for row in chain(head, cells, shown):
+        to.write("  ".join(_pad(*cell) for cell in zip(row, widths, right, strict=True)).rstrip() + "\n")
+
+
+def show(value: Any) -> str:
+    """Give a cell's text for a person: on one line, unprintable characters escaped, not too wide."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.hex()
+    if not isinstance(value, str):
+        return str(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+
+
+def display_width(text: str) -> int:
+    """Count the columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(character) for character in text)
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # the three things a cell is
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
+
+
+def dollars(microcents: int) -> str:
+    """Spell an exact amount of microcents as dollars and cents, rounded half up, with thousands."""
+    cents = (abs(microcents) + 500_000) // 1_000_000
+    sign = "-" if microcents < 0 and cents else ""
+    return f"{sign}{cents // 100:,}.{cents % 100:02d}"
