@@ -1,0 +1,224 @@
+"""Planning is a function of its arguments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from archiver.errors import ConfigurationError
+from archiver.model import DAY, HOUR, Answer, Bucket, BucketWidth, Report, Row, Series, Span, State, Window
+from archiver.plan.calendar import ceiling, floor, parse_time, snap_since, snap_until
+from archiver.plan.groupings import each, every_subset, finest, groupings, parse_group_by
+from archiver.plan.probe import Probe
+from archiver.plan.scope import Scope
+from archiver.plan.windows import cut
+from archiver.plan.work import needed, plan_series, subtract
+from archiver.reports import COST, USAGE
+
+FIVE = USAGE.default_dimensions
+NOW = int(datetime(2026, 1, 15, 12, 30, tzinfo=UTC).timestamp())
+TODAY = NOW - NOW % DAY
+DAYS = Series(Report.USAGE, BucketWidth.DAY)
+
+
+def at(text: str) -> int:
+    return int(parse_time(text).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-01-15", "2026-01-15T00:00:00Z"),
+        ("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z"),
+        ("2026-01-15t12:30:00z", "2026-01-15T12:30:00Z"),
+        ("2026-01-15T12:30", "2026-01-15T12:30:00Z"),
+        ("2026-01-15T12:30:00+02:00", "2026-01-15T10:30:00Z"),
+        (" 2026-01-15 ", "2026-01-15T00:00:00Z"),
+    ],
+)
+def test_a_date_is_read_as_utc(text: str, meant: str) -> None:
+    assert parse_time(text) == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-1-5", "20260105", "15.1.2026", "2026-W03", "2026"])
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_time(text)
+
+
+def test_ranges_snap_outwards_to_whole_buckets() -> None:
+    moment = parse_time("2026-01-15T12:30:00.000001Z")
+    assert snap_since(moment, DAY) == at("2026-01-15")
+    assert snap_until(moment, DAY) == at("2026-01-16")
+    assert snap_until(moment, HOUR) == at("2026-01-15T13:00:00Z")
+    assert snap_until(parse_time("2026-01-15"), DAY) == at("2026-01-15")
+    assert (floor(NOW, DAY), ceiling(NOW, DAY)) == (TODAY, TODAY + DAY)
+
+
+def test_finest_is_one_pass_when_the_cap_allows() -> None:
+    assert finest(FIVE, 5) == [tuple(sorted(FIVE))]
+
+
+@pytest.mark.parametrize("cap", [1, 2, 3, 4, 5, 9])
+def test_finest_passes_cover_every_dimension_and_keep_to_the_cap(cap: int) -> None:
+    passes = finest(USAGE.group_by, cap)
+    assert set().union(*passes) == set(USAGE.group_by)
+    assert all(len(one) == cap for one in passes)
+    assert len(passes) == -(-9 // cap)
+
+
+def test_each_is_the_total_and_one_pass_a_dimension() -> None:
+    assert each(("a", "b")) == [(), ("a",), ("b",)]
+
+
+def test_all_is_every_subset_up_to_the_cap() -> None:
+    assert len(every_subset(FIVE, 5)) == 32
+    assert len(every_subset(FIVE, 2)) == 1 + 5 + 10
+
+
+def test_the_order_and_repeats_of_dimensions_mean_nothing() -> None:
+    assert parse_group_by("model, api_key_id,model") == ("api_key_id", "model")
+    assert Series(Report.USAGE, BucketWidth.DAY, ("model", "api_key_id")).group_by == ("api_key_id", "model")
+
+
+def test_a_list_is_asked_of_each_report_that_has_all_of_it() -> None:
+    chosen = groupings([("workspace_id",), ("model",), ("description",)], [USAGE, COST])
+    assert chosen == {Report.USAGE: [("workspace_id",), ("model",)], Report.COST: [("workspace_id",), ("description",)]}
+
+
+@pytest.mark.parametrize("wanted", [("colour",), ("description", "model")])
+def test_a_list_that_fits_no_chosen_report_is_refused(wanted: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="no chosen report"):
+        groupings([wanted], [USAGE, COST])
+
+
+def test_a_list_beyond_the_cap_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ConfigurationError, match="6 dimensions") as refused:
+        groupings([USAGE.group_by[:6]], [USAGE])
+    assert "finest" in str(refused.value.hint)
+
+
+def test_an_empty_list_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="names no dimension"):
+        parse_group_by(" , ")
+
+
+@pytest.mark.parametrize("first", [f"2023-{month:02d}-{day:02d}" for month in (1, 11) for day in (1, 9, 17, 22, 28)])
+def test_three_years_of_days_are_36_windows_whenever_they_begin(first: str) -> None:
+    start = at(first)
+    end = at(first.replace("2023", "2026"))
+    assert len(cut(start, end, DAY, 31)) == 36
+
+
+def test_cuts_lie_on_a_grid_from_the_epoch_when_that_costs_nothing() -> None:
+    cell = 31 * DAY
+    assert cut(cell * 600 + DAY, cell * 602, DAY, 31) == [(cell * 600 + DAY, cell * 601), (cell * 601, cell * 602)]
+
+
+def test_an_empty_range_needs_no_window() -> None:
+    assert cut(DAY, DAY, DAY, 31) == []
+
+
+def test_what_is_settled_is_not_asked_again() -> None:
+    spans = [Span(0, 10, State.SETTLED), Span(10, 20, State.PROVISIONAL), Span(20, 30, State.MISSING)]
+    assert needed(0, 40, spans, refresh_from=100) == [(10, 40)]
+
+
+def test_the_refresh_days_are_asked_again_though_settled() -> None:
+    assert needed(0, 40, [Span(0, 40, State.SETTLED)], refresh_from=30) == [(30, 40)]
+
+
+def test_failed_and_missing_stretches_between_settled_ones_are_asked() -> None:
+    spans = [Span(0, 10, State.SETTLED), Span(10, 20, State.FAILED), Span(20, 30, State.SETTLED)]
+    assert needed(0, 30, spans, refresh_from=30) == [(10, 20)]
+
+
+def test_subtracting_nothing_leaves_all() -> None:
+    assert subtract(0, 10, [(3, 3), (20, 30)]) == [(0, 10)]
+
+
+def test_a_window_carries_the_digest_of_its_last_answer() -> None:
+    plan = plan_series(DAYS, (0, 31 * DAY), [], 0, {(0, 31 * DAY): b"digest"})
+    assert [w.digest for w in plan.windows] == [b"digest"]
+
+
+def test_the_default_end_is_that_of_the_bucket_in_progress() -> None:
+    assert Scope(since=parse_time("2026-01-01")).range_of(DAYS, NOW, None) == (at("2026-01-01"), TODAY + DAY)
+
+
+def test_nothing_is_asked_beyond_the_bucket_in_progress() -> None:
+    scope = Scope(since=parse_time("2026-01-01"), until=parse_time("2999-01-01"))
+    assert scope.range_of(DAYS, NOW, None)[1] == TODAY + DAY
+
+
+def test_midnight_belongs_to_the_day_that_begins() -> None:
+    assert Scope(since=parse_time("2026-01-01")).range_of(DAYS, TODAY, None)[1] == TODAY + DAY
+
+
+@pytest.mark.parametrize(("since", "until"), [("2026-01-05", "2026-01-05"), ("2026-01-05", "2026-01-01"), ("2027-01-01", None)])
+def test_a_range_without_a_bucket_is_refused(since: str, until: str | None) -> None:
+    scope = Scope(since=parse_time(since), until=parse_time(until) if until else None)
+    with pytest.raises(ConfigurationError, match="holds no bucket"):
+        scope.range_of(DAYS, NOW, None)
+
+
+def test_widths_and_filters_concern_usage_only() -> None:
+    scope = Scope(bucket_widths=(BucketWidth.HOUR,), filters=(("model", ("m",)),), group_by=("none",))
+    usage, cost = scope.series()
+    assert (usage.bucket_width, usage.filters) == (BucketWidth.HOUR, (("model", ("m",)),))
+    assert (cost.bucket_width, cost.filters) == (BucketWidth.DAY, ())
+
+
+def answered(window: Window, *with_rows: int, left_out: tuple[int, ...] = ()) -> Answer:
+    row = Row((None,) * 9, (1,) * 6, None)
+    starts = [s for s in range(window.start, window.end, DAY) if s not in left_out]
+    return Answer(window, tuple(Bucket(s, (row,) if s in with_rows else ()) for s in starts), b"", NOW)
+
+
+def probe() -> Probe:
+    return Probe.begin(Report.USAGE, NOW, None)
+
+
+def test_a_probe_asks_for_all_time_since_2023_in_the_fewest_requests() -> None:
+    windows = probe().windows
+    assert (windows[0].start, windows[-1].end) == (at("2023-01-01"), TODAY + DAY)
+    assert len(windows) == -(-((TODAY + DAY - at("2023-01-01")) // DAY) // 31)
+
+
+def test_a_probe_finds_the_first_rows_behind_a_quiet_year_in_whatever_order_answers_come() -> None:
+    one = probe()
+    first = one.windows[14].start + 5 * DAY
+    for window in reversed(one.windows[:20]):
+        one.learn(window, answered(window, *([first] if window is one.windows[14] else [window.start] * (window.start > first))))
+    assert one.first_bucket == first
+
+
+def test_a_probe_does_not_conclude_before_older_answers_are_there() -> None:
+    one = probe()
+    one.learn(one.windows[3], answered(one.windows[3], one.windows[3].start))
+    assert one.first_bucket is None
+    assert one.empty_until == one.windows[0].start
+
+
+def test_a_day_the_api_left_out_counts_as_one_with_rows() -> None:
+    one = probe()
+    hole = one.windows[0].start + 3 * DAY
+    one.learn(one.windows[0], answered(one.windows[0], left_out=(hole,)))
+    assert one.first_bucket == hole
+
+
+def test_a_day_in_progress_that_is_left_out_is_no_hole() -> None:
+    one = probe()
+    for window in one.windows:
+        one.learn(window, answered(window, left_out=(TODAY,)))
+    assert one.first_bucket is None
+
+
+def test_a_probe_is_sure_only_of_settled_days() -> None:
+    settled_until = NOW - 35 * DAY
+    one = probe()
+    for window in one.windows:
+        one.learn(window, answered(window, TODAY))
+    assert one.first_bucket == TODAY
+    assert one.certain(settled_until) == (floor(settled_until, DAY), None)

@@ -1,0 +1,213 @@
+"""The gate that every answer passes: what is believed, what is kept, what is refused and where."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from archiver.api.wire import read_page
+from archiver.errors import ContractError, DamagedAnswerError
+from archiver.model import DAY, BucketWidth, Report, Series, Window
+from archiver.plan.calendar import parse_time
+
+START = int(parse_time("2026-01-01").timestamp())
+BY_MODEL = Window(Series(Report.USAGE, BucketWidth.DAY, ("model",)), START, START + 2 * DAY)
+COST = Window(Series(Report.COST, BucketWidth.DAY, ("description", "workspace_id")), START, START + 2 * DAY)
+
+
+def usage_row(**more: Any) -> dict[str, Any]:
+    return {
+        "uncached_input_tokens": 1,
+        "cache_creation": {"ephemeral_1h_input_tokens": 2, "ephemeral_5m_input_tokens": 3},
+        "cache_read_input_tokens": 4,
+        "output_tokens": 5,
+        "server_tool_use": {"web_search_requests": 6},
+        "account_id": None,
+        "api_key_id": None,
+        "context_window": None,
+        "inference_geo": None,
+        "model": "m",
+        "service_account_id": None,
+        "service_tier": None,
+        "workspace_id": None,
+        **more,
+    }
+
+
+def cost_row(**more: Any) -> dict[str, Any]:
+    return {
+        "amount": "123.789120",
+        "currency": "USD",
+        "workspace_id": None,
+        "description": "d",
+        "cost_type": "tokens",
+        "model": "m",
+        "service_tier": "standard",
+        "context_window": "0-200k",
+        "token_type": "output_tokens",
+        "inference_geo": "global",
+        **more,
+    }
+
+
+def page(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "data": [
+            {"starting_at": "2026-01-01T00:00:00Z", "ending_at": "2026-01-02T00:00:00Z", "results": list(rows)},
+            {"starting_at": "2026-01-02T00:00:00Z", "ending_at": "2026-01-03T00:00:00Z", "results": []},
+        ],
+        "has_more": False,
+        "next_page": None,
+        **more,
+    }
+
+
+def read(raw: Any, window: Window = BY_MODEL) -> Any:
+    body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+    return read_page(body, window, after=window.start)
+
+
+def test_a_usage_row_is_read_field_by_field() -> None:
+    (row,) = read(page(usage_row())).buckets[0].rows
+    assert row.dimensions == (None, None, "m", None, None, None, None, None, None)
+    assert row.measures == (1, 2, 3, 4, 5, 6)
+    assert row.extra is None
+
+
+def test_a_cost_row_keeps_the_text_of_its_amount() -> None:
+    (row,) = read(page(cost_row()), COST).buckets[0].rows
+    assert row.measures == ("123.789120", 123_789_120)
+    assert row.dimensions == (None, "d", "tokens", "m", "standard", "0-200k", "output_tokens", "global", "USD")
+
+
+def test_an_empty_bucket_is_a_bucket() -> None:
+    assert [bucket.rows for bucket in read(page()).buckets] == [(), ()]
+
+
+def test_times_with_another_offset_are_the_same_moment() -> None:
+    raw = page()
+    raw["data"][0] |= {"starting_at": "2026-01-01T02:00:00+02:00", "ending_at": "2026-01-01T23:00:00-01:00"}
+    assert read(raw).buckets[0].start == START
+
+
+def test_unknown_fields_of_a_row_are_kept_and_warned_about() -> None:
+    raw = page(usage_row(colour="red", server_tool_use={"web_search_requests": 6, "web_fetch_requests": 7}))
+    answer = read(raw)
+    assert answer.buckets[0].rows[0].extra == '{"colour":"red","server_tool_use":{"web_fetch_requests":7}}'
+    assert answer.warnings == ("unknown fields of a row are kept in extra: colour, server_tool_use",)
+
+
+def test_unknown_fields_around_rows_are_warned_about() -> None:
+    assert read(page(version=2)).warnings == ("the unknown field 'version' of the answer is not kept",)
+
+
+def test_unknown_values_of_a_dimension_are_kept() -> None:
+    assert read(page(usage_row(model="claude-of-tomorrow"))).buckets[0].rows[0].dimensions[2] == "claude-of-tomorrow"
+
+
+def test_a_dimension_that_was_not_asked_for_may_be_absent() -> None:
+    row = usage_row()
+    del row["workspace_id"]
+    assert read(page(row)).buckets[0].rows[0].dimensions[0] is None
+
+
+def without(row: dict[str, Any], *path: str) -> dict[str, Any]:
+    row = copy.deepcopy(row)
+    inner = row
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return row
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "float": (page(usage_row(output_tokens=1.0)), "data[0].results[0].output_tokens"),
+    "text count": (page(usage_row(output_tokens="1")), "data[0].results[0].output_tokens"),
+    "bool count": (page(usage_row(output_tokens=True)), "data[0].results[0].output_tokens"),
+    "null count": (page(usage_row(output_tokens=None)), "data[0].results[0].output_tokens"),
+    "negative": (page(usage_row(output_tokens=-1)), "data[0].results[0].output_tokens"),
+    "too large": (page(usage_row(output_tokens=2**63)), "data[0].results[0].output_tokens"),
+    "no count": (page(without(usage_row(), "output_tokens")), "data[0].results[0]"),
+    "no cache": (page(without(usage_row(), "cache_creation")), "data[0].results[0]"),
+    "flat cache": (
+        page(without(usage_row(cache_creation_input_tokens=5), "cache_creation", "ephemeral_1h_input_tokens")),
+        "data[0].results[0].cache_creation",
+    ),
+    "no asked dimension": (page(without(usage_row(), "model")), "data[0].results[0]"),
+    "dimension not asked for": (page(usage_row(workspace_id="w")), "data[0].results[0].workspace_id"),
+    "number as dimension": (page(usage_row(model=5)), "data[0].results[0].model"),
+    "row is no object": (page(["row"]), "data[0].results[0]"),  # type: ignore[arg-type]
+    "rows are no list": (page() | {"data": [{**page()["data"][0], "results": {}}]}, "data[0].results"),
+    "data is no list": (page(data={}), "data"),
+    "no has_more": (without(page(), "has_more"), None),
+    "has_more is text": (page(has_more="no"), "has_more"),
+    "has_more without a token": (page(has_more=True), "next_page"),
+    "list": ([], "the answer"),
+    "error with 200": ({"type": "error", "error": {"type": "api_error", "message": "oh"}}, None),
+    "same dimensions twice": (page(usage_row(), usage_row(output_tokens=9)), "data[0].results[1]"),
+    "hidden dimension": (page(usage_row(region="eu"), usage_row(region="us")), "data[0].results[1]"),
+    "repeated key": (json.dumps(page(usage_row())).replace('"output_tokens": 5', '"output_tokens": 5, "output_tokens": 6').encode(), None),
+    "deep": (b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_breaks_the_contract_is_refused_with_its_place(name: str) -> None:
+    raw, place = REFUSED[name]
+    with pytest.raises(ContractError) as refused:
+        read(raw)
+    assert not isinstance(refused.value, DamagedAnswerError)
+    if place is not None:
+        assert refused.value.place == place
+
+
+@pytest.mark.parametrize(
+    "amount", ["NaN", "Infinity", "1e3", "", " 1", "1,5", "$1", "--1", "1.", ".5", "9" * 200, "99999999999999999999", "١"]
+)
+def test_an_amount_that_is_no_plain_decimal_is_refused(amount: str) -> None:
+    with pytest.raises(ContractError, match="amount"):
+        read(page(cost_row(amount=amount)), COST)
+
+
+@pytest.mark.parametrize("amount", [1, 1.5, None, True, ["1"]])
+def test_an_amount_that_is_no_text_is_refused(amount: Any) -> None:
+    with pytest.raises(ContractError, match="amount"):
+        read(page(cost_row(amount=amount)), COST)
+
+
+@pytest.mark.parametrize(
+    ("starting_at", "ending_at"),
+    [
+        ("2026-01-01T00:00:00", "2026-01-02T00:00:00Z"),
+        ("2026-01-01T00:30:00Z", "2026-01-02T00:30:00Z"),
+        ("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"),
+        ("2026-01-01T00:00:00.5Z", "2026-01-02T00:00:00Z"),
+        ("2025-12-31T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"),
+        ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"),
+        ("noon", "2026-01-02T00:00:00Z"),
+        ("0000-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+        ("2026-01-01", "2026-01-02"),
+    ],
+)
+def test_a_bucket_that_does_not_fit_the_window_is_refused(starting_at: str, ending_at: str) -> None:
+    raw = page()
+    raw["data"][0] |= {"starting_at": starting_at, "ending_at": ending_at}
+    with pytest.raises(ContractError, match="data"):
+        read(raw)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"data":', b"\xff\xfe", b'{"a": NaN}', b'{"data": []} x', b"'a'"])
+def test_what_is_no_json_is_damage(body: bytes) -> None:
+    with pytest.raises(DamagedAnswerError):
+        read(body)
+
+
+def test_an_excerpt_of_a_strange_answer_is_short_and_harmless() -> None:
+    with pytest.raises(DamagedAnswerError) as refused:
+        read(b"\x1b[31m" + b"<html>" * 1000)
+    assert "\x1b" not in str(refused.value)
+    assert len(str(refused.value)) < 300
