@@ -40,7 +40,7 @@ def day(text: str) -> datetime:
 def sync(api: Simulator, db: Path, scope: Scope | None = None, **settings: Any) -> Summary:
     """Run a sync in this process, as fast as it goes."""
     summary = Summary()
-    wanted = {
+    wanted: dict[str, Any] = {
         "db": db,
         "api_url": api.url,
         "key": AdminKey(api.key, "the simulator"),
@@ -60,7 +60,9 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONWARNINGS": "error", **more}
 
 
-def archiver(*arguments: str, stdin: str = "", timeout: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
+def archiver(
+    *arguments: str, stdin: str = "", timeout: float = 60, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the program as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "archiver", *arguments],
@@ -84,7 +86,7 @@ def archived(db: Path, report: str, bucket_width: str, group_by: Sequence[str], 
     columns = [*SPECS[report].columns, *_measures(report)]  # type: ignore[index]
     rows = select(
         db,
-        f"""SELECT v.bucket_start, v.bucket_end, {', '.join('v.' + c for c in columns)} FROM {report} AS v
+        f"""SELECT v.bucket_start, v.bucket_end, {", ".join("v." + c for c in columns)} FROM {report} AS v
         JOIN series AS s ON s.id = v.series_id
         WHERE v.bucket_width = ? AND v.group_by = ? AND s.filters = ?""",  # noqa: S608  # names of columns
         bucket_width,
@@ -94,7 +96,7 @@ def archived(db: Path, report: str, bucket_width: str, group_by: Sequence[str], 
     return sorted(rows, key=repr)
 
 
-def truth(  # noqa: PLR0913  # what a series is
+def truth(  # noqa: PLR0913, PLR0917  # what a series is
     api: Simulator,
     report: str,
     bucket_width: str,
@@ -143,8 +145,8 @@ def dump(db: Path) -> str:
         with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as connection:
             cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # a name from above
             names = [column[0] for column in cursor.description]
-            hidden = [names.index(n) for n in ("series_id", "fetched_at", "learnt_at", "previously_learnt_at") if n in names]
-            said[table] = sorted(
-                (tuple(v for i, v in enumerate(row) if i not in hidden) for row in cursor), key=repr
-            )
+            hidden = [
+                names.index(n) for n in ("series_id", "fetched_at", "learnt_at", "previously_learnt_at") if n in names
+            ]
+            said[table] = sorted((tuple(v for i, v in enumerate(row) if i not in hidden) for row in cursor), key=repr)
     return json.dumps(said, indent=1)

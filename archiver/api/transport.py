@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import zlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ async def exchange(
     except TimeoutError:
         raise TransportError(Trouble.NETWORK, "the API did not answer in time") from None
     except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or type(error.os_error).__name__
+        number = error.os_error.errno
+        reason = os.strerror(number) if number is not None and number > 0 else "the host is not known"
         raise TransportError(Trouble.NETWORK, f"no connection to {URL(url).host}: {reason}") from None
     except aiohttp.ServerDisconnectedError:
         raise TransportError(Trouble.NETWORK, "the API closed the connection without an answer") from None

@@ -44,6 +44,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; the reader of a pipe who has seen enough is no error."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their first sentences, importing none."""
         with formatter.section("Commands"):
@@ -70,13 +80,7 @@ def fail(error: ArchiverError) -> None:
 def main() -> NoReturn:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+    sys.exit(_run())
 
 
 def _run() -> int:
@@ -91,8 +95,6 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
         _show_bug(error)
         return BUG_EXIT

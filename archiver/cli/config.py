@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPTION_KEYS = frozenset(
     {

@@ -86,14 +86,13 @@ def _show(spend: Spend) -> None:
 def _show_next(db: Path) -> None:
     program, file = _program(), shlex.quote(str(db))
     by_model = (
-        "SELECT model, sum(output_tokens) AS output_tokens FROM daily_tokens "
-        "GROUP BY model ORDER BY output_tokens DESC"
+        "SELECT model, sum(output_tokens) AS output_tokens FROM daily_tokens GROUP BY model ORDER BY output_tokens DESC"
     )
     by_key = (
         "SELECT api_key_name, sum(uncached_input_tokens) AS input_tokens FROM daily_tokens "
         "WHERE date >= :since GROUP BY api_key_id ORDER BY input_tokens DESC LIMIT 5"
     )
-    last_month = sorted(row for row in read_spend(db).months)[-1]
+    last_month = max(row for row in read_spend(db).months)
     click.echo("\nTry next:\n")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')

@@ -38,8 +38,8 @@ class Duration(click.ParamType[float]):
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """Make an option that the variable `ARCHIVER_<OPTION>` and the configuration file can set too."""
-    longest = max(names, key=len).partition("/")[0].lstrip("-")
-    settings.setdefault("envvar", f"ARCHIVER_{longest.replace('-', '_').upper()}")
+    word = next(name for name in names if name.startswith("--")).partition("/")[0].removeprefix("--")
+    settings.setdefault("envvar", f"ARCHIVER_{word.replace('-', '_').upper()}")
     return click.option(*names, **settings)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from archiver.cli.options import option
 
+if TYPE_CHECKING:
     from archiver.simulator import Settings, Simulator
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -48,27 +48,21 @@ def _faults(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
         raise click.BadParameter("NAME=CHANCE, with a chance from 0 to 1", param=parameter) from None
 
 
-def _option(name: str, *more: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An option that can also be set as `ARCHIVER_<OPTION>`."""
-    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(name, *more, envvar=f"ARCHIVER_{variable}", **attributes)
-
-
 @click.command()
-@_option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
-@_option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
-@_option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")
-@_option("--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Amount of use.")
-@_option(
+@option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
+@option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
+@option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")
+@option("--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Amount of use.")
+@option(
     "--now",
     type=_MOMENT,
     metavar="DATE",
     help="Freeze the clock at this moment (UTC). [default: the real time]",
 )
-@_option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every answer, in milliseconds.")
-@_option("--rate-limit", type=click.IntRange(1), help="Requests a minute; what comes faster gets a 429.")
-@_option("--rate-headers/--no-rate-headers", default=False, help="Say in a 429 when to try again.")
-@_option(
+@option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every answer, in milliseconds.")
+@option("--rate-limit", type=click.IntRange(1), help="Requests a minute; what comes faster gets a 429.")
+@option("--rate-headers/--no-rate-headers", default=False, help="Say in a 429 when to try again.")
+@option(
     "--fault",
     "faults",
     multiple=True,
@@ -84,10 +78,10 @@ def _option(name: str, *more: str, **attributes: Any) -> Callable[[Any], Any]:
     callback=_list_faults,
     help="Show all faults.",
 )
-@_option("--late", type=_CHANCE, default=0.0, help="Fraction of the use that becomes visible late.")
-@_option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="How late at most.")
-@_option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a stretch without any use.")
-@_option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of that stretch.")
+@option("--late", type=_CHANCE, default=0.0, help="Fraction of the use that becomes visible late.")
+@option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="How late at most.")
+@option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a stretch without any use.")
+@option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of that stretch.")
 def simulate(**options: Any) -> None:
     """Serve a local Admin API with invented data.
 

@@ -29,9 +29,10 @@ def say_summary(summary: Summary) -> None:
     if summary.plans:
         rows = summary.rows
         click.echo(
-            f"{count(summary.fetched, 'window')} of {summary.planned:,} archived, {summary.unchanged:,} of them unchanged; "
+            f"archived {summary.fetched:,} of {count(summary.planned, 'window')}, {summary.unchanged:,} of them unchanged, "
+            f"with {count(summary.requests, 'request')}, {_retries(summary)}\n"
             f"rows: {rows.inserted:,} inserted, {rows.updated:,} updated, {rows.removed:,} removed, "
-            f"{rows.unchanged:,} unchanged; {count(summary.requests, 'request')}, {_retries(summary)}",
+            f"{rows.unchanged:,} unchanged",
             err=True,
         )
         if not summary.exit_code and not rows.changed:

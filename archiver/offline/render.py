@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import unicodedata
 from enum import StrEnum
 from itertools import chain, islice
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
+_NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?")
 _WIDEST_CELL = 80
 _MOST_MEASURED_ROWS = 1000
 
@@ -29,7 +31,12 @@ class Format(StrEnum):
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format) -> None:
-    """Write rows as they come; only a table looks at the first thousand of them before it begins."""
+    """Write rows as they come; only a table looks at the first thousand of them before it begins.
+
+    In objects, a repeated name of a column gets a number, so that no value is lost: `x`, `x_2`.
+    """
+    if how in {Format.JSON, Format.NL}:
+        columns = _distinct(columns)
     if how is Format.CSV:
         _write_separated(columns, rows, to, csv.excel())
     elif how is Format.TSV:
@@ -37,8 +44,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO
     elif how is Format.JSON:
         _write_json(columns, rows, to)
     elif how is Format.NL:
-        for row in rows:
-            to.write(_object(columns, row) + "\n")
+        to.writelines(_object(columns, row) + "\n" for row in rows)
     else:
         _write_table(columns, rows, to)
 
@@ -52,6 +58,18 @@ def _write_separated(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: 
 
 def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    distinct: dict[str, None] = {}
+    for name in names:
+        number = 2
+        unique = name
+        while unique in distinct:
+            unique = f"{name}_{number}"
+            number += 1
+        distinct[unique] = None
+    return list(distinct)
 
 
 def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
@@ -78,11 +96,15 @@ def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: Text
     first = list(islice(source, _MOST_MEASURED_ROWS))
     cells = [[show(value) for value in row] for row in first]
     widths = [max([display_width(name), *(display_width(row[i]) for row in cells)]) for i, name in enumerate(columns)]
-    right = [bool(first) and all(isinstance(row[i], int | float | None) for row in first) for i in range(len(columns))]
-    shown = (([show(value) for value in row]) for row in source)
+    right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
     head = [[show(name) for name in columns], ["-" * width for width in widths]]
-    for row in chain(head, cells, shown):
-        to.write("  ".join(_pad(*cell) for cell in zip(row, widths, right, strict=True)).rstrip() + "\n")
+    for row in chain(head, cells, ([show(value) for value in row] for row in source)):
+        padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
+        to.write("  ".join(padded).rstrip() + "\n")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | None) or (isinstance(value, str) and bool(_NUMBER.fullmatch(value)))
 
 
 def show(value: Any) -> str:

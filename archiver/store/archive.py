@@ -56,7 +56,7 @@ class Archive:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
         """Commit all or nothing. Shielded: an await can be cancelled, its SQL cannot."""
-        with translated(self._path), anyio.CancelScope(shield=True):
+        with translated(self._path, system=False), anyio.CancelScope(shield=True):
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 yield
@@ -69,7 +69,7 @@ class Archive:
                 raise
 
     async def _fetch(self, name: str, values: Mapping[str, object]) -> list[tuple[object, ...]]:
-        with translated(self._path):
+        with translated(self._path, system=False):
             return [tuple(row) for row in await self._connection.execute_fetchall(sql(name), dict(values))]
 
     async def claim_for(self, organization: Organization) -> None:
@@ -121,7 +121,7 @@ class Archive:
         series_id = await self._find_series(series)
         if series_id is None:
             return []
-        with translated(self._path):
+        with translated(self._path, system=False):
             return await self._writer.spans(series_id, start, end)
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
@@ -219,7 +219,7 @@ async def open_archive(path: Path) -> AsyncIterator[Archive]:
     Raises:
         DamagedError, StorageError: As the file is.
     """
-    with translated(path):
+    with translated(path, system=False):
         async with aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS) as connection:
             await connection.execute("PRAGMA synchronous = FULL")
             yield Archive(connection, path)

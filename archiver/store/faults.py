@@ -41,8 +41,8 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> ArchiverError | Non
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Let only our errors out, but for bugs.
+def translated(path: Path, *, system: bool = True) -> Iterator[None]:
+    """Let only our errors out, but for bugs; without `system`, errors of the operating system are someone else's.
 
     Raises:
         StorageError: The disk, the folder or its permissions.
@@ -52,7 +52,7 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        ours = translate(error, path)
+        ours = translate(error, path) if system or isinstance(error, sqlite3.Error) else None
         if ours is None:
             raise
         raise ours from error

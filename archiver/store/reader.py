@@ -36,7 +36,10 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
             f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
         )
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with translated(path), closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+    with (
+        translated(path, system=False),
+        closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection,
+    ):
         if check_schema(connection, path, shipped_migrations()):
             raise ConfigurationError(
                 f"{path} was made by an older program; this one reads schema {newest_version()}",

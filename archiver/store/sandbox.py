@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _ALLOWED_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "function_list"})
 _REFUSED_FUNCTIONS = frozenset({"load_extension"})
-_BEGINNINGS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(select|with|values|explain|pragma)\b", re.I | re.S)
+_BEGINNINGS = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(select|with|values|explain|pragma)\b", re.IGNORECASE | re.DOTALL
+)
 _OPCODES_A_LOOK = 10_000
 _LONGEST_STATEMENT = 1_000_000
 _LONGEST_VALUE = 64 * 1024 * 1024

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from archiver.simulator import Simulator
 
 FIVE = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
-GROUPINGS = [(), ("model",), ("workspace_id",), ("api_key_id", "model"), FIVE, ("account_id", "speed"), USAGE.columns[4:]]
+GROUPINGS = [
+    (),
+    ("model",),
+    ("workspace_id",),
+    ("api_key_id", "model"),
+    FIVE,
+    ("account_id", "speed"),
+    USAGE.columns[4:],
+]
 RANGES = {
     BucketWidth.DAY: (day("2025-10-20"), None),
     BucketWidth.HOUR: (day("2025-12-28"), None),
@@ -56,7 +64,9 @@ def test_finest_is_one_pass_over_the_five_default_dimensions_and_cost_by_both_of
 ) -> None:
     sync(shared_api, db)
     assert archived(db, "usage", "1d", FIVE) == truth(shared_api, "usage", "1d", FIVE, day("2025-11-01"))
-    assert archived(db, "cost", "1d", COST.group_by) == truth(shared_api, "cost", "1d", COST.group_by, day("2025-11-01"))
+    assert archived(db, "cost", "1d", COST.group_by) == truth(
+        shared_api, "cost", "1d", COST.group_by, day("2025-11-01")
+    )
     assert select(db, "SELECT count(*) FROM series") == [(2,)]
 
 
@@ -80,7 +90,10 @@ def test_each_is_one_pass_a_dimension_and_the_total(shared_api: Simulator, db: P
 
 def test_all_is_every_subset_up_to_the_cap(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope(group_by=("all",), since=day("2026-01-10")))
-    assert select(db, "SELECT report, count(*) FROM series GROUP BY report ORDER BY report") == [("cost", 4), ("usage", 32)]
+    assert select(db, "SELECT report, count(*) FROM series GROUP BY report ORDER BY report") == [
+        ("cost", 4),
+        ("usage", 32),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,15 +129,13 @@ def test_daily_views_sum_to_the_truth_whatever_else_is_archived(shared_api: Simu
     sync(shared_api, db, scope)
     tokens = sum(row[-2] for row in truth(shared_api, "usage", "1d", (), day("2025-12-20")))
     assert select(db, "SELECT sum(output_tokens) FROM daily_tokens") == [(tokens,)]
-    microcents = sum(
-        int(row[-1].replace(".", "")) for row in truth(shared_api, "cost", "1d", (), day("2025-12-20"))
-    )
+    microcents = sum(int(row[-1].replace(".", "")) for row in truth(shared_api, "cost", "1d", (), day("2025-12-20")))
     assert select(db, "SELECT sum(amount_microcents) FROM daily_cost") == [(microcents,)]
 
 
 def test_daily_tokens_speak_from_hours_where_no_days_are_archived(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, usage(BucketWidth.HOUR, "model"))
-    whole_days = [row for row in truth(shared_api, "usage", "1d", ("model",), RANGES[BucketWidth.HOUR][0])]
+    whole_days = list(truth(shared_api, "usage", "1d", ("model",), RANGES[BucketWidth.HOUR][0]))
     expected = {(row[0][:10], row[4]): row[-2] for row in whole_days if row[0][:10] != "2026-01-15"}
     said = select(db, "SELECT date, model, output_tokens FROM daily_tokens")
     assert {(d, m): tokens for d, m, tokens in said} == expected

@@ -76,7 +76,9 @@ def test_only_what_changed_is_written(api: Simulator, db: Path) -> None:
 def test_a_changed_settled_bucket_becomes_a_restatement(api: Simulator, db: Path) -> None:
     scope = Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-11-10"))
     sync(api, db, scope)
-    was = dict(select(db, "SELECT model, output_tokens FROM usage WHERE bucket_start = '2025-11-12T00:00:00Z'"))
+    was: dict[str, int] = dict(
+        select(db, "SELECT model, output_tokens FROM usage WHERE bucket_start = '2025-11-12T00:00:00Z'")
+    )
     api.amend(day("2025-11-12").date(), 2)
     sync(api, db, Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-11-10"), refresh_days=90))
     told = select(
@@ -122,7 +124,19 @@ def slow_api() -> Iterator[Simulator]:
 def test_a_run_that_is_stopped_is_continued_by_the_next(
     slow_api: Simulator, db: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    arguments = ["sync", "--api-url", slow_api.url, "--db", str(db), "--rate", "none", "--concurrency", "1", "--since", "2025-11-01"]
+    arguments = [
+        "sync",
+        "--api-url",
+        slow_api.url,
+        "--db",
+        str(db),
+        "--rate",
+        "none",
+        "--concurrency",
+        "1",
+        "--since",
+        "2025-11-01",
+    ]
     arguments += ["--bucket-width", "1h", "--group-by", "none", "--group-by", "model"]
     process = subprocess.Popen(
         [sys.executable, "-m", "archiver", *arguments],

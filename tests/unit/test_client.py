@@ -215,7 +215,9 @@ async def test_a_page_that_repeats_a_bucket_is_refused(client: AdminClient, web:
         await fetch_window(client, WINDOW)
 
 
-async def test_a_400_for_a_window_without_a_complete_bucket_is_not_ready(client: AdminClient, web: aioresponses) -> None:
+async def test_a_400_for_a_window_without_a_complete_bucket_is_not_ready(
+    client: AdminClient, web: aioresponses
+) -> None:
     web.get(USAGE, status=400, body="{}", headers={"Date": "Thu, 01 Jan 2026 12:30:00 GMT"}, repeat=True)
     with pytest.raises(NotReadyError):
         await fetch_window(client, WINDOW)
@@ -276,14 +278,27 @@ def test_a_key_shows_itself_to_nobody() -> None:
         __import__("pickle").dumps(key)
 
 
-@pytest.mark.parametrize("url", ["https://api.example.com", "http://127.0.0.1:8080/", "http://localhost:1", "http://[::1]:1"])
+@pytest.mark.parametrize(
+    "url", ["https://api.example.com", "http://127.0.0.1:8080/", "http://localhost:1", "http://[::1]:1"]
+)
 def test_a_url_for_the_key_is_https_or_this_machine(url: str) -> None:
     assert check_api_url(url) == url.rstrip("/")
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http://api.example.com", "http://127.0.0.1.example.com", "ftp://x", "x", "", "https://", "https://user:pw@x", "https://x?y=1", "http://10.0.0.1", "https://x:port"],
+    [
+        "http://api.example.com",
+        "http://127.0.0.1.example.com",
+        "ftp://x",
+        "x",
+        "",
+        "https://",
+        "https://user:pw@x",
+        "https://x?y=1",
+        "http://10.0.0.1",
+        "https://x:port",
+    ],
 )
 def test_a_url_that_would_tell_the_key_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):

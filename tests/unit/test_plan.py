@@ -41,7 +41,9 @@ def test_a_date_is_read_as_utc(text: str, meant: str) -> None:
     assert parse_time(text) == datetime.fromisoformat(meant)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-1-5", "20260105", "15.1.2026", "2026-W03", "2026"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-02-30", "2026-1-5", "20260105", "15.1.2026", "2026-W03", "2026"]
+)
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_time(text)
@@ -156,7 +158,9 @@ def test_midnight_belongs_to_the_day_that_begins() -> None:
     assert Scope(since=parse_time("2026-01-01")).range_of(DAYS, TODAY, None)[1] == TODAY + DAY
 
 
-@pytest.mark.parametrize(("since", "until"), [("2026-01-05", "2026-01-05"), ("2026-01-05", "2026-01-01"), ("2027-01-01", None)])
+@pytest.mark.parametrize(
+    ("since", "until"), [("2026-01-05", "2026-01-05"), ("2026-01-05", "2026-01-01"), ("2027-01-01", None)]
+)
 def test_a_range_without_a_bucket_is_refused(since: str, until: str | None) -> None:
     scope = Scope(since=parse_time(since), until=parse_time(until) if until else None)
     with pytest.raises(ConfigurationError, match="holds no bucket"):
@@ -190,7 +194,10 @@ def test_a_probe_finds_the_first_rows_behind_a_quiet_year_in_whatever_order_answ
     one = probe()
     first = one.windows[14].start + 5 * DAY
     for window in reversed(one.windows[:20]):
-        one.learn(window, answered(window, *([first] if window is one.windows[14] else [window.start] * (window.start > first))))
+        one.learn(
+            window,
+            answered(window, *([first] if window is one.windows[14] else [window.start] * (window.start > first))),
+        )
     assert one.first_bucket == first
 
 

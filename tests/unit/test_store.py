@@ -13,7 +13,7 @@ from archiver.errors import ConfigurationError, DamagedError, LockedError, Newer
 from archiver.model import DAY, BucketWidth, Report, RowCounts, Series, Span, State, Window
 from archiver.store.archive import fineness, held_archive
 from archiver.store.coverage import after_answer, after_failure, after_not_ready, merge
-from archiver.store.diff import compare, facts_digest
+from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import Migration, migrate, pending, shipped_migrations
 from archiver.store.reader import open_reader
@@ -77,8 +77,8 @@ def test_neighbours_that_say_the_same_are_one() -> None:
 
 
 def test_a_difference_names_every_changed_row() -> None:
-    was = {1: (10, None), 2: (20, None), 3: (30, None)}
-    now = {1: (10, None), 2: (21, None), 4: (40, None)}
+    was: Facts = {1: (10, None), 2: (20, None), 3: (30, None)}
+    now: Facts = {1: (10, None), 2: (21, None), 4: (40, None)}
     difference = compare(was, now)
     assert difference.counts == RowCounts(inserted=1, updated=1, removed=1, unchanged=1)
     assert difference.changes == {2: ((20, None), (21, None)), 3: ((30, None), None), 4: (None, (40, None))}
@@ -174,7 +174,9 @@ def test_a_newer_file_is_refused_and_left_as_it_is(db: Path) -> None:
     assert db.read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["UPDATE migration SET sha256 = 'x'", "DELETE FROM migration", "UPDATE migration SET name = 'x'"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE migration SET sha256 = 'x'", "DELETE FROM migration", "UPDATE migration SET name = 'x'"]
+)
 def test_an_edited_ledger_is_refused(db: Path, change: str) -> None:
     make(db)
     with closing(sqlite3.connect(db)) as connection:
@@ -214,9 +216,8 @@ def test_two_writers_do_not_meet(db: Path) -> None:
 def test_a_writer_waits_for_another_as_long_as_it_is_told(db: Path) -> None:
     moments = iter([0.0, 1.0, 2.0, 3.0])
     slept: list[float] = []
-    with exclusive(db), pytest.raises(LockedError):
-        with exclusive(db, 2.0, lambda: next(moments), slept.append):
-            pass
+    with exclusive(db), pytest.raises(LockedError), exclusive(db, 2.0, lambda: next(moments), slept.append):
+        pass
     assert len(slept) == 1
 
 
