@@ -29,7 +29,7 @@ def say_summary(summary: Summary) -> None:
     if summary.plans:
         rows = summary.rows
         click.echo(
-            f"archived {summary.fetched:,} of {count(summary.planned, 'window')}, {summary.unchanged:,} of them unchanged, "
+            f"archived {summary.fetched:,} of {count(summary.planned, 'window')}, {summary.unchanged:,} unchanged, "
             f"with {count(summary.requests, 'request')}, {_retries(summary)}\n"
             f"rows: {rows.inserted:,} inserted, {rows.updated:,} updated, {rows.removed:,} removed, "
             f"{rows.unchanged:,} unchanged",

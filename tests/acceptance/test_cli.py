@@ -23,7 +23,6 @@ from archiver.store.files import exclusive
 from tests.support import FIRST_DAY, NOW, SMALL, archiver, day, environment, select, sync, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -383,7 +382,7 @@ def test_migrate_says_that_there_is_nothing_to_do(shared_api: Simulator, db: Pat
 
 
 @pytest.fixture(scope="module")
-def small_db(shared_api: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def small_db(shared_api: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = tmp_path_factory.mktemp("query") / "archive.db"
     sync(shared_api, db, Scope(since=day("2026-01-10")))
     return db

@@ -1,0 +1,452 @@
+CREATE TABLE answer (
+  series_id INTEGER NOT NULL,
+  window_start INTEGER NOT NULL,
+  window_end INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  PRIMARY KEY (series_id, window_start)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW api_key AS
+SELECT
+  id,
+  name,
+  details ->> 'workspace_id' AS workspace_id,
+  details ->> 'status' AS status,
+  details ->> 'created_at' AS created_at,
+  details ->> 'expires_at' AS expires_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
+  details
+FROM name
+WHERE kind = 'api_key'
+GROUP BY id;
+CREATE TABLE bucket (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE canonical_day (
+  report TEXT NOT NULL,
+  day_start INTEGER NOT NULL,
+  series_id INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  PRIMARY KEY (report, day_start)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW cost AS
+SELECT
+  f.series_id,
+  s.bucket_width,
+  s.group_by,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start, 'unixepoch') AS bucket_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start + s.bucket_seconds, 'unixepoch') AS bucket_end,
+  k.workspace_id,
+  k.description,
+  k.cost_type,
+  k.model,
+  k.service_tier,
+  k.context_window,
+  k.token_type,
+  k.inference_geo,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  f.amount_microcents / 1e8 AS amount_usd,
+  f.extra
+FROM cost_fact AS f
+JOIN series AS s ON s.id = f.series_id
+JOIN cost_key AS k ON k.id = f.key_id;
+CREATE TABLE cost_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  amount TEXT NOT NULL,
+  amount_microcents INTEGER NOT NULL,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cost_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  description TEXT,
+  cost_type TEXT,
+  model TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  token_type TEXT,
+  inference_geo TEXT,
+  currency TEXT
+) STRICT;
+CREATE TABLE cost_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_amount TEXT,
+  was_amount_microcents INTEGER,
+  was_extra TEXT,
+  now_amount TEXT,
+  now_amount_microcents INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW coverage AS
+WITH ordered AS (
+  SELECT
+    series_id,
+    span_start,
+    span_end,
+    state,
+    fetched_at,
+    lag(span_end) OVER by_time IS NOT span_start OR lag(state) OVER by_time IS NOT state AS begins
+  FROM span
+  WINDOW by_time AS (PARTITION BY series_id ORDER BY span_start)
+),
+islands AS (
+  SELECT *, sum(begins) OVER (PARTITION BY series_id ORDER BY span_start) AS island
+  FROM ordered
+)
+SELECT
+  s.report,
+  s.bucket_width,
+  s.group_by,
+  s.filters,
+  strftime('%Y-%m-%dT%H:%M:%SZ', min(i.span_start), 'unixepoch') AS range_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(i.span_end), 'unixepoch') AS range_end,
+  i.state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', min(i.fetched_at), 'unixepoch') AS fetched_at
+FROM islands AS i
+JOIN series AS s ON s.id = i.series_id
+GROUP BY i.series_id, i.island;
+CREATE VIEW daily_cost AS
+SELECT
+  date(d.day_start, 'unixepoch') AS date,
+  k.workspace_id,
+  w.name AS workspace_name,
+  k.description,
+  k.cost_type,
+  k.model,
+  k.service_tier,
+  k.context_window,
+  k.token_type,
+  k.inference_geo,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  f.amount_microcents / 1e8 AS amount_usd
+FROM canonical_day AS d
+JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN cost_key AS k ON k.id = f.key_id
+LEFT JOIN workspace AS w ON w.id = k.workspace_id
+WHERE d.report = 'cost';
+CREATE VIEW daily_tokens AS
+SELECT
+  date(d.day_start, 'unixepoch') AS date,
+  k.workspace_id,
+  w.name AS workspace_name,
+  k.api_key_id,
+  a.name AS api_key_name,
+  k.model,
+  k.service_tier,
+  k.context_window,
+  sum(f.uncached_input_tokens) AS uncached_input_tokens,
+  sum(f.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+  sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+  sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
+  sum(f.output_tokens) AS output_tokens,
+  sum(f.web_search_requests) AS web_search_requests
+FROM canonical_day AS d
+JOIN usage_fact AS f
+  ON f.series_id = d.series_id AND f.bucket_start >= d.day_start AND f.bucket_start < d.day_start + 86400
+JOIN usage_key AS k ON k.id = f.key_id
+LEFT JOIN workspace AS w ON w.id = k.workspace_id
+LEFT JOIN api_key AS a ON a.id = k.api_key_id
+WHERE d.report = 'usage'
+GROUP BY d.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
+CREATE TABLE history (
+  report TEXT PRIMARY KEY,
+  empty_until INTEGER NOT NULL,
+  first_bucket INTEGER
+) STRICT;
+CREATE TABLE migration (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  applied_at INTEGER NOT NULL,
+  program TEXT NOT NULL
+) STRICT;
+CREATE TABLE name (
+  kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
+  id TEXT NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  name TEXT,
+  details TEXT NOT NULL,
+  PRIMARY KEY (kind, id, learnt_at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE organization (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  id TEXT NOT NULL,
+  name TEXT
+) STRICT;
+CREATE VIEW restatement AS
+WITH field (name) AS (
+  VALUES
+    ('uncached_input_tokens'),
+    ('cache_creation_1h_input_tokens'),
+    ('cache_creation_5m_input_tokens'),
+    ('cache_read_input_tokens'),
+    ('output_tokens'),
+    ('web_search_requests')
+),
+usage_field AS (
+  SELECT
+    u.revision_id,
+    u.key_id,
+    field.name AS field,
+    CASE field.name
+      WHEN 'uncached_input_tokens' THEN u.was_uncached_input_tokens
+      WHEN 'cache_creation_1h_input_tokens' THEN u.was_cache_creation_1h_input_tokens
+      WHEN 'cache_creation_5m_input_tokens' THEN u.was_cache_creation_5m_input_tokens
+      WHEN 'cache_read_input_tokens' THEN u.was_cache_read_input_tokens
+      WHEN 'output_tokens' THEN u.was_output_tokens
+      ELSE u.was_web_search_requests
+    END AS was,
+    CASE field.name
+      WHEN 'uncached_input_tokens' THEN u.now_uncached_input_tokens
+      WHEN 'cache_creation_1h_input_tokens' THEN u.now_cache_creation_1h_input_tokens
+      WHEN 'cache_creation_5m_input_tokens' THEN u.now_cache_creation_5m_input_tokens
+      WHEN 'cache_read_input_tokens' THEN u.now_cache_read_input_tokens
+      WHEN 'output_tokens' THEN u.now_output_tokens
+      ELSE u.now_web_search_requests
+    END AS now
+  FROM usage_revision AS u
+  CROSS JOIN field
+),
+changed AS (
+  SELECT
+    f.revision_id,
+    k.workspace_id,
+    k.api_key_id,
+    k.model,
+    k.service_tier,
+    k.context_window,
+    k.inference_geo,
+    k.speed,
+    k.account_id,
+    k.service_account_id,
+    NULL AS description,
+    NULL AS cost_type,
+    NULL AS token_type,
+    NULL AS currency,
+    f.field,
+    f.was,
+    f.now
+  FROM usage_field AS f
+  JOIN usage_key AS k ON k.id = f.key_id
+  UNION ALL
+  SELECT
+    c.revision_id,
+    k.workspace_id,
+    NULL,
+    k.model,
+    k.service_tier,
+    k.context_window,
+    k.inference_geo,
+    NULL,
+    NULL,
+    NULL,
+    k.description,
+    k.cost_type,
+    k.token_type,
+    k.currency,
+    'amount',
+    c.was_amount,
+    c.now_amount
+  FROM cost_revision AS c
+  JOIN cost_key AS k ON k.id = c.key_id
+)
+SELECT
+  s.report,
+  s.bucket_width,
+  s.group_by,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.bucket_start, 'unixepoch') AS bucket_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.learnt_at, 'unixepoch') AS learnt_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.previously_learnt_at, 'unixepoch') AS previously_learnt_at,
+  c.workspace_id,
+  c.api_key_id,
+  c.model,
+  c.service_tier,
+  c.context_window,
+  c.inference_geo,
+  c.speed,
+  c.account_id,
+  c.service_account_id,
+  c.description,
+  c.cost_type,
+  c.token_type,
+  c.currency,
+  c.field,
+  c.was,
+  c.now
+FROM changed AS c
+JOIN revision AS r ON r.id = c.revision_id
+JOIN series AS s ON s.id = r.series_id
+WHERE r.was_settled = 1 AND c.was IS NOT c.now;
+CREATE TABLE revision (
+  id INTEGER PRIMARY KEY,
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  previously_learnt_at INTEGER,
+  was_settled INTEGER NOT NULL CHECK (was_settled IN (0, 1))
+) STRICT;
+CREATE INDEX revision_by_bucket ON revision (series_id, bucket_start, learnt_at);
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  outcome TEXT,
+  exit_code INTEGER,
+  requests INTEGER NOT NULL DEFAULT 0,
+  retries INTEGER NOT NULL DEFAULT 0,
+  rows_inserted INTEGER NOT NULL DEFAULT 0,
+  rows_updated INTEGER NOT NULL DEFAULT 0,
+  rows_removed INTEGER NOT NULL DEFAULT 0,
+  rows_unchanged INTEGER NOT NULL DEFAULT 0,
+  version TEXT NOT NULL
+) STRICT;
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
+  bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
+  bucket_seconds INTEGER NOT NULL,
+  group_by TEXT NOT NULL,
+  filters TEXT NOT NULL,
+  fineness INTEGER,
+  UNIQUE (report, bucket_width, group_by, filters)
+) STRICT;
+CREATE VIEW service_account AS
+SELECT
+  id,
+  name,
+  details ->> 'created_at' AS created_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
+  details
+FROM name
+WHERE kind = 'service_account'
+GROUP BY id;
+CREATE TABLE span (
+  series_id INTEGER NOT NULL,
+  span_start INTEGER NOT NULL,
+  span_end INTEGER NOT NULL CHECK (span_end > span_start),
+  state TEXT NOT NULL CHECK (state IN ('settled', 'provisional', 'missing', 'failed')),
+  fetched_at INTEGER,
+  PRIMARY KEY (series_id, span_start)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW sync_run AS
+SELECT
+  id,
+  strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch') AS started_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', finished_at, 'unixepoch') AS finished_at,
+  outcome,
+  exit_code,
+  requests,
+  retries,
+  rows_inserted,
+  rows_updated,
+  rows_removed,
+  rows_unchanged,
+  version
+FROM run;
+CREATE VIEW usage AS
+SELECT
+  f.series_id,
+  s.bucket_width,
+  s.group_by,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start, 'unixepoch') AS bucket_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start + s.bucket_seconds, 'unixepoch') AS bucket_end,
+  k.workspace_id,
+  k.api_key_id,
+  k.model,
+  k.service_tier,
+  k.context_window,
+  k.inference_geo,
+  k.speed,
+  k.account_id,
+  k.service_account_id,
+  f.uncached_input_tokens,
+  f.cache_creation_1h_input_tokens,
+  f.cache_creation_5m_input_tokens,
+  f.cache_read_input_tokens,
+  f.output_tokens,
+  f.web_search_requests,
+  f.extra
+FROM usage_fact AS f
+JOIN series AS s ON s.id = f.series_id
+JOIN usage_key AS k ON k.id = f.key_id;
+CREATE TABLE usage_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE usage_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  api_key_id TEXT,
+  model TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  inference_geo TEXT,
+  speed TEXT,
+  account_id TEXT,
+  service_account_id TEXT
+) STRICT;
+CREATE TABLE usage_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_uncached_input_tokens INTEGER,
+  was_cache_creation_1h_input_tokens INTEGER,
+  was_cache_creation_5m_input_tokens INTEGER,
+  was_cache_read_input_tokens INTEGER,
+  was_output_tokens INTEGER,
+  was_web_search_requests INTEGER,
+  was_extra TEXT,
+  now_uncached_input_tokens INTEGER,
+  now_cache_creation_1h_input_tokens INTEGER,
+  now_cache_creation_5m_input_tokens INTEGER,
+  now_cache_read_input_tokens INTEGER,
+  now_output_tokens INTEGER,
+  now_web_search_requests INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW user AS
+SELECT
+  id,
+  name,
+  details ->> 'email' AS email,
+  details ->> 'role' AS role,
+  details ->> 'added_at' AS added_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
+  details
+FROM name
+WHERE kind = 'user'
+GROUP BY id;
+CREATE VIEW workspace AS
+SELECT
+  id,
+  name,
+  details ->> 'created_at' AS created_at,
+  details ->> 'archived_at' AS archived_at,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
+  details
+FROM name
+WHERE kind = 'workspace'
+GROUP BY id;
