@@ -40,7 +40,11 @@ ONLY_IN = {
     "sqlite3": {"archiver.store", "archiver.cli"},
 }
 
-STRANGERS = [("archiver.api", "archiver.store"), ("archiver.store", "archiver.api"), ("archiver.offline", "archiver.api")]
+STRANGERS = [
+    ("archiver.api", "archiver.store"),
+    ("archiver.store", "archiver.api"),
+    ("archiver.offline", "archiver.api"),
+]
 
 
 def module_of(path: Path) -> str:

@@ -47,6 +47,15 @@ def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -
     assert found.stdout.split() == [str(target / "archiver" / "__init__.py"), __version__]
     demo = [sys.executable, "-m", "archiver", "demo", "--quiet"]
     subprocess.run(demo, cwd=tmp_path, env=variables, capture_output=True, check=True)
-    query = [sys.executable, "-m", "archiver", "query", "--csv", "--db", "archiver-demo.db", "SELECT count(*) > 0 FROM cost"]
+    query = [
+        sys.executable,
+        "-m",
+        "archiver",
+        "query",
+        "--csv",
+        "--db",
+        "archiver-demo.db",
+        "SELECT count(*) > 0 FROM cost",
+    ]
     done = subprocess.run(query, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "1"

@@ -51,7 +51,9 @@ def made(db: Path) -> Iterator[Path]:
 
 
 def test_all_migrations_together_are_the_golden_schema(made: Path) -> None:
-    schema = "\n".join(sql for (sql,) in select(made, "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"))
+    schema = "\n".join(
+        sql for (sql,) in select(made, "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+    )
     if os.environ.get("WRITE_GOLDEN"):
         GOLDEN.write_text(schema + "\n")
     assert schema + "\n" == GOLDEN.read_text()
@@ -64,7 +66,9 @@ def test_a_view_has_its_columns_in_their_order(made: Path, view: str) -> None:
 
 
 def test_every_table_is_strict(made: Path) -> None:
-    loose = select(made, "SELECT name FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite%'")
+    loose = select(
+        made, "SELECT name FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite%'"
+    )
     assert loose == []
 
 

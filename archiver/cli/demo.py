@@ -57,9 +57,9 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
     from archiver.simulator import background  # noqa: PLC0415  # the same
 
     summary = Summary()
+    if not quiet:
+        click.echo("a local Admin API answers for an invented organisation: all of its data is invented", err=True)
     with background() as api, choose_progress(quiet=quiet) as progress:
-        if not quiet:
-            click.echo("A local Admin API answers for an invented organisation: all of its data is invented.", err=True)
         settings = Settings(
             db=db,
             api_url=api.url,
@@ -85,18 +85,12 @@ def _show(spend: Spend) -> None:
 
 def _show_next(db: Path) -> None:
     program, file = _program(), shlex.quote(str(db))
-    by_model = (
-        "SELECT model, sum(output_tokens) AS output_tokens FROM daily_tokens GROUP BY model ORDER BY output_tokens DESC"
-    )
-    by_key = (
-        "SELECT api_key_name, sum(uncached_input_tokens) AS input_tokens FROM daily_tokens "
-        "WHERE date >= :since GROUP BY api_key_id ORDER BY input_tokens DESC LIMIT 5"
-    )
-    last_month = max(row for row in read_spend(db).months)
+    by_model = "SELECT model, sum(output_tokens) FROM daily_tokens GROUP BY model"
+    by_day = "SELECT * FROM daily_cost WHERE date = :day"
     click.echo("\nTry next:\n")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')
-    click.echo(f'  {program} query --db {file} --csv --param since={last_month}-01 "{by_key}"')
+    click.echo(f'  {program} query --db {file} --csv --param day={last_month}-01 "{by_day}"')
 
 
 def _program() -> str:

@@ -95,12 +95,19 @@ def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: Text
     source = iter(rows)
     first = list(islice(source, _MOST_MEASURED_ROWS))
     cells = [[show(value) for value in row] for row in first]
-    widths = [max([display_width(name), *(display_width(row[i]) for row in cells)]) for i, name in enumerate(columns)]
+    titles = [[show(line) for line in name.splitlines()] or [""] for name in columns]
+    widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
     right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
-    head = [[show(name) for name in columns], ["-" * width for width in widths]]
+    head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
     for row in chain(head, cells, ([show(value) for value in row] for row in source)):
         padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
+
+
+def _bottom_aligned(titles: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Lay out titles of several lines so that their last lines stand beside each other."""
+    height = max(map(len, titles))
+    return [[([""] * (height - len(title)) + list(title))[line] for title in titles] for line in range(height)]
 
 
 def _is_number(value: Any) -> bool:

@@ -32,8 +32,8 @@ class Spend:
         )
 
     def table(self) -> tuple[list[str], list[Sequence[str]]]:
-        """Lay it out for people: a row a month, a column a workspace, totals on both sides."""
-        header = ["month", *self.workspaces, "total"]
+        """Lay it out for people: a row a month, a column a workspace (its name over several lines), and totals."""
+        header = ["month", *(name.replace(" ", "\n") for name in self.workspaces), "total"]
         body: list[Sequence[str]] = [
             [m, *(dollars(self.microcents.get((m, w), 0)) for w in self.workspaces), dollars(self.total(month=m))]
             for m in self.months

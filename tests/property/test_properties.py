@@ -1,0 +1,119 @@
+"""What holds for all input, tried on a thousand."""
+
+from __future__ import annotations
+
+import json
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.api import wire
+from archiver.model import COVERED, DAY, BucketWidth, Report, Series, Span, State, Window
+from archiver.plan.windows import cut
+from archiver.plan.work import needed
+from archiver.reports.cost import to_microcents
+from archiver.store.coverage import after_answer
+from archiver.store.diff import compare
+from tests.unit.test_wire import START, page, usage_row
+
+SERIES = Series(Report.USAGE, BucketWidth.DAY, ("model",))
+starts = st.integers(0, 30_000)
+lengths = st.integers(1, 4000)
+
+
+@given(starts, lengths, st.integers(1, 200))
+def test_windows_tile_their_range_and_are_as_few_as_can_be(start: int, length: int, limit: int) -> None:
+    windows = cut(start * DAY, (start + length) * DAY, DAY, limit)
+    edges = [start * DAY, *(end for _, end in windows)]
+    assert [begin for begin, _ in windows] == edges[:-1]
+    assert edges[-1] == (start + length) * DAY
+    assert max(end - begin for begin, end in windows) <= limit * DAY
+    assert len(windows) == -(-length // limit)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(State)), max_size=12), st.integers(0, 60), st.data())
+def test_what_is_needed_is_exactly_what_is_not_settled_or_young(
+    pieces: list[tuple[int, State]], refresh_from: int, data: st.DataObject
+) -> None:
+    spans, at = [], data.draw(st.integers(0, 5))
+    for length, state in pieces:
+        spans.append(Span(at, at + length, state))
+        at += length + data.draw(st.integers(0, 2))
+    start = data.draw(st.integers(0, 40))
+    end = data.draw(st.integers(start, 60))
+    asked = {second for begin, stop in needed(start, end, spans, refresh_from) for second in range(begin, stop)}
+    settled = {s for span in spans if span.state is State.SETTLED for s in range(span.start, span.end)}
+    assert asked == {s for s in range(start, end) if s not in settled or s >= refresh_from}
+
+
+@given(st.decimals(-(10**11), 10**11, places=6))
+def test_six_fractional_digits_are_exact(amount: Decimal) -> None:
+    assert to_microcents(f"{amount:f}") == int(amount * 10**6)
+
+
+@given(st.decimals(-(10**6), 10**6, allow_nan=False, places=15))
+def test_further_digits_are_rounded_half_to_even(amount: Decimal) -> None:
+    expected = (amount * 10**6).quantize(Decimal(1), ROUND_HALF_EVEN)
+    assert to_microcents(f"{amount:f}") == int(expected)
+
+
+counts = st.integers(0, 2**63 - 1)
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), counts), max_size=6, unique_by=lambda row: row[0]))
+def test_the_quick_and_the_careful_way_read_the_same(rows: list[tuple[str, int]]) -> None:
+    window = Window(SERIES, START, START + 2 * DAY)
+    raw = page(*(usage_row(model=model, output_tokens=count) for model, count in rows))
+    body = json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    quick = wire._read_quickly(body, window)
+    careful = wire._believe(wire._read_carefully(body, window), window, window.start)
+    if quick is not None:
+        assert wire._believe(quick, window, window.start) == careful
+    assert [(row.dimensions[2], row.measures[4]) for row in careful[0].rows] == rows
+
+
+@given(
+    st.lists(st.sampled_from([None, *State]), min_size=6, max_size=6),
+    st.sets(st.integers(1, 4)),
+    st.integers(0, 6),
+    st.integers(0, 6),
+)
+def test_an_answer_changes_coverage_bucket_by_bucket(
+    known: list[State | None], present: set[int], now: int, settled_until: int
+) -> None:
+    """Days 0 and 5 lie outside of the window from 1 to 5."""
+    before = [Span(day * DAY, (day + 1) * DAY, state, 1) for day, state in enumerate(known) if state is not None]
+    window = Window(SERIES, DAY, 5 * DAY)
+    touching = [span for span in before if span.end > window.start and span.start < window.end]
+    after = after_answer(window, touching, {day * DAY for day in present}, now * DAY, settled_until * DAY)
+    said = {span.start // DAY + n: span.state for span in after for n in range((span.end - span.start) // DAY)}
+    for day in range(1, 5):
+        ended = day + 1 <= now
+        if day in present:
+            assert said[day] is (State.SETTLED if day + 1 <= settled_until else State.PROVISIONAL)
+        elif known[day] in COVERED:
+            assert said[day] is known[day]
+        else:
+            assert said.get(day) is (State.MISSING if ended else None)
+    assert all(one.end <= two.start for one, two in pairwise(after))
+
+
+facts = st.dictionaries(st.integers(1, 6), st.tuples(st.integers(0, 2), st.none()), max_size=6)
+
+
+@given(facts, facts)
+def test_a_difference_leads_from_one_answer_to_the_other(
+    was: dict[int, tuple[int, None]], now: dict[int, tuple[int, None]]
+) -> None:
+    difference = compare(dict(was), dict(now))
+    replayed: dict[int, object] = dict(was)
+    for key, (_, after) in difference.changes.items():
+        if after is None:
+            del replayed[key]
+        else:
+            replayed[key] = after
+    assert replayed == now
+    assert difference.counts.inserted + difference.counts.updated + difference.counts.unchanged == len(now)
+    assert difference.counts.removed + difference.counts.updated + difference.counts.unchanged == len(was)
