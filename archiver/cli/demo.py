@@ -87,6 +87,7 @@ def _show_next(db: Path) -> None:
     program, file = _program(), shlex.quote(str(db))
     by_model = "SELECT model, sum(output_tokens) FROM daily_tokens GROUP BY model"
     by_day = "SELECT * FROM daily_cost WHERE date = :day"
+    last_month = max(read_spend(db).months)
     click.echo("\nTry next:\n")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')

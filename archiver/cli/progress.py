@@ -108,7 +108,8 @@ class Tally(Progress):
         rows = sum(line.rows for line in self.lines.values())
         left = self.seconds_left()
         guess = f", about {_spell_seconds(left)} left" if left and finished < planned else ""
-        return f"{finished:,} of {count(planned, 'window')}, {count(rows, 'row')}, {self.per_minute():.0f} requests/min{guess}"
+        pace = f"{self.per_minute():.0f} requests/min"
+        return f"{finished:,} of {count(planned, 'window')}, {count(rows, 'row')}, {pace}{guess}"
 
 
 class PlainProgress(Tally):
