@@ -1,0 +1,89 @@
+"""Docs cannot drift: every command and option is in them, and the README's commands run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from archiver import __version__
+from archiver.cli import COMMANDS, cli
+from archiver.cli.config import OPTION_KEYS
+from archiver.errors import ArchiverError
+from tests.support import archiver
+
+if TYPE_CHECKING:
+    from archiver.simulator import Simulator
+
+TOP = Path(__file__).parents[1]
+README = (TOP / "README.md").read_text("utf-8")
+REFERENCE = (TOP / "docs" / "reference.md").read_text("utf-8")
+
+
+def options_of(command: str) -> dict[str, click.Option]:
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    return {param.opts[0]: param for param in found.params if isinstance(param, click.Option)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_in_the_reference(command: str) -> None:
+    assert f"`archiver {command}" in REFERENCE
+    for name in options_of(command):
+        assert re.search(rf"`{re.escape(name)}\b", REFERENCE), f"{command} {name}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help(command: str) -> None:
+    for name, option in options_of(command).items():
+        assert option.help, f"{command} {name}"
+
+
+def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
+    once = {"as_json", "dry_run", "verbose", "config", "how", "param", "check"}
+    named = {o.name for c in ("sync", "status", "query", "migrate") for o in options_of(c).values()}
+    assert named - once == OPTION_KEYS
+
+
+def errors(base: type[ArchiverError]) -> set[type[ArchiverError]]:
+    return {base}.union(*(errors(one) for one in base.__subclasses__()))
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    for error in errors(ArchiverError):
+        assert re.search(
+            rf"^\|.*\b{error.exit_code}\b.*\| `{error.outcome}`|`{error.outcome}`", REFERENCE, re.MULTILINE
+        )
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    assert f"\n## {__version__} " in (TOP / "CHANGELOG.md").read_text("utf-8")
+
+
+def readme_commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("archiver ")]
+
+
+def test_the_readmes_commands_run_as_written(api: Simulator, tmp_path: Path) -> None:
+    commands = readme_commands()
+    assert len(commands) >= 4
+    for command in commands:
+        done = archiver(
+            *shlex.split(command)[1:],
+            ANTHROPIC_ADMIN_API_KEY=api.key,
+            ARCHIVER_API_URL=api.url,
+            ARCHIVER_DB=str(tmp_path / "usage.db"),
+            ARCHIVER_RATE="none",
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
