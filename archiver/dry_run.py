@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archiver.api.fetch import fetch_names
-from archiver.errors import ApiError
-from archiver.model import NameKind, Report, to_text
+from archiver.model import Report, to_text
+from archiver.opening import identify, known_cap, make_plans, read_names, server_now
 from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.probe import Probe
 from archiver.summary import Summary
-from archiver.sync import identify, make_plans, server_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
+    from archiver.model import NamedObject
+    from archiver.opening import Known
     from archiver.plan.scope import Scope
     from archiver.plan.work import SeriesPlan
-    from archiver.sync import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,9 @@ class Forecast:
 
     def to_json(self) -> dict[str, Any]:
         """Give the object that `sync --dry-run --json` prints: that of `sync`, with the plan."""
-        summary = Summary(plans=self.plans, requests=self.requests, warnings=dict.fromkeys(self.warnings))
+        summary = Summary(
+            plans=self.plans, planned=self.windows, requests=self.requests, warnings=dict.fromkeys(self.warnings)
+        )
         plan = [
             {
                 "report": one.series.report,
@@ -72,19 +73,16 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
         ConfigurationError: The scope makes no sense.
         KeyRefusedError, TemporaryError: As the API answers.
     """
+    scope = replace(scope, group_by_cap=await known_cap(known, scope))
     series = scope.series()
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
-    for kind in NameKind:
-        try:
-            await fetch_names(client, kind)
-        except ApiError as error:
-            summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
+    await read_names(client, summary, _drop)
     names = client.requests - client.retries
     histories: dict[Report, int | None] = {}
     probes = 0
-    for report in scope.reports if scope.since is None else ():
+    for report in dict.fromkeys(one.report for one in series) if scope.since is None else ():
         found = await known.history(report)
         if found is not None and found[1] is not None:
             histories[report] = found[1]
@@ -94,3 +92,7 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
         histories[report] = found[0] if found else EARLIEST_HISTORY
     plans = await make_plans(known, scope, series, now, histories)
     return Forecast(plans, names, probes, exact=not probes, warnings=tuple(summary.warnings))
+
+
+async def _drop(_names: Sequence[NamedObject]) -> None:
+    """Keep nothing."""

@@ -8,6 +8,8 @@ ArchiverError
 │   ├── TemporaryError      5  temporary: 429, 5xx, the network
 │   └── ContractError       6  contract: an answer that is not what the reference says
 │       ├── RequestRefusedError    a status that says the request itself is wrong
+│       │   └── GroupByCapError    fewer dimensions may be asked for at once than were
+│       ├── TooWideError           a part of the window is worth trying instead
 │       ├── DamagedAnswerError     no JSON at all: damage on the way, as far as one can tell
 │       └── NotReadyError          the range holds no complete bucket yet
 ├── StorageError            7  storage: disk full, no permission, I/O
@@ -64,7 +66,7 @@ class ApiError(ArchiverError):
 
 
 class KeyRefusedError(ApiError):
-    """401 or 403: the key is not valid for these reports."""
+    """401: the key is not valid; 403: it may not read what was asked, which need not be all (`ends_run` tells)."""
 
     ends_run = True
     exit_code = 4
@@ -72,8 +74,12 @@ class KeyRefusedError(ApiError):
 
 
 class TemporaryError(ApiError):
-    """Rate limits, server errors and network errors that outlasted every retry."""
+    """Rate limits, server errors and network errors that outlasted every retry.
 
+    `not_before` is the local time (UTC seconds) before which the API asked not to come back.
+    """
+
+    not_before: int | None = None
     exit_code = 5
     outcome = "temporary"
 
@@ -89,17 +95,34 @@ class ContractError(ApiError):
         message: str,
         *,
         place: str | None = None,
+        placed: bool = False,
         request_id: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(f"{message}, at {place}" if place else message, request_id=request_id, hint=hint)
+        """`placed` says that the message names the place already."""
+        named = message if place is None or placed else f"{message}, at {place}"
+        super().__init__(named, request_id=request_id, hint=hint)
         self.place = place
 
 
 class RequestRefusedError(ContractError):
     """A `status` that says the request itself is wrong; asking again would not help."""
 
-    status = 0
+    def __init__(self, message: str, *, status: int, request_id: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, request_id=request_id, hint=hint)
+        self.status = status
+
+
+class GroupByCapError(RequestRefusedError):
+    """One request may ask for `cap` dimensions, and this one asked for more."""
+
+    def __init__(self, message: str, *, status: int, cap: int, request_id: str | None = None) -> None:
+        super().__init__(message, status=status, request_id=request_id)
+        self.cap = cap
+
+
+class TooWideError(ContractError):
+    """The answer about a window of several buckets is too large or too slow; a part of it is worth trying."""
 
 
 class DamagedAnswerError(ContractError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,9 @@ class Series:
 
     @property
     def filters_text(self) -> str:
-        """The filters as `dimension=value` pairs joined with `&`, empty for none."""
-        return "&".join(f"{dimension}={value}" for dimension, values in self.filters for value in values)
+        """The filters as `dimension=value` pairs joined with `&`, percent-encoded like a query; empty for none."""
+        pairs = ((dimension, quote(value, safe=" /:,@")) for dimension, values in self.filters for value in values)
+        return "&".join(f"{dimension}={value}" for dimension, value in pairs)
 
     def __str__(self) -> str:
         """How people read it: `usage 1d by model`, with the filters behind."""
@@ -88,12 +90,14 @@ class Window:
     """The buckets of one series from `start` to `end` (exclusive), small enough for one request.
 
     `digest` is that of the last answer to the same window, when the archive has one that still holds.
+    `failed_before` says that an earlier run could not read some of it.
     """
 
     series: Series
     start: int
     end: int
     digest: bytes | None = field(default=None, compare=False)
+    failed_before: bool = field(default=False, compare=False)
 
     @property
     def buckets(self) -> int:

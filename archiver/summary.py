@@ -50,14 +50,17 @@ class Failure:
 class Summary:
     """What a run did, filled in while it goes on.
 
-    `fetched` counts every window the API answered, `unchanged` those among them that said nothing new; what is neither
-    fetched nor failed is left. `stopped` is what ended the run before its plan did.
+    `fetched` counts every window the API answered, `unchanged` those among them that said nothing new, `not_ready`
+    those of which it said that there is nothing yet; what is neither fetched nor failed is left. `stopped` is what
+    ended the run before its plan did.
     """
 
     plans: Sequence[SeriesPlan] = ()
     requests: int = 0
     retries: int = 0
+    planned: int = 0
     fetched: int = 0
+    not_ready: int = 0
     unchanged: int = 0
     failed: int = 0
     rows: RowCounts = field(default_factory=RowCounts)
@@ -65,11 +68,6 @@ class Summary:
     warnings: dict[str, None] = field(default_factory=dict)
     stopped: ArchiverError | None = None
     organization: str | None = None
-
-    @property
-    def planned(self) -> int:
-        """How many windows the run set out to fetch."""
-        return sum(len(plan.windows) for plan in self.plans)
 
     @property
     def left(self) -> int:
@@ -89,7 +87,7 @@ class Summary:
             return winning[0]
         if not codes:
             return 0
-        return PARTIAL_EXIT if self.fetched else codes[0]
+        return PARTIAL_EXIT if self.fetched > self.not_ready else codes[0]
 
     @property
     def outcome(self) -> str:

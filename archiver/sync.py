@@ -6,27 +6,30 @@ stream between is the back-pressure, so memory does not grow with history.
 
 from __future__ import annotations
 
+import math
 import signal
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import anyio
 
-from archiver.api.fetch import fetch_names, fetch_organization, fetch_window
+from archiver.api.fetch import fetch_window
 from archiver.errors import (
     ApiError,
     ArchiverError,
-    ContractError,
+    GroupByCapError,
     InterruptedRunError,
     KeyRefusedError,
     NotReadyError,
     TemporaryError,
     TimeLimitError,
+    TooWideError,
 )
-from archiver.model import Answer, NameKind, Organization, Window, to_text
+from archiver.model import Answer, Report, Window, to_text
+from archiver.opening import identify, known_cap, make_plans, read_names, server_now
 from archiver.plan.probe import Probe
-from archiver.plan.work import SeriesPlan, plan_series
+from archiver.plan.windows import halve
 from archiver.store.history import Moment
 from archiver.summary import Failure, Summary
 
@@ -37,26 +40,14 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.model import Report, RowCounts, Series, Span
+    from archiver.model import RowCounts, Series
     from archiver.plan.scope import Scope
+    from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
 
-WORST_CLOCK_SKEW = 300
+LONGEST_KEPT_WAIT = 3600
 
 Result = tuple[Window, Answer | ApiError]
-
-
-class Known(Protocol):
-    """What planning reads of an archive."""
-
-    async def spans(self, series: Series, start: int = ..., end: int = ...) -> list[Span]:
-        """Read the coverage of a series."""
-
-    async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of answers that still hold."""
-
-    async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read where a report begins."""
 
 
 class Progress:
@@ -67,6 +58,9 @@ class Progress:
 
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
         """The windows are known."""
+
+    def split(self, window: Window) -> None:
+        """A window is asked for in two halves."""
 
     def done(self, window: Window, rows: RowCounts) -> None:
         """A window was archived."""
@@ -90,6 +84,9 @@ class Run:
     max_runtime: float | None = None
     progress: Progress = field(default_factory=Progress)
     summary: Summary = field(default_factory=Summary)
+    _cap: int | None = None
+    _closed: set[Report] = field(default_factory=set)
+    _widths: dict[Series, int] = field(default_factory=dict)
 
     async def execute(self) -> Summary:
         """Bring the archive up to date; whatever ends the run, what was done is kept and the run is noted.
@@ -97,25 +94,51 @@ class Run:
         Raises:
             ArchiverError: Before there was anything to plan, or when the file cannot be used any more.
         """
-        series = self.scope.series()
-        run = await self.archive.begin_run(int(self.clock.now()))
         try:
-            with anyio.move_on_after(self.max_runtime) as time_limit:
-                await self._watched(series)
-            if time_limit.cancelled_caught:
-                self.summary.stopped = TimeLimitError("the time limit was reached", hint="run it again to go on")
-        except (ArchiverError, ExceptionGroup) as raised:
-            first = _first_of(raised)
-            self.summary.stopped = first if isinstance(first, ArchiverError) else ArchiverError(type(first).__name__)
-            raise first from raised
-        finally:
-            self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
-            with suppress(ArchiverError), anyio.CancelScope(shield=True):
-                await self._note_end(run)
+            await self._execute()
+        except BaseExceptionGroup as group:
+            first = _first_of(group)
+            raise first from first.__cause__
         return self.summary
+
+    async def _execute(self) -> None:
+        run = await self.archive.begin_run(int(self.clock.now()))
+        async with anyio.create_task_group() as tasks:
+            limit = math.inf if self.max_runtime is None else anyio.current_time() + self.max_runtime
+            work = anyio.CancelScope(deadline=limit)
+            await tasks.start(self._watch, work)
+            try:
+                with work:
+                    await self._sync()
+                if work.cancelled_caught and self.summary.stopped is None:
+                    self.summary.stopped = TimeLimitError("the time limit was reached")
+            except BaseException as raised:
+                first = _first_of(raised)
+                self.summary.stopped = (
+                    first if isinstance(first, ArchiverError) else ArchiverError(type(first).__name__)
+                )
+                raise
+            finally:
+                self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
+                with suppress(ArchiverError), anyio.CancelScope(shield=True):
+                    await self._note_end(run)
+            tasks.cancel_scope.cancel()
+
+    async def _watch(
+        self, work: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Stop the work on SIGINT or SIGTERM; further ones change nothing."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for number in signals:
+                name = signal.Signals(number).name
+                self.summary.stopped = InterruptedRunError(f"stopped by {name}", signal_number=number)
+                work.cancel()
 
     async def _note_end(self, run: int) -> None:
         summary = self.summary
+        if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
+            await self.archive.remember("not_before", str(summary.stopped.not_before))
         await self.archive.finish_run(
             run,
             now=int(self.clock.now()),
@@ -126,48 +149,50 @@ class Run:
             rows=summary.rows,
         )
 
-    async def _watched(self, series: Sequence[Series]) -> None:
-        """Run until done, or until SIGINT or SIGTERM ask to stop."""
-        async with anyio.create_task_group() as tasks:
-
-            async def watch() -> None:
-                with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                    async for number in signals:
-                        name = signal.Signals(number).name
-                        self.summary.stopped = InterruptedRunError(f"stopped by {name}", signal_number=number)
-                        tasks.cancel_scope.cancel()
-
-            tasks.start_soon(watch)
-            await self._sync(series)
-            tasks.cancel_scope.cancel()
-
-    async def _sync(self, series: Sequence[Series]) -> None:
+    async def _sync(self) -> None:
         self.client.on_wait = self.progress.waiting
+        if self.max_runtime is not None:
+            self.client.endurance.deadline = self.clock.monotonic() + self.max_runtime
+        await self._respect_not_before()
+        self.scope = replace(self.scope, group_by_cap=await known_cap(self.archive, self.scope))
+        series = self.scope.series()
         await identify(self.archive, self.client, self.summary)
         now = server_now(self.client, self.clock, self.summary)
-        await self._save_names(now)
-        histories = await self._find_histories(now) if self.scope.since is None else {}
-        self.summary.plans = await make_plans(self.archive, self.scope, series, now, histories)
-        self.client.budget.grow(self.summary.planned)
-        for plan in self.summary.plans:
-            await self.archive.plan(plan.windows, now)
-        self.progress.planned(self.summary.plans)
-        await self._crawl([w for plan in self.summary.plans for w in plan.windows], self._write)
+        await read_names(self.client, self.summary, lambda names: self.archive.save_names(names, now))
+        histories = await self._find_histories(series, now)
+        while True:
+            await self._plan_and_crawl(series, now, histories)
+            if self._cap is None:
+                return
+            await self.archive.remember("group_by_cap", str(self._cap))
+            self.scope = replace(self.scope, group_by_cap=self._cap)
+            self._cap = None
+            kept = self.scope.series()
+            await self.archive.forget_plans([one for one in series if one not in kept])
+            series = kept
 
-    async def _save_names(self, now: int) -> None:
-        for kind in NameKind:
-            try:
-                names = await fetch_names(self.client, kind)
-            except ApiError as error:
-                if error.ends_run and isinstance(error, TemporaryError):
-                    raise
-                self.summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
-            else:
-                await self.archive.save_names(names, now)
+    async def _respect_not_before(self) -> None:
+        told = await self.archive.recall("not_before")
+        now = int(self.clock.now())
+        if told is not None and now < int(told) <= now + LONGEST_KEPT_WAIT:
+            raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
 
-    async def _find_histories(self, now: int) -> dict[Report, int | None]:
+    async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:
+        summary = self.summary
+        asked = [one for one in series if one.report not in self._closed]
+        summary.plans = await make_plans(self.archive, self.scope, asked, now, histories)
+        windows = [window for plan in summary.plans for window in plan.windows]
+        summary.planned = summary.fetched + summary.failed + len(windows)
+        self.client.endurance.budget.grow(len(windows))
+        for plan in summary.plans:
+            await self.archive.plan(plan, now)
+        self.progress.planned(summary.plans)
+        await self._crawl(sorted(windows, key=lambda window: window.failed_before), self._write)
+
+    async def _find_histories(self, series: Sequence[Series], now: int) -> dict[Report, int | None]:
         """Find the first bucket with rows of each report, asking only for what earlier runs did not."""
-        return {report: await self._find_history(report, now) for report in self.scope.reports}
+        reports = dict.fromkeys(one.report for one in series) if self.scope.since is None else ()
+        return {report: await self._find_history(report, now) for report in reports}
 
     async def _find_history(self, report: Report, now: int) -> int | None:
         known = await self.archive.history(report)
@@ -176,35 +201,51 @@ class Run:
         probe = Probe.begin(report, now, known[0] if known else None)
 
         async def consume(window: Window, result: Answer | ApiError) -> bool:
-            if isinstance(result, ApiError) and not isinstance(result, NotReadyError):
-                raise result
-            probe.learn(window, None if isinstance(result, ApiError) else result)
+            if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
+                return self._refuse(window, result)
+            probe.learn(window, result if isinstance(result, Answer) else None, failed=_failed(result))
             self.progress.probing(report, probe.answered, len(probe.windows))
             return probe.first_bucket is None
 
         try:
             await self._crawl(probe.windows, consume)
+            if self.summary.stopped is not None:
+                raise self.summary.stopped
         finally:
             await self.archive.save_history(report, *probe.certain(self.scope.refresh_from(now)))
         return probe.first_bucket
 
+    def _refuse(self, window: Window, error: ApiError) -> bool:
+        """Note what ends the run, or closes one report: a 403 may be about that alone. False ends the crawl."""
+        report = window.series.report
+        if report not in self._closed:
+            self.summary.failures.append(Failure.of(window, error))
+        if error.ends_run:
+            self.summary.stopped = error
+        else:
+            self._closed.add(report)
+        return False
+
     async def _write(self, window: Window, result: Answer | ApiError) -> bool:
         """Write one result; False ends the crawl."""
         summary = self.summary
-        now = self._now()
-        if isinstance(result, NotReadyError):
-            await self.archive.record_not_ready(window)
-            summary.fetched += 1
-        elif isinstance(result, ApiError):
-            summary.failures.append(Failure.of(window, result))
-            if result.ends_run:
-                summary.stopped = result
-                return False
-            await self.archive.record_failure(window, now)
-            summary.failed += 1
-            self.progress.failed(window, result)
-        else:
+        if isinstance(result, Answer):
             await self._record(result)
+        elif isinstance(result, NotReadyError):
+            summary.fetched += 1
+            summary.not_ready += 1
+            self._note_hole(window, _ended(window, self._now()), result.request_id)
+        elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
+            self._cap = min(result.cap, self._cap or result.cap)
+            return False
+        elif isinstance(result, KeyRefusedError) or result.ends_run:
+            self._refuse(window, result)
+            return not result.ends_run
+        else:
+            summary.failures.append(Failure.of(window, result))
+            summary.failed += 1
+            await self.archive.record_failure(window, self._now())
+            self.progress.failed(window, result)
         return True
 
     async def _record(self, answer: Answer) -> None:
@@ -217,11 +258,15 @@ class Run:
         summary.fetched += 1
         summary.unchanged += not rows.changed
         summary.warnings |= dict.fromkeys(answer.warnings)
-        holes = _holes(answer, now)
-        if holes:
-            message = f"the API left out {holes} of {answer.window.buckets} buckets"
-            summary.failures.append(Failure(answer.window, "missing", message, 3, answer.request_id))
+        if answer.buckets is not None:
+            listed = {bucket.start for bucket in answer.buckets}
+            self._note_hole(answer.window, _ended(answer.window, now) - listed, answer.request_id)
         self.progress.done(answer.window, rows)
+
+    def _note_hole(self, window: Window, missing: set[int], request_id: str | None) -> None:
+        if missing:
+            message = f"the API left out {len(missing)} of {window.buckets} buckets"
+            self.summary.failures.append(Failure(window, "missing", message, 3, request_id))
 
     def _now(self) -> int:
         return self.client.server_time or int(self.clock.now())
@@ -236,11 +281,33 @@ class Run:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):
-                    tasks.start_soon(_work, self.client, work.clone(), deliver.clone())
+                    tasks.start_soon(self._work, work.clone(), deliver.clone())
             async for window, result in results:
                 if not await consume(window, result):
                     tasks.cancel_scope.cancel()
                     break
+
+    async def _work(self, work: MemoryObjectReceiveStream[Window], deliver: MemoryObjectSendStream[Result]) -> None:
+        async with work, deliver:
+            async for window in work:
+                if window.series.report not in self._closed:
+                    await self._fetch(window, deliver)
+
+    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result]) -> None:
+        """Fetch a window, in halves where the whole has been too much for the API."""
+        if window.buckets <= self._widths.get(window.series, window.buckets):
+            try:
+                result: Answer | ApiError = await fetch_window(self.client, window)
+            except ApiError as error:
+                result = error
+            if not isinstance(result, TooWideError):
+                await deliver.send((window, result))
+                return
+            self._widths[window.series] = max(1, window.buckets // 2)
+        self.summary.planned += 1
+        self.progress.split(window)
+        for half in halve(window):
+            await self._fetch(half, deliver)
 
 
 async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window]) -> None:
@@ -249,75 +316,15 @@ async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window])
             await feed.send(window)
 
 
-async def _work(
-    client: AdminClient, work: MemoryObjectReceiveStream[Window], deliver: MemoryObjectSendStream[Result]
-) -> None:
-    async with work, deliver:
-        async for window in work:
-            try:
-                result: Answer | ApiError = await fetch_window(client, window)
-            except ApiError as error:
-                result = error
-            await deliver.send((window, result))
+def _failed(result: Answer | ApiError) -> bool:
+    return isinstance(result, ApiError) and not isinstance(result, NotReadyError)
 
 
-def _holes(answer: Answer, now: int) -> int:
-    """Count the buckets that had ended and were not listed."""
-    if answer.buckets is None:
-        return 0
-    width = answer.window.series.bucket_width.seconds
-    ended = range(answer.window.start, min(answer.window.end, now - now % width), width)
-    return len(set(ended) - {bucket.start for bucket in answer.buckets})
+def _ended(window: Window, now: int) -> set[int]:
+    """List the buckets of a window that have ended."""
+    width = window.series.bucket_width.seconds
+    return set(range(window.start, min(window.end, now - now % width), width))
 
 
 def _first_of(raised: BaseException) -> BaseException:
     return _first_of(raised.exceptions[0]) if isinstance(raised, BaseExceptionGroup) else raised
-
-
-async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
-    """Ask whose key it is, and make sure that the archive is theirs.
-
-    Raises:
-        KeyRefusedError, TemporaryError: As the API answers.
-        OrganizationMismatchError: The archive is another organisation's.
-    """
-    try:
-        organization = await fetch_organization(client)
-    except (KeyRefusedError, TemporaryError):
-        raise
-    except ContractError as error:
-        summary.warnings[f"the organisation's name could not be read: {error.message}"] = None
-        if client.organization_id is None:
-            return
-        organization = Organization(client.organization_id, None)
-    summary.organization = organization.name or organization.id
-    if archive is not None:
-        await archive.claim_for(organization)
-
-
-def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
-    """Take the time from the server; warn when the local clock is far from it, or there is none to take."""
-    local = int(clock.now())
-    if client.server_time is None:
-        summary.warnings["the API shows no Date, so nothing it says is taken as settled"] = None
-        return local
-    if abs(client.server_time - local) > WORST_CLOCK_SKEW:
-        shown = to_text(client.server_time)
-        summary.warnings[f"the local clock says {to_text(local)}, the API's {shown}: the API's is used"] = None
-    return client.server_time
-
-
-async def make_plans(
-    known: Known, scope: Scope, series: Sequence[Series], now: int, histories: dict[Report, int | None]
-) -> list[SeriesPlan]:
-    """Plan every series from what the archive knows of it.
-
-    Raises:
-        ConfigurationError: The range holds no bucket.
-    """
-    plans = []
-    for one in series:
-        start, end = scope.range_of(one, now, histories.get(one.report))
-        spans, digests = await known.spans(one, start, end), await known.digests(one)
-        plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
-    return plans

@@ -170,6 +170,12 @@ CREATE TABLE history (
   first_bucket INTEGER
 ) STRICT;
 
+-- What a run learnt of the API and later runs have to know, such as how many dimensions one request may ask for.
+CREATE TABLE memory (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE run (
   id INTEGER PRIMARY KEY,
   started_at INTEGER NOT NULL,

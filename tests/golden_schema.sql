@@ -166,6 +166,10 @@ CREATE TABLE history (
   empty_until INTEGER NOT NULL,
   first_bucket INTEGER
 ) STRICT;
+CREATE TABLE memory (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
 CREATE TABLE migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,

@@ -17,7 +17,8 @@ ROOMS = {
     "archiver.__main__": 9,
     "archiver.cli": 8,
     "archiver.dry_run": 7,
-    "archiver.sync": 6,
+    "archiver.sync": 7,
+    "archiver.opening": 6,
     "archiver.summary": 5,
     "archiver.offline": 5,
     "archiver.api": 4,
@@ -93,7 +94,7 @@ def test_task_groups_are_in_sync_alone() -> None:
 
 def test_the_model_needs_the_standard_library_alone() -> None:
     names = {name.split(".")[0] for name in imports(TOP / "archiver/model.py")}
-    assert names <= {"__future__", "dataclasses", "datetime", "enum", "typing", "collections"}
+    assert names <= {"__future__", "dataclasses", "datetime", "enum", "typing", "collections", "urllib"}
 
 
 def test_statements_are_in_sql_files_alone() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from archiver.api.wire import Page, read_page
-from archiver.errors import ContractError, DamagedAnswerError, NotReadyError, RequestRefusedError
+from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
 from archiver.model import DAY, Answer, NamedObject, NameKind, Organization, Report, to_text
 from archiver.reports import SPECS
 
@@ -61,7 +61,8 @@ async def fetch_window(client: AdminClient, window: Window) -> Answer:
     try:
         return await _fetch(client, window)
     except RequestRefusedError as error:
-        if error.status == _BAD_REQUEST and _is_too_recent(window, client.server_time):
+        plain = error.status == _BAD_REQUEST and not isinstance(error, GroupByCapError)
+        if plain and _is_too_recent(window, client.server_time):
             raise NotReadyError(error.message, request_id=error.request_id) from error
         raise
 
@@ -86,7 +87,7 @@ async def _fetch(client: AdminClient, window: Window) -> Answer:
             return None, reply.request_id
         return read_page(reply.body, window, after=window.start), reply.request_id
 
-    page, request_id = await client.get(spec.path, query, read_first, beta)
+    page, request_id = await client.get(spec.path, query, read_first, beta=beta, splittable=window.buckets > 1)
     if page is None:
         return Answer(window, None, digest, client.server_time, request_id)
     buckets: list[Bucket] = list(page.buckets)
@@ -110,7 +111,7 @@ async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: l
         SPECS[window.series.report].path,
         query,
         lambda reply: read_page(reply.body, window, after=after),
-        window_beta(window),
+        beta=window_beta(window),
     )
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from archiver.api.transport import Reply
 
 _LONGEST_KEY = 4096
 
@@ -34,9 +39,9 @@ class AdminKey:
         """Give the header that carries the key."""
         return {"x-api-key": self._text}
 
-    def redact(self, text: str) -> str:
-        """Take the key out of a text."""
-        return text.replace(self._text, "[key]")
+    def scrub(self, reply: Reply) -> Reply:
+        """Take the key out of a reply that repeats it."""
+        return reply.without(self._text)
 
     def __repr__(self) -> str:
         return "AdminKey([key])"

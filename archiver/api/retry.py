@@ -6,6 +6,7 @@ import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ RETRIED_STATUSES = frozenset({408, 409, 429})
 GATE_STATUSES = frozenset({429, 529})
 LONGEST_TOLD_WAIT = 3600.0
 
-_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
+_FIRST_BACKOFF = 0.5
 _FIRST_SILENT_WAIT, _LONGEST_SILENT_WAIT = 15.0, 300.0
 _SPENT = re.compile(r"usage limit|spend(?:ing)? limit|credit balance|regain access", re.IGNORECASE)
 
@@ -25,7 +26,12 @@ def is_retried(status: int, headers: Mapping[str, str]) -> bool:
     told = headers.get("x-should-retry", "").strip().lower()
     if told in {"true", "false"}:
         return told == "true"
-    return status in RETRIED_STATUSES or status >= 500  # noqa: PLR2004  # the class of server errors
+    return is_temporary(status)
+
+
+def is_temporary(status: int) -> bool:
+    """Say whether a status speaks of a passing state, retried or not."""
+    return status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def is_spent(message: str) -> bool:
@@ -36,15 +42,15 @@ def is_spent(message: str) -> bool:
 def told_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Read how long the server asks to wait, in seconds; None where it says nothing sensible.
 
-    A wait of more than an hour, a negative one, or a reset that has passed is not sensible.
+    A wait of an hour or more, a negative one, or a reset that has passed is not sensible.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         wait = _number(headers.get(name))
-        if wait is not None and 0 <= wait * scale <= LONGEST_TOLD_WAIT:
+        if wait is not None and 0 <= wait * scale < LONGEST_TOLD_WAIT:
             return wait * scale
     for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
         moment = read(headers.get(name, ""))
-        if moment is not None and 0 < moment - now <= LONGEST_TOLD_WAIT:
+        if moment is not None and 0 < moment - now < LONGEST_TOLD_WAIT:
             return moment - now
     return None
 
@@ -58,9 +64,9 @@ def silent_wait(refusals: int, chance: Callable[[], float]) -> float:
     return wait * (1 + 0.2 * chance())
 
 
-def backoff(attempt: int, chance: Callable[[], float]) -> float:
-    """Choose a wait with full jitter: up to 0.5 s doubling to 30 s. `attempt` counts from 0."""
-    return min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(attempt, 10)) * chance()
+def backoff(attempt: int, chance: Callable[[], float], longest: float) -> float:
+    """Choose a wait with full jitter: up to 0.5 s doubling to `longest`. `attempt` counts from 0."""
+    return min(longest, _FIRST_BACKOFF * 2.0 ** min(attempt, 20)) * chance()
 
 
 def _number(text: str | None) -> float | None:

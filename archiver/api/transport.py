@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from archiver import __version__
+from archiver.api.text import excerpt
 from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
-_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
+_LONGEST_REQUEST_ID = 80
+_HIDDEN = "[key]"
+PATIENCE = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 USER_AGENT = f"claude-usage-archiver/{__version__}"
 
@@ -31,6 +34,7 @@ class Trouble(Enum):
     """Why there is no reply."""
 
     NETWORK = "network"
+    TIMEOUT = "timeout"
     DAMAGED = "damaged"
     TOO_LARGE = "too large"
 
@@ -54,8 +58,15 @@ class Reply:
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's name for the request."""
-        return self.headers.get("request-id")
+        """The vendor's name for the request, fit to be shown."""
+        given = self.headers.get("request-id")
+        return None if given is None else excerpt(given, _LONGEST_REQUEST_ID)
+
+    def without(self, secret: str) -> Reply:
+        """Take a secret out, should the reply repeat it: nothing that comes after can tell it then."""
+        body = self.body.replace(secret.encode(), _HIDDEN.encode()) if secret.encode() in self.body else self.body
+        headers = {name: value.replace(secret, _HIDDEN) for name, value in self.headers.items()}
+        return Reply(self.status, headers, body)
 
 
 def check_api_url(text: str) -> str:
@@ -86,14 +97,18 @@ def _is_loopback(host: str) -> bool:
 
 
 @asynccontextmanager
-async def open_session(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+async def open_session(
+    api_url: str, patience: aiohttp.ClientTimeout = PATIENCE
+) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session that keeps no cookies; a proxy of the environment is used for https alone."""
     async with aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=_TIMEOUT,
+        timeout=patience,
         trust_env=api_url.startswith("https:"),
     ) as session:
+        # aiohttp repeats a GET by itself when a kept connection turns out to be closed: unpaced and uncounted.
+        session._retry_connection = False  # noqa: SLF001  # there is no public way, and a test sees it hold
         yield session
 
 
@@ -112,7 +127,7 @@ async def exchange(
     except aiohttp.ClientPayloadError:
         raise TransportError(Trouble.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:
-        raise TransportError(Trouble.NETWORK, "the API did not answer in time") from None
+        raise TransportError(Trouble.TIMEOUT, "the API did not answer in time") from None
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno
         reason = os.strerror(number) if number is not None and number > 0 else "the host is not known"

@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_PLACE = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
+_LONGEST_VALUE_SHOWN = 60
 _ENVELOPE_KEYS = 3
 _BUCKET_KEYS = 3
 
@@ -97,7 +102,10 @@ def read_page(body: bytes, window: Window, *, after: int) -> Page:
         ContractError: It is, and breaks the contract.
     """
     draft = _read_quickly(body, window) or _read_carefully(body, window)
-    buckets = _believe(draft, window, after)
+    try:
+        buckets = _believe(draft, window, after)
+    except ContractError as error:
+        raise _with_excerpt(error, body) from None
     page = draft.page
     if page.has_more and not page.next_page:
         raise ContractError("has_more is true and there is no next_page", place="next_page")
@@ -112,8 +120,9 @@ def _read_quickly(body: bytes, window: Window) -> _Draft | None:
         return None
     rows = sum(len(bucket.results) for bucket in page.data)
     expected = _ENVELOPE_KEYS + _BUCKET_KEYS * len(page.data) + types.keys_a_row * rows
-    # A repeated key, of which the decoder keeps the last, makes one too many.
-    return _Draft(page) if body.count(b'":') == expected else None
+    # A repeated key, of which the decoder keeps the last, makes one too many; space behind a quote could hide it.
+    plain = not any(space in body for space in (b'" ', b'"\n', b'"\t', b'"\r'))
+    return _Draft(page) if plain and body.count(b'":') == expected else None
 
 
 def _read_carefully(body: bytes, window: Window) -> _Draft:
@@ -132,13 +141,19 @@ def _read_carefully(body: bytes, window: Window) -> _Draft:
     try:
         draft.page = msgspec.convert(known, type=types.lenient_page)
     except msgspec.ValidationError as error:
-        raise _refusal(error) from None
+        raise _with_excerpt(_refusal(error), body) from None
     return draft
 
 
 def _strict_json(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constants)
+        raw = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constants, parse_float=Decimal
+        )
+        if b"\\u" in body:
+            json.dumps(raw, default=str, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ContractError("the answer has half a character (a lone surrogate)") from None
     except UnicodeDecodeError:
         raise DamagedAnswerError("the answer is not UTF-8") from None
     except RecursionError:
@@ -147,6 +162,15 @@ def _strict_json(body: bytes) -> Any:
         shown = excerpt(body[:200].decode("utf-8", "replace"), 80)
         problem = str(error).partition(":")[0]
         raise DamagedAnswerError(f"the answer is not JSON ({problem}): {shown!r}") from None
+    return raw
+
+
+def _to_json(value: Any) -> str:
+    """Spell a value in JSON, its numbers digit for digit."""
+    try:
+        return _encode(value).decode()
+    except OverflowError:  # an integer of more than 64 bits
+        return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _no_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -177,7 +201,7 @@ def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], dr
         return raw
     known, extra = _split_struct(raw, row_type)
     if extra:
-        draft.extras[at] = json.dumps(extra, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        draft.extras[at] = _to_json(extra)
         names = ", ".join(excerpt(name, 40) for name in sorted(extra))
         draft.warnings[f"unknown fields of a row are kept in extra: {names}"] = None
     return known
@@ -204,6 +228,18 @@ def _known_fields(raw: Mapping[str, Any], names: Sequence[str], what: str, draft
 def _refusal(error: msgspec.ValidationError) -> ContractError:
     message, _, place = str(error).partition(" - at `$.")
     return ContractError(message.replace("`", ""), place=place.rstrip("`") or None)
+
+
+def _with_excerpt(error: ContractError, body: bytes) -> ContractError:
+    """Add what stands at the place of an error, short and escaped."""
+    found: Any = json.loads(body, parse_float=Decimal)
+    try:
+        for index, name in _PLACE.findall(error.place or ""):
+            found = found[int(index)] if index else found[name]
+    except (KeyError, IndexError, TypeError):
+        return error
+    shown = excerpt(_to_json(found), _LONGEST_VALUE_SHOWN)
+    return ContractError(f"{error.message}: {shown}", place=error.place, placed=True)
 
 
 def _believe(draft: _Draft, window: Window, after: int) -> tuple[Bucket, ...]:

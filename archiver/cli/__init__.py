@@ -6,6 +6,7 @@ Commands are imported when they are called: `archiver --help` needs none of them
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from archiver import __version__
-from archiver.errors import BUG_EXIT, ArchiverError, InterruptedRunError
+from archiver.errors import BUG_EXIT, ArchiverError, InterruptedRunError, StorageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -80,6 +81,9 @@ def fail(error: ArchiverError) -> None:
 def main() -> NoReturn:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
@@ -95,6 +99,9 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
         return 128 + signal.SIGINT
+    except OSError as error:  # the archive's and the network's own were translated where they came up
+        fail(StorageError(f"the output cannot be written: {error.strerror or type(error).__name__}"))
+        return StorageError.exit_code
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
         _show_bug(error)
         return BUG_EXIT

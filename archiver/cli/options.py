@@ -51,9 +51,34 @@ def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | Non
             error.message if error.hint is None else f"{error.message}\nhint: {error.hint}"
         ) from None
     ctx.meta["archiver.config"] = config
-    known = {param.name for param in ctx.command.params}
-    ctx.default_map = {name: entry for name, entry in config.items() if name in known}
+    try:
+        known = {param.name: param for param in ctx.command.params if isinstance(param, click.Option)}
+        ctx.default_map = {name: fit(name, entry, known[name]) for name, entry in config.items() if name in known}
+    except ConfigurationError as error:
+        raise click.UsageError(error.message) from None
     return value
+
+
+def fit(name: str, entry: Any, param: click.Option) -> Any:
+    """Fit a value of the configuration to its option: one value may stand for a list of one.
+
+    Raises:
+        ConfigurationError: Its type is not the option's.
+    """
+    if param.multiple:
+        entry = entry if isinstance(entry, list) else [entry]
+        good = all(isinstance(one, str) for one in entry)
+    elif param.is_flag:
+        good = isinstance(entry, bool)
+    elif isinstance(param.type, click.types.IntParamType):
+        good = type(entry) is int
+    elif isinstance(param.type, Duration):
+        good = isinstance(entry, str) or type(entry) is int
+    else:
+        good = isinstance(entry, str)
+    if not good:
+        raise ConfigurationError(f"the configuration's {name.replace('_', '-')!r} cannot be {entry!r}")
+    return entry
 
 
 def default_database() -> Path:
@@ -73,7 +98,7 @@ config_option = option(
 
 db_option = option(
     "--db",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=default_database,
     show_default="the platform's data directory",
     help="The archive.",

@@ -59,6 +59,10 @@ class Tally(Progress):
         self.note = ""
         self._began = self.monotonic()
 
+    def split(self, window: Window) -> None:
+        """Count one more."""
+        self.lines[window.series].planned += 1
+
     def done(self, window: Window, rows: RowCounts) -> None:
         """Count a window and its rows."""
         line = self.lines[window.series]
@@ -74,7 +78,9 @@ class Tally(Progress):
     def waiting(self, seconds: float, reason: str) -> None:
         """Say why nothing happens, and for how long."""
         left = sum(line.planned - line.done - line.failed for line in self.lines.values())
-        self.tell(f"waiting {seconds:.0f} s: {reason}; {count(left, 'window')} left", seconds)
+        planned = sum(line.planned for line in self.lines.values())
+        windows = f"; {left:,} of {count(planned, 'window')} left" if planned else ""
+        self.tell(f"waiting {seconds:.0f} s: {reason}{windows}", seconds)
 
     def tell(self, note: str, seconds: float) -> None:
         """Show a note for so long."""

@@ -37,11 +37,11 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 
 @click.command
 @click.argument("sql")
-@click.option("--csv", "how", flag_value="csv", help="Comma-separated, with a header line.")
-@click.option("--tsv", "how", flag_value="tsv", help="Tab-separated, with a header line.")
-@click.option("--json", "how", flag_value="json", help="One array of objects.")
-@click.option("--nl", "how", flag_value="nl", help="One object a line.")
-@click.option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
+@option("--csv", "how", flag_value="csv", help="Comma-separated, with a header line.")
+@option("--tsv", "how", flag_value="tsv", help="Tab-separated, with a header line.")
+@option("--json", "how", flag_value="json", help="One array of objects.")
+@option("--nl", "how", flag_value="nl", help="One object a line.")
+@option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
 @option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Stop the query after so long.")
 @option(
     "--max-memory",

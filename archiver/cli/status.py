@@ -42,8 +42,7 @@ def _series_to_json(overview: Overview, identity: tuple[str, str, str, str]) -> 
         "group_by": group_by,
         "filters": filters,
         "ranges": [
-            {"start": one.start, "end": one.end, "state": one.state, "fetched_at": one.fetched_at}
-            for one in _coverage_of(overview, identity)
+            {"start": one.start, "end": one.end, "state": one.state} for one in _coverage_of(overview, identity)
         ],
     }
 
@@ -53,7 +52,6 @@ def _gap_to_json(one: Coverage) -> dict[str, Any]:
         "report": one.report,
         "bucket_width": one.bucket_width,
         "group_by": one.group_by,
-        "filters": one.filters,
         "start": one.start,
         "end": one.end,
         "state": one.state,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.api.client import AdminClient
+from archiver.api.endurance import Endurance
 from archiver.api.pace import Pace, Rate
 from archiver.api.transport import check_api_url, open_session
 from archiver.cli import fail
 from archiver.cli.credentials import find_key
+from archiver.cli.logs import show_requests
 from archiver.cli.options import Duration, api_url_option, config_option, db_option, option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_forecast, say_summary
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
+_EARLIEST_YEAR = 2000
 
 
 class Time(click.ParamType["datetime | str"]):
@@ -54,9 +56,12 @@ class Time(click.ParamType["datetime | str"]):
         if param is not None and param.name == "since" and str(value).strip() == "auto":
             return "auto"
         try:
-            return parse_time(str(value))
+            moment = parse_time(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if moment.year < _EARLIEST_YEAR:
+            self.fail(f"{value!r} is long before there was anything to archive", param, ctx)
+        return moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Settings:
 
     def client(self, session: Any, clock: Clock) -> AdminClient:
         """Make the client of one run."""
-        return AdminClient(session, self.api_url, self.key, Pace(self.rate, self.concurrency, clock), clock)
+        pace = Pace(self.rate, self.concurrency, clock)
+        return AdminClient(session, self.api_url, self.key, pace, clock, Endurance(pace, clock))
 
 
 def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,7 +139,14 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @option("--dry-run", is_flag=True, help="Show the plan and the number of requests; archive nothing.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Show every request.")
+@option("--verbose", "-v", is_flag=True, help="Show every request.")
+@option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How --verbose is written.",
+)
 @option("--admin-key-file", metavar="FILE|-", help="Read the admin key from a file or standard input.")
 @option("--admin-key-command", metavar="CMD", help="Run a command that prints the admin key.")
 @db_option
@@ -146,8 +159,7 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     The first run archives all history; later runs what is new, what was left undone, and the trailing days again.
     """
     if options["verbose"]:
-        logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
-        logging.getLogger("archiver").setLevel(logging.DEBUG)
+        show_requests(options["log_format"])
     as_json, quiet = options["as_json"], options["quiet"]
     summary = Summary()
     try:

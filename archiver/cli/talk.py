@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -38,7 +40,8 @@ def say_summary(summary: Summary) -> None:
         if not summary.exit_code and not rows.changed:
             click.echo("nothing new: the archive already says what the API says", err=True)
     if summary.fetched < summary.planned or summary.failures:
-        click.echo("hint: run the same command again to go on; what was done is kept", err=True)
+        command = shlex.join(["archiver", *sys.argv[1:]])
+        click.echo(f"hint: what was done is kept; to go on, run the same command again: {command}", err=True)
 
 
 def _retries(summary: Summary) -> str:

@@ -9,11 +9,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
+from archiver.model import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from archiver.model import Report
     from archiver.reports import ReportSpec
 
 PRESETS = ("none", "finest", "each", "all")
@@ -84,7 +84,7 @@ def groupings(
 ) -> dict[Report, list[Grouping]]:
     """Say which groupings to ask of each chosen report, in order and without repeats.
 
-    `dimensions` is what the presets range over for usage (None: the report's own); cost has only two and uses them.
+    `dimensions` is what the presets range over (None: each report's own).
 
     Raises:
         ConfigurationError: A list fits no chosen report, or is longer than the cap.
@@ -101,9 +101,14 @@ def groupings(
 
 
 def _ranged_over(spec: ReportSpec, dimensions: Sequence[str] | None) -> tuple[str, ...]:
-    if dimensions and set(dimensions) <= set(spec.group_by):
-        return tuple(dict.fromkeys(dimensions))
-    return spec.default_dimensions
+    """Give what the presets range over: of the list, what the report has.
+
+    The list is about usage, and about cost only when it names cost's own dimension: naming `workspace_id` for usage is
+    no reason to archive cost without its descriptions.
+    """
+    named = tuple(d for d in dict.fromkeys(dimensions or ()) if d in spec.group_by)
+    concerned = spec.report is Report.USAGE or "description" in named
+    return named if named and concerned else spec.default_dimensions
 
 
 def _check_list(wanted: Grouping, specs: Sequence[ReportSpec], cap: int) -> None:

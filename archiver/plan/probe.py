@@ -23,13 +23,15 @@ class Probe:
         empty_until: Before this there is nothing.
         first_bucket: The first day with rows, or the first one that the API left out and that may have some.
         answered: How many answers were taken in.
+        guessed: Whether `first_bucket` is only where it may be, because that answer could not be had.
     """
 
     windows: tuple[Window, ...]
     empty_until: int
     first_bucket: int | None = None
     answered: int = 0
-    _early: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    guessed: bool = False
+    _early: dict[int, tuple[int, int | None, bool]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, report: Report, now: int, known_empty_until: int | None) -> Probe:
@@ -40,24 +42,25 @@ class Probe:
         pieces = cut(start, end, DAY, SPECS[report].limits[BucketWidth.DAY])
         return cls(tuple(Window(series, *piece) for piece in pieces), start)
 
-    def learn(self, window: Window, answer: Answer | None) -> None:
-        """Take an answer in, None for a window that has no complete day yet.
+    def learn(self, window: Window, answer: Answer | None, *, failed: bool = False) -> None:
+        """Take an answer in; None for a window that has no complete day yet, or that could not be read (`failed`).
 
-        Answers come in any order; they are understood from the oldest on.
+        Answers come in any order; they are understood from the oldest on. What could not be read may have rows.
         """
         self.answered += 1
-        self._early[window.start] = (window.end, _first_with_rows(window, answer))
+        self._early[window.start] = (window.end, window.start if failed else _first_with_rows(window, answer), failed)
         while self.first_bucket is None and self.empty_until in self._early:
-            end, found = self._early.pop(self.empty_until)
-            self.first_bucket = found
-            self.empty_until = end if found is None else found
+            end, self.first_bucket, self.guessed = self._early.pop(self.empty_until)
+            self.empty_until = end if self.first_bucket is None else self.first_bucket
 
     def certain(self, settled_until: int) -> tuple[int, int | None]:
         """Give what need not be asked again: up to where nothing is, and the first day with rows.
 
         Days that are not settled may still get rows, so neither is certain among them.
         """
-        found = self.first_bucket if self.first_bucket is not None and self.first_bucket < settled_until else None
+        found = self.first_bucket
+        if self.guessed or (found is not None and found >= settled_until):
+            found = None
         return min(self.empty_until, max(floor(settled_until, DAY), self.windows[0].start)), found
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archiver.model import Window
+
 
 def cut(start: int, end: int, width: int, limit: int) -> list[tuple[int, int]]:
     """Cut whole buckets from `start` to `end` into as few windows of at most `limit` buckets as can be.
@@ -15,6 +21,13 @@ def cut(start: int, end: int, width: int, limit: int) -> list[tuple[int, int]]:
     on_grid = _cut_at(start, end, cell, start - start % cell)
     from_start = _cut_at(start, end, cell, start)
     return from_start if len(from_start) < len(on_grid) else on_grid
+
+
+def halve(window: Window) -> tuple[Window, Window]:
+    """Cut a window of several buckets in two."""
+    middle = window.start + window.buckets // 2 * window.series.bucket_width.seconds
+    first = replace(window, end=middle, digest=None)
+    return first, replace(window, start=middle, digest=None)
 
 
 def _cut_at(start: int, end: int, cell: int, origin: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from archiver.plan.windows import cut
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from archiver.model import Series, Span
 
@@ -20,11 +20,15 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
-    """The windows one series needs, oldest first, within the range that was asked for."""
+    """The windows one series needs, oldest first, within the range that was asked for.
+
+    `needed` are the stretches that the windows cut.
+    """
 
     series: Series
     start: int
     end: int
+    needed: tuple[Range, ...]
     windows: tuple[Window, ...]
 
 
@@ -59,7 +63,7 @@ def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
 def plan_series(
     series: Series,
     asked: Range,
-    spans: Iterable[Span],
+    spans: Sequence[Span],
     refresh_from: int,
     digests: Mapping[Range, bytes],
 ) -> SeriesPlan:
@@ -71,5 +75,11 @@ def plan_series(
     limit = SPECS[series.report].limits[series.bucket_width]
     width = series.bucket_width.seconds
     ranges = needed(start, end, spans, floor(refresh_from, width))
+    failed = [(span.start, span.end) for span in spans if span.state is State.FAILED]
     cuts = [piece for lower, upper in ranges for piece in cut(lower, upper, width, limit)]
-    return SeriesPlan(series, start, end, tuple(Window(series, *piece, digests.get(piece)) for piece in cuts))
+    windows = (Window(series, *piece, digests.get(piece), _touches(piece, failed)) for piece in cuts)
+    return SeriesPlan(series, start, end, tuple(ranges), tuple(windows))
+
+
+def _touches(piece: Range, others: Iterable[Range]) -> bool:
+    return any(start < piece[1] and end > piece[0] for start, end in others)

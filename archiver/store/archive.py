@@ -11,22 +11,25 @@ import anyio
 from archiver import __version__
 from archiver.errors import OrganizationMismatchError
 from archiver.model import BucketWidth, Organization, RowCounts, Span, State
+from archiver.plan.calendar import floor
+from archiver.plan.work import subtract
 from archiver.reports import SPECS
-from archiver.store.coverage import after_failure, after_not_ready
+from archiver.store.coverage import after_failure
 from archiver.store.faults import translated
 from archiver.store.files import check_file, exclusive
-from archiver.store.migrate import migrate
+from archiver.store.migrate import migrate, pending
 from archiver.store.statements import FOREVER, series_values, sql
 from archiver.store.writer import WindowWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from archiver.model import Answer, NamedObject, Report, Series, Window
+    from archiver.plan.work import SeriesPlan
     from archiver.store.history import Moment
 
-_BUSY_SECONDS = 30.0
+_BUSY_SECONDS = 3.0
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
@@ -130,11 +133,31 @@ class Archive:
         rows = await self._fetch("answers", {"series_id": series_id})
         return {(start, end): digest for start, end, digest in rows}  # type: ignore[misc]
 
-    async def plan(self, windows: Iterable[Window], now: int) -> None:
-        """Mark what is about to be asked and is not covered yet as missing, so that a run cut short shows it."""
+    async def plan(self, plan: SeriesPlan, now: int) -> None:
+        """Mark what is about to be asked, has ended, and is not known yet as missing: a run cut short shows it."""
+        ended = floor(now, plan.series.bucket_width.seconds)
         async with self._transaction():
-            for window in windows:
-                await self._mark(window, lambda w, before: after_failure(w, before, now, State.MISSING))
+            series_id = await self._series_id(plan.series)
+            for start, end in plan.needed:
+                known = [(span.start, span.end) for span in await self._writer.spans(series_id, start, end)]
+                holes = subtract(start, min(end, ended), known) if start < ended else []
+                await self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
+
+    async def forget_plans(self, series: Iterable[Series]) -> None:
+        """Take back what was marked as missing and will not be asked after all."""
+        async with self._transaction():
+            for one in series:
+                await self._connection.execute(sql("forget_plan"), {"series_id": await self._series_id(one)})
+
+    async def remember(self, key: str, value: str) -> None:
+        """Keep something that a run learnt and later runs have to know."""
+        async with self._transaction():
+            await self._connection.execute(sql("remember"), {"key": key, "value": value})
+
+    async def recall(self, key: str) -> str | None:
+        """Read what an earlier run learnt."""
+        rows = await self._fetch("recall", {"key": key})
+        return str(rows[0][0]) if rows else None
 
     async def record(self, answer: Answer, moment: Moment) -> RowCounts:
         """Write one window: rows, history, coverage and digests, all or nothing."""
@@ -145,12 +168,9 @@ class Archive:
     async def record_failure(self, window: Window, now: int) -> None:
         """Mark what the window wanted and the archive does not cover as failed."""
         async with self._transaction():
-            await self._mark(window, lambda w, before: after_failure(w, before, now, State.FAILED))
-
-    async def record_not_ready(self, window: Window) -> None:
-        """Take back that the window was wanted: it holds no complete bucket yet."""
-        async with self._transaction():
-            await self._mark(window, after_not_ready)
+            series_id = await self._series_id(window.series)
+            before = await self._writer.spans(series_id, window.start, window.end)
+            await self._writer.redraw(series_id, window, before, after_failure(window, before, now))
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
@@ -168,11 +188,6 @@ class Archive:
         rows = [{"kind": o.kind, "id": o.id, "learnt_at": now, "name": o.name, "details": o.details} for o in objects]
         async with self._transaction():
             await self._connection.executemany(sql("save_name"), rows)
-
-    async def _mark(self, window: Window, after: Callable[[Window, Sequence[Span]], list[Span]]) -> None:
-        series_id = await self._series_id(window.series)
-        before = await self._writer.spans(series_id, window.start, window.end)
-        await self._writer.redraw(series_id, window, before, after(window, before))
 
     async def _find_series(self, series: Series) -> int | None:
         if series not in self._series_ids:
@@ -207,7 +222,8 @@ def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
     """
     check_file(path)
     with exclusive(path, wait):
-        check_file(path)
+        if check_file(path):
+            pending(path)  # looks before anything is opened for writing
         migrate(path, now)
         yield
 

@@ -23,12 +23,14 @@ def after_answer(  # six plain facts of one moment; a class to carry them would 
 
     `present` holds the starts of the buckets the answer listed. A bucket that had ended and was not listed is a
     hole: missing, or what it was when an earlier answer had listed it; one still in progress is nothing at all.
+    What was settled once stays settled.
     """
     width = window.series.bucket_width.seconds
 
     def decide(start: int, known: Span | None) -> Verdict:
         if start in present:
-            return (State.SETTLED if start + width <= settled_until else State.PROVISIONAL), now
+            settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
+            return (State.SETTLED if settled else State.PROVISIONAL), now
         if known is not None and known.state in COVERED:
             return known.state, known.fetched_at
         return (State.MISSING, now) if start + width <= now else None
@@ -36,25 +38,14 @@ def after_answer(  # six plain facts of one moment; a class to carry them would 
     return _redraw(window, before, decide)
 
 
-def after_failure(window: Window, before: Sequence[Span], now: int, state: State) -> list[Span]:
-    """Mark what had ended and is not covered yet: as failed, or as missing while it is only planned."""
+def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span]:
+    """Mark what had ended and is not covered yet as failed."""
     width = window.series.bucket_width.seconds
 
     def decide(start: int, known: Span | None) -> Verdict:
-        if known is not None and (known.state in COVERED or state is State.MISSING):
+        if known is not None and known.state in COVERED:
             return known.state, known.fetched_at
-        if start + width > now:
-            return None
-        return state, now if state is State.FAILED else None
-
-    return _redraw(window, before, decide)
-
-
-def after_not_ready(window: Window, before: Sequence[Span]) -> list[Span]:
-    """Forget that a window was wanted: the API has nothing to say about it yet."""
-
-    def decide(_start: int, known: Span | None) -> Verdict:
-        return (known.state, known.fetched_at) if known is not None and known.state in COVERED else None
+        return (State.FAILED, now) if start + width <= now else None
 
     return _redraw(window, before, decide)
 

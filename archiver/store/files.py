@@ -73,6 +73,16 @@ def create_private(path: Path) -> None:
         os.close(descriptor)
 
 
+def read_only_uri(path: Path) -> str:
+    """Give SQLite's name of the file; one that nobody can be writing, in a folder that cannot be written, is immutable.
+
+    Otherwise SQLite would want to make its `-shm` file there.
+    """
+    wal = path.with_name(path.name + "-wal")
+    lasting = not wal.exists() and not os.access(path.parent, os.W_OK)
+    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if lasting else "")
+
+
 def lock_path(path: Path) -> Path:
     """Name the lock file that stands beside an archive."""
     return path.with_name(path.name + ".lock")

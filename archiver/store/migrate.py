@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from archiver import __version__
 from archiver.errors import ConfigurationError, DamagedError, NewerError
 from archiver.store.faults import translated
-from archiver.store.files import APPLICATION_ID, create_private
+from archiver.store.files import APPLICATION_ID, create_private, read_only_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,12 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
         )
     if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return list(migrations)
-    ledger = connection.execute("SELECT version, name, sha256 FROM migration ORDER BY version").fetchall()
+    try:
+        ledger = connection.execute("SELECT version, name, sha256 FROM migration ORDER BY version").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        ledger = []
     known = [(m.version, m.name, m.sha256) for m in migrations if m.version <= version]
     if ledger != known or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise DamagedError(f"{path} was made with other migrations than this program's", hint="it was left as it is")
@@ -96,7 +101,7 @@ def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[M
         NewerError, DamagedError, StorageError: As the file is.
     """
     shipped = migrations or shipped_migrations()
-    with translated(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with translated(path), closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
         return check_schema(connection, path, shipped)
 
 

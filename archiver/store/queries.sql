@@ -36,6 +36,18 @@ DELETE FROM span WHERE series_id = :series_id AND span_start < :end AND span_end
 INSERT INTO span (series_id, span_start, span_end, state, fetched_at)
 VALUES (:series_id, :start, :end, :state, :fetched_at);
 
+-- name: forget_plan
+-- Take back what was only planned.
+DELETE FROM span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
+
+-- name: remember
+-- Keep something that was learnt.
+INSERT INTO memory (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
+
+-- name: recall
+-- Read something that was learnt.
+SELECT value FROM memory WHERE key = :key;
+
 -- name: answers
 -- The digests of the answers that still hold.
 SELECT window_start, window_end, digest FROM answer WHERE series_id = :series_id;
@@ -180,7 +192,9 @@ INSERT INTO cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: status_series
 -- Every series, for the overview.
-SELECT id, report, bucket_width, group_by, filters FROM series ORDER BY report DESC, bucket_width, group_by, filters;
+SELECT id, report, bucket_width, group_by, filters FROM series
+WHERE EXISTS (SELECT 1 FROM span WHERE series_id = series.id)
+ORDER BY report DESC, bucket_width, group_by, filters;
 
 -- name: status_coverage
 -- All coverage, merged, for the overview.

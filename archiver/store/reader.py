@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
 from archiver.store.faults import translated
-from archiver.store.files import check_file
+from archiver.store.files import check_file, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.statements import FOREVER, series_values, sql
 
@@ -35,10 +35,9 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
         raise ConfigurationError(
             f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
         )
-    uri = f"{path.absolute().as_uri()}?mode=ro"
     with (
         translated(path, system=False),
-        closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection,
+        closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection,
     ):
         if check_schema(connection, path, shipped_migrations()):
             raise ConfigurationError(
@@ -131,3 +130,8 @@ class ReadOnlyArchive:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
         rows = self._fetch("history", {"report": report})
         return (rows[0][0], rows[0][1]) if rows else None
+
+    async def recall(self, key: str) -> str | None:
+        """Read what an earlier run learnt."""
+        rows = self._fetch("recall", {"key": key})
+        return rows[0][0] if rows else None

@@ -64,11 +64,15 @@ class WindowWriter:
             return
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         await self._connection.execute(sql("remove_spans"), where)
+        await self.add_spans(series_id, after)
+
+    async def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
+        """Add coverage where there is none."""
         await self._connection.executemany(
             sql("add_span"),
             [
                 {"series_id": series_id, "start": s.start, "end": s.end, "state": s.state, "fetched_at": s.fetched_at}
-                for s in after
+                for s in spans
             ],
         )
 

@@ -92,7 +92,8 @@ def test_an_answer_changes_coverage_bucket_by_bucket(
     for day in range(1, 5):
         ended = day + 1 <= now
         if day in present:
-            assert said[day] is (State.SETTLED if day + 1 <= settled_until else State.PROVISIONAL)
+            settled = day + 1 <= settled_until or known[day] is State.SETTLED
+            assert said[day] is (State.SETTLED if settled else State.PROVISIONAL)
         elif known[day] in COVERED:
             assert said[day] is known[day]
         else:

@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
-from archiver.api.client import MOST_ATTEMPTS, AdminClient
+from archiver.api.client import AdminClient
+from archiver.api.endurance import MOST_ATTEMPTS, Endurance
 from archiver.api.fetch import fetch_names, fetch_organization, fetch_window, window_beta, window_query
 from archiver.api.key import AdminKey
 from archiver.api.pace import Pace, Rate
@@ -57,7 +58,9 @@ async def client(virtual: Virtual, web: aioresponses) -> AsyncIterator[AdminClie
     assert web is not None
     clock = virtual.clock()
     async with open_session(HOST) as session:
-        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), Pace(Rate(None), 2, clock), clock, chance=lambda: 0.5)
+        pace = Pace(Rate(None), 2, clock)
+        endurance = Endurance(pace, clock, chance=lambda: 0.5)
+        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), pace, clock, endurance)
 
 
 def sent(web: aioresponses) -> list[Any]:

@@ -85,9 +85,9 @@ def test_a_silent_refusal_waits_15_seconds_doubling_to_five_minutes() -> None:
 
 
 def test_backoff_has_full_jitter_and_a_bound() -> None:
-    assert backoff(0, lambda: 1.0) == 0.5
-    assert backoff(50, lambda: 1.0) == 30.0
-    assert backoff(3, lambda: 0.0) == 0.0
+    assert backoff(0, lambda: 1.0, 30.0) == 0.5
+    assert backoff(50, lambda: 1.0, 30.0) == 30.0
+    assert backoff(3, lambda: 0.0, 30.0) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from archiver.errors import ConfigurationError, DamagedError, LockedError, NewerError
 from archiver.model import DAY, BucketWidth, Report, RowCounts, Series, Span, State, Window
 from archiver.store.archive import fineness, held_archive
-from archiver.store.coverage import after_answer, after_failure, after_not_ready, merge
+from archiver.store.coverage import after_answer, after_failure, merge
 from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import Migration, migrate, pending, shipped_migrations
@@ -54,20 +54,14 @@ def test_coverage_beside_the_window_stays() -> None:
     assert after == days((8, 10, PROVISIONAL, 7), (10, 14, PROVISIONAL, NOW), (14, 20, MISSING, None))
 
 
-def test_a_failure_marks_only_what_is_not_covered_and_had_ended() -> None:
+def test_what_was_settled_once_stays_settled() -> None:
     before = days((10, 11, SETTLED, 7))
-    assert after_failure(WINDOW, before, NOW, FAILED) == days((10, 11, SETTLED, 7), (11, 13, FAILED, NOW))
+    assert after_answer(WINDOW, before, [10 * DAY], NOW, 0)[0] == Span(10 * DAY, 11 * DAY, SETTLED, NOW)
 
 
-def test_a_plan_marks_as_missing_what_nobody_has_asked_yet() -> None:
-    before = days((10, 11, FAILED, 7), (11, 12, PROVISIONAL, 7))
-    after = after_failure(WINDOW, before, NOW, MISSING)
-    assert after == days((10, 11, FAILED, 7), (11, 12, PROVISIONAL, 7), (12, 13, MISSING, None))
-
-
-def test_not_ready_takes_the_wish_back_and_nothing_else() -> None:
-    before = days((10, 11, PROVISIONAL, 7), (11, 13, MISSING, None))
-    assert after_not_ready(WINDOW, before) == days((10, 11, PROVISIONAL, 7))
+def test_a_failure_marks_only_what_is_not_covered_and_had_ended() -> None:
+    before = days((10, 11, SETTLED, 7), (11, 12, MISSING, None))
+    assert after_failure(WINDOW, before, NOW) == days((10, 11, SETTLED, 7), (11, 13, FAILED, NOW))
 
 
 def test_neighbours_that_say_the_same_are_one() -> None:

@@ -1,0 +1,154 @@
+"""How long to go on asking, shared by all requests of a run: always bounded, never against a closed door."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archiver.api import retry
+from archiver.errors import TemporaryError, TooWideError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archiver.api.pace import Pace
+    from archiver.api.verdict import Setback
+    from archiver.clock import Clock
+
+LONGEST_REQUEST_SECONDS = 600.0
+MOST_ATTEMPTS = 7
+MOST_DAMAGED_ATTEMPTS = 3
+SLOW_ATTEMPTS_BEFORE_SPLIT = 2
+
+_BUDGET_FLOOR = 10.0
+_BUDGET_SHARE = 0.1
+_BUDGET_REFILL = 0.5
+_LONGEST_BACKOFF = 30.0
+_LONGEST_OUTAGE_BACKOFF = 300.0
+_OUTAGE_IS_REAL = 10
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """Retries that the whole run may still make; every success gives half a one back, up to where it began."""
+
+    most: float = _BUDGET_FLOOR
+    left: float = _BUDGET_FLOOR
+
+    def grow(self, windows: int) -> None:
+        """Allow a tenth of the planned windows, if that is more."""
+        self.most = max(self.most, windows * _BUDGET_SHARE)
+        self.left = self.most
+
+    def succeeded(self) -> None:
+        """Count a good answer."""
+        self.left = min(self.most, self.left + _BUDGET_REFILL)
+
+    def spend(self) -> bool:
+        """Take one retry; False when there is none left."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass(slots=True)
+class Course:
+    """How one request has gone so far; `splittable` says that its window could be halved."""
+
+    began_at: float
+    splittable: bool = False
+    sent_at: float = 0.0
+    failures: int = 0
+    damages: int = 0
+    slow: int = 0
+
+
+@dataclass(slots=True)
+class Endurance:
+    """Decides after every setback whether and when to ask again.
+
+    Failures without a success between them are one outage: the pauses between tries grow for all workers together, so
+    that an outage costs few requests however many workers there are.
+
+    Attributes:
+        deadline: The monotonic time at which the run has to end; None without a limit.
+    """
+
+    pace: Pace
+    clock: Clock
+    chance: Callable[[], float] = random.random
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    deadline: float | None = None
+    _succeeded_at: float | None = None
+    _outage: int = 0
+    _silent_refusals: int = 0
+    _counted_at: float | None = None
+
+    def succeeded(self) -> None:
+        """Note a good answer: whatever was wrong is over."""
+        self.budget.succeeded()
+        self._succeeded_at = self.clock.monotonic()
+        self._outage = 0
+        self._silent_refusals = 0
+
+    def pause_after(self, setback: Setback, course: Course) -> tuple[float, bool]:
+        """Say how long to wait before the next try, and whether everybody has to.
+
+        Raises:
+            ApiError: There is no next try. Its `ends_run` says that other requests would go the same way.
+            TooWideError: A narrower window is worth trying instead.
+        """
+        course.failures += 1
+        course.damages += setback.damaged
+        course.slow += setback.slow
+        if setback.slow and course.splittable and (not setback.again or course.slow >= SLOW_ATTEMPTS_BEFORE_SPLIT):
+            raise TooWideError(setback.error.message, request_id=setback.error.request_id)
+        if not setback.again:
+            raise setback.error
+        wait = self._wait(setback, course)
+        if setback.refused:
+            self.pace.refused()
+        self._check_end(setback, course, wait)
+        return wait, setback.gate or self._outage > 1
+
+    def _wait(self, setback: Setback, course: Course) -> float:
+        now = self.clock.monotonic()
+        fresh = self._counted_at is None or course.sent_at >= self._counted_at
+        if fresh:
+            self._counted_at = now
+            self._outage += 1
+        if setback.told is not None:
+            return setback.told + 0.25 * self.chance()
+        if setback.refused:
+            if not fresh and self.pace.closed_for() > 0:
+                return self.pace.closed_for()
+            self._silent_refusals += 1
+            return retry.silent_wait(self._silent_refusals - 1, self.chance)
+        if self._outage > 1:
+            return retry.backoff(self._outage - 1, self.chance, _LONGEST_OUTAGE_BACKOFF)
+        return retry.backoff(course.failures - 1, self.chance, _LONGEST_BACKOFF)
+
+    def _check_end(self, setback: Setback, course: Course, wait: float) -> None:
+        now = self.clock.monotonic()
+        error = setback.error
+        others_do_better = self._succeeded_at is not None and self._succeeded_at >= course.began_at
+        if self._is_beyond(now + wait, course):
+            error.ends_run = not others_do_better or setback.told is not None
+            if setback.gate and error.ends_run and isinstance(error, TemporaryError):
+                error.not_before = int(self.clock.now() + wait) + 1
+            raise error
+        if course.damages >= MOST_DAMAGED_ATTEMPTS:
+            raise error
+        if course.failures >= MOST_ATTEMPTS and not setback.gate and (others_do_better or self._succeeded_at is None):
+            error.ends_run = not others_do_better
+            raise error
+        if not self.budget.spend():
+            error.ends_run = self._succeeded_at is None or self._outage >= _OUTAGE_IS_REAL
+            raise error
+
+    def _is_beyond(self, moment: float, course: Course) -> bool:
+        if self.deadline is not None and moment > self.deadline:
+            return True
+        return moment - course.began_at > LONGEST_REQUEST_SECONDS

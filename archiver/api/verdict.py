@@ -1,0 +1,147 @@
+"""What a reply means before its content is looked at: good, worth another try, or final. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archiver.api import retry
+from archiver.api.text import excerpt
+from archiver.api.transport import TransportError, Trouble
+from archiver.errors import (
+    ApiError,
+    ContractError,
+    GroupByCapError,
+    KeyRefusedError,
+    RequestRefusedError,
+    TemporaryError,
+)
+
+if TYPE_CHECKING:
+    from archiver.api.transport import Reply
+
+_CAP = re.compile(r"more than (\d+) group_by")
+_MOST_ERROR_TEXT = 2000
+_TIMEOUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT})
+KEY_HINT = "an Admin API key is needed; an administrator makes one in the Console under Settings, Admin keys"
+
+
+class _Problem(msgspec.Struct):
+    type: str = ""
+    message: str = ""
+
+
+class _ErrorEnvelope(msgspec.Struct):
+    error: _Problem
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class Setback:
+    """One try that failed.
+
+    Attributes:
+        error: What the request ends in if it is not tried again.
+        again: Whether another try may do better.
+        refused: Whether it was a 429.
+        damaged: Whether the reply looked damaged on its way.
+        slow: Whether the API took too long, which a narrower window may mend.
+        gate: Whether the API asked everybody to wait, not just this request.
+        told: How many seconds the API asked to wait.
+        reason: Why the run waits, for people.
+    """
+
+    error: ApiError
+    again: bool
+    refused: bool = False
+    damaged: bool = False
+    slow: bool = False
+    gate: bool = False
+    told: float | None = None
+    reason: str = ""
+
+
+def judge(reply: Reply, now: float) -> Setback | None:
+    """Judge a reply by its status and its content type; None is good so far.
+
+    `now` is the time by which told moments are counted.
+    """
+    if reply.status == HTTPStatus.OK:
+        kind = reply.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            return None
+        return damaged(f"the answer is {excerpt(kind, 60)!r}, not JSON", reply.request_id)
+    message, request_id = _read_error(reply)
+    text = f"the API answered {reply.status}: {message}"
+    if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        refusal = f"the API refused the key ({reply.status}): {message}"
+        key_refused = KeyRefusedError(refusal, request_id=request_id, hint=KEY_HINT)
+        key_refused.ends_run = reply.status == HTTPStatus.UNAUTHORIZED
+        return Setback(key_refused, again=False)
+    if _is_spent(reply, message):
+        spent = TemporaryError(text, request_id=request_id, hint="raise the limit in the Console, or wait for its end")
+        spent.ends_run = True
+        return Setback(spent, again=False)
+    if retry.is_retried(reply.status, reply.headers) or retry.is_temporary(reply.status):
+        return _temporary(reply, TemporaryError(text, request_id=request_id), now)
+    return Setback(_refusal(reply.status, text, message, request_id), again=False)
+
+
+def _is_spent(reply: Reply, message: str) -> bool:
+    if reply.status == HTTPStatus.PAYMENT_REQUIRED:
+        return True
+    return reply.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_REQUEST} and retry.is_spent(message)
+
+
+def _temporary(reply: Reply, error: TemporaryError, now: float) -> Setback:
+    told = retry.told_wait(reply.headers, now)
+    said = "without a retry-after" if told is None else f"and to wait {told:.0f} s"
+    return Setback(
+        error,
+        again=retry.is_retried(reply.status, reply.headers),
+        refused=reply.status == HTTPStatus.TOO_MANY_REQUESTS,
+        slow=reply.status in _TIMEOUTS,
+        gate=reply.status in retry.GATE_STATUSES or told is not None,
+        told=told,
+        reason=f"the API said {reply.status} {said}",
+    )
+
+
+def _read_error(reply: Reply) -> tuple[str, str | None]:
+    try:
+        envelope = msgspec.json.decode(reply.body, type=_ErrorEnvelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        text = reply.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
+        return excerpt(text) or "no message", reply.request_id
+    return excerpt(envelope.error.message) or "no message", reply.request_id or (
+        envelope.request_id and excerpt(envelope.request_id, 80)
+    )
+
+
+def _refusal(status: int, text: str, message: str, request_id: str | None) -> RequestRefusedError:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        text, hint = f"{text} (a redirect, which is not followed)", "check --api-url"
+        return RequestRefusedError(text, status=status, request_id=request_id, hint=hint)
+    cap = _CAP.search(message) if status == HTTPStatus.BAD_REQUEST else None
+    if cap is not None and int(cap[1]) > 0:
+        return GroupByCapError(text, status=status, cap=int(cap[1]), request_id=request_id)
+    return RequestRefusedError(text, status=status, request_id=request_id)
+
+
+def judge_failure(error: TransportError) -> Setback:
+    """Judge an exchange that brought no whole reply."""
+    if error.trouble is Trouble.DAMAGED:
+        return damaged(str(error), error.request_id)
+    if error.trouble is Trouble.TOO_LARGE:
+        return Setback(ContractError(str(error), request_id=error.request_id), again=False, slow=True)
+    failure = TemporaryError(str(error), request_id=error.request_id)
+    return Setback(failure, again=True, slow=error.trouble is Trouble.TIMEOUT, reason=str(error))
+
+
+def damaged(message: str, request_id: str | None) -> Setback:
+    """Judge a reply that looks damaged: asked for again a few times, then refused."""
+    return Setback(ContractError(message, request_id=request_id), again=True, damaged=True, reason=message)
