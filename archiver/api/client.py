@@ -89,7 +89,6 @@ class AdminClient:
             wait, everybody = self.endurance.pause_after(outcome, course)
             self.retries += 1
             if everybody:
-                self.pace.close(wait)
                 self.on_wait(wait, outcome.reason)
             else:
                 await self.clock.sleep(wait)

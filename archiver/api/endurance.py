@@ -23,7 +23,7 @@ SLOW_ATTEMPTS_BEFORE_SPLIT = 2
 
 _BUDGET_FLOOR = 10.0
 _BUDGET_SHARE = 0.1
-_BUDGET_REFILL = 0.5
+_BUDGET_REFILL = 0.1
 _LONGEST_BACKOFF = 30.0
 _LONGEST_OUTAGE_BACKOFF = 300.0
 _OUTAGE_IS_REAL = 10
@@ -31,7 +31,7 @@ _OUTAGE_IS_REAL = 10
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Retries that the whole run may still make; every success gives half a one back, up to where it began."""
+    """Retries that the whole run may still make: ten or a tenth of its windows, and one more for ten successes."""
 
     most: float = _BUDGET_FLOOR
     left: float = _BUDGET_FLOOR
@@ -42,7 +42,7 @@ class RetryBudget:
         self.left = self.most
 
     def succeeded(self) -> None:
-        """Count a good answer."""
+        """Count a good answer: it gives a part of a retry back, up to where the budget began."""
         self.left = min(self.most, self.left + _BUDGET_REFILL)
 
     def spend(self) -> bool:
@@ -108,10 +108,13 @@ class Endurance:
         if not setback.again:
             raise setback.error
         wait = self._wait(setback, course)
+        everybody = setback.gate or self._outage > 1
         if setback.refused:
             self.pace.refused()
+        if everybody:
+            self.pace.close(wait)
         self._check_end(setback, course, wait)
-        return wait, setback.gate or self._outage > 1
+        return wait, everybody
 
     def _wait(self, setback: Setback, course: Course) -> float:
         now = self.clock.monotonic()

@@ -369,8 +369,8 @@ def server(upstream: Simulator) -> Iterator[RawServer]:
 class Hurried:
     """A clock whose waits take no time but are counted."""
 
-    def __init__(self) -> None:
-        self.waited = 0.0
+    def __init__(self, later: float = 0.0) -> None:
+        self.waited = later
 
     async def sleep(self, seconds: float) -> None:
         self.waited += seconds
@@ -380,10 +380,18 @@ class Hurried:
         return Clock(now=lambda: NOW.timestamp() + self.waited, monotonic=lambda: self.waited, sleep=self.sleep)
 
 
-def run(server: RawServer, db: Path, report: Report) -> tuple[Summary, float]:
+def run(  # noqa: PLR0913  # what a run can differ in
+    server: RawServer,
+    db: Path,
+    report: Report,
+    *,
+    since: str = "2026-01-06",
+    until: str | None = None,
+    later: float = 0.0,
+) -> tuple[Summary, float]:
     """Sync ten days of one report; answer how it went, and for how many seconds it would have waited."""
-    hurried = Hurried()
-    scope = Scope((report,), group_by=(("workspace_id",),), since=SINCE)
+    hurried = Hurried(later)
+    scope = Scope((report,), group_by=(("workspace_id",),), since=day(since), until=day(until) if until else None)
     summary = Summary()
 
     async def go() -> None:

@@ -1,0 +1,134 @@
+"""Random outages on a virtual clock: never earlier than told, bounded, few requests too many, and always an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from archiver.api.client import AdminClient
+from archiver.api.endurance import Endurance
+from archiver.api.key import AdminKey
+from archiver.api.pace import DEFAULT_BURST, Pace, Rate
+from archiver.api.transport import Reply, TransportError, Trouble
+from archiver.errors import ApiError
+from tests.virtual_loop import run_virtually, virtual_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Pairs = Sequence[tuple[str, str]]
+
+
+SCHEDULES = int(os.environ.get("ARCHIVER_TEST_OUTAGES", "100"))
+EPOCH = 1_768_480_200.0
+WINDOWS = 100
+
+
+@dataclass
+class Weather:
+    """What the API does when: stretches of trouble, drawn at random, with good times between."""
+
+    chance: random.Random
+    stretches: list[tuple[float, float, str]] = field(default_factory=list)
+    closed_until: float = 0.0
+    early: list[float] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        at = self.chance.uniform(0, 120)
+        for _ in range(self.chance.randint(1, 4)):
+            length = self.chance.choice([5, 30, 120, 600, 3600]) * self.chance.uniform(0.2, 1.5)
+            kind = self.chance.choice(["503", "429", "told", "broken", "slow", "html", "flaky"])
+            self.stretches.append((at, at + length, kind))
+            at += length + self.chance.uniform(20, 400)
+
+    def now(self, time: float) -> str:
+        return next((kind for start, end, kind in self.stretches if start <= time < end), "good")
+
+    async def exchange(
+        self, _session: Any, url: str, _query: Sequence[tuple[str, str]], _headers: Mapping[str, str]
+    ) -> Reply:
+        time = anyio.current_time()
+        self.moments.append(time)
+        if time < self.closed_until - 1e-6:
+            self.early.append(self.closed_until - time)
+        kind = self.now(time)
+        await anyio.sleep(self.chance.uniform(0.05, 0.4))
+        if kind == "flaky":
+            kind = "503" if self.chance.random() < 0.3 else "good"
+        return self._answer(kind, url)
+
+    def _answer(self, kind: str, url: str) -> Reply:
+        if kind == "broken":
+            raise TransportError(Trouble.NETWORK, "the connection broke")
+        if kind == "slow":
+            raise TransportError(Trouble.TIMEOUT, "the API did not answer in time")
+        if kind == "html":
+            return Reply(502, {"content-type": "text/html"}, b"<html>")
+        if kind == "told":
+            wait = self.chance.choice([1, 7, 45, 120])
+            self.closed_until = max(self.closed_until, anyio.current_time() + wait)
+            return Reply(429, {"retry-after": str(wait)}, b"{}")
+        if kind in {"503", "429"}:
+            return Reply(int(kind), {}, b"{}")
+        return Reply(200, {"content-type": "application/json"}, json.dumps({"url": url}).encode())
+
+
+async def crawl(weather: Weather) -> tuple[int, int, int, float, bool]:
+    """Fetch a hundred windows with four workers; answer requests, good ones, failed ones, seconds and who ended it."""
+    clock = virtual_clock(EPOCH)
+    pace = Pace(Rate.parse("50/min"), 4, clock)
+    endurance = Endurance(pace, clock, chance=weather.chance.random)
+    client = AdminClient(None, "http://x", AdminKey("sk-invented", "a test"), pace, clock, endurance, weather.exchange)
+    endurance.budget.grow(WINDOWS)
+    good, failed = 0, 0
+    ends: list[bool] = []
+    windows = list(range(WINDOWS))
+
+    async def work() -> None:
+        nonlocal good, failed
+        while windows and not any(ends):
+            number = windows.pop(0)
+            try:
+                await client.get(f"/{number}", (), lambda reply: reply.status, splittable=False)
+                good += 1
+            except ApiError as error:
+                failed += 1
+                ends.append(error.ends_run)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(work)
+    return client.requests, good, failed, anyio.current_time(), any(ends)
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_an_outage_is_endured_within_bounds(seed: int) -> None:
+    weather = Weather(random.Random(seed))  # noqa: S311  # repeatable chance
+    requests, good, failed, seconds, ended = run_virtually(crawl(weather))
+    assert not weather.early, f"{len(weather.early)} requests were early, by up to {max(weather.early):.1f} s"
+    assert requests <= 1.2 * WINDOWS
+    assert good + failed <= WINDOWS
+    assert ended or good + failed == WINDOWS
+    assert seconds <= 3600
+    moments = weather.moments
+    busiest = max(sum(1 for moment in moments if start <= moment < start + 60) for start in moments)
+    assert busiest <= 50 + DEFAULT_BURST
+
+
+def test_the_sky_is_clear_at_least_once_and_dark_at_least_once() -> None:
+    """The schedules differ: some crawls end well, some are ended, and none of the kinds of trouble is missing."""
+    ends = set()
+    kinds: set[str] = set()
+    for seed in range(60):
+        weather = Weather(random.Random(seed))  # noqa: S311  # repeatable chance
+        kinds |= {kind for _, _, kind in weather.stretches}
+        ends.add(run_virtually(crawl(weather))[4])
+    assert ends == {True, False}
+    assert len(kinds) == 7
