@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archiver.model import Report, to_text
+from archiver.model import NameKind, Report, to_text
 from archiver.opening import identify, known_cap, make_plans, read_names, server_now
 from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.probe import Probe
@@ -78,7 +78,8 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
-    await read_names(client, summary, _drop)
+    for kind in NameKind:
+        await read_names(client, kind, summary, _drop)
     names = client.requests - client.retries
     histories: dict[Report, int | None] = {}
     probes = 0

@@ -72,22 +72,15 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 
 
 async def read_names(
-    client: AdminClient, summary: Summary, save: Callable[[Sequence[NamedObject]], Awaitable[None]]
+    client: AdminClient, kind: NameKind, summary: Summary, save: Callable[[Sequence[NamedObject]], Awaitable[None]]
 ) -> None:
-    """Read the lists of names; one that cannot be read is a warning.
-
-    Raises:
-        TemporaryError: The API cannot be asked at all just now.
-    """
-    for kind in NameKind:
-        try:
-            names = await fetch_names(client, kind)
-        except ApiError as error:
-            if error.ends_run and isinstance(error, TemporaryError):
-                raise
-            summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
-        else:
-            await save(names)
+    """Read one list of names; that it cannot be read is a warning, for numbers matter more than names."""
+    try:
+        names = await fetch_names(client, kind)
+    except ApiError as error:
+        summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
+    else:
+        await save(names)
 
 
 async def known_cap(known: Known, scope: Scope) -> int:

@@ -26,7 +26,7 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import Answer, Report, Window, to_text
+from archiver.model import Answer, NameKind, Report, Window, to_text
 from archiver.opening import identify, known_cap, make_plans, read_names, server_now
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
@@ -158,7 +158,16 @@ class Run:
         series = self.scope.series()
         await identify(self.archive, self.client, self.summary)
         now = server_now(self.client, self.clock, self.summary)
-        await read_names(self.client, self.summary, lambda names: self.archive.save_names(names, now))
+        async with anyio.create_task_group() as tasks:
+            for kind in NameKind:
+                tasks.start_soon(self._save_names, kind, now)
+            await self._archive_all(series, now)
+
+    async def _save_names(self, kind: NameKind, now: int) -> None:
+        await read_names(self.client, kind, self.summary, lambda names: self.archive.save_names(names, now))
+
+    async def _archive_all(self, series: Sequence[Series], now: int) -> None:
+        """Plan and crawl, and plan anew where the API turns out to allow fewer dimensions at once."""
         histories = await self._find_histories(series, now)
         while True:
             await self._plan_and_crawl(series, now, histories)

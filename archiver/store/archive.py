@@ -55,21 +55,23 @@ class Archive:
         self._path = path
         self._writer = WindowWriter(connection, list(SPECS))
         self._series_ids: dict[Series, int] = {}
+        self._turn = anyio.Lock()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
-        """Commit all or nothing. Shielded: an await can be cancelled, its SQL cannot."""
+        """Commit all or nothing, one after the other. Shielded: an await can be cancelled, its SQL cannot."""
         with translated(self._path, system=False), anyio.CancelScope(shield=True):
-            try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-                yield
-                await self._connection.execute("COMMIT")
-            except BaseException:
-                self._writer.forget()
-                self._series_ids.clear()
-                if self._connection.in_transaction:
-                    await self._connection.execute("ROLLBACK")
-                raise
+            async with self._turn:
+                try:
+                    await self._connection.execute("BEGIN IMMEDIATE")
+                    yield
+                    await self._connection.execute("COMMIT")
+                except BaseException:
+                    self._writer.forget()
+                    self._series_ids.clear()
+                    if self._connection.in_transaction:
+                        await self._connection.execute("ROLLBACK")
+                    raise
 
     async def _fetch(self, name: str, values: Mapping[str, object]) -> list[tuple[object, ...]]:
         with translated(self._path, system=False):

@@ -1,0 +1,212 @@
+"""Good answers, damaged at random: what should be refused is, and what is read is what is there.
+
+The judge is written anew here, plainly and slowly, and shares nothing with the gate it judges.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.api.wire import read_page
+from archiver.errors import ContractError
+from archiver.model import DAY, BucketWidth, Report, Series, Window
+from tests.unit.test_wire import START, cost_row, page, usage_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MUTATIONS = int(os.environ.get("ARCHIVER_TEST_MUTATIONS", "4000"))
+BATCHES = 8
+
+USAGE = Window(Series(Report.USAGE, BucketWidth.DAY, ("model", "workspace_id")), START, START + 2 * DAY)
+COST = Window(Series(Report.COST, BucketWidth.DAY, ("description",)), START, START + 2 * DAY)
+DIMENSIONS = {
+    "usage": "workspace_id api_key_id model service_tier context_window inference_geo speed account_id "
+    "service_account_id",
+    "cost": "workspace_id description cost_type model service_tier context_window token_type inference_geo currency",
+}
+MAY_BE_SET = {"usage": {"model", "workspace_id"}, "cost": set(DIMENSIONS["cost"].split()) - {"workspace_id"}}
+HAS_TO_BE_THERE = {"usage": {"model", "workspace_id"}, "cost": {"description", "currency", "amount"}}
+STRANGE = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    1.0,
+    1.5,
+    2**63,
+    2**64,
+    10**30,
+    "",
+    "x",
+    "1",
+    "-1",
+    "NaN",
+    "1e5",
+    "0.5",
+    [],
+    {},
+    [None],
+    {"a": 1},
+]
+TIMES = [
+    "2026-01-01T00:00:00Z",
+    "2026-01-02T00:00:00Z",
+    "2026-01-03T00:00:00Z",
+    "2026-01-01T12:00:00Z",
+    "2026-01-01",
+    "x",
+]
+
+
+class Refused(Exception):  # noqa: N818  # it is no error here
+    """The judge would not have it."""
+
+
+def need(good: bool) -> None:  # noqa: FBT001  # a plain question
+    if not good:
+        raise Refused
+
+
+def judge(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
+    """Say which rows an answer has, or that it has to be refused."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        need(len({name for name, _ in pairs}) == len(pairs))
+        return dict(pairs)
+
+    def constant(_name: str) -> Any:
+        raise Refused
+
+    try:
+        raw = json.loads(body.decode(), object_pairs_hook=once, parse_constant=constant)
+    except (ValueError, RecursionError):
+        raise Refused from None
+    need(isinstance(raw, dict) and "error" not in raw and raw.get("type") != "error")
+    need(isinstance(raw.get("data"), list) and isinstance(raw.get("has_more"), bool))
+    need(raw.get("next_page") is None or isinstance(raw["next_page"], str))
+    need(not raw["has_more"] or bool(raw.get("next_page")))
+    at = window.start
+    said = []
+    for bucket in raw["data"]:
+        need(isinstance(bucket, dict) and isinstance(bucket.get("results"), list))
+        start, end = when(bucket.get("starting_at")), when(bucket.get("ending_at"))
+        need(start % DAY == 0 and end == start + DAY and start >= at and end <= window.end)
+        at = end
+        rows = [judge_row(row, window.series.report) for row in bucket["results"]]
+        need(len({row[0] for row in rows}) == len(rows))
+        said.append((start, set(rows)))
+    return said
+
+
+def when(text: Any) -> int:
+    need(
+        isinstance(text, str)
+        and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.0+)?(Z|[+-]\d\d:\d\d)", text) is not None
+    )
+    try:
+        return int(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        raise Refused from None
+
+
+def judge_row(row: Any, report: str) -> tuple[Any, ...]:
+    need(isinstance(row, dict) and set(row) >= HAS_TO_BE_THERE[report])
+    dimensions = tuple(row.get(name) for name in DIMENSIONS[report].split())
+    for name, value in zip(DIMENSIONS[report].split(), dimensions, strict=True):
+        need(value is None or (isinstance(value, str) and name in MAY_BE_SET[report]))
+        if value is not None:
+            need(not any("\ud800" <= c <= "\udfff" for c in value))
+    if report == "cost":
+        amount = row["amount"]
+        need(isinstance(row["currency"], str) and isinstance(amount, str))
+        need(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", amount) is not None and abs(float(amount)) < 9e12)
+        return dimensions, amount
+    cache, tools = row.get("cache_creation"), row.get("server_tool_use")
+    need(isinstance(cache, dict) and isinstance(tools, dict))
+    counts = (
+        row.get("uncached_input_tokens"),
+        cache.get("ephemeral_1h_input_tokens"),
+        cache.get("ephemeral_5m_input_tokens"),
+        row.get("cache_read_input_tokens"),
+        row.get("output_tokens"),
+        tools.get("web_search_requests"),
+    )
+    need(all(type(count) is int and 0 <= count < 2**63 for count in counts))
+    return dimensions, counts
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """List every container and key of a decoded answer."""
+    found: list[tuple[Any, Any]] = []
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    for key in keys:
+        found.append((value, key))
+        found += places(value[key])
+    return found
+
+
+def mutate(raw: Any, chance: random.Random) -> bytes:
+    """Damage an answer in one to three places; now and then in its bytes too."""
+    raw = copy.deepcopy(raw)
+    for _ in range(chance.randint(1, 3)):
+        spots = places(raw)
+        if spots:
+            damage(*chance.choice(spots), chance)
+    body = json.dumps(
+        raw, indent=chance.choice([None, None, None, 1]), separators=chance.choice([None, (",", ":")])
+    ).encode()
+    if chance.random() < 0.15:
+        at = chance.randrange(len(body))
+        body = chance.choice(
+            [body[:at], body[:at] + bytes([chance.randrange(256)]) + body[at + 1 :], body[:at] + body[at // 2 :]]
+        )
+    if chance.random() < 0.05:
+        body = body.replace(b'"output_tokens"', b'"output_tokens": 1, "output_tokens"', 1)
+    return body
+
+
+def damage(holder: Any, key: Any, chance: random.Random) -> None:
+    kinds: list[Callable[[], None]] = [
+        lambda: holder.__delitem__(key),
+        lambda: holder.__setitem__(key, chance.choice(STRANGE)),
+        lambda: holder.__setitem__(key, chance.choice(TIMES)),
+        lambda: holder.append(copy.deepcopy(holder[key])) if isinstance(holder, list) else holder.update({"new": 1.25}),
+        lambda: holder.reverse() if isinstance(holder, list) else holder.update({"model": "other"}),
+    ]
+    chance.choice(kinds)()
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
+    chance = random.Random(batch)  # noqa: S311  # repeatable chance
+    usage = page(usage_row(workspace_id="w"), usage_row(model="n"), usage_row(model=None))
+    cost = page(cost_row(), cost_row(description="e", amount="-0.000001"))
+    good = 0
+    for _ in range(MUTATIONS // BATCHES):
+        raw, window = chance.choice([(usage, USAGE), (cost, COST)])
+        body = mutate(raw, chance)
+        try:
+            expected = judge(body, window)
+        except Refused:
+            with pytest.raises(ContractError):
+                read_page(body, window, after=window.start)
+            continue
+        good += 1
+        buckets = read_page(body, window, after=window.start).buckets
+        read = [
+            (b.start, {(r.dimensions, r.measures[0] if window is COST else r.measures) for r in b.rows})
+            for b in buckets
+        ]
+        assert read == expected, body
+    assert good > MUTATIONS // BATCHES // 50
