@@ -19,6 +19,11 @@ _SLOWEST_PART = 16
 _QUIET_SECONDS = 60.0
 DEFAULT_BURST = 10
 
+# A request costs a little more than the one that the server counts: two clocks of the same rate drift, the network makes
+# requests bunch up, and every refusal is dear.
+_COST = 1.03
+_RECOVERY = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -75,7 +80,7 @@ class Pace:
         async with self._turns:
             while (wait := self._wait()) > 0:
                 await self._clock.sleep(wait)
-            self._tokens -= 1
+            self._tokens -= _COST
 
     def close(self, seconds: float) -> None:
         """Keep every worker from asking for so long."""
@@ -102,7 +107,7 @@ class Pace:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
-        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate + 0.001
+        return 0.0 if self._tokens >= _COST else (_COST - self._tokens) / self._rate + 0.001
 
     def _recover(self, now: float) -> None:
         if self._refused_at is None or now - max(self._refused_at, self._open_at) < _QUIET_SECONDS:
@@ -110,6 +115,6 @@ class Pace:
         self._refused_at = now
         self.places.total_tokens = min(self._most_places, int(self.places.total_tokens) + 1)
         if self._allowed is not None and self._rate is not None:
-            self._rate = min(self._allowed, self._rate + self._allowed / 8)
+            self._rate = min(self._allowed, self._rate + self._allowed * _RECOVERY)
         if self._rate == self._allowed and self.places.total_tokens == self._most_places:
             self._refused_at = None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.model import Report, Window
+    from archiver.reports import ReportSpec
 
 R = TypeVar("R")
 
@@ -36,6 +37,7 @@ _PLACE = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
 _LONGEST_VALUE_SHOWN = 60
 _ENVELOPE_KEYS = 3
 _BUCKET_KEYS = 3
+_TIME_COLONS = 4
 
 
 class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
@@ -119,10 +121,11 @@ def _read_quickly(body: bytes, window: Window) -> _Draft | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     rows = sum(len(bucket.results) for bucket in page.data)
-    expected = _ENVELOPE_KEYS + _BUCKET_KEYS * len(page.data) + types.keys_a_row * rows
-    # A repeated key, of which the decoder keeps the last, makes one too many; space behind a quote could hide it.
-    plain = not any(space in body for space in (b'" ', b'"\n', b'"\t', b'"\r'))
-    return _Draft(page) if plain and body.count(b'":') == expected else None
+    keys = _ENVELOPE_KEYS + _BUCKET_KEYS * len(page.data) + types.keys_a_row * rows
+    # A repeated key, of which the decoder keeps the last, makes one too many. All colons are counted too, for a key
+    # with space behind it would not be counted and could hide another; text with a colon in it goes the careful way.
+    regular = body.count(b'":') == keys and body.count(b":") == keys + _TIME_COLONS * len(page.data)
+    return _Draft(page) if regular else None
 
 
 def _read_carefully(body: bytes, window: Window) -> _Draft:
@@ -243,25 +246,35 @@ def _with_excerpt(error: ContractError, body: bytes) -> ContractError:
 
 
 def _believe(draft: _Draft, window: Window, after: int) -> tuple[Bucket, ...]:
-    read = SPECS[window.series.report].read
     buckets = []
     at = after
     for i, raw in enumerate(draft.page.data):
         start = _read_interval(raw, window, at, f"data[{i}]")
         at = start + window.series.bucket_width.seconds
-        seen: dict[tuple[str | None, ...], None] = {}
-        rows = []
-        for j, result in enumerate(raw.results):
-            try:
-                dimensions, measures = read(result)
-            except ValueError as error:
-                raise ContractError(str(error), place=f"data[{i}].results[{j}].amount") from None
-            if dimensions in seen:
-                raise ContractError("two rows of one bucket have the same dimensions", place=f"data[{i}].results[{j}]")
-            seen[dimensions] = None
-            rows.append(Row(dimensions, measures, draft.extras.get((i, j))))
-        buckets.append(Bucket(start, tuple(rows)))
+        buckets.append(Bucket(start, _read_rows(raw.results, i, draft, SPECS[window.series.report])))
     return tuple(buckets)
+
+
+def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> tuple[Row, ...]:
+    dimensions = list(map(spec.read_dimensions, results))
+    if len(set(dimensions)) != len(dimensions):
+        j = next(j for j, one in enumerate(dimensions) if one in dimensions[:j])
+        raise ContractError("two rows of one bucket have the same dimensions", place=f"data[{i}].results[{j}]")
+    try:
+        measures = list(map(spec.read_measures, results))
+    except ValueError:
+        raise _bad_measure(results, i, spec) from None
+    extras = [draft.extras.get((i, j)) for j in range(len(results))] if draft.extras else [None] * len(results)
+    return tuple(map(Row, dimensions, measures, extras))
+
+
+def _bad_measure(results: Sequence[Any], i: int, spec: ReportSpec) -> ContractError:
+    for j, result in enumerate(results):
+        try:
+            spec.read_measures(result)
+        except ValueError as error:
+            return ContractError(str(error), place=f"data[{i}].results[{j}].amount")
+    raise AssertionError("one of them was bad")
 
 
 def _read_interval(raw: Any, window: Window, at: int, place: str) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 from archiver.model import BucketWidth, Report
-from archiver.reports.spec import LARGEST_INTEGER, ReportSpec, known
+from archiver.reports.spec import LARGEST_INTEGER, ReportSpec
 
 COLUMNS = (
     "workspace_id",
@@ -47,24 +48,13 @@ def to_microcents(amount: str) -> int:
     return -microcents if sign else microcents
 
 
-def read(result: Any) -> tuple[tuple[str | None, ...], tuple[int | str, ...]]:
-    """Take a result apart into the values of COLUMNS and of MEASURES.
+def read_measures(result: Any) -> tuple[str, int]:
+    """Read the amount as text and in microcents.
 
     Raises:
-        ValueError: The amount is not a plain decimal number.
+        ValueError: It is not a plain decimal number.
     """
-    dimensions = (
-        known(result.workspace_id),
-        known(result.description),
-        known(result.cost_type),
-        known(result.model),
-        known(result.service_tier),
-        known(result.context_window),
-        known(result.token_type),
-        known(result.inference_geo),
-        result.currency,
-    )
-    return dimensions, (result.amount, to_microcents(result.amount))
+    return result.amount, to_microcents(result.amount)
 
 
 COST = ReportSpec(
@@ -76,6 +66,7 @@ COST = ReportSpec(
     columns=COLUMNS,
     measures=MEASURES,
     wire_measures={"amount": str, "currency": str},
-    read=read,
+    read_dimensions=attrgetter(*COLUMNS),
+    read_measures=read_measures,
     parsed=COLUMNS[2:-1],
 )

@@ -18,11 +18,6 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
 """A count as SQLite can hold it: 0 to 2^63 - 1."""
 
 
-def known(value: str | msgspec.UnsetType | None) -> str | None:
-    """Read an absent dimension as null."""
-    return None if value is msgspec.UNSET else value
-
-
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
     """A report of the Admin API, as documented.
@@ -40,7 +35,8 @@ class ReportSpec:
         wire_measures: The fields of a wire row that are no dimensions, with their types; all are always there.
         parsed: Fields of a wire row that come with a dimension and need not be asked for by name.
         only_when_asked: Dimensions that a wire row does not even name unless they were asked for.
-        read: A wire row → its dimensions and its measures; raises ValueError where types cannot tell.
+        read_dimensions: A wire row → the values of `columns`.
+        read_measures: A wire row → the values of `measures`; raises ValueError where types cannot tell.
     """
 
     report: Report
@@ -51,7 +47,8 @@ class ReportSpec:
     columns: tuple[str, ...]
     measures: tuple[str, ...]
     wire_measures: Mapping[str, Any]
-    read: Callable[[Any], tuple[tuple[str | None, ...], tuple[int | str, ...]]]
+    read_dimensions: Callable[[Any], tuple[str | None, ...]]
+    read_measures: Callable[[Any], tuple[int | str, ...]]
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -67,12 +64,8 @@ class ReportSpec:
         for name in dict.fromkeys((*self.group_by, *self.parsed)):
             if name in group_by:
                 fields.append((name, str | None))
-                continue
-            value = str | None if name in self.parsed else None
-            if not complete:
-                optional.append((name, value | msgspec.UnsetType, msgspec.UNSET))
-            elif name in self.only_when_asked:
-                optional.append((name, msgspec.UnsetType, msgspec.UNSET))
+            elif complete and name not in self.only_when_asked:
+                fields.append((name, str | None if name in self.parsed else None))
             else:
-                fields.append((name, value))
+                optional.append((name, str | None if name in self.parsed else None, None))
         return msgspec.defstruct("Result", [*fields, *optional], forbid_unknown_fields=True, gc=False)

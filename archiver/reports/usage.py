@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
 from archiver.model import BucketWidth, Report
-from archiver.reports.spec import Count, ReportSpec, known
+from archiver.reports.spec import Count, ReportSpec
 
 COLUMNS = (
     "workspace_id",
@@ -53,28 +53,14 @@ WIRE_MEASURES = {
 }
 
 
-def read(result: Any) -> tuple[tuple[str | None, ...], tuple[int | str, ...]]:
-    """Take a result apart into the values of COLUMNS and of MEASURES."""
-    dimensions = (
-        known(result.workspace_id),
-        known(result.api_key_id),
-        known(result.model),
-        known(result.service_tier),
-        known(result.context_window),
-        known(result.inference_geo),
-        known(result.speed),
-        known(result.account_id),
-        known(result.service_account_id),
-    )
-    measures = (
-        result.uncached_input_tokens,
-        result.cache_creation.ephemeral_1h_input_tokens,
-        result.cache_creation.ephemeral_5m_input_tokens,
-        result.cache_read_input_tokens,
-        result.output_tokens,
-        result.server_tool_use.web_search_requests,
-    )
-    return dimensions, measures
+READ_MEASURES = attrgetter(
+    "uncached_input_tokens",
+    "cache_creation.ephemeral_1h_input_tokens",
+    "cache_creation.ephemeral_5m_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "server_tool_use.web_search_requests",
+)
 
 
 USAGE = ReportSpec(
@@ -86,7 +72,8 @@ USAGE = ReportSpec(
     columns=COLUMNS,
     measures=MEASURES,
     wire_measures=WIRE_MEASURES,
-    read=read,
+    read_dimensions=attrgetter(*COLUMNS),
+    read_measures=READ_MEASURES,
     only_when_asked=("speed",),
     filters={
         "api_key_id": "api_key_ids[]",

@@ -33,6 +33,10 @@ class Past:
     buckets: Mapping[int, tuple[bytes, int]]
     spans: Sequence[Span]
 
+    def is_known(self, start: int) -> bool:
+        """Say whether any answer about the bucket came before."""
+        return start in self.buckets or any(s.start <= start < s.end and s.state in COVERED for s in self.spans)
+
     def answer_after_end(self, start: int, width: int) -> tuple[int | None, bool] | None:
         """Say when the answer about an ended bucket was learnt, and whether it was settled.
 

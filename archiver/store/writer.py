@@ -88,17 +88,20 @@ class WindowWriter:
         now = await self._facts_of(report, buckets)
         digests = {start: facts_digest(facts) for start, facts in now.items()}
         known = await self._known_buckets(series_id, window)
-        counts = RowCounts(unchanged=sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s]))
+        unchanged = sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s])
         changed = [s for s in now if (known[s][0] != digests[s] if s in known else now[s])]
         if not changed:
-            return counts
+            return RowCounts(unchanged=unchanged)
         was = await self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
-        differences = {start: compare(was.get(start, {}), now[start]) for start in changed}
         await self._replace(report, series_id, {start: now[start] for start in changed}, was)
         await self._connection.executemany(
             sql("save_bucket"), [(series_id, start, digests[start], moment.now) for start in changed]
         )
-        await self._history.keep(window.series, series_id, differences, Past(known, before), moment)
+        past = Past(known, before)
+        fresh = [start for start in changed if not past.is_known(start)]
+        counts = RowCounts(inserted=sum(len(now[start]) for start in fresh), unchanged=unchanged)
+        differences = {start: compare(was.get(start, {}), now[start]) for start in changed if past.is_known(start)}
+        await self._history.keep(window.series, series_id, differences, past, moment)
         return sum((difference.counts for difference in differences.values()), counts)
 
     async def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
