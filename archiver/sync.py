@@ -18,7 +18,6 @@ from archiver.api.fetch import fetch_window
 from archiver.errors import (
     ApiError,
     ArchiverError,
-    GroupByCapError,
     InterruptedRunError,
     KeyRefusedError,
     NotReadyError,
@@ -26,12 +25,12 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import Answer, NameKind, Report, Window, to_text
+from archiver.model import DAY, Answer, NameKind, Report, Window, to_text
 from archiver.opening import identify, known_cap, make_plans, read_names, server_now
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
-from archiver.store.history import Moment
-from archiver.summary import Failure, Summary
+from archiver.recording import Progress, Recorder
+from archiver.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -40,36 +39,13 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.model import RowCounts, Series
+    from archiver.model import Series
     from archiver.plan.scope import Scope
-    from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
 
 LONGEST_KEPT_WAIT = 3600
 
 Result = tuple[Window, Answer | ApiError]
-
-
-class Progress:
-    """What a run tells while it goes on; this one tells nobody."""
-
-    def probing(self, report: Report, done: int, of: int) -> None:
-        """The beginning of a report's history is looked for."""
-
-    def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """The windows are known."""
-
-    def split(self, window: Window) -> None:
-        """A window is asked for in two halves."""
-
-    def done(self, window: Window, rows: RowCounts) -> None:
-        """A window was archived."""
-
-    def failed(self, window: Window, error: ApiError) -> None:
-        """A window could not be archived."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """The API is given time."""
 
 
 @dataclass(slots=True)
@@ -84,9 +60,13 @@ class Run:
     max_runtime: float | None = None
     progress: Progress = field(default_factory=Progress)
     summary: Summary = field(default_factory=Summary)
-    _cap: int | None = None
-    _closed: set[Report] = field(default_factory=set)
+    _recorder: Recorder = field(init=False)
     _widths: dict[Series, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Wire the recorder to what the run was given."""
+        refresh = self.scope.refresh_days * DAY
+        self._recorder = Recorder(self.archive, self.client, self.clock, self.summary, self.progress, refresh)
 
     async def execute(self) -> Summary:
         """Bring the archive up to date; whatever ends the run, what was done is kept and the run is noted.
@@ -171,11 +151,11 @@ class Run:
         histories = await self._find_histories(series, now)
         while True:
             await self._plan_and_crawl(series, now, histories)
-            if self._cap is None:
+            if self._recorder.cap is None:
                 return
-            await self.archive.remember("group_by_cap", str(self._cap))
-            self.scope = replace(self.scope, group_by_cap=self._cap)
-            self._cap = None
+            await self.archive.remember("group_by_cap", str(self._recorder.cap))
+            self.scope = replace(self.scope, group_by_cap=self._recorder.cap)
+            self._recorder.cap = None
             kept = self.scope.series()
             await self.archive.forget_plans([one for one in series if one not in kept])
             series = kept
@@ -188,7 +168,7 @@ class Run:
 
     async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:
         summary = self.summary
-        asked = [one for one in series if one.report not in self._closed]
+        asked = [one for one in series if one.report not in self._recorder.closed]
         summary.plans = await make_plans(self.archive, self.scope, asked, now, histories)
         windows = [window for plan in summary.plans for window in plan.windows]
         summary.planned = summary.fetched + summary.failed + len(windows)
@@ -196,7 +176,7 @@ class Run:
         for plan in summary.plans:
             await self.archive.plan(plan, now)
         self.progress.planned(summary.plans)
-        await self._crawl(sorted(windows, key=lambda window: window.failed_before), self._write)
+        await self._crawl(sorted(windows, key=lambda window: window.failed_before), self._recorder.write)
 
     async def _find_histories(self, series: Sequence[Series], now: int) -> dict[Report, int | None]:
         """Find the first bucket with rows of each report, asking only for what earlier runs did not."""
@@ -211,8 +191,10 @@ class Run:
 
         async def consume(window: Window, result: Answer | ApiError) -> bool:
             if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
-                return self._refuse(window, result)
-            probe.learn(window, result if isinstance(result, Answer) else None, failed=_failed(result))
+                self._recorder.refuse(window, result)
+                return False
+            failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
+            probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
             self.progress.probing(report, probe.answered, len(probe.windows))
             return probe.first_bucket is None
 
@@ -223,62 +205,6 @@ class Run:
         finally:
             await self.archive.save_history(report, *probe.certain(self.scope.refresh_from(now)))
         return probe.first_bucket
-
-    def _refuse(self, window: Window, error: ApiError) -> bool:
-        """Note what ends the run, or closes one report: a 403 may be about that alone. False ends the crawl."""
-        report = window.series.report
-        if report not in self._closed:
-            self.summary.failures.append(Failure.of(window, error))
-        if error.ends_run:
-            self.summary.stopped = error
-        else:
-            self._closed.add(report)
-        return False
-
-    async def _write(self, window: Window, result: Answer | ApiError) -> bool:
-        """Write one result; False ends the crawl."""
-        summary = self.summary
-        if isinstance(result, Answer):
-            await self._record(result)
-        elif isinstance(result, NotReadyError):
-            summary.fetched += 1
-            summary.not_ready += 1
-            self._note_hole(window, _ended(window, self._now()), result.request_id)
-        elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
-            self._cap = min(result.cap, self._cap or result.cap)
-            return False
-        elif isinstance(result, KeyRefusedError) or result.ends_run:
-            self._refuse(window, result)
-            return not result.ends_run
-        else:
-            summary.failures.append(Failure.of(window, result))
-            summary.failed += 1
-            await self.archive.record_failure(window, self._now())
-            self.progress.failed(window, result)
-        return True
-
-    async def _record(self, answer: Answer) -> None:
-        now = answer.server_time or self._now()
-        # Without the server's clock nothing is settled: the local one alone is not believed.
-        settled_until = 0 if answer.server_time is None else self.scope.refresh_from(now)
-        rows = await self.archive.record(answer, Moment(now, settled_until))
-        summary = self.summary
-        summary.rows += rows
-        summary.fetched += 1
-        summary.unchanged += not rows.changed
-        summary.warnings |= dict.fromkeys(answer.warnings)
-        if answer.buckets is not None:
-            listed = {bucket.start for bucket in answer.buckets}
-            self._note_hole(answer.window, _ended(answer.window, now) - listed, answer.request_id)
-        self.progress.done(answer.window, rows)
-
-    def _note_hole(self, window: Window, missing: set[int], request_id: str | None) -> None:
-        if missing:
-            message = f"the API left out {len(missing)} of {window.buckets} buckets"
-            self.summary.failures.append(Failure(window, "missing", message, 3, request_id))
-
-    def _now(self) -> int:
-        return self.client.server_time or int(self.clock.now())
 
     async def _crawl(
         self, windows: Sequence[Window], consume: Callable[[Window, Answer | ApiError], Awaitable[bool]]
@@ -299,7 +225,7 @@ class Run:
     async def _work(self, work: MemoryObjectReceiveStream[Window], deliver: MemoryObjectSendStream[Result]) -> None:
         async with work, deliver:
             async for window in work:
-                if window.series.report not in self._closed:
+                if window.series.report not in self._recorder.closed:
                     await self._fetch(window, deliver)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result]) -> None:
@@ -323,16 +249,6 @@ async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window])
     async with feed:
         for window in windows:
             await feed.send(window)
-
-
-def _failed(result: Answer | ApiError) -> bool:
-    return isinstance(result, ApiError) and not isinstance(result, NotReadyError)
-
-
-def _ended(window: Window, now: int) -> set[int]:
-    """List the buckets of a window that have ended."""
-    width = window.series.bucket_width.seconds
-    return set(range(window.start, min(window.end, now - now % width), width))
 
 
 def _first_of(raised: BaseException) -> BaseException:

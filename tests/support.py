@@ -16,10 +16,10 @@ from archiver.api.pace import Rate
 from archiver.cli.sync import Settings as SyncSettings
 from archiver.cli.sync import synchronise
 from archiver.plan.scope import Scope
+from archiver.recording import Progress
 from archiver.reports import SPECS, USAGE
 from archiver.simulator import Settings, Simulator
 from archiver.summary import Summary
-from archiver.sync import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,6 +19,7 @@ ROOMS = {
     "archiver.dry_run": 7,
     "archiver.sync": 7,
     "archiver.opening": 6,
+    "archiver.recording": 6,
     "archiver.summary": 5,
     "archiver.offline": 5,
     "archiver.api": 4,

@@ -19,8 +19,8 @@ _SLOWEST_PART = 16
 _QUIET_SECONDS = 60.0
 DEFAULT_BURST = 10
 
-# A request costs a little more than the one that the server counts: two clocks of the same rate drift, the network makes
-# requests bunch up, and every refusal is dear.
+# A request costs a little more than the one that the server counts: two clocks of the same rate drift, the network
+# makes requests bunch up, and every refusal is dear.
 _COST = 1.03
 _RECOVERY = 0.25
 

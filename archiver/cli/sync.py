@@ -32,7 +32,7 @@ from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
 from archiver.store.reader import ReadOnlyArchive, open_reader
 from archiver.summary import Summary
-from archiver.sync import Progress, Run
+from archiver.sync import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.api.key import AdminKey
+    from archiver.recording import Progress
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
