@@ -28,6 +28,7 @@ WORKLOADS = {
     "hours": ["--since", "2025-01-15", "--report", "usage", "--bucket-width", "1h"],
     "minutes": ["--since", "2025-12-16", "--report", "usage", "--bucket-width", "1m"],
 }
+LATENCY, CONCURRENCY = 0.150, 8
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,20 @@ def measure(api: Simulator, name: str) -> Measured:
     return Measured(name, rows, requests, seconds, rows / seconds, bare / seconds, size / rows, peak, again / seconds)
 
 
+def measure_latency() -> str:
+    """Compare three years of days, both reports, with the bound that latency and concurrency give; start included."""
+    settings = Settings(first_day=date(2023, 1, 1), now=NOW, size=0.01, latency=LATENCY)
+    with background(settings) as api, tempfile.TemporaryDirectory() as folder:
+        arguments = ["--since", "2023-01-15", "--concurrency", str(CONCURRENCY)]
+        run(api, Path(folder) / "warm.db", arguments)
+        seconds, _, told = run(api, Path(folder) / "archive.db", arguments)
+    requests = told["requests"]
+    assert isinstance(requests, int)
+    bound = requests * LATENCY / CONCURRENCY
+    times = f"{seconds:.2f} s, {seconds / bound:.2f} times the bound, process start included"
+    return f"latency: {requests} requests of {LATENCY * 1000:.0f} ms, {CONCURRENCY} at a time: {times}"
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,6 +137,7 @@ def main() -> None:
         counts = f"{one.workload:8} {one.rows:9,} {one.requests:9,} {one.seconds:8.2f} {one.rows_per_second:8,.0f}"
         ratios = f"{one.of_the_floor:9.0%} {one.bytes_per_row:10.1f} {one.peak_mebibytes:9.0f}"
         print(f"{counts} {ratios} {one.second_sync_of_first:12.0%}")
+    print(measure_latency())
 
 
 if __name__ == "__main__":
