@@ -24,6 +24,8 @@ COMMANDS = {
     "sync": ("archiver.cli.sync", "Bring the archive up to date from the API."),
     "status": ("archiver.cli.status", "Show what is archived: ranges, gaps, freshness."),
     "query": ("archiver.cli.query", "Ask the archive in SQL, offline and read-only."),
+    "verify": ("archiver.cli.verify", "Prove the file: digests, coverage, sums."),
+    "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
     "migrate": ("archiver.cli.migrate", "Bring the archive's schema up to date."),
     "demo": ("archiver.cli.demo", "Archive 13 months of an invented organisation."),
     "simulate": ("archiver.cli.simulate", "Run a local Admin API with invented data."),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archiver.model import Answer, NamedObject, Report, Series, Window
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import Moment
+    from archiver.store.inspect import Finding
 
 _BUSY_SECONDS = 3.0
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
@@ -173,6 +174,16 @@ class Archive:
             series_id = await self._series_id(window.series)
             before = await self._writer.spans(series_id, window.start, window.end)
             await self._writer.redraw(series_id, window, before, after_failure(window, before, now))
+
+    async def distrust(self, findings: Sequence[Finding], now: int) -> None:
+        """Mark damaged buckets as failed and take their digests away: the next sync reads and writes them anew."""
+        async with self._transaction():
+            for finding in findings:
+                if finding.series_id is None or finding.start is None or finding.end is None:
+                    continue
+                await self._writer.distrust(finding.series_id, finding.start, finding.end, now)
+                if finding.key_id is not None and finding.report is not None:
+                    await self._connection.execute(sql(f"{finding.report}.distrust_key"), {"id": finding.key_id})
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""

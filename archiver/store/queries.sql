@@ -216,3 +216,111 @@ SELECT
 FROM daily_cost
 GROUP BY month, workspace_id, currency
 ORDER BY month, workspace_id;
+
+-- name: verify_series
+-- Every series that has anything.
+SELECT id, report, bucket_width, group_by, filters FROM series ORDER BY id;
+
+-- name: verify_overlaps
+-- Coverage that overlaps itself.
+SELECT series_id, span_start, previous_end
+FROM (
+  SELECT series_id, span_start, lag(span_end) OVER (PARTITION BY series_id ORDER BY span_start) AS previous_end
+  FROM span
+)
+WHERE previous_end > span_start;
+
+-- name: verify_buckets
+-- The digests of a series, in order.
+SELECT bucket_start, digest FROM bucket WHERE series_id = ? ORDER BY bucket_start;
+
+-- name: verify_uncovered
+-- Rows of buckets that no answer covers.
+SELECT b.bucket_start FROM bucket AS b
+WHERE b.series_id = :series_id AND NOT EXISTS (
+  SELECT 1 FROM span AS s
+  WHERE s.series_id = b.series_id AND s.span_start <= b.bucket_start AND s.span_end > b.bucket_start
+);
+
+-- name: distrust_bucket
+-- Take the digest of a bucket away, so that whatever the API says next is written.
+INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
+ON CONFLICT DO UPDATE SET digest = x'';
+
+-- name: usage.verify_keys
+-- The dictionary.
+SELECT
+  id, key, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed, account_id,
+  service_account_id
+FROM usage_key;
+
+-- name: usage.verify_facts
+-- The rows of a series, in order.
+SELECT
+  bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests, extra
+FROM usage_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
+
+-- name: usage.distrust_key
+-- Let nobody find a damaged set of dimension values any more.
+UPDATE usage_key SET key = 'damaged ' || id WHERE id = :id;
+
+-- name: usage.buckets_of_key
+-- Where a set of dimension values is used.
+SELECT DISTINCT series_id, bucket_start FROM usage_fact WHERE key_id = :id;
+
+-- name: usage.verify_sums
+-- Settled days of unfiltered series whose sums are not the same in every series.
+WITH whole_day AS (
+  SELECT f.series_id, f.bucket_start / 86400 * 86400 AS day_start,
+    sum(f.uncached_input_tokens) || ' ' || sum(f.cache_creation_1h_input_tokens) || ' '
+    || sum(f.cache_creation_5m_input_tokens) || ' ' || sum(f.cache_read_input_tokens) || ' '
+    || sum(f.output_tokens) || ' ' || sum(f.web_search_requests) AS sums
+  FROM usage_fact AS f
+  JOIN series AS s ON s.id = f.series_id AND s.filters = ''
+  GROUP BY f.series_id, day_start
+),
+settled_day AS (
+  SELECT d.* FROM whole_day AS d
+  WHERE (
+    SELECT sum(min(c.span_end, d.day_start + 86400) - max(c.span_start, d.day_start)) FROM span AS c
+    WHERE c.series_id = d.series_id AND c.state = 'settled'
+      AND c.span_start < d.day_start + 86400 AND c.span_end > d.day_start
+  ) = 86400
+)
+SELECT day_start, min(series_id), max(series_id) FROM settled_day
+GROUP BY day_start HAVING count(DISTINCT sums) > 1;
+
+-- name: cost.verify_keys
+-- The dictionary.
+SELECT
+  id, key, workspace_id, description, cost_type, model, service_tier, context_window, token_type, inference_geo,
+  currency
+FROM cost_key;
+
+-- name: cost.verify_facts
+-- The rows of a series, in order.
+SELECT bucket_start, key_id, amount, amount_microcents, extra
+FROM cost_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
+
+-- name: cost.distrust_key
+-- Let nobody find a damaged set of dimension values any more.
+UPDATE cost_key SET key = 'damaged ' || id WHERE id = :id;
+
+-- name: cost.buckets_of_key
+-- Where a set of dimension values is used.
+SELECT DISTINCT series_id, bucket_start FROM cost_fact WHERE key_id = :id;
+
+-- name: cost.verify_sums
+-- Settled days of unfiltered series whose sums are not the same in every series.
+WITH settled_day AS (
+  SELECT f.series_id, f.bucket_start AS day_start, sum(f.amount_microcents) AS sums
+  FROM cost_fact AS f
+  JOIN series AS s ON s.id = f.series_id AND s.filters = ''
+  JOIN span AS c
+    ON c.series_id = f.series_id AND c.state = 'settled'
+    AND c.span_start <= f.bucket_start AND c.span_end > f.bucket_start
+  GROUP BY f.series_id, f.bucket_start
+)
+SELECT day_start, min(series_id), max(series_id) FROM settled_day
+GROUP BY day_start HAVING count(DISTINCT sums) > 1;

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
 from archiver.store.faults import translated
-from archiver.store.files import check_file, read_only_uri
+from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.statements import FOREVER, series_values, sql
 
@@ -45,6 +45,26 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
                 hint="run archiver migrate",
             )
         yield connection
+
+
+def copy_archive(path: Path, target: Path) -> None:
+    """Copy an archive as one moment shows it, to a file that is not there yet.
+
+    Raises:
+        ConfigurationError: The target is there already, or there is no archive.
+        StorageError: The target cannot be written; what was begun of it is taken away.
+    """
+    with open_reader(path) as source:
+        if target.exists() or target.is_symlink():
+            raise ConfigurationError(f"{target} is there already", hint="name a file that is not")
+        create_private(target)
+        try:
+            with translated(target), closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
 
 @dataclass(frozen=True, slots=True)

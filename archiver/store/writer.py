@@ -76,6 +76,17 @@ class WindowWriter:
             ],
         )
 
+    async def distrust(self, series_id: int, start: int, end: int, now: int) -> None:
+        """Let a stretch of buckets be failed and without digests, whatever it was."""
+        before = await self.spans(series_id, start, end)
+        kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
+        kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
+        where = {"series_id": series_id, "start": start, "end": end}
+        await self._connection.execute(sql("remove_spans"), where)
+        await self.add_spans(series_id, [*kept, Span(start, end, State.FAILED, now)])
+        await self._connection.execute(sql("remove_answers"), where)
+        await self._connection.execute(sql("distrust_bucket"), where | {"now": now})
+
     async def _count_facts(self, series_id: int, window: Window) -> int:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         rows = await self._connection.execute_fetchall(sql(f"{window.series.report}.count_facts"), where)

@@ -1,0 +1,111 @@
+"""`archiver verify`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.options import config_option, db_option, option
+from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
+from archiver.model import DAY, to_text
+from archiver.offline.render import show
+from archiver.store.inspect import Finding, inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_MOST_SHOWN = 20
+
+
+def heal_commands(findings: Sequence[Finding]) -> list[str]:
+    """Name the syncs that read again what is damaged, one a series, over all of its damaged days."""
+    ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for finding in findings:
+        if finding.is_damage and finding.start is not None and finding.end is not None and finding.heal:
+            ranges[finding.heal].append((finding.start, finding.end))
+    return [
+        f"archiver sync {options} --since {_day(min(start for start, _ in found))}"
+        f" --until {_day(max(end for _, end in found) + DAY - 1)}"
+        for options, found in ranges.items()
+    ]
+
+
+def _day(seconds: int) -> str:
+    return to_text(seconds)[:10]
+
+
+def _mark(db: Path, damage: Sequence[Finding]) -> None:
+    """Mark damaged buckets as failed, so that status shows them and any sync over them heals."""
+    import anyio  # noqa: PLC0415  # only where there is damage
+
+    from archiver.store.archive import held_archive, open_archive  # noqa: PLC0415  # the same
+
+    now = int(time.time())
+
+    async def distrust() -> None:
+        async with open_archive(db) as archive:
+            await archive.distrust(damage, now)
+
+    with held_archive(db, now=now):
+        anyio.run(distrust)
+
+
+@click.command
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@db_option
+@config_option
+def verify(*, as_json: bool, db: Path, **_: Any) -> int:
+    """Prove the file: stored digests against rows, dictionaries, coverage, sums across groupings and widths.
+
+    Damaged buckets are marked as failed, and the sync that heals them is named. Exit code 8 says that there is damage,
+    3 that only sums differ.
+    """
+    findings = inspect(db)
+    damage = [finding for finding in findings if finding.is_damage]
+    heal = heal_commands(damage)
+    if heal:
+        try:
+            _mark(db, damage)
+        except ArchiverError as error:
+            click.echo(f"warning: the damage could not be marked: {error.message}", err=True)
+    if as_json:
+        click.echo(json.dumps(_to_json(findings, heal), indent=2))
+    else:
+        _say(findings, heal)
+    if damage:
+        return DamagedError.exit_code
+    return PARTIAL_EXIT if findings else 0
+
+
+def _to_json(findings: Sequence[Finding], heal: Sequence[str]) -> dict[str, Any]:
+    return {
+        "ok": not findings,
+        "findings": [
+            {
+                "check": one.check,
+                "message": one.message,
+                "report": one.report,
+                "start": None if one.start is None else to_text(one.start),
+                "end": None if one.end is None else to_text(one.end),
+            }
+            for one in findings
+        ],
+        "heal": list(heal),
+    }
+
+
+def _say(findings: Sequence[Finding], heal: Sequence[str]) -> None:
+    if not findings:
+        click.echo("everything is as it was archived: digests, dictionaries, coverage and sums agree")
+        return
+    for finding in findings[:_MOST_SHOWN]:
+        click.echo(f"{finding.check}: {show(finding.message)}")
+    if len(findings) > _MOST_SHOWN:
+        click.echo(f"and {len(findings) - _MOST_SHOWN:,} more")
+    for command in heal:
+        click.echo(f"heal it with: {command}")
