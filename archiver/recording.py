@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.errors import ApiError, GroupByCapError, KeyRefusedError, NotReadyError
-from archiver.model import Answer, Report, Window
+from archiver.model import Answer, Report, Window, to_text
 from archiver.store.history import Moment
 from archiver.summary import Failure
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
     from archiver.summary import Summary
+
+
+_MOST_NAMED = 3
 
 
 class Progress:
@@ -49,6 +52,7 @@ class Recorder:
 
     Attributes:
         refresh: How many seconds after its end a bucket is settled.
+        accept_restatements: Whether settled buckets that lost most of what they had are believed at once.
         closed: Reports that the key may not read, so that nobody asks for more of them.
         cap: How many dimensions one request may ask for, when the API said so in this run.
     """
@@ -59,6 +63,7 @@ class Recorder:
     summary: Summary
     progress: Progress
     refresh: int
+    accept_restatements: bool = False
     closed: set[Report] = field(default_factory=set)
     cap: int | None = None
 
@@ -98,8 +103,10 @@ class Recorder:
         now = answer.server_time or self._now()
         # Without the server's clock nothing is settled: the local one alone is not believed.
         settled_until = 0 if answer.server_time is None else max(0, now - self.refresh)
-        rows = await self.archive.record(answer, Moment(now, settled_until))
-        summary = self.summary
+        written = await self.archive.record(answer, Moment(now, settled_until, self.accept_restatements))
+        rows, summary = written.rows, self.summary
+        if written.suspects:
+            self._warn_of_suspects(answer.window, written.suspects)
         summary.rows += rows
         summary.fetched += 1
         summary.unchanged += not rows.changed
@@ -108,6 +115,14 @@ class Recorder:
             listed = {bucket.start for bucket in answer.buckets}
             self._note_hole(answer.window, _ended(answer.window, now) - listed, answer.request_id)
         self.progress.done(answer.window, rows)
+
+    def _warn_of_suspects(self, window: Window, suspects: Sequence[int]) -> None:
+        days = ", ".join(to_text(start) for start in suspects[:_MOST_NAMED])
+        more = " and more" if len(suspects) > _MOST_NAMED else ""
+        what = (
+            "settled buckets came back empty or with less than half, and are kept as they were until the API repeats it"
+        )
+        self.summary.warnings[f"{window.series}: {what} (or --accept-restatements): {days}{more}"] = None
 
     def _note_hole(self, window: Window, missing: set[int], request_id: str | None) -> None:
         if missing:

@@ -58,6 +58,7 @@ class Run:
     clock: Clock
     concurrency: int = 4
     max_runtime: float | None = None
+    accept_restatements: bool = False
     progress: Progress = field(default_factory=Progress)
     summary: Summary = field(default_factory=Summary)
     _recorder: Recorder = field(init=False)
@@ -65,8 +66,15 @@ class Run:
 
     def __post_init__(self) -> None:
         """Wire the recorder to what the run was given."""
-        refresh = self.scope.refresh_days * DAY
-        self._recorder = Recorder(self.archive, self.client, self.clock, self.summary, self.progress, refresh)
+        self._recorder = Recorder(
+            self.archive,
+            self.client,
+            self.clock,
+            self.summary,
+            self.progress,
+            refresh=self.scope.refresh_days * DAY,
+            accept_restatements=self.accept_restatements,
+        )
 
     async def execute(self) -> Summary:
         """Bring the archive up to date; whatever ends the run, what was done is kept and the run is noted.

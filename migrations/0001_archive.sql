@@ -154,6 +154,15 @@ CREATE TABLE cost_revision (
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Settled buckets that came back empty or with less than half: kept as they were until the API says the same again.
+CREATE TABLE suspect (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  seen_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
+
 -- Which series speaks for a day in the daily views: the finest settled one that covers all of it.
 CREATE TABLE canonical_day (
   report TEXT NOT NULL,

@@ -345,6 +345,13 @@ CREATE TABLE span (
   fetched_at INTEGER,
   PRIMARY KEY (series_id, span_start)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE suspect (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  seen_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
 CREATE VIEW sync_run AS
 SELECT
   id,

@@ -96,6 +96,9 @@ def _say(overview: Overview) -> None:
         for one in _coverage_of(overview, identity):
             fetched = f", read {one.fetched_at} or later" if one.fetched_at else ""
             click.echo(f"  {one.start} to {one.end}  {one.state}{fetched}")
+    for report, bucket_width, group_by, start in overview.suspects:
+        series = f"{report} {bucket_width} by {group_by or 'nothing'}"
+        click.echo(f"\nsuspect: {series} at {start} came back with less than half and is kept as it was")
     gaps = [one for one in overview.coverage if one.is_gap]
     click.echo("\nno gaps" if not gaps else f"\n{len(gaps)} gaps; archiver sync fills what can be had")
 

@@ -77,6 +77,7 @@ class Settings:
     concurrency: int
     max_runtime: float | None
     wait: float
+    accept_restatements: bool = False
 
     def client(self, session: Any, clock: Clock) -> AdminClient:
         """Make the client of one run."""
@@ -137,6 +138,11 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @option("--max-runtime", type=Duration(), help="Stop after so long, as in 1h; what was done is kept.")
 @option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
+@option(
+    "--accept-restatements",
+    is_flag=True,
+    help="Take over settled buckets that lost more than half, without waiting for the API to say so twice.",
+)
 @option("--dry-run", is_flag=True, help="Show the plan and the number of requests; archive nothing.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
@@ -208,6 +214,7 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
         concurrency=options["concurrency"],
         max_runtime=options["max_runtime"],
         wait=options["wait"],
+        accept_restatements=options["accept_restatements"],
     )
 
 
@@ -238,6 +245,7 @@ async def _sync(settings: Settings, progress: Progress, summary: Summary) -> Non
             clock,
             concurrency=settings.concurrency,
             max_runtime=settings.max_runtime,
+            accept_restatements=settings.accept_restatements,
             progress=progress,
             summary=summary,
         )

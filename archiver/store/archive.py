@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import Moment
     from archiver.store.inspect import Finding
+    from archiver.store.writer import Written
 
 _BUSY_SECONDS = 3.0
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
@@ -162,7 +163,7 @@ class Archive:
         rows = await self._fetch("recall", {"key": key})
         return str(rows[0][0]) if rows else None
 
-    async def record(self, answer: Answer, moment: Moment) -> RowCounts:
+    async def record(self, answer: Answer, moment: Moment) -> Written:
         """Write one window: rows, history, coverage and digests, all or nothing."""
         async with self._transaction():
             series_id = await self._series_id(answer.window.series)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When an answer was got, by the server's clock, and up to where buckets are settled by then."""
+    """When an answer was got, by the server's clock, and up to where buckets are settled by then.
+
+    `accept_restatements` takes over at once what would be suspicious.
+    """
 
     now: int
     settled_until: int
+    accept_restatements: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,25 @@ WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_at;
 
+-- name: suspects
+-- The suspicious answers about settled buckets of a window.
+SELECT bucket_start, digest FROM suspect
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: suspect
+-- Keep the digest of a suspicious answer.
+INSERT INTO suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET digest = excluded.digest, seen_at = excluded.seen_at;
+
+-- name: unsuspect
+-- Forget a suspicion.
+DELETE FROM suspect WHERE series_id = ? AND bucket_start = ?;
+
+-- name: status_suspects
+-- The settled buckets whose last answer was not believed.
+SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
+FROM suspect AS u JOIN series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
+
 -- name: add_revision
 -- Note that a bucket that had ended was answered differently.
 INSERT INTO revision (series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)

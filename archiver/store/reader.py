@@ -96,6 +96,7 @@ class Overview:
     organization: Organization | None
     series: tuple[tuple[str, str, str, str], ...]
     coverage: tuple[Coverage, ...]
+    suspects: tuple[tuple[str, str, str, str], ...]
     last_run: dict[str, Any] | None
 
 
@@ -113,6 +114,7 @@ def read_overview(path: Path) -> Overview:
             organization=Organization(*organization) if organization else None,
             series=tuple(row[1:] for row in connection.execute(sql("status_series"))),
             coverage=tuple(Coverage(*row) for row in connection.execute(sql("status_coverage"))),
+            suspects=tuple(connection.execute(sql("status_suspects"))),
             last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, RowCounts, Span, State
@@ -12,6 +13,7 @@ from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.history import History, Past
 from archiver.store.keys import KeyDictionary
 from archiver.store.statements import sql
+from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from archiver.store.history import Moment
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What writing one window did; `suspects` are the buckets whose answer was not believed yet."""
+
+    rows: RowCounts
+    suspects: tuple[int, ...] = ()
+
+
 class WindowWriter:
     """Writes answers over the one read-write connection. Every method runs within the caller's transaction."""
 
@@ -29,27 +39,31 @@ class WindowWriter:
         self._connection = connection
         self._keys = {report: KeyDictionary(connection, report) for report in reports}
         self._history = History(connection)
+        self._suspicions = Suspicions(connection)
 
     def forget(self) -> None:
         """Forget what a rollback may have undone."""
         for keys in self._keys.values():
             keys.forget()
 
-    async def write(self, series_id: int, answer: Answer, moment: Moment) -> RowCounts:
-        """Make the archive say what the answer says about its window, no more and no less."""
+    async def write(self, series_id: int, answer: Answer, moment: Moment) -> Written:
+        """Make the archive say what the answer says about its window, no more and no less.
+
+        Only settled buckets that suddenly lost most of what they had are kept as they were: see `suspicion`.
+        """
         window = answer.window
         before = await self.spans(series_id, window.start, window.end)
         if answer.buckets is None:
             present: set[int] = set(_covered_starts(window, before))
-            counts = RowCounts(unchanged=await self._count_facts(series_id, window))
+            written = Written(RowCounts(unchanged=await self._count_facts(series_id, window)))
         else:
             present = {bucket.start for bucket in answer.buckets}
-            counts = await self._write_buckets(series_id, window, answer.buckets, before, moment)
-            await self._save_digest(series_id, answer)
+            written = await self._write_buckets(series_id, window, answer.buckets, before, moment)
+            await self._save_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, moment.now, moment.settled_until)
         await self.redraw(series_id, window, before, after)
         await self._offer_canonical_days(series_id, window)
-        return counts
+        return written
 
     async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
         """Read the coverage that touches a range, in order."""
@@ -94,16 +108,19 @@ class WindowWriter:
 
     async def _write_buckets(
         self, series_id: int, window: Window, buckets: Sequence[Bucket], before: Sequence[Span], moment: Moment
-    ) -> RowCounts:
+    ) -> Written:
         report = window.series.report
         now = await self._facts_of(report, buckets)
         digests = {start: facts_digest(facts) for start, facts in now.items()}
         known = await self._known_buckets(series_id, window)
-        unchanged = sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s])
         changed = [s for s in now if (known[s][0] != digests[s] if s in known else now[s])]
-        if not changed:
-            return RowCounts(unchanged=unchanged)
         was = await self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
+        doubted = await self._suspicions.sift(series_id, window, News(changed, was, now, digests, before), moment)
+        changed = [start for start in changed if start not in doubted]
+        unchanged = sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s])
+        written = Written(RowCounts(unchanged=unchanged), tuple(doubted))
+        if not changed:
+            return written
         await self._replace(report, series_id, {start: now[start] for start in changed}, was)
         await self._connection.executemany(
             sql("save_bucket"), [(series_id, start, digests[start], moment.now) for start in changed]
@@ -113,7 +130,8 @@ class WindowWriter:
         counts = RowCounts(inserted=sum(len(now[start]) for start in fresh), unchanged=unchanged)
         differences = {start: compare(was.get(start, {}), now[start]) for start in changed if past.is_known(start)}
         await self._history.keep(window.series, series_id, differences, past, moment)
-        return sum((difference.counts for difference in differences.values()), counts)
+        counts = sum((difference.counts for difference in differences.values()), counts)
+        return Written(counts, tuple(doubted))
 
     async def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
         wanted = {row.dimensions for bucket in buckets for row in bucket.rows}
@@ -142,11 +160,11 @@ class WindowWriter:
         rows = [(series_id, start, key, *facts[key]) for start, facts in sorted(now.items()) for key in sorted(facts)]
         await self._connection.executemany(sql(f"{report}.add_fact"), rows)
 
-    async def _save_digest(self, series_id: int, answer: Answer) -> None:
+    async def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         await self._connection.execute(sql("remove_answers"), where)
-        if answer.digest is not None:
+        if keep and answer.digest is not None:
             await self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
 
     async def _offer_canonical_days(self, series_id: int, window: Window) -> None:

@@ -91,6 +91,47 @@ def test_a_changed_settled_bucket_becomes_a_restatement(api: Simulator, db: Path
     assert {row[3:] for row in told} == {("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z")}
 
 
+WIDE = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"), refresh_days=90)
+
+
+@pytest.mark.parametrize("factor", [0, 0.4])
+def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
+    api: Simulator, db: Path, factor: float
+) -> None:
+    sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
+    before = dump(db)
+    if factor:
+        api.amend(day("2025-11-12").date(), factor)
+    else:
+        api.remove(day("2025-11-12").date())
+    doubting = sync(api, db, WIDE)
+    assert doubting.rows.changed == 0
+    assert [warning for warning in doubting.warnings if "kept as they were" in warning]
+    assert archived(db, "usage", "1d", ()) != truth(api, "usage", "1d", (), day("2025-11-05"))
+    assert dump(db) == before
+    assert sync(api, db, WIDE).rows.changed == 1
+    assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
+    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+    assert select(db, "SELECT count(*) > 0 FROM restatement") == [(1,)]
+
+
+def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
+    api.remove(day("2025-11-12").date())
+    sync(api, db, WIDE)
+    assert select(db, "SELECT count(*) FROM suspect") == [(1,)]
+    api.restore(day("2025-11-12").date())
+    assert sync(api, db, WIDE).rows.changed == 0
+    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+
+
+def test_accepting_restatements_believes_at_once(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
+    api.remove(day("2025-11-12").date())
+    assert sync(api, db, WIDE, accept_restatements=True).rows.removed == 1
+    assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
+
+
 def test_a_changed_provisional_bucket_is_no_restatement(api: Simulator, db: Path) -> None:
     scope = Scope((Report.USAGE,), group_by=(("model",),), since=day("2026-01-01"))
     sync(api, db, scope)

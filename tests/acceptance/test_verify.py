@@ -124,7 +124,7 @@ def test_every_flipped_bit_of_the_content_is_found(archive: Path, tmp_path: Path
         *key, value = chance.choice(select(archive, chosen))
         shutil.copy(archive, damaged)
         where = " AND ".join(f"{name} = ?" for name in identity)
-        change(damaged, f"UPDATE {table} SET {column} = ? WHERE {where}", flip(value, chance), *key)  # noqa: S608  # the same
+        change(damaged, f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {where}", flip(value, chance), *key)  # noqa: S608  # the same
         assert [finding for finding in inspect(damaged) if finding.is_damage], (table, column, key, value)
 
 
