@@ -20,19 +20,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_SHOWN = 20
+_END_OF_TIME = 253_402_300_800  # the year 10000
 
 
 def heal_commands(findings: Sequence[Finding]) -> list[str]:
     """Name the syncs that read again what is damaged, one a series, over all of its damaged days."""
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
-        if finding.is_damage and finding.start is not None and finding.end is not None and finding.heal:
+        if finding.is_damage and finding.heal and is_sensible(finding.start) and is_sensible(finding.end):
+            assert finding.start is not None
+            assert finding.end is not None
             ranges[finding.heal].append((finding.start, finding.end))
     return [
         f"archiver sync {options} --since {_day(min(start for start, _ in found))}"
         f" --until {_day(max(end for _, end in found) + DAY - 1)}"
         for options, found in ranges.items()
     ]
+
+
+def is_sensible(seconds: int | None) -> bool:
+    """Tell a time that an archive can hold from one that damage made."""
+    return seconds is not None and 0 <= seconds < _END_OF_TIME
 
 
 def _day(seconds: int) -> str:
@@ -68,7 +76,7 @@ def verify(*, as_json: bool, db: Path, **_: Any) -> int:
     findings = inspect(db)
     damage = [finding for finding in findings if finding.is_damage]
     heal = heal_commands(damage)
-    if heal:
+    if damage:
         try:
             _mark(db, damage)
         except ArchiverError as error:
@@ -90,8 +98,8 @@ def _to_json(findings: Sequence[Finding], heal: Sequence[str]) -> dict[str, Any]
                 "check": one.check,
                 "message": one.message,
                 "report": one.report,
-                "start": None if one.start is None else to_text(one.start),
-                "end": None if one.end is None else to_text(one.end),
+                "start": to_text(one.start) if one.start is not None and is_sensible(one.start) else None,
+                "end": to_text(one.end) if one.end is not None and is_sensible(one.end) else None,
             }
             for one in findings
         ],

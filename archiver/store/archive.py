@@ -180,10 +180,10 @@ class Archive:
         """Mark damaged buckets as failed and take their digests away: the next sync reads and writes them anew."""
         async with self._transaction():
             for finding in findings:
-                if finding.series_id is None or finding.start is None or finding.end is None:
+                if finding.series_id is None or finding.report is None or finding.start is None or finding.end is None:
                     continue
-                await self._writer.distrust(finding.series_id, finding.start, finding.end, now)
-                if finding.key_id is not None and finding.report is not None:
+                await self._writer.distrust(finding.report, finding.series_id, finding.start, finding.end, now)
+                if finding.key_id is not None:
                     await self._connection.execute(sql(f"{finding.report}.distrust_key"), {"id": finding.key_id})
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:

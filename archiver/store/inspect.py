@@ -77,7 +77,7 @@ def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding("integrity", message)
     series = [_known(*row) for row in connection.execute(sql("verify_series"))]
     for series_id, start, end in connection.execute(sql("verify_overlaps")):
-        message = f"the coverage of series {series_id} overlaps itself at {to_text(start)}"
+        message = f"the coverage of series {series_id} overlaps itself at {_when(start)}"
         yield Finding("coverage", message, series_id, None, start, end)
     known = {one.id: one for one in series}
     for report in Report:
@@ -126,6 +126,14 @@ def _check_digests(connection: sqlite3.Connection, series: _Known) -> Iterator[F
             yield _of_bucket(series, start, "digest", "the rows are gone")
 
 
+def _when(seconds: int) -> str:
+    """Spell a time that damage may have made absurd."""
+    try:
+        return to_text(seconds)
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
+
+
 def _is_exact(amount: Any, microcents: Any) -> bool:
     try:
         return bool(to_microcents(amount) == microcents)
@@ -136,10 +144,10 @@ def _is_exact(amount: Any, microcents: Any) -> bool:
 def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int, _Known]) -> Iterator[Finding]:
     for day, one, other in connection.execute(sql(f"{report}.verify_sums")).fetchall():
         names = f"{series[one].name} and {series[other].name}" if one in series and other in series else "two series"
-        message = f"the sums of {to_text(day)[:10]} differ between {names}"
+        message = f"the sums of {_when(day)[:10]} differ between {names}"
         yield Finding("sums", message, one, report, day, day + DAY)
 
 
 def _of_bucket(series: _Known, start: int, check: str, what: str, key_id: int | None = None) -> Finding:
-    message = f"{series.name}, {to_text(start)}: {what}"
+    message = f"{series.name}, {_when(start)}: {what}"
     return Finding(check, message, series.id, series.report, start, start + series.width, key_id, series.heal)

@@ -261,6 +261,10 @@ WHERE b.series_id = :series_id AND NOT EXISTS (
   WHERE s.series_id = b.series_id AND s.span_start <= b.bucket_start AND s.span_end > b.bucket_start
 );
 
+-- name: remove_bucket
+-- Forget a bucket that never was.
+DELETE FROM bucket WHERE series_id = ? AND bucket_start = ?;
+
 -- name: distrust_bucket
 -- Take the digest of a bucket away, so that whatever the API says next is written.
 INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)

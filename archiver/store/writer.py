@@ -90,9 +90,13 @@ class WindowWriter:
             ],
         )
 
-    async def distrust(self, series_id: int, start: int, end: int, now: int) -> None:
-        """Let a stretch of buckets be failed and without digests, whatever it was."""
+    async def distrust(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
+        """Let a bucket be failed and without a digest; rows where no answer ever was are taken away."""
         before = await self.spans(series_id, start, end)
+        if not before:
+            await self._connection.execute(sql("remove_bucket"), (series_id, start))
+            await self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
+            return
         kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
         kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
         where = {"series_id": series_id, "start": start, "end": end}

@@ -63,6 +63,7 @@ DAMAGE = {
     "a lost row": "DELETE FROM usage_fact WHERE bucket_start = 1764547200 AND series_id = 1 "
     "AND key_id = (SELECT max(key_id) FROM usage_fact WHERE bucket_start = 1764547200 AND series_id = 1)",
     "a lost day": "DELETE FROM cost_fact WHERE bucket_start = 1764547200",
+    "a row far away": "UPDATE usage_fact SET bucket_start = bucket_start + (1 << 40) WHERE bucket_start = 1764547200",
     "a changed model": "UPDATE usage_key SET model = 'other' WHERE id = 3",
     "a changed key": "UPDATE cost_key SET key = key || ' ' WHERE id = 3",
 }
