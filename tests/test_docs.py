@@ -44,7 +44,18 @@ def test_every_option_has_help(command: str) -> None:
 
 
 def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
-    once = {"as_json", "dry_run", "verbose", "config", "how", "param", "check", "log_format", "accept_restatements"}
+    once = {
+        "as_json",
+        "dry_run",
+        "verbose",
+        "config",
+        "how",
+        "param",
+        "check",
+        "log_format",
+        "as_of",
+        "accept_restatements",
+    }
     named = {o.name for c in ("sync", "status", "query", "migrate") for o in options_of(c).values()}
     assert named - once == OPTION_KEYS
 

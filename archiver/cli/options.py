@@ -10,14 +10,17 @@ import click
 
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
+from archiver.plan.calendar import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s?)?")
 _PARTS = (86400, 3600, 60, 1)
+_EARLIEST_YEAR = 2000
 DEFAULT_API_URL = "https://api.anthropic.com"
 
 
@@ -34,6 +37,24 @@ class Duration(click.ParamType[float]):
         if match is None or not any(match.groups()):
             self.fail(f"{value!r} is not a duration; write it as 90s, 10m or 1h30m", param, ctx)
         return float(sum(int(part or 0) * unit for part, unit in zip(match.groups(), _PARTS, strict=True)))
+
+
+class Time(click.ParamType["datetime | str"]):
+    """`YYYY-MM-DD` or RFC 3339; `auto` where it is allowed."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
+        """Read it, or fail with exit code 2."""
+        if param is not None and param.name == "since" and str(value).strip() == "auto":
+            return "auto"
+        try:
+            moment = parse_time(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if moment.year < _EARLIEST_YEAR:
+            self.fail(f"{value!r} is long before there was anything to archive", param, ctx)
+        return moment
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import Duration, config_option, db_option, option
+from archiver.cli import fail
+from archiver.cli.options import Duration, Time, config_option, db_option, option
+from archiver.errors import ArchiverError
+from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
 from archiver.store.sandbox import Limits, run_query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -42,6 +46,7 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 @option("--json", "how", flag_value="json", help="One array of objects.")
 @option("--nl", "how", flag_value="nl", help="One object a line.")
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
+@option("--as-of", type=Time(), metavar="TIME", help="Let the views say what was known at this time.")
 @option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Stop the query after so long.")
 @option(
     "--max-memory",
@@ -54,14 +59,32 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 @db_option
 @config_option
 def query(  # noqa: PLR0913  # click gives each option as an argument
-    sql: str, *, how: str | None, param: tuple[str, ...], timeout: float, max_memory: int, db: Path, **_: Any
-) -> None:
+    sql: str,
+    *,
+    how: str | None,
+    param: tuple[str, ...],
+    as_of: datetime | None,
+    timeout: float,
+    max_memory: int,
+    db: Path,
+    **_: Any,
+) -> int:
     """Ask the archive in SQL, offline and read-only; SQL of `-` is read from standard input.
 
     The views are usage, cost, daily_tokens, daily_cost, coverage, restatement, sync_run, workspace, api_key, user and
     service_account. daily_tokens and daily_cost are safe to sum.
     """
     text = sys.stdin.read() if sql == "-" else sql
-    limits = Limits(timeout, max_memory)
-    with run_query(db, text, read_parameters(param), limits, time.monotonic) as result:
-        write_rows(result.columns, result.rows, sys.stdout, Format(how or "table"))
+    limits = Limits(timeout, max_memory, None if as_of is None else int(as_of.timestamp()))
+    parameters = read_parameters(param)
+
+    def answer() -> int:
+        try:
+            with run_query(db, text, parameters, limits, time.monotonic) as result:
+                write_rows(result.columns, result.rows, sys.stdout, Format(how or "table"))
+        except ArchiverError as error:
+            fail(error)
+            return error.exit_code
+        return 0
+
+    return run_confined(answer, timeout, max_memory)

@@ -17,14 +17,13 @@ from archiver.api.transport import check_api_url, open_session
 from archiver.cli import fail
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import show_requests
-from archiver.cli.options import Duration, api_url_option, config_option, db_option, option
+from archiver.cli.options import Duration, Time, api_url_option, config_option, db_option, option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_forecast, say_summary
 from archiver.clock import Clock
 from archiver.dry_run import Forecast, forecast
 from archiver.errors import ArchiverError, ConfigurationError
 from archiver.model import BucketWidth, Report, make_filters
-from archiver.plan.calendar import parse_time
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
 from archiver.reports import SPECS, USAGE
@@ -36,7 +35,6 @@ from archiver.sync import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
 
     from archiver.api.key import AdminKey
@@ -44,25 +42,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
-_EARLIEST_YEAR = 2000
-
-
-class Time(click.ParamType["datetime | str"]):
-    """`YYYY-MM-DD` or RFC 3339; `auto` where it is allowed."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
-        """Read it, or fail with exit code 2."""
-        if param is not None and param.name == "since" and str(value).strip() == "auto":
-            return "auto"
-        try:
-            moment = parse_time(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if moment.year < _EARLIEST_YEAR:
-            self.fail(f"{value!r} is long before there was anything to archive", param, ctx)
-        return moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,14 @@ FROM daily_cost
 GROUP BY month, workspace_id, currency
 ORDER BY month, workspace_id;
 
+-- name: as_of
+-- Set the moment as of which the archive is looked at.
+INSERT INTO as_of (moment) VALUES (?);
+
+-- name: dated_views
+-- The definitions of the views that can be looked at as of a moment.
+SELECT sql FROM sqlite_master WHERE type = 'view' AND name IN ('usage', 'cost', 'daily_tokens', 'daily_cost');
+
 -- name: verify_series
 -- Every series that has anything.
 SELECT id, report, bucket_width, group_by, filters FROM series ORDER BY id;

@@ -6,11 +6,13 @@ import re
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ArchiverError, ConfigurationError, TimeLimitError
 from archiver.store.faults import translate
 from archiver.store.reader import open_reader
+from archiver.store.statements import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,10 +31,11 @@ _LONGEST_VALUE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one query may use: seconds of time, MiB of memory."""
+    """What one query may use: seconds of time, MiB of memory; and the moment (UTC seconds) as of which it looks."""
 
     seconds: float
     mebibytes: int
+    as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Result:
 
 @contextmanager
 def run_query(
-    path: Path, sql: str, parameters: Mapping[str, object], limits: Limits, monotonic: Callable[[], float]
+    path: Path, statement: str, parameters: Mapping[str, object], limits: Limits, monotonic: Callable[[], float]
 ) -> Iterator[Result]:
     """Run one statement that reads; its rows are read while the context lasts.
 
@@ -54,14 +57,25 @@ def run_query(
         TimeLimitError: It took too long.
         StorageError, DamagedError, NewerError: As the file is.
     """
-    if not _BEGINNINGS.match(sql):
+    if not _BEGINNINGS.match(statement):
         raise ConfigurationError("only a statement that reads is allowed", hint="begin with SELECT, WITH or VALUES")
     with open_reader(path) as connection, _translated(path):
+        if limits.as_of is not None:
+            _look_back(connection, limits.as_of)
         _confine(connection, limits, monotonic)
-        cursor = connection.execute(sql, parameters)
+        cursor = connection.execute(statement, parameters)
         if cursor.description is None:
             raise ConfigurationError("the statement has no result")
         yield Result(tuple(column[0] for column in cursor.description), cursor)
+
+
+def _look_back(connection: sqlite3.Connection, moment: int) -> None:
+    """Let the views of use and money say what was known at a moment."""
+    connection.executescript(files("archiver.store").joinpath("as_of.sql").read_text("utf-8"))
+    connection.execute(sql("as_of"), (moment,))
+    for (view,) in connection.execute(sql("dated_views")).fetchall():
+        connection.execute(view.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
+    connection.commit()
 
 
 def _confine(connection: sqlite3.Connection, limits: Limits, monotonic: Callable[[], float]) -> None:

@@ -480,6 +480,21 @@ def test_a_query_without_end_is_stopped(small_db: Path) -> None:
     assert query(small_db, "--timeout", "1s", endless).returncode == 10
 
 
+BOMBS = [
+    "SELECT length(group_concat(hex(zeroblob(30000000)))) FROM (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3), cost",
+    "SELECT printf('%.*c', 60000000, 'x') || printf('%.*c', 60000000, 'x')",
+    "SELECT sum(length(replace(hex(zeroblob(20000000)), '0', '00'))) FROM cost",
+    "SELECT hex(zeroblob(60000000)) LIKE '%0%0%0%0%0%0%0%0%0%0%1%'",
+]
+
+
+@pytest.mark.parametrize("sql", BOMBS)
+def test_a_bomb_of_one_step_is_stopped_in_time(small_db: Path, sql: str) -> None:
+    done = query(small_db, "--timeout", "2s", "--max-memory", "100", sql)
+    assert done.returncode in {2, 10}
+    assert "Traceback" not in done.stderr
+
+
 def test_a_query_that_wants_all_memory_is_stopped(small_db: Path) -> None:
     greedy = "WITH RECURSIVE n(x) AS (SELECT hex(randomblob(1000)) UNION ALL SELECT x || x FROM n) SELECT max(x) FROM n"
     assert query(small_db, "--max-memory", "64", greedy).returncode == 2

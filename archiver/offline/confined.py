@@ -1,0 +1,83 @@
+"""A child process for work that may want too much: its memory is bounded, and at its time it is killed.
+
+SQLite looks at its own limits between steps; one step of a hostile query can still take minutes or all memory.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError, TimeLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GRACE_SECONDS = 0.5
+_POLL_SECONDS = 0.002
+_MEBIBYTE = 1024 * 1024
+
+
+def run_confined(work: Callable[[], int], seconds: float, mebibytes: int) -> int:
+    """Run `work` in a child and give its exit code; what it prints goes where this process prints.
+
+    Raises:
+        TimeLimitError: It took longer; it is gone.
+        ConfigurationError: It was ended for wanting too much memory.
+    """
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        _be_the_child(work, mebibytes)
+    status = _wait(child, seconds + _GRACE_SECONDS)
+    if os.WIFEXITED(status):
+        return os.WEXITSTATUS(status)
+    if os.WTERMSIG(status) == signal.SIGKILL:
+        raise TimeLimitError("the query took too long", hint="raise --timeout")
+    raise ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
+
+
+def _be_the_child(work: Callable[[], int], mebibytes: int) -> None:
+    code = 1
+    try:
+        _bound_memory(mebibytes)
+        code = work()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        code = 0
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    finally:
+        os._exit(code)
+
+
+def _bound_memory(mebibytes: int) -> None:
+    """Allow so much on top of what the process has; where the system does not tell that, SQLite's own bound is left."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    except (OSError, ValueError):
+        return
+    most = pages * resource.getpagesize() + mebibytes * _MEBIBYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _wait(child: int, seconds: float) -> int:
+    """Wait for the child, or kill it; also when this process is told to stop."""
+    deadline = time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]

@@ -1,0 +1,80 @@
+-- The archive as it was known at a moment: rows are put back to what they said before every later revision.
+-- The public views are made anew on top of these, on a connection of its own; nothing of the file changes.
+
+CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
+
+-- The usage rows as they were known then.
+CREATE TEMP VIEW usage_fact AS
+WITH later AS (
+  SELECT r.id, r.series_id, r.bucket_start FROM main.revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
+),
+first_later AS (
+  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
+),
+revised AS (
+  SELECT r.series_id, r.bucket_start
+  FROM first_later AS f
+  JOIN main.revision AS r ON r.id = f.id
+  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
+),
+undone AS (
+  SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
+  FROM revised AS v
+  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  JOIN main.usage_revision AS u ON u.revision_id = l.id
+  GROUP BY l.series_id, l.bucket_start, u.key_id
+)
+SELECT f.*
+FROM main.usage_fact AS f
+JOIN main.bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+JOIN as_of AS a ON b.learnt_at <= a.moment
+UNION ALL
+SELECT f.*
+FROM revised AS v
+JOIN main.usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
+LEFT JOIN undone AS d
+  ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
+WHERE d.revision_id IS NULL
+UNION ALL
+SELECT d.series_id, d.bucket_start, d.key_id, u.was_uncached_input_tokens, u.was_cache_creation_1h_input_tokens, u.was_cache_creation_5m_input_tokens, u.was_cache_read_input_tokens, u.was_output_tokens, u.was_web_search_requests, u.was_extra
+FROM undone AS d
+JOIN main.usage_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
+WHERE u.was_uncached_input_tokens IS NOT NULL;
+
+-- The cost rows as they were known then.
+CREATE TEMP VIEW cost_fact AS
+WITH later AS (
+  SELECT r.id, r.series_id, r.bucket_start FROM main.revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
+),
+first_later AS (
+  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
+),
+revised AS (
+  SELECT r.series_id, r.bucket_start
+  FROM first_later AS f
+  JOIN main.revision AS r ON r.id = f.id
+  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
+),
+undone AS (
+  SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
+  FROM revised AS v
+  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  JOIN main.cost_revision AS u ON u.revision_id = l.id
+  GROUP BY l.series_id, l.bucket_start, u.key_id
+)
+SELECT f.*
+FROM main.cost_fact AS f
+JOIN main.bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+JOIN as_of AS a ON b.learnt_at <= a.moment
+UNION ALL
+SELECT f.*
+FROM revised AS v
+JOIN main.cost_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
+LEFT JOIN undone AS d
+  ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
+WHERE d.revision_id IS NULL
+UNION ALL
+SELECT d.series_id, d.bucket_start, d.key_id, u.was_amount, u.was_amount_microcents, u.was_extra
+FROM undone AS d
+JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
+WHERE u.was_amount IS NOT NULL;

@@ -1,0 +1,68 @@
+"""What the archive knew at a time is what it said at that time."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.model import Report
+from archiver.plan.scope import Scope
+from tests.support import NOW, archiver, day, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+SQL = {
+    "usage": "SELECT bucket_start, model, workspace_id, output_tokens, uncached_input_tokens FROM usage "
+    "WHERE bucket_end <= '2026-01-15' ORDER BY 1, 2, 3",
+    "cost": "SELECT bucket_start, workspace_id, description, amount FROM cost ORDER BY 1, 2, 3, 4",
+    "daily_cost": "SELECT date, sum(amount_microcents) FROM daily_cost GROUP BY date ORDER BY date",
+}
+
+
+def ask(db: Path, sql: str, *arguments: str) -> Any:
+    done = archiver("query", "--db", str(db), "--json", sql, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_earlier_state_can_be_asked_for(api: Simulator, db: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # repeatable chance
+    scope = Scope(
+        tuple(Report), group_by=(("model", "workspace_id"), ("workspace_id", "description")), since=day("2025-12-20")
+    )
+    states: list[tuple[str, dict[str, Any]]] = []
+    for step in range(5):
+        api.clock.now = NOW + timedelta(hours=step)
+        sync(api, db, scope)
+        moment = (NOW + timedelta(hours=step, minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        states.append((moment, {view: ask(db, sql) for view, sql in SQL.items()}))
+        for _ in range(3):
+            changed = (day("2025-12-20") + timedelta(days=chance.randrange(24))).date()
+            action = chance.choice(["amend", "remove", "restore", "add"])
+            if action == "amend":
+                api.amend(changed, chance.choice([2, 3]), model="claude-opus-4-5-20251101")
+            elif action == "remove":
+                api.remove(changed, service_tier="batch")
+            elif action == "restore":
+                api.restore(changed)
+            else:
+                api.add_atom(
+                    day(changed.isoformat()) + timedelta(hours=5), {"output": chance.randrange(1, 99)}, model="new"
+                )
+    assert len({json.dumps(state) for _, state in states}) >= 3
+    for moment, state in states:
+        for view, sql in SQL.items():
+            assert ask(db, sql, "--as-of", moment) == state[view], (moment, view)
+
+
+def test_before_the_first_sync_nothing_was_known(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope(group_by=("none",), since=day("2026-01-01")))
+    assert ask(db, "SELECT count(*) AS n FROM usage", "--as-of", "2025-12-31") == [{"n": 0}]

@@ -1,0 +1,117 @@
+"""A server whose rows appear late, change and vanish, and syncs that overlap, are cut short and run again.
+
+Whatever the order: after a sync the archive is the API's last answers, and verifies.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from datetime import date, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from archiver.model import BucketWidth, Report
+from archiver.plan.scope import Scope
+from archiver.simulator import Settings, background
+from archiver.store.inspect import inspect
+from tests.support import NOW, archived, day, sync, truth
+
+EXAMPLES = int(os.environ.get("ARCHIVER_TEST_EXAMPLES", "12"))
+STEPS = int(os.environ.get("ARCHIVER_TEST_STEPS", "12"))
+FIRST = date(2026, 1, 1)
+
+days = st.integers(0, 14).map(lambda n: FIRST + timedelta(days=n))
+series = st.sampled_from(
+    [
+        (Report.USAGE, BucketWidth.DAY, ("model",)),
+        (Report.USAGE, BucketWidth.DAY, ()),
+        (Report.USAGE, BucketWidth.HOUR, ("workspace_id",)),
+        (Report.COST, BucketWidth.DAY, ("workspace_id",)),
+    ]
+)
+
+
+def scope_of(one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, last: date) -> Scope:
+    report, width, group_by = one
+    since, until = day(first.isoformat()), day((last + timedelta(days=1)).isoformat())
+    return Scope((report,), (width,), (group_by or "none",), since=since, until=until, refresh_days=400)
+
+
+class Machine(RuleBasedStateMachine):
+    """The simulator is the model, the archive the thing itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.folder = Path(tempfile.mkdtemp())
+        self.db = self.folder / "archive.db"
+        self.hours = 0
+
+    @initialize(seed=st.integers(1, 5))
+    def begin(self, seed: int) -> None:
+        self.api = self.stack.enter_context(background(Settings(seed=seed, first_day=FIRST, now=NOW, size=0.05)))
+
+    @rule(when=days, factor=st.sampled_from([0, 2, 3]))
+    def amend(self, when: date, factor: int) -> None:
+        self.api.amend(when, factor)
+
+    @rule(when=days)
+    def vanish(self, when: date) -> None:
+        self.api.remove(when)
+
+    @rule(when=days)
+    def come_back(self, when: date) -> None:
+        self.api.restore(when)
+
+    @rule(when=days, count=st.integers(1, 9))
+    def come_late(self, when: date, count: int) -> None:
+        self.api.add_atom(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
+
+    @rule(hours=st.integers(1, 30))
+    def wait(self, hours: int) -> None:
+        self.hours += hours
+        self.api.clock.now = NOW + timedelta(hours=self.hours)
+
+    @rule(one=series, first=days, length=st.integers(0, 14), seconds=st.sampled_from([0.0, 0.01, 0.03, 0.06]))
+    def cut_short(
+        self, one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, length: int, seconds: float
+    ) -> None:
+        sync(self.api, self.db, scope_of(one, first, first + timedelta(days=length)), max_runtime=seconds)
+
+    @rule(one=series, first=days, length=st.integers(0, 14))
+    def archive(self, one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, length: int) -> None:
+        report, width, group_by = one
+        last = first + timedelta(days=length)
+        summary = sync(self.api, self.db, scope_of(one, first, last), accept_restatements=True)
+        yesterday = self.api.clock.now.date() - timedelta(days=1)
+        assert summary.exit_code == 0 or (report is Report.COST and first >= yesterday), summary.failures
+        end = day((last + timedelta(days=1)).isoformat())
+        expected = truth(self.api, report, width, group_by, day(first.isoformat()), end)
+        until = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+        rows = [r for r in archived(self.db, report, width, group_by) if f"{first}T00:00:00Z" <= r[0] < until]
+        assert rows == expected
+
+    @rule()
+    def prove(self) -> None:
+        if self.db.exists():
+            assert [finding for finding in inspect(self.db) if finding.is_damage] == []
+
+    def teardown(self) -> None:
+        self.stack.close()
+        shutil.rmtree(self.folder)
+
+
+Machine.TestCase.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+TestMachine = Machine.TestCase
