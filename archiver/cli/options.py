@@ -44,9 +44,13 @@ class Time(click.ParamType["datetime | str"]):
 
     name = "date"
 
+    def __init__(self, *, auto: bool = False) -> None:
+        """With `auto`, that word is allowed too."""
+        self.auto = auto
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
         """Read it, or fail with exit code 2."""
-        if param is not None and param.name == "since" and str(value).strip() == "auto":
+        if self.auto and str(value).strip() == "auto":
             return "auto"
         try:
             moment = parse_time(str(value))
@@ -126,3 +130,16 @@ db_option = option(
 )
 
 api_url_option = option("--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="The Admin API.")
+
+
+def format_options(command: F) -> F:
+    """Add the formats that rows can be printed in; without one they are a table."""
+    formats = {
+        "csv": "Comma-separated, with a header line.",
+        "tsv": "Tab-separated, with a header line.",
+        "json": "One array of objects.",
+        "nl": "One object a line.",
+    }
+    for name, text in reversed(formats.items()):
+        command = option(f"--{name}", "how", flag_value=name, help=text)(command)
+    return command

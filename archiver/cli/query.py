@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli import fail
-from archiver.cli.options import Duration, Time, config_option, db_option, option
+from archiver.cli.options import Duration, Time, config_option, db_option, format_options, option
 from archiver.errors import ArchiverError
 from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
@@ -41,10 +41,7 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 
 @click.command
 @click.argument("sql")
-@option("--csv", "how", flag_value="csv", help="Comma-separated, with a header line.")
-@option("--tsv", "how", flag_value="tsv", help="Tab-separated, with a header line.")
-@option("--json", "how", flag_value="json", help="One array of objects.")
-@option("--nl", "how", flag_value="nl", help="One object a line.")
+@format_options
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
 @option("--as-of", type=Time(), metavar="TIME", help="Let the views say what was known at this time.")
 @option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Stop the query after so long.")

@@ -73,7 +73,12 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command
 @option(
-    "--since", type=Time(), default="auto", show_default=True, metavar="DATE|auto", help="Archive from this day on."
+    "--since",
+    type=Time(auto=True),
+    default="auto",
+    show_default=True,
+    metavar="DATE|auto",
+    help="Archive from this day on.",
 )
 @option("--until", type=Time(), metavar="DATE", help="Archive up to this day, exclusive.  [default: now]")
 @option(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.offline.render import dollars
-from archiver.store.reader import spend_by_month
+from archiver.store.reader import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def read_spend(path: Path) -> Spend:
     """Read the table from an archive; raises what opening one raises."""
     amounts: dict[tuple[str, str], int] = defaultdict(int)
     currencies = set()
-    for month, workspace_id, name, currency, microcents in spend_by_month(path):
+    for month, workspace_id, name, currency, microcents in read_report(path, "spend", None, None)[1]:
         label = DEFAULT_WORKSPACE if workspace_id is None else name or workspace_id
         amounts[month, label] += microcents
         currencies.add(currency)

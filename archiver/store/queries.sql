@@ -224,7 +224,7 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 -- The last run.
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
--- name: spend_by_month
+-- name: report_spend
 -- Money by month and workspace, from the canonical series of each day.
 SELECT
   substr(date, 1, 7) AS month,
@@ -233,8 +233,52 @@ SELECT
   currency,
   sum(amount_microcents) AS amount_microcents
 FROM daily_cost
+WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
 GROUP BY month, workspace_id, currency
-ORDER BY month, workspace_id;
+ORDER BY month, workspace_id, currency;
+
+-- name: report_tokens
+-- Tokens by month, workspace and model, from the canonical series of each day.
+SELECT
+  substr(date, 1, 7) AS month,
+  workspace_id,
+  workspace_name,
+  model,
+  sum(uncached_input_tokens) AS uncached_input_tokens,
+  sum(cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+  sum(cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+  sum(cache_read_input_tokens) AS cache_read_input_tokens,
+  sum(output_tokens) AS output_tokens,
+  sum(web_search_requests) AS web_search_requests
+FROM daily_tokens
+WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
+GROUP BY month, workspace_id, model
+ORDER BY month, workspace_id, model;
+
+-- name: report_cache
+-- How much of the input came from the prompt cache, by month and model.
+SELECT
+  substr(date, 1, 7) AS month,
+  model,
+  sum(uncached_input_tokens) AS uncached_input_tokens,
+  sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
+  sum(cache_read_input_tokens) AS cache_read_input_tokens,
+  round(
+    1.0 * sum(cache_read_input_tokens) / nullif(
+      sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
+        + cache_read_input_tokens), 0
+    ), 4
+  ) AS cache_hit_rate
+FROM daily_tokens
+WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
+GROUP BY month, model
+ORDER BY month, model;
+
+-- name: report_restatements
+-- What changed in settled buckets, field by field, by the time it was learnt.
+SELECT learnt_at, report, bucket_width, group_by, bucket_start, field, was, now FROM restatement
+WHERE (:since IS NULL OR learnt_at >= :since) AND (:until IS NULL OR learnt_at < :until)
+ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 
 -- name: as_of
 -- Set the moment as of which the archive is looked at.

@@ -119,10 +119,15 @@ def read_overview(path: Path) -> Overview:
         )
 
 
-def spend_by_month(path: Path) -> list[tuple[str, str | None, str | None, str, int]]:
-    """Read (month, workspace_id, workspace_name, currency, microcents) from the canonical series of each day."""
+def read_report(path: Path, name: str, since: str | None, until: str | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Read one of the ready answers: its columns and rows; `since` and `until` (exclusive) are dates or None.
+
+    Raises:
+        ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
+    """
     with open_reader(path) as connection:
-        return connection.execute(sql("spend_by_month")).fetchall()
+        answer = connection.execute(sql(f"report_{name}"), {"since": since, "until": until})
+        return [column[0] for column in answer.description], answer.fetchall()
 
 
 class ReadOnlyArchive:

@@ -1,0 +1,74 @@
+"""SIGKILL at random moments: nothing is lost, doubled or damaged, and the next run ends where a whole one would."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from archiver.plan.scope import Scope
+from archiver.store.inspect import inspect
+from tests.support import day, dump, environment, select, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+KILLS = int(os.environ.get("ARCHIVER_TEST_KILLS", "12"))
+SINCE = "2025-12-01"
+
+
+def test_a_killed_sync_loses_nothing_that_was_archived(api: Simulator, tmp_path: Path) -> None:
+    chance = random.Random(KILLS)  # noqa: S311  # repeatable chance
+    clean = tmp_path / "clean.db"
+    scope = Scope(group_by=("none", "finest"), since=day(SINCE))
+    began = time.monotonic()
+    sync(api, clean, scope, concurrency=2)
+    whole = time.monotonic() - began
+    expected = dump(clean)
+    db = tmp_path / "archive.db"
+    for _ in range(KILLS):
+        if chance.random() < 0.3:
+            for file in tmp_path.glob("archive.db*"):
+                file.unlink()
+        common = [
+            "sync",
+            "--api-url",
+            api.url,
+            "--db",
+            str(db),
+            "--rate",
+            "none",
+            "--concurrency",
+            "2",
+            "--since",
+            SINCE,
+        ]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "archiver", *common, "--group-by", "none", "--group-by", "finest", "--quiet"],
+            env=environment(ANTHROPIC_ADMIN_API_KEY=api.key),
+        )
+        time.sleep(chance.uniform(0.25, 0.6 + 1.5 * whole))
+        archived = windows(db)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        assert archived <= windows(db), "a window that was there is gone"
+        if db.exists() and db.stat().st_size:
+            assert inspect(db) == []
+    sync(api, db, scope)
+    assert dump(db) == expected
+    assert inspect(db) == []
+
+
+def windows(db: Path) -> set[tuple[object, ...]]:
+    """List the buckets that readers see as archived."""
+    if not db.exists() or not db.stat().st_size:
+        return set()
+    if select(db, "SELECT name FROM sqlite_master WHERE name = 'bucket'"):
+        return set(select(db, "SELECT series_id, bucket_start, digest FROM bucket"))
+    return set()

@@ -1,0 +1,76 @@
+"""Ready answers are right to the last digit, counted anew from the simulator's truth."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from archiver.model import Report
+from archiver.plan.scope import Scope
+from tests.support import archiver, day, sync, truth
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+
+def report(db: Path, *arguments: str) -> Any:
+    done = archiver("report", *arguments, "--json", "--db", str(db))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_spend_is_the_apis_to_the_last_digit(shared_api: Simulator, db: Path) -> None:
+    sync(shared_api, db)
+    expected: dict[tuple[str, Any], int] = defaultdict(int)
+    for row in truth(shared_api, "cost", "1d", ("workspace_id",), day("2025-11-01")):
+        expected[row[0][:7], row[2]] += int(row[-1].replace(".", ""))
+    told = {(row["month"], row["workspace_id"]): row["amount_microcents"] for row in report(db, "spend")}
+    assert told == expected
+    one = report(db, "spend", "--since", "2025-12-05", "--until", "2025-12-06")
+    assert sum(row["amount_microcents"] for row in one) == sum(
+        int(row[-1].replace(".", ""))
+        for row in truth(shared_api, "cost", "1d", (), day("2025-12-05"), day("2025-12-06"))
+    )
+
+
+def test_tokens_and_cache_use_are_the_apis(shared_api: Simulator, db: Path) -> None:
+    sync(shared_api, db, Scope((Report.USAGE,)))
+    rows = truth(shared_api, "usage", "1d", ("model", "workspace_id"), day("2025-11-01"))
+    expected: dict[tuple[str, Any, Any], int] = defaultdict(int)
+    reads: dict[tuple[str, Any], int] = defaultdict(int)
+    inputs: dict[tuple[str, Any], int] = defaultdict(int)
+    for row in rows:
+        uncached, hour, minutes, read, output, _ = row[-6:]
+        expected[row[0][:7], row[2], row[4]] += output
+        reads[row[0][:7], row[4]] += read
+        inputs[row[0][:7], row[4]] += uncached + hour + minutes + read
+    told = {(r["month"], r["workspace_id"], r["model"]): r["output_tokens"] for r in report(db, "tokens")}
+    assert told == expected
+    rates = {(r["month"], r["model"]): r["cache_hit_rate"] for r in report(db, "cache")}
+    assert rates == {key: round(reads[key] / inputs[key], 4) for key in reads}
+
+
+def test_restatements_say_what_changed_and_by_how_much(api: Simulator, db: Path) -> None:
+    scope = Scope((Report.COST,), group_by=("none",), since=day("2025-11-05"))
+    wide = Scope((Report.COST,), group_by=("none",), since=day("2025-11-05"), refresh_days=90)
+    sync(api, db, scope)
+    (before,) = truth(api, "cost", "1d", (), day("2025-11-12"), day("2025-11-13"))
+    api.amend(day("2025-11-12").date(), 2)
+    sync(api, db, wide)
+    (after,) = truth(api, "cost", "1d", (), day("2025-11-12"), day("2025-11-13"))
+    (told,) = report(db, "restatements", "--since", "2026-01-01")
+    assert (told["bucket_start"], told["field"], told["was"], told["now"]) == (
+        "2025-11-12T00:00:00Z",
+        "amount",
+        before[-1],
+        after[-1],
+    )
+    assert report(db, "restatements", "--since", "2026-02-01") == []
+
+
+def test_every_cost_says_where_it_comes_from(shared_api: Simulator, db: Path) -> None:
+    sync(shared_api, db, Scope((Report.COST,), since=day("2026-01-10")))
+    assert "not the invoice" in archiver("report", "spend", "--db", str(db)).stderr
