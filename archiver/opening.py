@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from archiver.api.fetch import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
 from archiver.model import NameKind, Organization, to_text
-from archiver.plan.work import SeriesPlan, plan_series
+from archiver.plan.work import SeriesPlan, doubt, plan_series
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,6 +30,9 @@ class Known(Protocol):
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
         """Read the digests of answers that still hold."""
+
+    async def suspects(self, series: Series) -> list[int]:
+        """Read the settled buckets whose last answer was not believed yet."""
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Read where a report begins."""
@@ -74,10 +77,16 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 async def read_names(
     client: AdminClient, kind: NameKind, summary: Summary, save: Callable[[Sequence[NamedObject]], Awaitable[None]]
 ) -> None:
-    """Read one list of names; that it cannot be read is a warning, for numbers matter more than names."""
+    """Read one list of names; that it cannot be read is a warning, for numbers matter more than names.
+
+    Raises:
+        TemporaryError: The API asked for a longer wait than the run has.
+    """
     try:
         names = await fetch_names(client, kind)
     except ApiError as error:
+        if isinstance(error, TemporaryError) and error.not_before is not None:
+            raise
         summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
     else:
         await save(names)
@@ -86,7 +95,7 @@ async def read_names(
 async def known_cap(known: Known, scope: Scope) -> int:
     """Say how many dimensions one request may ask for: what was configured, or less if the API said so once."""
     learnt = await known.recall("group_by_cap")
-    return min(scope.group_by_cap, int(learnt)) if learnt else scope.group_by_cap
+    return min(scope.group_by_cap, int(learnt)) if learnt and learnt.isdecimal() else scope.group_by_cap
 
 
 async def make_plans(
@@ -101,5 +110,6 @@ async def make_plans(
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
         spans, digests = await known.spans(one, start, end), await known.digests(one)
+        spans = doubt(spans, await known.suspects(one), one.bucket_width.seconds)
         plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
     return plans

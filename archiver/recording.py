@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.errors import ApiError, GroupByCapError, KeyRefusedError, NotReadyError
-from archiver.model import Answer, Report, Window, to_text
+from archiver.model import Answer, Organization, Report, Window, to_text
 from archiver.store.history import Moment
 from archiver.summary import Failure
 
@@ -55,6 +55,7 @@ class Recorder:
         accept_restatements: Whether settled buckets that lost most of what they had are believed at once.
         closed: Reports that the key may not read, so that nobody asks for more of them.
         cap: How many dimensions one request may ask for, when the API said so in this run.
+        claimed: Whether the archive is known to be of the organisation that answers.
     """
 
     archive: Archive
@@ -66,6 +67,7 @@ class Recorder:
     accept_restatements: bool = False
     closed: set[Report] = field(default_factory=set)
     cap: int | None = None
+    claimed: bool = False
 
     async def write(self, window: Window, result: Answer | ApiError) -> bool:
         """Write one result; False ends the crawl."""
@@ -99,7 +101,14 @@ class Recorder:
         else:
             self.closed.add(report)
 
+    async def _claim(self) -> None:
+        """Make sure that the answers are the archive's organisation's, where only their headers say whose."""
+        if not self.claimed and self.client.organization_id is not None:
+            await self.archive.claim_for(Organization(self.client.organization_id, None))
+            self.claimed = True
+
     async def _record(self, answer: Answer) -> None:
+        await self._claim()
         now = answer.server_time or self._now()
         # Without the server's clock nothing is settled: the local one alone is not believed.
         settled_until = 0 if answer.server_time is None else max(0, now - self.refresh)

@@ -69,6 +69,11 @@ class Summary:
     stopped: ArchiverError | None = None
     organization: str | None = None
 
+    def begin_again(self) -> None:
+        """Forget the windows of a plan that is made anew; the rows that were written stay counted."""
+        self.fetched = self.unchanged = self.not_ready = self.failed = 0
+        self.failures.clear()
+
     @property
     def left(self) -> int:
         """How many windows nobody asked for in the end."""

@@ -163,15 +163,15 @@ class Run:
                 return
             await self.archive.remember("group_by_cap", str(self._recorder.cap))
             self.scope = replace(self.scope, group_by_cap=self._recorder.cap)
+            await self.archive.forget_plans([one for one in series if len(one.group_by) > self._recorder.cap])
             self._recorder.cap = None
-            kept = self.scope.series()
-            await self.archive.forget_plans([one for one in series if one not in kept])
-            series = kept
+            self.summary.begin_again()
+            series = self.scope.series()
 
     async def _respect_not_before(self) -> None:
         told = await self.archive.recall("not_before")
         now = int(self.clock.now())
-        if told is not None and now < int(told) <= now + LONGEST_KEPT_WAIT:
+        if told is not None and told.isdecimal() and now < int(told) <= now + LONGEST_KEPT_WAIT:
             raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
 
     async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:

@@ -10,7 +10,7 @@ from archiver.api import retry
 from archiver.api.endurance import Course
 from archiver.api.transport import USER_AGENT, TransportError, exchange
 from archiver.api.verdict import Setback, damaged, judge, judge_failure
-from archiver.errors import ContractError, DamagedAnswerError
+from archiver.errors import ApiError, ContractError, DamagedAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ class AdminClient:
             async with self.pace.places:
                 await self.pace.turn()
                 course.sent_at = self.clock.monotonic()
-                outcome = await self._try(path, query, read, beta)
+                outcome = await self._try_and_redact(path, query, read, beta)
             if not isinstance(outcome, Setback):
                 self.endurance.succeeded()
                 return outcome
@@ -93,6 +93,24 @@ class AdminClient:
             else:
                 await self.clock.sleep(wait)
 
+    async def _try_and_redact(
+        self, path: str, query: Sequence[tuple[str, str]], read: Callable[[Reply], T], beta: str | None
+    ) -> T | Setback:
+        """Try once; whatever error comes of it does not tell the key, however the server spelled it."""
+        try:
+            outcome = await self._try(path, query, read, beta)
+        except ApiError as error:
+            self._redact(error)
+            raise
+        if isinstance(outcome, Setback):
+            self._redact(outcome.error)
+        return outcome
+
+    def _redact(self, error: ApiError) -> None:
+        error.message = self.key.redact(error.message)
+        error.args = (error.message,)
+        error.request_id = error.request_id and self.key.redact(error.request_id)
+
     async def _try(
         self, path: str, query: Sequence[tuple[str, str]], read: Callable[[Reply], T], beta: str | None
     ) -> T | Setback:
@@ -101,7 +119,8 @@ class AdminClient:
         try:
             reply = self.key.scrub(await self.exchange(self.session, self.api_url + path, query, self._headers(beta)))
         except TransportError as error:
-            self._log(path, query, began, error=str(error), request_id=error.request_id)
+            request_id = error.request_id and self.key.redact(error.request_id)
+            self._log(path, query, began, error=self.key.redact(str(error)), request_id=request_id)
             return judge_failure(error)
         self._log(path, query, began, status=reply.status, bytes=len(reply.body), request_id=reply.request_id)
         self._look_at(reply)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archiver.api import retry
 from archiver.errors import TemporaryError, TooWideError
+from archiver.model import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +142,9 @@ class Endurance:
             error.ends_run = not others_do_better or setback.told is not None
             if setback.gate and error.ends_run and isinstance(error, TemporaryError):
                 error.not_before = int(self.clock.now() + wait) + 1
+                error.hint = (
+                    f"not before {to_text(error.not_before)}: the API asked for a longer wait than this run has"
+                )
             raise error
         if course.damages >= MOST_DAMAGED_ATTEMPTS:
             raise error

@@ -39,6 +39,10 @@ class AdminKey:
         """Give the header that carries the key."""
         return {"x-api-key": self._text}
 
+    def redact(self, text: str) -> str:
+        """Take the key out of a text."""
+        return text.replace(self._text, "[key]")
+
     def scrub(self, reply: Reply) -> Reply:
         """Take the key out of a reply that repeats it."""
         return reply.without(self._text)

@@ -59,14 +59,18 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """The vendor's name for the request, fit to be shown."""
-        given = self.headers.get("request-id")
-        return None if given is None else excerpt(given, _LONGEST_REQUEST_ID)
+        return _shown_id(self.headers)
 
     def without(self, secret: str) -> Reply:
         """Take a secret out, should the reply repeat it: nothing that comes after can tell it then."""
         body = self.body.replace(secret.encode(), _HIDDEN.encode()) if secret.encode() in self.body else self.body
         headers = {name: value.replace(secret, _HIDDEN) for name, value in self.headers.items()}
         return Reply(self.status, headers, body)
+
+
+def _shown_id(headers: Mapping[str, str]) -> str | None:
+    given = headers.get("request-id")
+    return None if given is None else excerpt(given, _LONGEST_REQUEST_ID)
 
 
 def check_api_url(text: str) -> str:
@@ -123,7 +127,7 @@ async def exchange(
     try:
         async with session.get(URL(url).with_query(query), headers=headers, allow_redirects=False) as response:
             received = {name.lower(): value for name, value in response.headers.items()}
-            body = await _read(response, received.get("request-id"))
+            body = await _read(response, _shown_id(received))
     except aiohttp.ClientPayloadError:
         raise TransportError(Trouble.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:
@@ -152,11 +156,11 @@ async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> byt
 
 def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes:
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    request_id = headers.get("request-id")
+    request_id = _shown_id(headers)
     if encoding in {"identity", ""} or not body:
         return body
     if encoding not in {"gzip", "deflate"}:
-        raise TransportError(Trouble.DAMAGED, f"the answer is encoded as {encoding!r:.40}", request_id)
+        raise TransportError(Trouble.DAMAGED, "the answer has an unknown encoding", request_id)
     inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         inflated = inflater.decompress(body, LARGEST_BODY + 1)

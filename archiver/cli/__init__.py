@@ -18,6 +18,7 @@ from archiver import __version__
 from archiver.errors import BUG_EXIT, ArchiverError, InterruptedRunError, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 COMMANDS = {
@@ -49,14 +50,14 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; the reader of a pipe who has seen enough is no error."""
-        try:
-            result = super().invoke(ctx)
+        """Run the command; what is left to print is printed here, where errors are understood, and not at the end."""
+
+        def work() -> Any:
+            result = super(LazyGroup, self).invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return result
+            return result
+
+        return guarded(work)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their first sentences, importing none."""
@@ -84,15 +85,33 @@ def fail(error: ArchiverError) -> None:
 def main() -> NoReturn:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
+def _open_closed_streams() -> None:
+    """Let a program that was started without standard streams read nothing, and print nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # for the whole run
+
+
 def _run() -> int:
+    def work() -> Any:
+        return cli.main(standalone_mode=False)
+
+    return guarded(work)
+
+
+def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each documented way out
+    """Do some work and give its exit code; whatever goes wrong is said in a sentence and has a documented code."""
     try:
-        result: Any = cli.main(standalone_mode=False)
+        result = work()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.ClickException as error:
         error.show()
         return 2
@@ -102,16 +121,22 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
         return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except UnicodeError:
+        click.echo("error: the input is not UTF-8 text", err=True)
+        return 2
     except OSError as error:  # the archive's and the network's own were translated where they came up
         fail(StorageError(f"the output cannot be written: {error.strerror or type(error).__name__}"))
         return StorageError.exit_code
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
-        _show_bug(error)
+        show_bug(error)
         return BUG_EXIT
     return result if isinstance(result, int) else 0
 
 
-def _show_bug(error: Exception) -> None:
+def show_bug(error: Exception) -> None:
     """Show where a bug is, without any value: messages and locals may hold what is not for showing."""
     import traceback  # noqa: PLC0415  # only needed once things went wrong
 

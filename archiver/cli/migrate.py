@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--check", is_flag=True, help="Only say whether there is something to do (exit code 3).")
+@option("--check", is_flag=True, help="Only say whether there is something to do (exit code 3).")
 @option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
 @db_option
 @config_option

@@ -10,6 +10,7 @@ import click
 
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
+from archiver.offline.render import Format
 from archiver.plan.calendar import parse_time
 
 if TYPE_CHECKING:
@@ -143,3 +144,8 @@ def format_options(command: F) -> F:
     for name, text in reversed(formats.items()):
         command = option(f"--{name}", "how", flag_value=name, help=text)(command)
     return command
+
+
+def format_of(how: str | None) -> Format:
+    """Read the chosen format; a variable such as `ARCHIVER_CSV=0` chooses none."""
+    return Format(how) if how in set(Format) else Format.TABLE

@@ -60,8 +60,9 @@ class Tally(Progress):
         self._began = self.monotonic()
 
     def split(self, window: Window) -> None:
-        """Count one more."""
-        self.lines[window.series].planned += 1
+        """Count one more; a window that only looks for the beginning of history is not counted."""
+        if window.series in self.lines:
+            self.lines[window.series].planned += 1
 
     def done(self, window: Window, rows: RowCounts) -> None:
         """Count a window and its rows."""

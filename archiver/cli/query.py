@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli import fail
-from archiver.cli.options import Duration, Time, config_option, db_option, format_options, option
-from archiver.errors import ArchiverError
+from archiver.cli import guarded
+from archiver.cli.options import Duration, Time, config_option, db_option, format_of, format_options, option
 from archiver.offline.confined import run_confined
-from archiver.offline.render import Format, write_rows
+from archiver.offline.render import write_rows
 from archiver.store.sandbox import Limits, run_query
 
 if TYPE_CHECKING:
@@ -76,12 +75,9 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     parameters = read_parameters(param)
 
     def answer() -> int:
-        try:
-            with run_query(db, text, parameters, limits, time.monotonic) as result:
-                write_rows(result.columns, result.rows, sys.stdout, Format(how or "table"))
-        except ArchiverError as error:
-            fail(error)
-            return error.exit_code
+        with run_query(db, text, parameters, limits, time.process_time) as result:
+            write_rows(result.columns, result.rows, sys.stdout, format_of(how))
+            sys.stdout.flush()
         return 0
 
-    return run_confined(answer, timeout, max_memory)
+    return run_confined(lambda: guarded(answer), timeout, max_memory)

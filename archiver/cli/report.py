@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import Time, config_option, db_option, format_options, option
-from archiver.offline.render import Format, write_rows
+from archiver.cli.options import Time, config_option, db_option, format_of, format_options, option
+from archiver.offline.render import write_rows
 from archiver.offline.reports import REPORTS, make_report
 
 if TYPE_CHECKING:
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _text(moment: datetime | None, name: str) -> str | None:
+def _text(moment: datetime | str | None, name: str) -> str | None:
     """Spell a bound as the report compares it: by day, or for restatements by the time they were learnt."""
-    if moment is None:
+    if moment is None or isinstance(moment, str):  # `auto`, as a configuration for sync may say
         return None
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ" if name == "restatements" else "%Y-%m-%d")
 
 
 @click.command(epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".")
 @click.argument("name", type=click.Choice(list(REPORTS)))
-@option("--since", type=Time(), metavar="DATE", help="From this day on; for restatements, learnt since then.")
+@option("--since", type=Time(auto=True), metavar="DATE", help="From this day on; for restatements, learnt since then.")
 @option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")
 @format_options
 @db_option
 @config_option
-def report(name: str, *, since: datetime | None, until: datetime | None, how: str | None, db: Path, **_: Any) -> None:
+def report(
+    name: str, *, since: datetime | str | None, until: datetime | None, how: str | None, db: Path, **_: Any
+) -> None:
     """Answer one of the ready questions, offline."""
     table = make_report(db, name, _text(since, name), _text(until, name))
-    write_rows(table.columns, table.rows, sys.stdout, Format(how or "table"))
+    write_rows(table.columns, table.rows, sys.stdout, format_of(how))
     if table.note:
         click.echo(f"note: {table.note}", err=True)

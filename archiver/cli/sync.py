@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from archiver.api.client import AdminClient
 from archiver.api.endurance import Endurance
 from archiver.api.pace import Pace, Rate
 from archiver.api.transport import check_api_url, open_session
-from archiver.cli import fail
+from archiver.cli import fail, show_bug
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import show_requests
 from archiver.cli.options import Duration, Time, api_url_option, config_option, db_option, option
@@ -22,7 +23,7 @@ from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_forecast, say_summary
 from archiver.clock import Clock
 from archiver.dry_run import Forecast, forecast
-from archiver.errors import ArchiverError, ConfigurationError
+from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
@@ -161,6 +162,11 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
             synchronise(settings, progress, summary)
     except ArchiverError as error:
         summary.stopped = error
+    except KeyboardInterrupt:
+        summary.stopped = InterruptedRunError("stopped by SIGINT", signal_number=signal.SIGINT)
+    except Exception as error:  # noqa: BLE001  # a bug is told as one, and with --json in its object too
+        show_bug(error)
+        summary.stopped = ArchiverError(f"a bug: {type(error).__name__}")
     if as_json:
         click.echo(json.dumps(summary.to_json(), indent=2))
     if summary.stopped is not None:

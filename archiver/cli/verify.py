@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,9 @@ _MOST_SHOWN = 20
 _END_OF_TIME = 253_402_300_800  # the year 10000
 
 
-def heal_commands(findings: Sequence[Finding]) -> list[str]:
+def heal_commands(findings: Sequence[Finding], db: Path) -> list[str]:
     """Name the syncs that read again what is damaged, one a series, over all of its damaged days."""
+    file = shlex.quote(str(db))
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
         if finding.is_damage and finding.heal and is_sensible(finding.start) and is_sensible(finding.end):
@@ -32,7 +34,7 @@ def heal_commands(findings: Sequence[Finding]) -> list[str]:
             assert finding.end is not None
             ranges[finding.heal].append((finding.start, finding.end))
     return [
-        f"archiver sync {options} --since {_day(min(start for start, _ in found))}"
+        f"archiver sync --db {file} {options} --since {_day(min(start for start, _ in found))}"
         f" --until {_day(max(end for _, end in found) + DAY - 1)}"
         for options, found in ranges.items()
     ]
@@ -75,12 +77,13 @@ def verify(*, as_json: bool, db: Path, **_: Any) -> int:
     """
     findings = inspect(db)
     damage = [finding for finding in findings if finding.is_damage]
-    heal = heal_commands(damage)
+    heal = heal_commands(damage, db)
     if damage:
         try:
             _mark(db, damage)
         except ArchiverError as error:
-            click.echo(f"warning: the damage could not be marked: {error.message}", err=True)
+            click.echo(f"warning: the damage could not be marked, verify again later: {error.message}", err=True)
+            heal = []
     if as_json:
         click.echo(json.dumps(_to_json(findings, heal), indent=2))
     else:
@@ -112,7 +115,7 @@ def _say(findings: Sequence[Finding], heal: Sequence[str]) -> None:
         click.echo("everything is as it was archived: digests, dictionaries, coverage and sums agree")
         return
     for finding in findings[:_MOST_SHOWN]:
-        click.echo(f"{finding.check}: {show(finding.message)}")
+        click.echo(f"{finding.check}: {show(finding.message, None)}")
     if len(findings) > _MOST_SHOWN:
         click.echo(f"and {len(findings) - _MOST_SHOWN:,} more")
     for command in heal:

@@ -1,10 +1,11 @@
-"""A child process for work that may want too much: its memory is bounded, and at its time it is killed.
+"""A child process for work that may want too much: its memory and its time on the processor are bounded.
 
 SQLite looks at its own limits between steps; one step of a hostile query can still take minutes or all memory.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -18,13 +19,14 @@ from archiver.errors import ConfigurationError, TimeLimitError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_GRACE_SECONDS = 0.5
-_POLL_SECONDS = 0.002
+_GRACE_SECONDS = 1
 _MEBIBYTE = 1024 * 1024
 
 
 def run_confined(work: Callable[[], int], seconds: float, mebibytes: int) -> int:
     """Run `work` in a child and give its exit code; what it prints goes where this process prints.
+
+    `seconds` are seconds of the processor: a reader that is slow to take the output costs none.
 
     Raises:
         TimeLimitError: It took longer; it is gone.
@@ -33,25 +35,22 @@ def run_confined(work: Callable[[], int], seconds: float, mebibytes: int) -> int
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        _be_the_child(work, mebibytes)
-    status = _wait(child, seconds + _GRACE_SECONDS)
+        _be_the_child(work, seconds, mebibytes)
+    status = _wait(child)
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
-    if os.WTERMSIG(status) == signal.SIGKILL:
+    if os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
         raise TimeLimitError("the query took too long", hint="raise --timeout")
     raise ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
 
 
-def _be_the_child(work: Callable[[], int], mebibytes: int) -> None:
+def _be_the_child(work: Callable[[], int], seconds: float, mebibytes: int) -> None:
     code = 1
     try:
+        used = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (used, used + _GRACE_SECONDS))
         _bound_memory(mebibytes)
         code = work()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        code = 0
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
     finally:
         os._exit(code)
 
@@ -66,18 +65,11 @@ def _bound_memory(mebibytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _wait(child: int, seconds: float) -> int:
-    """Wait for the child, or kill it; also when this process is told to stop."""
-    deadline = time.monotonic() + seconds
+def _wait(child: int) -> int:
+    """Wait for the child; it goes with this process when that is told to stop."""
     try:
-        while time.monotonic() < deadline:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return status
-            time.sleep(_POLL_SECONDS)
+        return os.waitpid(child, 0)[1]
     except BaseException:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
-    os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]

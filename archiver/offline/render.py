@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?")
-_WIDEST_CELL = 80
+_WIDEST_CELL = 120
 _MOST_MEASURED_ROWS = 1000
 
 
@@ -114,7 +114,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | None) or (isinstance(value, str) and bool(_NUMBER.fullmatch(value)))
 
 
-def show(value: Any) -> str:
+def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
     """Give a cell's text for a person: on one line, unprintable characters escaped, not too wide."""
     if value is None:
         return ""
@@ -123,7 +123,7 @@ def show(value: Any) -> str:
     if not isinstance(value, str):
         return str(value)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
-    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+    return text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
 
 
 def display_width(text: str) -> int:

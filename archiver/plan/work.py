@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archiver.model import State, Window
@@ -41,6 +41,17 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
         (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
     ]
     return subtract(start, end, settled)
+
+
+def doubt(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
+    """Cut suspect buckets out of settled stretches, so that they are asked for again."""
+    cut: list[Span] = []
+    for span in spans:
+        holes = [(start, start + width) for start in suspects if span.start <= start < span.end]
+        pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, holes)]
+        pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in holes]
+        cut += sorted(pieces, key=lambda piece: piece.start)
+    return cut
 
 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:

@@ -137,6 +137,11 @@ class Archive:
         rows = await self._fetch("answers", {"series_id": series_id})
         return {(start, end): digest for start, end, digest in rows}  # type: ignore[misc]
 
+    async def suspects(self, series: Series) -> list[int]:
+        """Read the settled buckets whose last answer was not believed yet."""
+        rows = await self._fetch("series_suspects", {"series_id": await self._find_series(series)})
+        return [start for (start,) in rows]  # type: ignore[misc]
+
     async def plan(self, plan: SeriesPlan, now: int) -> None:
         """Mark what is about to be asked, has ended, and is not known yet as missing: a run cut short shows it."""
         ended = floor(now, plan.series.bucket_width.seconds)

@@ -78,3 +78,22 @@ SELECT d.series_id, d.bucket_start, d.key_id, u.was_amount, u.was_amount_microce
 FROM undone AS d
 JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
+
+-- Which series spoke for a day then: the finest that had rows of it.
+CREATE TEMP VIEW canonical_day AS
+SELECT report, day_start, series_id, 0 AS rank
+FROM (
+  SELECT
+    s.report,
+    b.day_start,
+    b.series_id,
+    row_number() OVER (PARTITION BY s.report, b.day_start ORDER BY s.fineness DESC, s.id) AS place
+  FROM (
+    SELECT DISTINCT series_id, bucket_start / 86400 * 86400 AS day_start FROM usage_fact
+    UNION
+    SELECT DISTINCT series_id, bucket_start FROM cost_fact
+  ) AS b
+  JOIN main.series AS s ON s.id = b.series_id
+  WHERE s.fineness IS NOT NULL
+)
+WHERE place = 1;

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from archiver.errors import ArchiverError, DamagedError, LockedError, StorageError
+from archiver.errors import ArchiverError, ConfigurationError, DamagedError, LockedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,10 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> ArchiverError | Non
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a copy")
     if code in _STORAGE:
         return StorageError(f"{path} cannot be used: {error}", hint="check the disk, the path and its permissions")
+    if "integer overflow" in str(error):
+        return ConfigurationError(
+            "the sum does not fit 64 bits", hint="ask for a shorter range, or add up the rows in another tool"
+        )
     if code in _BUSY:
         return LockedError(f"{path} is held by another program: {error}", hint="try again when it is done")
     return None

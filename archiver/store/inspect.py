@@ -76,10 +76,12 @@ def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
         if message != "ok":
             yield Finding("integrity", message)
     series = [_known(*row) for row in connection.execute(sql("verify_series"))]
-    for series_id, start, end in connection.execute(sql("verify_overlaps")):
-        message = f"the coverage of series {series_id} overlaps itself at {_when(start)}"
-        yield Finding("coverage", message, series_id, None, start, end)
     known = {one.id: one for one in series}
+    for series_id, start, end in connection.execute(sql("verify_overlaps")).fetchall():
+        if series_id in known:
+            one = known[series_id]
+            message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
+            yield Finding("coverage", message, one.id, one.report, start, end, None, one.heal)
     for report in Report:
         yield from _check_dictionary(connection, report, known)
     for one in series:

@@ -75,6 +75,10 @@ ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_
 SELECT bucket_start, digest FROM suspect
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
+-- name: series_suspects
+-- The settled buckets of a series whose last answer was not believed.
+SELECT bucket_start FROM suspect WHERE series_id = :series_id ORDER BY bucket_start;
+
 -- name: suspect
 -- Keep the digest of a suspicious answer.
 INSERT INTO suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)

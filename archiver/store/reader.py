@@ -153,6 +153,10 @@ class ReadOnlyArchive:
         rows = self._fetch("answers", {"series_id": self._series_id(series)})
         return {(start, end): digest for start, end, digest in rows}
 
+    async def suspects(self, series: Series) -> list[int]:
+        """Read the settled buckets whose last answer was not believed yet."""
+        return [start for (start,) in self._fetch("series_suspects", {"series_id": self._series_id(series)})]
+
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
         rows = self._fetch("history", {"report": report})

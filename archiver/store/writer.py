@@ -127,7 +127,7 @@ class WindowWriter:
             return written
         await self._replace(report, series_id, {start: now[start] for start in changed}, was)
         await self._connection.executemany(
-            sql("save_bucket"), [(series_id, start, digests[start], moment.now) for start in changed]
+            sql("save_bucket"), [(series_id, s, digests[s], _learnt_at(known.get(s), moment.now)) for s in changed]
         )
         past = Past(known, before)
         fresh = [start for start in changed if not past.is_known(start)]
@@ -174,6 +174,11 @@ class WindowWriter:
     async def _offer_canonical_days(self, series_id: int, window: Window) -> None:
         days = list(range(window.start - window.start % DAY, window.end, DAY))
         await self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+
+
+def _learnt_at(known: tuple[bytes, int] | None, now: int) -> int:
+    """Say since when a bucket says what it says; one that is healed said so before it was damaged."""
+    return known[1] if known is not None and known[0] == b"" else now
 
 
 def _covered_starts(window: Window, spans: Sequence[Span]) -> list[int]:
