@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +68,29 @@ def test_every_earlier_state_can_be_asked_for(api: Simulator, db: Path, seed: in
 def test_before_the_first_sync_nothing_was_known(api: Simulator, db: Path) -> None:
     sync(api, db, Scope(group_by=("none",), since=day("2026-01-01")))
     assert ask(db, "SELECT count(*) AS n FROM usage", "--as-of", "2025-12-31") == [{"n": 0}]
+
+
+def test_daily_views_look_back_to_the_series_of_that_time(api: Simulator, db: Path) -> None:
+    """The finer series of today once hid the days that a coarser one had told."""
+    sync(api, db, Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-12-20")))
+    sql = "SELECT sum(output_tokens) AS tokens, count(*) AS rows FROM daily_tokens WHERE date < '2026-01-15'"
+    before = ask(db, sql)
+    api.clock.now = NOW + timedelta(hours=5)
+    sync(api, db, Scope((Report.USAGE,), since=day("2025-12-20")))
+    assert ask(db, sql) != before
+    assert ask(db, sql, "--as-of", "2026-01-15T13:00:00Z") == before
+
+
+def test_healing_damage_forgets_no_history(api: Simulator, db: Path) -> None:
+    scope = Scope((Report.USAGE,), group_by=("none",), since=day("2025-12-20"))
+    sync(api, db, scope)
+    sql = "SELECT bucket_start, output_tokens FROM usage WHERE bucket_end < '2026-01-15' ORDER BY 1"
+    before = ask(db, sql)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("UPDATE usage_fact SET output_tokens = 1 WHERE bucket_start = 1767225600")
+        connection.commit()
+    assert archiver("verify", "--db", str(db)).returncode == 8
+    api.clock.now = NOW + timedelta(hours=5)
+    sync(api, db, scope)
+    assert ask(db, sql) == before
+    assert ask(db, sql, "--as-of", "2026-01-15T13:00:00Z") == before

@@ -475,6 +475,32 @@ def test_a_query_can_only_read(small_db: Path, sql: str) -> None:
     assert not (small_db.parent / "copy.db").exists()
 
 
+def test_a_slow_reader_does_not_count_as_a_slow_query(small_db: Path) -> None:
+    many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 30000) SELECT x, x FROM n"
+    pipe = f"{sys.executable} -m archiver query --db {small_db} --csv --timeout 1s '{many}' | (sleep 3; wc -l)"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", pipe], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "30001")
+
+
+def test_output_that_cannot_be_written_is_exit_7(small_db: Path) -> None:
+    for command in (["query", "SELECT 1"], ["status"], ["report", "spend"]):
+        program = [sys.executable, "-m", "archiver", *command, "--db", str(small_db)]
+        with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # a device
+            done = subprocess.run(
+                program, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == 7
+        assert "cannot be written" in done.stderr
+
+
+def test_sql_that_is_not_text_is_exit_2(small_db: Path) -> None:
+    program = [sys.executable, "-m", "archiver", "query", "--db", str(small_db), "-"]
+    done = subprocess.run(program, env=environment(), input=b"SELECT '\xff'", capture_output=True, check=False)
+    assert done.returncode == 2
+
+
 def test_a_query_without_end_is_stopped(small_db: Path) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     assert query(small_db, "--timeout", "1s", endless).returncode == 10

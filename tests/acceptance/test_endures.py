@@ -219,3 +219,51 @@ def test_planning_years_of_minutes_takes_no_time(shared_api: Simulator, db: Path
     assert summary.exit_code == 10
     assert summary.planned == 6 * 1111
     assert select(db, "SELECT count(*) FROM span") < [(2 * summary.fetched + 20,)]
+
+
+def test_a_slow_answer_while_history_is_looked_for_is_asked_in_halves(api: Simulator, db: Path) -> None:
+    """It was once a bug with exit code 1."""
+    with raw_server(api) as server:
+
+        def spoil(good: Good) -> bytes:
+            asked = dict(good.query)
+            days = day(asked["ending_at"][:10]) - day(asked["starting_at"][:10])
+            return status(504)(good) if days > timedelta(days=20) else good.bytes()
+
+        server.spoil = spoil
+        summary, _ = run_hurried(server, db, Report.USAGE, since="auto")
+    assert summary.exit_code == 0, summary.failures
+    assert archived(db, "usage", "1d", ("workspace_id",)) == truth(
+        api, "usage", "1d", ("workspace_id",), day("2025-11-01")
+    )
+
+
+def test_an_escaped_key_is_told_to_nobody(api: Simulator, db: Path) -> None:
+    escaped = api.key.replace("-", "\\u002d")
+    with raw_server(api) as server:
+        server.spoil = lambda good: good.bytes(b'{"error": {"message": "' + escaped.encode() + b'"}}', 400)
+        done = archiver(
+            "sync", "--api-url", server.url, "--db", str(db), "--rate", "none", "--since", "2026-01-10", "--json",
+            ANTHROPIC_ADMIN_API_KEY=api.key,
+        )  # fmt: skip
+    assert api.key[:-1] not in done.stdout + done.stderr
+    assert "[key]" in done.stdout
+
+
+def test_lists_that_fit_and_lists_that_do_not_leave_no_gap_behind_a_learnt_cap(db: Path) -> None:
+    with background(Settings(first_day=FIRST_DAY, now=NOW, size=SMALL.size, group_by_cap=3)) as api:
+        four = "model,workspace_id,service_tier,api_key_id"
+        result = run_sync(api, db, "--group-by", "model", "--group-by", four, "--since", "2026-01-01")
+        assert result["exit_code"] == 2
+        assert run_sync(api, db, "--group-by", "model", "--since", "2026-01-01")["exit_code"] == 0
+    assert archiver("status", "--db", str(db)).returncode == 0
+
+
+def test_answers_of_another_organisation_are_not_mixed_in_though_only_headers_tell(api: Simulator, db: Path) -> None:
+    with raw_server(api) as server:
+        run_hurried(server, db, Report.USAGE)
+        server.spoil = lambda good: good.bytes(anthropic_organization_id="another")
+        with background(Settings(seed=2, first_day=FIRST_DAY, now=NOW, size=SMALL.size)) as other:
+            server.upstream = other
+            with pytest.raises(Exception, match="archives organisation"):
+                run_hurried(server, db, Report.USAGE)

@@ -391,7 +391,12 @@ def run(  # noqa: PLR0913  # what a run can differ in
 ) -> tuple[Summary, float]:
     """Sync ten days of one report; answer how it went, and for how many seconds it would have waited."""
     hurried = Hurried(later)
-    scope = Scope((report,), group_by=(("workspace_id",),), since=day(since), until=day(until) if until else None)
+    scope = Scope(
+        (report,),
+        group_by=(("workspace_id",),),
+        since=None if since == "auto" else day(since),
+        until=day(until) if until else None,
+    )
     summary = Summary()
 
     async def go() -> None:

@@ -125,6 +125,15 @@ def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db:
     assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
 
 
+def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: Simulator, db: Path) -> None:
+    scope = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"))
+    sync(api, db, scope)
+    api.remove(day("2025-11-12").date())
+    sync(api, db, WIDE)
+    assert sync(api, db, scope).rows.removed == 1
+    assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
+
+
 def test_accepting_restatements_believes_at_once(api: Simulator, db: Path) -> None:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
     api.remove(day("2025-11-12").date())
