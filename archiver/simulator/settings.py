@@ -30,7 +30,7 @@ class Settings:
     now: datetime | None = None
     latency: float = 0.0
     rate_limit: int | None = None
-    rate_burst: int = 10
+    rate_burst: int = 5
     rate_headers: bool = False
     faults: Mapping[str, float] = field(default_factory=dict)
     late: float = 0.0
