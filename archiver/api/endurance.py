@@ -90,6 +90,7 @@ class Endurance:
     def succeeded(self) -> None:
         """Note a good answer: whatever was wrong is over."""
         self.budget.succeeded()
+        self.pace.accepted()
         self._succeeded_at = self.clock.monotonic()
         self._outage = 0
         self._silent_refusals = 0

@@ -49,17 +49,20 @@ class Rate:
 class Pace:
     """Lets requests through: at most burst + rate x time in any stretch of time, and none while the gate is closed.
 
-    A refusal (429) halves the rate, spends the burst and takes one of the concurrent places away; each quiet minute
-    gives a part of both back.
+    A refusal (429) halves what was too fast and takes one of the concurrent places away: the burst, for this run, when
+    it comes while most of what was let through was the burst; the rate otherwise. Each quiet minute gives a part of the
+    rate and the places back.
     """
 
     def __init__(self, rate: Rate, concurrency: int, clock: Clock, burst: int = DEFAULT_BURST) -> None:
         self._clock = clock
         self._allowed = rate.per_second
         self._rate = rate.per_second
-        self._burst = burst
+        self._burst = max(_COST, burst)
         self._tokens = float(burst)
         self._counted_at = clock.monotonic()
+        self._full_at = self._counted_at
+        self._accepted = 0
         self._open_at = 0.0
         self._refused_at: float | None = None
         self._turns = anyio.Lock()
@@ -86,16 +89,26 @@ class Pace:
         """Keep every worker from asking for so long."""
         self._open_at = max(self._open_at, self._clock.monotonic() + seconds)
 
+    def accepted(self) -> None:
+        """Count a request that was not refused: it shows how large a burst the server bears."""
+        self._accepted += 1
+
     def refused(self) -> None:
         """Slow down after a 429; several at one time count once."""
         now = self._clock.monotonic()
         if self._refused_at is not None and now - self._refused_at < 1.0:
             return
         self._refused_at = now
-        self._tokens = min(self._tokens, 0.0)
         self.places.total_tokens = max(1, int(self.places.total_tokens) - 1)
-        if self._allowed is not None and self._rate is not None:
+        if self._is_bursting(now):
+            self._burst = max(_COST, min(self._burst // 2, self._accepted - 1))
+        elif self._allowed is not None and self._rate is not None:
             self._rate = max(self._allowed / _SLOWEST_PART, self._rate / 2)
+        self._tokens = min(self._tokens, 0.0)
+
+    def _is_bursting(self, now: float) -> bool:
+        """Say whether the burst is to blame: it was borne in part, and the rate alone had no time for as much."""
+        return self._rate is not None and self._accepted > 1 and (now - self._full_at) * self._rate < self._burst
 
     def _wait(self) -> float:
         now = self._clock.monotonic()
@@ -103,10 +116,11 @@ class Pace:
         if now < self._open_at:
             return self._open_at - now
         if self._rate is None:
-            self._tokens = float(self._burst)
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
+        if self._tokens == self._burst:
+            self._full_at, self._accepted = now, 0
         return 0.0 if self._tokens >= _COST else (_COST - self._tokens) / self._rate + 0.001
 
     def _recover(self, now: float) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 import anyio
@@ -22,7 +23,7 @@ from archiver.store.statements import FOREVER, series_values, sql
 from archiver.store.writer import WindowWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from archiver.model import Answer, NamedObject, Report, Series, Window
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from archiver.store.writer import Written
 
 _BUSY_SECONDS = 3.0
+
+T = TypeVar("T")
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
@@ -52,32 +55,47 @@ class Archive:
     All of them raise StorageError or DamagedError when the file cannot be used.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, worker: aiosqlite.Connection, connection: sqlite3.Connection, path: Path) -> None:
+        self._worker = worker
         self._connection = connection
         self._path = path
         self._writer = WindowWriter(connection, list(SPECS))
         self._series_ids: dict[Series, int] = {}
-        self._turn = anyio.Lock()
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        """Commit all or nothing, one after the other. Shielded: an await can be cancelled, its SQL cannot."""
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Do some work in the connection's thread, whole. Shielded: an await can be cancelled, its SQL cannot."""
         with translated(self._path, system=False), anyio.CancelScope(shield=True):
-            async with self._turn:
-                try:
-                    await self._connection.execute("BEGIN IMMEDIATE")
-                    yield
-                    await self._connection.execute("COMMIT")
-                except BaseException:
-                    self._writer.forget()
-                    self._series_ids.clear()
-                    if self._connection.in_transaction:
-                        await self._connection.execute("ROLLBACK")
-                    raise
+            done: T = await self._worker._execute(work)  # type: ignore[no-untyped-call]  # noqa: SLF001  # see decisions
+        return done
 
-    async def _fetch(self, name: str, values: Mapping[str, object]) -> list[tuple[object, ...]]:
-        with translated(self._path, system=False):
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql(name), dict(values))]
+    async def _transact(self, work: Callable[[], T]) -> T:
+        """Commit all that the work does, or nothing."""
+
+        def transaction() -> T:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                done = work()
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._writer.forget()
+                self._series_ids.clear()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            return done
+
+        return await self._run(transaction)
+
+    async def _change(self, name: str, *values: Mapping[str, object]) -> None:
+        """Run one statement, as often as there are values."""
+
+        def change() -> None:  # no cursor leaves its thread: it would be freed in another
+            self._connection.executemany(sql(name), values)
+
+        await self._transact(change)
+
+    def _fetch(self, name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql(name), dict(values)).fetchall()
 
     async def claim_for(self, organization: Organization) -> None:
         """Make the archive this organisation's, if it is nobody's yet.
@@ -85,24 +103,28 @@ class Archive:
         Raises:
             OrganizationMismatchError: It is another's.
         """
-        known = await self._fetch("organization", {})
-        if known and known[0][0] != organization.id:
-            raise OrganizationMismatchError(
-                f"{self._path} archives organisation {known[0][0]}, the key belongs to {organization.id}",
-                hint="use one archive for each organisation: --db PATH",
-            )
-        if not known or (organization.name and known[0][1] != organization.name):
-            async with self._transaction():
-                await self._connection.execute(
-                    sql("save_organization"), {"id": organization.id, "name": organization.name}
+
+        def claim() -> None:
+            known = self._fetch("organization", {})
+            if known and known[0][0] != organization.id:
+                raise OrganizationMismatchError(
+                    f"{self._path} archives organisation {known[0][0]}, the key belongs to {organization.id}",
+                    hint="use one archive for each organisation: --db PATH",
                 )
+            if not known or (organization.name and known[0][1] != organization.name):
+                self._connection.execute(sql("save_organization"), {"id": organization.id, "name": organization.name})
+
+        await self._transact(claim)
 
     async def begin_run(self, now: int) -> int:
         """Note that a run began; answer its number."""
-        async with self._transaction():
-            cursor = await self._connection.execute(sql("begin_run"), {"started_at": now, "version": __version__})
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+
+        def begin() -> int:
+            number = self._connection.execute(sql("begin_run"), {"started_at": now, "version": __version__}).lastrowid
+            assert number is not None
+            return number
+
+        return await self._transact(begin)
 
     async def finish_run(  # noqa: PLR0913  # the columns of one row
         self, run: int, *, now: int, outcome: str, exit_code: int, requests: int, retries: int, rows: RowCounts
@@ -120,111 +142,117 @@ class Archive:
             "removed": rows.removed,
             "unchanged": rows.unchanged,
         }
-        async with self._transaction():
-            await self._connection.execute(sql("finish_run"), values)
+        await self._change("finish_run", values)
 
     async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
         """Read the coverage of a series, in order; empty for one that is not archived."""
-        series_id = await self._find_series(series)
-        if series_id is None:
-            return []
-        with translated(self._path, system=False):
-            return await self._writer.spans(series_id, start, end)
+
+        def read() -> list[Span]:
+            series_id = self._find_series(series)
+            return [] if series_id is None else self._writer.spans(series_id, start, end)
+
+        return await self._run(read)
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
         """Read the digests of the answers that still hold, by their window."""
-        series_id = await self._find_series(series)
-        rows = await self._fetch("answers", {"series_id": series_id})
-        return {(start, end): digest for start, end, digest in rows}  # type: ignore[misc]
+        rows = await self._run(lambda: self._fetch("answers", {"series_id": self._find_series(series)}))
+        return {(start, end): digest for start, end, digest in rows}
 
     async def suspects(self, series: Series) -> list[int]:
         """Read the settled buckets whose last answer was not believed yet."""
-        rows = await self._fetch("series_suspects", {"series_id": await self._find_series(series)})
-        return [start for (start,) in rows]  # type: ignore[misc]
+        rows = await self._run(lambda: self._fetch("series_suspects", {"series_id": self._find_series(series)}))
+        return [start for (start,) in rows]
 
     async def plan(self, plan: SeriesPlan, now: int) -> None:
         """Mark what is about to be asked, has ended, and is not known yet as missing: a run cut short shows it."""
         ended = floor(now, plan.series.bucket_width.seconds)
-        async with self._transaction():
-            series_id = await self._series_id(plan.series)
+
+        def mark() -> None:
+            series_id = self._series_id(plan.series)
             for start, end in plan.needed:
-                known = [(span.start, span.end) for span in await self._writer.spans(series_id, start, end)]
+                known = [(span.start, span.end) for span in self._writer.spans(series_id, start, end)]
                 holes = subtract(start, min(end, ended), known) if start < ended else []
-                await self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
+                self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
+
+        await self._transact(mark)
 
     async def forget_plans(self, series: Iterable[Series]) -> None:
         """Take back what was marked as missing and will not be asked after all."""
-        async with self._transaction():
+
+        def forget() -> None:
             for one in series:
-                await self._connection.execute(sql("forget_plan"), {"series_id": await self._series_id(one)})
+                self._connection.execute(sql("forget_plan"), {"series_id": self._series_id(one)})
+
+        await self._transact(forget)
 
     async def remember(self, key: str, value: str) -> None:
         """Keep something that a run learnt and later runs have to know."""
-        async with self._transaction():
-            await self._connection.execute(sql("remember"), {"key": key, "value": value})
+        await self._change("remember", {"key": key, "value": value})
 
     async def recall(self, key: str) -> str | None:
         """Read what an earlier run learnt."""
-        rows = await self._fetch("recall", {"key": key})
+        rows = await self._run(lambda: self._fetch("recall", {"key": key}))
         return str(rows[0][0]) if rows else None
 
     async def record(self, answer: Answer, moment: Moment) -> Written:
         """Write one window: rows, history, coverage and digests, all or nothing."""
-        async with self._transaction():
-            series_id = await self._series_id(answer.window.series)
-            return await self._writer.write(series_id, answer, moment)
+        return await self._transact(lambda: self._writer.write(self._series_id(answer.window.series), answer, moment))
 
     async def record_failure(self, window: Window, now: int) -> None:
         """Mark what the window wanted and the archive does not cover as failed."""
-        async with self._transaction():
-            series_id = await self._series_id(window.series)
-            before = await self._writer.spans(series_id, window.start, window.end)
-            await self._writer.redraw(series_id, window, before, after_failure(window, before, now))
+
+        def mark() -> None:
+            series_id = self._series_id(window.series)
+            before = self._writer.spans(series_id, window.start, window.end)
+            self._writer.redraw(series_id, window, before, after_failure(window, before, now))
+
+        await self._transact(mark)
 
     async def distrust(self, findings: Sequence[Finding], now: int) -> None:
         """Mark damaged buckets as failed and take their digests away: the next sync reads and writes them anew."""
-        async with self._transaction():
-            for finding in findings:
-                if finding.series_id is None or finding.report is None or finding.start is None or finding.end is None:
+
+        def mark() -> None:
+            for one in findings:
+                if one.series_id is None or one.report is None or one.start is None or one.end is None:
                     continue
-                await self._writer.distrust(finding.report, finding.series_id, finding.start, finding.end, now)
-                if finding.key_id is not None:
-                    await self._connection.execute(sql(f"{finding.report}.distrust_key"), {"id": finding.key_id})
+                self._writer.distrust(one.report, one.series_id, one.start, one.end, now)
+                if one.key_id is not None:
+                    self._connection.execute(sql(f"{one.report}.distrust_key"), {"id": one.key_id})
+
+        await self._transact(mark)
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
-        rows = await self._fetch("history", {"report": report})
-        return (rows[0][0], rows[0][1]) if rows else None  # type: ignore[return-value]
+        rows = await self._run(lambda: self._fetch("history", {"report": report}))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def save_history(self, report: Report, empty_until: int, first_bucket: int | None) -> None:
         """Remember where the history of a report begins."""
         values = {"report": report, "empty_until": empty_until, "first_bucket": first_bucket}
-        async with self._transaction():
-            await self._connection.execute(sql("save_history"), values)
+        await self._change("save_history", values)
 
     async def save_names(self, objects: Sequence[NamedObject], now: int) -> None:
         """Remember names, with the time they were learnt where anything changed."""
         rows = [{"kind": o.kind, "id": o.id, "learnt_at": now, "name": o.name, "details": o.details} for o in objects]
-        async with self._transaction():
-            await self._connection.executemany(sql("save_name"), rows)
+        await self._change("save_name", *rows)
 
-    async def _find_series(self, series: Series) -> int | None:
+    def _find_series(self, series: Series) -> int | None:
         if series not in self._series_ids:
-            rows = await self._fetch("series_id", series_values(series))
+            rows = self._fetch("series_id", series_values(series))
             if not rows:
                 return None
-            self._series_ids[series] = rows[0][0]  # type: ignore[assignment]
+            self._series_ids[series] = rows[0][0]
         return self._series_ids[series]
 
-    async def _series_id(self, series: Series) -> int:
-        found = await self._find_series(series)
+    def _series_id(self, series: Series) -> int:
+        found = self._find_series(series)
         if found is None:
             values = series_values(series) | {
                 "bucket_seconds": series.bucket_width.seconds,
                 "fineness": fineness(series),
             }
-            await self._connection.execute(sql("add_series"), values)
-            found = await self._find_series(series)
+            self._connection.execute(sql("add_series"), values)
+            found = self._find_series(series)
         assert found is not None
         return found
 
@@ -254,7 +282,13 @@ async def open_archive(path: Path) -> AsyncIterator[Archive]:
     Raises:
         DamagedError, StorageError: As the file is.
     """
+    opened: list[sqlite3.Connection] = []
+
+    def connect() -> sqlite3.Connection:
+        opened.append(sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS))
+        return opened[0]
+
     with translated(path, system=False):
-        async with aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS) as connection:
-            await connection.execute("PRAGMA synchronous = FULL")
-            yield Archive(connection, path)
+        async with aiosqlite.Connection(connect, iter_chunk_size=1) as worker:
+            await worker.execute("PRAGMA synchronous = FULL")
+            yield Archive(worker, opened[0], path)

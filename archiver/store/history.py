@@ -10,9 +10,8 @@ from archiver.reports import SPECS
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
-
-    import aiosqlite
 
     from archiver.model import Series, Span
     from archiver.store.diff import Difference
@@ -56,10 +55,10 @@ class Past:
 class History:
     """Writes revisions. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    async def keep(
+    def keep(
         self, series: Series, series_id: int, differences: Mapping[int, Difference], past: Past, moment: Moment
     ) -> None:
         """Keep the changed rows of every bucket that had ended when it was last answered."""
@@ -68,7 +67,7 @@ class History:
             previous = past.answer_after_end(start, series.bucket_width.seconds)
             if previous is None:
                 continue
-            revision = await self._connection.execute(
+            revision = self._connection.execute(
                 sql("add_revision"),
                 {
                     "series_id": series_id,
@@ -79,7 +78,7 @@ class History:
                 },
             )
             changes = difference.changes.items()
-            await self._connection.executemany(
+            self._connection.executemany(
                 sql(f"{series.report}.add_change"),
                 [(revision.lastrowid, key, *(was or absent), *(now or absent)) for key, (was, now) in changes],
             )

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
-
-    import aiosqlite
 
     from archiver.model import Report
 
@@ -27,7 +26,7 @@ def key_text(dimensions: Dimensions) -> str:
 class KeyDictionary:
     """Ids of dimension values of one report, remembered up to a bound."""
 
-    def __init__(self, connection: aiosqlite.Connection, report: Report) -> None:
+    def __init__(self, connection: sqlite3.Connection, report: Report) -> None:
         self._connection = connection
         self._report = report
         self._ids: dict[Dimensions, int] = {}
@@ -36,24 +35,24 @@ class KeyDictionary:
         """Forget every id: after a rollback some may not be in the file."""
         self._ids.clear()
 
-    async def ids(self, wanted: Iterable[Dimensions]) -> dict[Dimensions, int]:
+    def ids(self, wanted: Iterable[Dimensions]) -> dict[Dimensions, int]:
         """Find the ids of sets of values, making new ones known. Call it within a transaction."""
         unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
         if unknown:
             if len(self._ids) + len(unknown) > _MOST_REMEMBERED:
                 self._ids.clear()
                 unknown = list(wanted)
-            await self._learn({key_text(dimensions): dimensions for dimensions in unknown})
+            self._learn({key_text(dimensions): dimensions for dimensions in unknown})
         return self._ids
 
-    async def _learn(self, unknown: dict[str, Dimensions]) -> None:
-        found = await self._find(unknown)
+    def _learn(self, unknown: dict[str, Dimensions]) -> None:
+        found = self._find(unknown)
         new = [(key, *dimensions) for key, dimensions in unknown.items() if key not in found]
         if new:
-            await self._connection.executemany(sql(f"{self._report}.add_key"), new)
-            found |= await self._find(row[0] for row in new)
+            self._connection.executemany(sql(f"{self._report}.add_key"), new)
+            found |= self._find(row[0] for row in new)
         self._ids.update((unknown[key], identity) for key, identity in found.items())
 
-    async def _find(self, keys: Iterable[str | None]) -> dict[str, int]:
+    def _find(self, keys: Iterable[str | None]) -> dict[str, int]:
         wanted = json.dumps(list(keys), ensure_ascii=False)
-        return dict(await self._connection.execute_fetchall(sql(f"{self._report}.keys"), (wanted,)))  # type: ignore[arg-type]
+        return dict(self._connection.execute(sql(f"{self._report}.keys"), (wanted,)).fetchall())

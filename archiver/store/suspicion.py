@@ -9,9 +9,8 @@ from archiver.model import Report, State
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
-
-    import aiosqlite
 
     from archiver.model import Span, Window
     from archiver.store.diff import Facts
@@ -44,14 +43,14 @@ class News:
 class Suspicions:
     """Keeps the digests of suspicious answers. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    async def sift(self, series_id: int, window: Window, news: News, moment: Moment) -> list[int]:
+    def sift(self, series_id: int, window: Window, news: News, moment: Moment) -> list[int]:
         """Say which of the changed buckets are not to be believed yet, and remember them."""
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = await self._connection.execute_fetchall(sql("suspects"), where)
-        known: dict[int, bytes] = dict(rows)  # type: ignore[arg-type]
+        rows = self._connection.execute(sql("suspects"), where).fetchall()
+        known: dict[int, bytes] = dict(rows)
         doubted = [
             start
             for start in news.changed
@@ -61,8 +60,8 @@ class Suspicions:
             and is_suspicious(window.series.report, news.was.get(start, {}), news.now[start])
         ]
         settled_again = [(series_id, start) for start in known if start not in doubted and start in news.now]
-        await self._connection.executemany(sql("unsuspect"), settled_again)
-        await self._connection.executemany(
+        self._connection.executemany(sql("unsuspect"), settled_again)
+        self._connection.executemany(
             sql("suspect"), [(series_id, start, news.digests[start], moment.now) for start in doubted]
         )
         return doubted

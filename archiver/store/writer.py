@@ -16,9 +16,8 @@ from archiver.store.statements import sql
 from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
-
-    import aiosqlite
 
     from archiver.model import Answer, Bucket, Report, Window
     from archiver.store.history import Moment
@@ -35,7 +34,7 @@ class Written:
 class WindowWriter:
     """Writes answers over the one read-write connection. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: aiosqlite.Connection, reports: Sequence[Report]) -> None:
+    def __init__(self, connection: sqlite3.Connection, reports: Sequence[Report]) -> None:
         self._connection = connection
         self._keys = {report: KeyDictionary(connection, report) for report in reports}
         self._history = History(connection)
@@ -46,43 +45,41 @@ class WindowWriter:
         for keys in self._keys.values():
             keys.forget()
 
-    async def write(self, series_id: int, answer: Answer, moment: Moment) -> Written:
+    def write(self, series_id: int, answer: Answer, moment: Moment) -> Written:
         """Make the archive say what the answer says about its window, no more and no less.
 
         Only settled buckets that suddenly lost most of what they had are kept as they were: see `suspicion`.
         """
         window = answer.window
-        before = await self.spans(series_id, window.start, window.end)
+        before = self.spans(series_id, window.start, window.end)
         if answer.buckets is None:
             present: set[int] = set(_covered_starts(window, before))
-            written = Written(RowCounts(unchanged=await self._count_facts(series_id, window)))
+            written = Written(RowCounts(unchanged=self._count_facts(series_id, window)))
         else:
             present = {bucket.start for bucket in answer.buckets}
-            written = await self._write_buckets(series_id, window, answer.buckets, before, moment)
-            await self._save_digest(series_id, answer, keep=not written.suspects)
+            written = self._write_buckets(series_id, window, answer.buckets, before, moment)
+            self._save_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, moment.now, moment.settled_until)
-        await self.redraw(series_id, window, before, after)
-        await self._offer_canonical_days(series_id, window)
+        self.redraw(series_id, window, before, after)
+        self._offer_canonical_days(series_id, window)
         return written
 
-    async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
+    def spans(self, series_id: int, start: int, end: int) -> list[Span]:
         """Read the coverage that touches a range, in order."""
-        rows = await self._connection.execute_fetchall(
-            sql("spans"), {"series_id": series_id, "start": start, "end": end}
-        )
+        rows = self._connection.execute(sql("spans"), {"series_id": series_id, "start": start, "end": end}).fetchall()
         return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
 
-    async def redraw(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
+    def redraw(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
         """Replace the coverage that touches a window, when it is not what it was."""
         if list(before) == list(after):
             return
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        await self._connection.execute(sql("remove_spans"), where)
-        await self.add_spans(series_id, after)
+        self._connection.execute(sql("remove_spans"), where)
+        self.add_spans(series_id, after)
 
-    async def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
+    def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
         """Add coverage where there is none."""
-        await self._connection.executemany(
+        self._connection.executemany(
             sql("add_span"),
             [
                 {"series_id": series_id, "start": s.start, "end": s.end, "state": s.state, "fetched_at": s.fetched_at}
@@ -90,90 +87,88 @@ class WindowWriter:
             ],
         )
 
-    async def distrust(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
+    def distrust(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
         """Let a bucket be failed and without a digest; rows where no answer ever was are taken away."""
-        before = await self.spans(series_id, start, end)
+        before = self.spans(series_id, start, end)
         if not before:
-            await self._connection.execute(sql("remove_bucket"), (series_id, start))
-            await self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
+            self._connection.execute(sql("remove_bucket"), (series_id, start))
+            self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
             return
         kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
         kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
         where = {"series_id": series_id, "start": start, "end": end}
-        await self._connection.execute(sql("remove_spans"), where)
-        await self.add_spans(series_id, [*kept, Span(start, end, State.FAILED, now)])
-        await self._connection.execute(sql("remove_answers"), where)
-        await self._connection.execute(sql("distrust_bucket"), where | {"now": now})
+        self._connection.execute(sql("remove_spans"), where)
+        self.add_spans(series_id, [*kept, Span(start, end, State.FAILED, now)])
+        self._connection.execute(sql("remove_answers"), where)
+        self._connection.execute(sql("distrust_bucket"), where | {"now": now})
 
-    async def _count_facts(self, series_id: int, window: Window) -> int:
+    def _count_facts(self, series_id: int, window: Window) -> int:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = await self._connection.execute_fetchall(sql(f"{window.series.report}.count_facts"), where)
+        rows = self._connection.execute(sql(f"{window.series.report}.count_facts"), where).fetchall()
         return int(next(iter(rows))[0])
 
-    async def _write_buckets(
+    def _write_buckets(
         self, series_id: int, window: Window, buckets: Sequence[Bucket], before: Sequence[Span], moment: Moment
     ) -> Written:
         report = window.series.report
-        now = await self._facts_of(report, buckets)
+        now = self._facts_of(report, buckets)
         digests = {start: facts_digest(facts) for start, facts in now.items()}
-        known = await self._known_buckets(series_id, window)
+        known = self._known_buckets(series_id, window)
         changed = [s for s in now if (known[s][0] != digests[s] if s in known else now[s])]
-        was = await self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
-        doubted = await self._suspicions.sift(series_id, window, News(changed, was, now, digests, before), moment)
+        was = self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
+        doubted = self._suspicions.sift(series_id, window, News(changed, was, now, digests, before), moment)
         changed = [start for start in changed if start not in doubted]
         unchanged = sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s])
         written = Written(RowCounts(unchanged=unchanged), tuple(doubted))
         if not changed:
             return written
-        await self._replace(report, series_id, {start: now[start] for start in changed}, was)
-        await self._connection.executemany(
+        self._replace(report, series_id, {start: now[start] for start in changed}, was)
+        self._connection.executemany(
             sql("save_bucket"), [(series_id, s, digests[s], _learnt_at(known.get(s), moment.now)) for s in changed]
         )
         past = Past(known, before)
         fresh = [start for start in changed if not past.is_known(start)]
         counts = RowCounts(inserted=sum(len(now[start]) for start in fresh), unchanged=unchanged)
         differences = {start: compare(was.get(start, {}), now[start]) for start in changed if past.is_known(start)}
-        await self._history.keep(window.series, series_id, differences, past, moment)
+        self._history.keep(window.series, series_id, differences, past, moment)
         counts = sum((difference.counts for difference in differences.values()), counts)
         return Written(counts, tuple(doubted))
 
-    async def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
+    def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
         wanted = {row.dimensions for bucket in buckets for row in bucket.rows}
-        ids = await self._keys[report].ids(wanted)
+        ids = self._keys[report].ids(wanted)
         return {b.start: {ids[row.dimensions]: (*row.measures, row.extra) for row in b.rows} for b in buckets}
 
-    async def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
+    def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = await self._connection.execute_fetchall(sql("buckets"), where)
+        rows = self._connection.execute(sql("buckets"), where).fetchall()
         return {start: (digest, learnt_at) for start, digest, learnt_at in rows}
 
-    async def _stored_facts(self, series_id: int, window: Window) -> dict[int, Facts]:
+    def _stored_facts(self, series_id: int, window: Window) -> dict[int, Facts]:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = await self._connection.execute_fetchall(sql(f"{window.series.report}.facts"), where)
+        rows = self._connection.execute(sql(f"{window.series.report}.facts"), where).fetchall()
         facts: dict[int, Facts] = defaultdict(dict)
         for start, key, *values in rows:
             facts[start][key] = tuple(values)
         return facts
 
-    async def _replace(
-        self, report: Report, series_id: int, now: Mapping[int, Facts], was: Mapping[int, Facts]
-    ) -> None:
+    def _replace(self, report: Report, series_id: int, now: Mapping[int, Facts], was: Mapping[int, Facts]) -> None:
         stale = [(series_id, start) for start in now if was.get(start)]
         if stale:
-            await self._connection.executemany(sql(f"{report}.remove_facts"), stale)
+            self._connection.executemany(sql(f"{report}.remove_facts"), stale)
         rows = [(series_id, start, key, *facts[key]) for start, facts in sorted(now.items()) for key in sorted(facts)]
-        await self._connection.executemany(sql(f"{report}.add_fact"), rows)
+        self._connection.executemany(sql(f"{report}.add_fact"), rows)
 
-    async def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
+    def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        await self._connection.execute(sql("remove_answers"), where)
+        self._connection.execute(sql("remove_answers"), where)
         if keep and answer.digest is not None:
-            await self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
+            self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
 
-    async def _offer_canonical_days(self, series_id: int, window: Window) -> None:
+    def _offer_canonical_days(self, series_id: int, window: Window) -> None:
         days = list(range(window.start - window.start % DAY, window.end, DAY))
-        await self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+        self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
 
 
 def _learnt_at(known: tuple[bytes, int] | None, now: int) -> int:

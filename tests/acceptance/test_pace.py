@@ -21,9 +21,7 @@ RATE = int(os.environ.get("ARCHIVER_TEST_RATE", "1200"))
 
 
 def test_three_years_of_hours_complete_at_the_allowed_rate(db: Path) -> None:
-    settings = Settings(
-        first_day=day("2023-01-01").date(), now=NOW, size=0.02, rate_limit=RATE, rate_burst=10, rate_headers=False
-    )
+    settings = Settings(first_day=day("2023-01-01").date(), now=NOW, size=0.02, rate_limit=RATE, rate_headers=False)
     with background(settings) as api:
         began = time.monotonic()
         done = archiver(

@@ -162,6 +162,39 @@ async def test_a_refusal_halves_the_rate_spends_the_burst_and_takes_a_worker() -
     assert virtual.time - began == pytest.approx(2, abs=0.1)
 
 
+async def test_a_refusal_of_the_burst_takes_the_burst_and_keeps_the_rate() -> None:
+    virtual = Virtual()
+    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
+    for _ in range(5):
+        await pace.turn()
+        pace.accepted()
+    pace.refused()
+    pace.close(15)
+    assert pace.per_minute == 60
+    assert pace.places.total_tokens == 3
+    began = virtual.time
+    moments = []
+    for _ in range(10):
+        await pace.turn()
+        moments.append(virtual.time - began)
+    assert sum(1 for moment in moments if moment < 15.5) == 4
+    assert moments[-1] == pytest.approx(15 + 6.3, abs=0.2)
+
+
+async def test_a_second_refusal_soon_after_the_burst_halves_the_rate() -> None:
+    virtual = Virtual()
+    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=2)
+    for _ in range(2):
+        await pace.turn()
+        pace.accepted()
+    pace.refused()
+    for _ in range(3):
+        await pace.turn()
+        pace.accepted()
+    pace.refused()
+    assert pace.per_minute == 30
+
+
 async def test_refusals_of_one_moment_count_once() -> None:
     pace = Pace(Rate.parse("60/min"), 4, Virtual().clock())
     for _ in range(5):
