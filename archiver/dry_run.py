@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import NameKind, Report, to_text
-from archiver.opening import identify, known_cap, make_plans, read_names, server_now
+from archiver.opening import identify, known_cap, make_plans, read_names, respect_not_before, server_now
 from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.probe import Probe
 from archiver.summary import Summary
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.model import NamedObject
     from archiver.opening import Known
     from archiver.plan.scope import Scope
     from archiver.plan.work import SeriesPlan
@@ -73,13 +72,16 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
         ConfigurationError: The scope makes no sense.
         KeyRefusedError, TemporaryError: As the API answers.
     """
+    await respect_not_before(known, clock)
     scope = replace(scope, group_by_cap=await known_cap(known, scope))
     series = scope.series()
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
     for kind in NameKind:
-        await read_names(client, kind, summary, _drop)
+        unread = await read_names(client, kind)
+        if isinstance(unread, str):
+            summary.warnings[unread] = None
     names = client.requests - client.retries
     histories: dict[Report, int | None] = {}
     probes = 0
@@ -93,7 +95,3 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
         histories[report] = found[0] if found else EARLIEST_HISTORY
     plans = await make_plans(known, scope, series, now, histories)
     return Forecast(plans, names, probes, exact=not probes, warnings=tuple(summary.warnings))
-
-
-async def _drop(_names: Sequence[NamedObject]) -> None:
-    """Keep nothing."""

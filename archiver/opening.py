@@ -10,7 +10,7 @@ from archiver.model import NameKind, Organization, to_text
 from archiver.plan.work import SeriesPlan, doubt, plan_series
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archiver.summary import Summary
 
 WORST_CLOCK_SKEW = 300
+LONGEST_KEPT_WAIT = 3600
 
 
 class Known(Protocol):
@@ -39,6 +40,18 @@ class Known(Protocol):
 
     async def recall(self, key: str) -> str | None:
         """Read what an earlier run learnt."""
+
+
+async def respect_not_before(known: Known, clock: Clock) -> None:
+    """Keep to the time that the API told an earlier run.
+
+    Raises:
+        TemporaryError: It has not come yet.
+    """
+    told = await known.recall("not_before")
+    now = int(clock.now())
+    if told is not None and told.isdecimal() and now < int(told) <= now + LONGEST_KEPT_WAIT:
+        raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
 
 
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
@@ -74,22 +87,18 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
     return client.server_time
 
 
-async def read_names(
-    client: AdminClient, kind: NameKind, summary: Summary, save: Callable[[Sequence[NamedObject]], Awaitable[None]]
-) -> None:
-    """Read one list of names; that it cannot be read is a warning, for numbers matter more than names.
+async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
+    """Read one list of names, or say why it could not be: that is a warning, for numbers matter more than names.
 
     Raises:
         TemporaryError: The API asked for a longer wait than the run has.
     """
     try:
-        names = await fetch_names(client, kind)
+        return await fetch_names(client, kind)
     except ApiError as error:
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
-        summary.warnings[f"the names of every {kind} could not be read: {error.message}"] = None
-    else:
-        await save(names)
+        return f"the names of every {kind} could not be read: {error.message}"
 
 
 async def known_cap(known: Known, scope: Scope) -> int:

@@ -25,8 +25,8 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, Answer, NameKind, Report, Window, to_text
-from archiver.opening import identify, known_cap, make_plans, read_names, server_now
+from archiver.model import DAY, Answer, NameKind, Report, Window
+from archiver.opening import identify, known_cap, make_plans, read_names, respect_not_before, server_now
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
 from archiver.recording import Progress, Recorder
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from archiver.model import Series
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
-
-LONGEST_KEPT_WAIT = 3600
 
 Result = tuple[Window, Answer | ApiError]
 
@@ -141,18 +139,25 @@ class Run:
         self.client.on_wait = self.progress.waiting
         if self.max_runtime is not None:
             self.client.endurance.deadline = self.clock.monotonic() + self.max_runtime
-        await self._respect_not_before()
+        await respect_not_before(self.archive, self.clock)
         self.scope = replace(self.scope, group_by_cap=await known_cap(self.archive, self.scope))
         series = self.scope.series()
-        await identify(self.archive, self.client, self.summary)
-        now = server_now(self.client, self.clock, self.summary)
+        identified = anyio.Event()
         async with anyio.create_task_group() as tasks:
             for kind in NameKind:
-                tasks.start_soon(self._save_names, kind, now)
-            await self._archive_all(series, now)
+                tasks.start_soon(self._save_names, kind, identified)
+            await identify(self.archive, self.client, self.summary)
+            identified.set()
+            await self._archive_all(series, server_now(self.client, self.clock, self.summary))
 
-    async def _save_names(self, kind: NameKind, now: int) -> None:
-        await read_names(self.client, kind, self.summary, lambda names: self.archive.save_names(names, now))
+    async def _save_names(self, kind: NameKind, identified: anyio.Event) -> None:
+        """Read one list of names beside everything else; nothing of it is told or kept before its owner is known."""
+        names = await read_names(self.client, kind)
+        await identified.wait()
+        if isinstance(names, str):
+            self.summary.warnings[names] = None
+        else:
+            await self.archive.save_names(names, self.client.server_time or int(self.clock.now()))
 
     async def _archive_all(self, series: Sequence[Series], now: int) -> None:
         """Plan and crawl, and plan anew where the API turns out to allow fewer dimensions at once."""
@@ -167,12 +172,6 @@ class Run:
             self._recorder.cap = None
             self.summary.begin_again()
             series = self.scope.series()
-
-    async def _respect_not_before(self) -> None:
-        told = await self.archive.recall("not_before")
-        now = int(self.clock.now())
-        if told is not None and told.isdecimal() and now < int(told) <= now + LONGEST_KEPT_WAIT:
-            raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
 
     async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:
         summary = self.summary
