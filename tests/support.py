@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.api.key import AdminKey
-from archiver.api.pace import Rate
-from archiver.cli.sync import Settings as SyncSettings
-from archiver.cli.sync import synchronise
+from archiver.api.rate import Rate
+from archiver.cli.run import synchronise
+from archiver.cli.settings import Settings as SyncSettings
 from archiver.plan.scope import Scope
 from archiver.recording import Progress
 from archiver.reports import SPECS, USAGE

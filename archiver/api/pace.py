@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
-from archiver.errors import ConfigurationError
-
 if TYPE_CHECKING:
+    from archiver.api.rate import Rate
     from archiver.clock import Clock
 
-_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|sec|second|m|min|minute|h|hour))?")
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 _SLOWEST_PART = 16
 _QUIET_SECONDS = 60.0
 DEFAULT_BURST = 10
@@ -23,27 +18,6 @@ DEFAULT_BURST = 10
 # makes requests bunch up, and every refusal is dear.
 _COST = 1.03
 _RECOVERY = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How many requests a second are allowed; `none` has no limit."""
-
-    per_second: float | None
-
-    @classmethod
-    def parse(cls, text: str) -> Rate:
-        """Read `50/min`, `5/s`, `3000/h`, a bare number a minute, or `none`.
-
-        Raises:
-            ConfigurationError: Anything else, or zero.
-        """
-        if text.strip() == "none":
-            return cls(None)
-        match = _RATE.fullmatch(text.strip())
-        if match is None or float(match[1]) <= 0:
-            raise ConfigurationError(f"--rate {text!r} is not a rate", hint="write it as 50/min, 5/s, 3000/h or none")
-        return cls(float(match[1]) / _UNITS[(match[2] or "m")[0]])
 
 
 class Pace:

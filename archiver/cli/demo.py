@@ -14,7 +14,6 @@ import click
 from archiver.cli import fail
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
-from archiver.cli.sync import Settings, synchronise
 from archiver.cli.talk import say_summary
 from archiver.offline.render import Format, write_rows
 from archiver.offline.spend import Spend, read_spend
@@ -51,7 +50,9 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
 
 def _archive(db: Path, *, quiet: bool) -> Summary:
     from archiver.api.key import AdminKey  # noqa: PLC0415  # the imports of a run are for a run
-    from archiver.api.pace import Rate  # noqa: PLC0415  # the same
+    from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.cli.run import synchronise  # noqa: PLC0415  # the same
+    from archiver.cli.settings import Settings  # noqa: PLC0415  # the same
     from archiver.errors import ArchiverError  # noqa: PLC0415  # the same
     from archiver.plan.scope import Scope  # noqa: PLC0415  # the same
     from archiver.simulator import background  # noqa: PLC0415  # the same

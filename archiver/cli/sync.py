@@ -4,65 +4,33 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
-from archiver.api.pace import Pace, Rate
-from archiver.api.transport import check_api_url, open_session
+from archiver.api.address import check_api_url
+from archiver.api.rate import Rate
 from archiver.cli import fail, show_bug
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import show_requests
 from archiver.cli.options import Duration, Time, api_url_option, config_option, db_option, option
 from archiver.cli.progress import choose_progress
+from archiver.cli.settings import Settings
 from archiver.cli.talk import say_forecast, say_summary
-from archiver.clock import Clock
-from archiver.dry_run import Forecast, forecast
 from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
 from archiver.reports import SPECS, USAGE
-from archiver.store.archive import held_archive, open_archive
-from archiver.store.files import check_file
-from archiver.store.reader import ReadOnlyArchive, open_reader
 from archiver.summary import Summary
-from archiver.sync import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from archiver.api.key import AdminKey
-    from archiver.recording import Progress
+    from archiver.dry_run import Forecast
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What one `sync` was asked to do."""
-
-    db: Path
-    api_url: str
-    key: AdminKey
-    scope: Scope
-    rate: Rate
-    concurrency: int
-    max_runtime: float | None
-    wait: float
-    accept_restatements: bool = False
-
-    def client(self, session: Any, clock: Clock) -> AdminClient:
-        """Make the client of one run."""
-        pace = Pace(self.rate, self.concurrency, clock)
-        return AdminClient(session, self.api_url, self.key, pace, clock, Endurance(pace, clock))
 
 
 def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,7 +125,10 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     try:
         settings = _settings(options, ctx.meta.get("archiver.config", {}))
         if options["dry_run"]:
-            return _show_forecast(_run_async(_forecast, settings), as_json=as_json, quiet=quiet)
+            return _show_forecast(_foresee(settings), as_json=as_json, quiet=quiet)
+        settings.scope.series()  # what cannot be asked is said before anything is made, or imported
+        from archiver.cli.run import synchronise  # noqa: PLC0415  # the imports of a run are for a run
+
         with choose_progress(quiet=quiet) as progress:
             synchronise(settings, progress, summary)
     except ArchiverError as error:
@@ -208,47 +179,10 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
     )
 
 
-def _run_async(function: Callable[..., Any], *arguments: Any) -> Any:
-    import anyio  # noqa: PLC0415  # only a run needs an event loop
+def _foresee(settings: Settings) -> Forecast:
+    from archiver.cli.run import foresee  # noqa: PLC0415  # the imports of a run are for a run
 
-    return anyio.run(function, *arguments)
-
-
-def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
-    """Hold the archive and run; `summary` is filled in while it goes on.
-
-    Raises:
-        ArchiverError: What ended the run before its plan did.
-    """
-    settings.scope.series()  # what cannot be asked is said before anything is made
-    with held_archive(settings.db, now=int(time.time()), wait=settings.wait):
-        _run_async(_sync, settings, progress, summary)
-
-
-async def _sync(settings: Settings, progress: Progress, summary: Summary) -> None:
-    clock = Clock()
-    async with open_session(settings.api_url) as session, open_archive(settings.db) as archive:
-        run = Run(
-            archive,
-            settings.client(session, clock),
-            settings.scope,
-            clock,
-            concurrency=settings.concurrency,
-            max_runtime=settings.max_runtime,
-            accept_restatements=settings.accept_restatements,
-            progress=progress,
-            summary=summary,
-        )
-        await run.execute()
-
-
-async def _forecast(settings: Settings) -> Forecast:
-    clock = Clock()
-    with ExitStack() as stack:
-        there = check_file(settings.db)
-        known = ReadOnlyArchive(stack.enter_context(open_reader(settings.db) if there else nullcontext(None)))
-        async with open_session(settings.api_url) as session:
-            return await forecast(known, settings.client(session, clock), settings.scope, clock)
+    return foresee(settings)
 
 
 def _show_forecast(plan: Forecast, *, as_json: bool, quiet: bool) -> int:

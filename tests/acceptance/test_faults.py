@@ -18,7 +18,8 @@ import pytest
 from archiver.api.client import AdminClient
 from archiver.api.endurance import Endurance
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace, Rate
+from archiver.api.pace import Pace
+from archiver.api.rate import Rate
 from archiver.api.transport import open_session
 from archiver.clock import Clock
 from archiver.model import Report

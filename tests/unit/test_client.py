@@ -9,12 +9,14 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from archiver.api.address import check_api_url
 from archiver.api.client import AdminClient
 from archiver.api.endurance import MOST_ATTEMPTS, Endurance
 from archiver.api.fetch import fetch_names, fetch_organization, fetch_window, window_beta, window_query
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace, Rate
-from archiver.api.transport import check_api_url, open_session
+from archiver.api.pace import Pace
+from archiver.api.rate import Rate
+from archiver.api.transport import open_session
 from archiver.errors import (
     ApiError,
     ConfigurationError,

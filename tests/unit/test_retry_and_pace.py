@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from archiver.api.pace import Pace, Rate
+from archiver.api.pace import Pace
+from archiver.api.rate import Rate
 from archiver.api.retry import backoff, is_retried, is_spent, server_time, silent_wait, told_wait
 from archiver.clock import Clock
 from archiver.errors import ConfigurationError

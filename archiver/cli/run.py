@@ -1,0 +1,76 @@
+"""Wiring the rooms for one run: the lock, the archive, the client and the crawl, or the forecast of one."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from archiver.api.client import AdminClient
+from archiver.api.endurance import Endurance
+from archiver.api.pace import Pace
+from archiver.api.transport import open_session
+from archiver.clock import Clock
+from archiver.dry_run import Forecast, forecast
+from archiver.store.archive import held_archive, open_archive
+from archiver.store.files import check_file
+from archiver.store.reader import ReadOnlyArchive, open_reader
+from archiver.sync import Run
+
+if TYPE_CHECKING:
+    from archiver.cli.settings import Settings
+    from archiver.recording import Progress
+    from archiver.summary import Summary
+
+
+def _client(settings: Settings, session: Any, clock: Clock) -> AdminClient:
+    pace = Pace(settings.rate, settings.concurrency, clock)
+    return AdminClient(session, settings.api_url, settings.key, pace, clock, Endurance(pace, clock))
+
+
+def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
+    """Hold the archive and run; `summary` is filled in while it goes on.
+
+    Raises:
+        ArchiverError: What ended the run before its plan did.
+    """
+    settings.scope.series()  # what cannot be asked is said before anything is made
+    with held_archive(settings.db, now=int(time.time()), wait=settings.wait):
+        anyio.run(_sync, settings, progress, summary)
+
+
+async def _sync(settings: Settings, progress: Progress, summary: Summary) -> None:
+    clock = Clock()
+    async with open_session(settings.api_url) as session, open_archive(settings.db) as archive:
+        run = Run(
+            archive,
+            _client(settings, session, clock),
+            settings.scope,
+            clock,
+            concurrency=settings.concurrency,
+            max_runtime=settings.max_runtime,
+            accept_restatements=settings.accept_restatements,
+            progress=progress,
+            summary=summary,
+        )
+        await run.execute()
+
+
+async def _forecast(settings: Settings) -> Forecast:
+    clock = Clock()
+    with ExitStack() as stack:
+        there = check_file(settings.db)
+        known = ReadOnlyArchive(stack.enter_context(open_reader(settings.db) if there else nullcontext(None)))
+        async with open_session(settings.api_url) as session:
+            return await forecast(known, _client(settings, session, clock), settings.scope, clock)
+
+
+def foresee(settings: Settings) -> Forecast:
+    """Say what a sync would ask; nothing is archived.
+
+    Raises:
+        ArchiverError: As the scope is, the API answers or the file is.
+    """
+    return anyio.run(_forecast, settings)
