@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import NameKind, Report, to_text
-from archiver.opening import identify, known_cap, make_plans, read_names, respect_not_before, server_now
+from archiver.opening import (
+    believed_history,
+    identify,
+    known_cap,
+    make_plans,
+    read_names,
+    respect_not_before,
+    server_now,
+)
 from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.probe import Probe
 from archiver.summary import Summary
@@ -86,7 +94,7 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
     histories: dict[Report, int | None] = {}
     probes = 0
     for report in dict.fromkeys(one.report for one in series) if scope.since is None else ():
-        found = await known.history(report)
+        found = believed_history(await known.history(report), now)
         if found is not None and found[1] is not None:
             histories[report] = found[1]
             continue

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+WORST_CLOCK_SKEW = 300
 
 Filters = tuple[tuple[str, tuple[str, ...]], ...]
 """Pairs of a dimension and its sorted values, sorted by dimension; empty for an unfiltered series."""

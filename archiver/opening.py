@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from archiver.api.fetch import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
-from archiver.model import NameKind, Organization, to_text
+from archiver.model import DAY, WORST_CLOCK_SKEW, NameKind, Organization, to_text
 from archiver.plan.work import SeriesPlan, doubt, plan_series
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archiver.store.archive import Archive
     from archiver.summary import Summary
 
-WORST_CLOCK_SKEW = 300
 LONGEST_KEPT_WAIT = 3600
 
 
@@ -101,10 +100,21 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
         return f"the names of every {kind} could not be read: {error.message}"
 
 
+async def take_back_future(archive: Archive, now: int, clock: Clock, summary: Summary) -> None:
+    """Repair coverage that lies ahead of its own reading, or of both clocks: a wrong one shall not undo days."""
+    if await archive.take_back_future(max(now, int(clock.now())) + WORST_CLOCK_SKEW):
+        summary.warnings["the archive said that it covers days to come: that is taken back"] = None
+
+
+def believed_history(known: tuple[int, int | None] | None, now: int) -> tuple[int, int | None] | None:
+    """Take what is remembered of where a report begins, unless it lies in the future."""
+    return None if known is None or max(known[0], known[1] or 0) > now + DAY else known
+
+
 async def known_cap(known: Known, scope: Scope) -> int:
     """Say how many dimensions one request may ask for: what was configured, or less if the API said so once."""
     learnt = await known.recall("group_by_cap")
-    return min(scope.group_by_cap, int(learnt)) if learnt and learnt.isdecimal() else scope.group_by_cap
+    return max(1, min(scope.group_by_cap, int(learnt))) if learnt and learnt.isdecimal() else scope.group_by_cap
 
 
 async def make_plans(

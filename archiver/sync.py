@@ -26,7 +26,16 @@ from archiver.errors import (
     TooWideError,
 )
 from archiver.model import DAY, Answer, NameKind, Report, Window
-from archiver.opening import identify, known_cap, make_plans, read_names, respect_not_before, server_now
+from archiver.opening import (
+    believed_history,
+    identify,
+    known_cap,
+    make_plans,
+    read_names,
+    respect_not_before,
+    server_now,
+    take_back_future,
+)
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
 from archiver.recording import Progress, Recorder
@@ -148,7 +157,9 @@ class Run:
                 tasks.start_soon(self._save_names, kind, identified)
             await identify(self.archive, self.client, self.summary)
             identified.set()
-            await self._archive_all(series, server_now(self.client, self.clock, self.summary))
+            now = server_now(self.client, self.clock, self.summary)
+            await take_back_future(self.archive, now, self.clock, self.summary)
+            await self._archive_all(series, now)
 
     async def _save_names(self, kind: NameKind, identified: anyio.Event) -> None:
         """Read one list of names beside everything else; nothing of it is told or kept before its owner is known."""
@@ -191,7 +202,7 @@ class Run:
         return {report: await self._find_history(report, now) for report in reports}
 
     async def _find_history(self, report: Report, now: int) -> int | None:
-        known = await self.archive.history(report)
+        known = believed_history(await self.archive.history(report), now)
         if known and known[1] is not None:
             return known[1]
         probe = Probe.begin(report, now, known[0] if known else None)

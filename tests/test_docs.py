@@ -50,6 +50,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "verbose",
         "config",
         "how",
+        "raw",
         "param",
         "check",
         "log_format",

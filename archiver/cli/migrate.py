@@ -11,7 +11,7 @@ from archiver.cli.options import Duration, config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.store.archive import held_archive
 from archiver.store.files import check_file
-from archiver.store.migrate import newest_version, pending
+from archiver.store.migrate import backup_path, newest_version, pending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,4 +39,5 @@ def migrate(*, check: bool, wait: float, db: Path, **_: Any) -> int:
         return PARTIAL_EXIT
     with held_archive(db, now=int(time.time()), wait=wait):
         click.echo(f"the archive is now at schema {newest_version()}: applied {names}")
+        click.echo(f"a copy of it as it was: {backup_path(db, todo[0].version - 1)}")
     return 0

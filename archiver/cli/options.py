@@ -135,6 +135,7 @@ api_url_option = option("--api-url", default=DEFAULT_API_URL, show_default=True,
 
 def format_options(command: F) -> F:
     """Add the formats that rows can be printed in; without one they are a table."""
+    command = option("--raw", is_flag=True, help="Print text exactly, with its escape codes and formulas.")(command)
     formats = {
         "csv": "Comma-separated, with a header line.",
         "tsv": "Tab-separated, with a header line.",

@@ -58,6 +58,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     sql: str,
     *,
     how: str | None,
+    raw: bool,
     param: tuple[str, ...],
     as_of: datetime | None,
     timeout: float,
@@ -76,7 +77,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
 
     def answer() -> int:
         with run_query(db, text, parameters, limits, time.process_time) as result:
-            write_rows(result.columns, result.rows, sys.stdout, format_of(how))
+            write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
             sys.stdout.flush()
         return 0
 

@@ -30,11 +30,11 @@ def _text(moment: datetime | str | None, name: str) -> str | None:
 @format_options
 @db_option
 @config_option
-def report(
-    name: str, *, since: datetime | str | None, until: datetime | None, how: str | None, db: Path, **_: Any
+def report(  # noqa: PLR0913  # click gives each option as an argument
+    name: str, *, since: datetime | str | None, until: datetime | None, how: str | None, raw: bool, db: Path, **_: Any
 ) -> None:
     """Answer one of the ready questions, offline."""
     table = make_report(db, name, _text(since, name), _text(until, name))
-    write_rows(table.columns, table.rows, sys.stdout, format_of(how))
+    write_rows(table.columns, table.rows, sys.stdout, format_of(how), raw=raw)
     if table.note:
         click.echo(f"note: {table.note}", err=True)

@@ -12,7 +12,7 @@ import click
 
 from archiver.cli.options import config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
-from archiver.model import DAY, to_text
+from archiver.model import DAY, WORST_CLOCK_SKEW, to_text
 from archiver.offline.render import show
 from archiver.store.inspect import Finding, inspect
 
@@ -75,7 +75,7 @@ def verify(*, as_json: bool, db: Path, **_: Any) -> int:
     Damaged buckets are marked as failed, and the sync that heals them is named. Exit code 8 says that there is damage,
     3 that only sums differ.
     """
-    findings = inspect(db)
+    findings = inspect(db, int(time.time()) + WORST_CLOCK_SKEW)
     damage = [finding for finding in findings if finding.is_damage]
     heal = heal_commands(damage, db)
     if damage:

@@ -12,10 +12,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
 
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?")
+_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"  # the plain signs and their full-width twins
 _WIDEST_CELL = 120
 _MOST_MEASURED_ROWS = 1000
 
@@ -30,34 +31,71 @@ class Format(StrEnum):
     NL = "nl"
 
 
-def write_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format) -> None:
+def write_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format, *, raw: bool = False
+) -> None:
     """Write rows as they come; only a table looks at the first thousand of them before it begins.
 
-    In objects, a repeated name of a column gets a number, so that no value is lost: `x`, `x_2`.
+    In objects, a repeated name of a column gets a number, so that no value is lost: `x`, `x_2`. Text is inert, whatever
+    the API sent: no escape code reaches a terminal, and no formula a spreadsheet. `raw` writes it as it is instead; the
+    objects of JSON are exact either way.
     """
     if how in {Format.JSON, Format.NL}:
         columns = _distinct(columns)
     if how is Format.CSV:
-        _write_separated(columns, rows, to, csv.excel())
+        _write_separated(columns, rows, to, csv.excel(), _plain if raw else _inert)
     elif how is Format.TSV:
-        _write_separated(columns, rows, to, csv.excel_tab())
+        _write_separated(columns, rows, to, csv.excel_tab(), _plain if raw else _inert)
     elif how is Format.JSON:
         _write_json(columns, rows, to)
     elif how is Format.NL:
         to.writelines(_object(columns, row) + "\n" for row in rows)
     else:
-        _write_table(columns, rows, to)
+        _write_table(columns, rows, to, _whole if raw else show)
 
 
-def _write_separated(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, dialect: csv.Dialect) -> None:
-    dialect.lineterminator = "\n"
-    writer = csv.writer(to, dialect)
-    writer.writerow(columns)
-    writer.writerows([_plain(value) for value in row] for row in rows)
+class _Lines:
+    """Ends lines as Unix does. The csv module itself is left with its own end, or it would not quote a lone `\\r`."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, line: str) -> None:
+        """Write one whole line, as the csv module gives them."""
+        self._to.write(line.removesuffix("\r\n") + "\n")
+
+
+def _write_separated(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    to: TextIO,
+    dialect: csv.Dialect,
+    spell: Callable[[Any], Any],
+) -> None:
+    writer = csv.writer(_Lines(to), dialect)
+    writer.writerow([spell(name) for name in columns])
+    writer.writerows([spell(value) for value in row] for row in rows)
 
 
 def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _inert(value: Any) -> Any:
+    """Give a value that neither a terminal nor a spreadsheet acts on: a formula gets an apostrophe in front."""
+    if not isinstance(value, str):
+        return _plain(value)
+    text = value if value.isprintable() else "".join(c if c in "\n\t" else _escaped(c) for c in value)
+    begins = text.lstrip()[:1]
+    return "'" + text if begins and begins in _FORMULA and not _NUMBER.fullmatch(text) else text
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _whole(value: Any) -> str:
+    return "" if value is None else str(_plain(value))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -73,7 +111,13 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
-    return json.dumps({name: _json_value(v) for name, v in zip(columns, row, strict=True)}, ensure_ascii=False)
+    text = json.dumps({name: _json_value(v) for name, v in zip(columns, row, strict=True)}, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _json_escape(c) for c in text)
+
+
+def _json_escape(character: str) -> str:
+    """Spell a character that does something to a terminal so that a JSON reader gets it all the same."""
+    return json.dumps(character)[1:-1]
 
 
 def _json_value(value: Any) -> Any:
@@ -91,15 +135,17 @@ def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextI
     to.write("\n]\n" if separator != "\n" else "]\n")
 
 
-def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+def _write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, spell: Callable[[Any], str]
+) -> None:
     source = iter(rows)
     first = list(islice(source, _MOST_MEASURED_ROWS))
-    cells = [[show(value) for value in row] for row in first]
-    titles = [[show(line) for line in name.splitlines()] or [""] for name in columns]
+    cells = [[spell(value) for value in row] for row in first]
+    titles = [[spell(line) for line in name.splitlines()] or [""] for name in columns]
     widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
     right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
     head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
-    for row in chain(head, cells, ([show(value) for value in row] for row in source)):
+    for row in chain(head, cells, ([spell(value) for value in row] for row in source)):
         padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
 
@@ -122,7 +168,7 @@ def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
         return value.hex()
     if not isinstance(value, str):
         return str(value)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    text = value if value.isprintable() else "".join(map(_escaped, value))
     return text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
 
 

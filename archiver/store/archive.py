@@ -15,7 +15,7 @@ from archiver.model import BucketWidth, Organization, RowCounts, Span, State
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
-from archiver.store.coverage import after_failure
+from archiver.store.coverage import after_failure, believable
 from archiver.store.faults import translated
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import migrate, pending
@@ -175,6 +175,24 @@ class Archive:
                 self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
 
         await self._transact(mark)
+
+    async def take_back_future(self, now: int) -> int:
+        """Take back coverage that lies ahead of when it was read, or of now, as a wrong clock or a hand makes it.
+
+        Rows stay where they are: they are asked for again when their time has come. Answers how many stretches it was.
+        """
+
+        def take_back() -> int:
+            ahead = self._fetch("spans_ahead", {"now": now})
+            for series_id, width, start, end, state, fetched_at in ahead:
+                where = {"series_id": series_id, "start": start, "end": end}
+                self._connection.execute(sql("remove_span"), where)
+                self._connection.execute(sql("remove_answers"), where)
+                span = Span(start, end, State(state), fetched_at)
+                self._writer.add_spans(series_id, believable(span, width, now))
+            return len(ahead)
+
+        return await self._transact(take_back)
 
     async def forget_plans(self, series: Iterable[Series]) -> None:
         """Take back what was marked as missing and will not be asked after all."""

@@ -50,6 +50,20 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
     return _redraw(window, before, decide)
 
 
+def believable(span: Span, width: int, now: int) -> list[Span]:
+    """Take out of a stretch what nobody can have read: buckets that had not begun, and settled ones in progress.
+
+    A time of reading that lies after `now` becomes now.
+    """
+    read = None if span.fetched_at is None else min(span.fetched_at, now)
+    then = now if read is None else read
+    ended = then - then % width
+    pieces = [Span(span.start, min(span.end, ended), span.state, read)]
+    if span.state in COVERED and span.end == ended + width:
+        pieces.append(Span(max(span.start, ended), span.end, State.PROVISIONAL, read))
+    return [piece for piece in pieces if piece.start < piece.end]
+
+
 def _redraw(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], Verdict]) -> list[Span]:
     width = window.series.bucket_width.seconds
     outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]

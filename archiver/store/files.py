@@ -73,6 +73,15 @@ def create_private(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_folder(path: Path) -> None:
+    """Make the names in a file's folder last through a power cut."""
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_only_uri(path: Path) -> str:
     """Give SQLite's name of the file; one that nobody can be writing, in a folder that cannot be written, is immutable.
 

@@ -13,7 +13,7 @@ from archiver.reports.cost import to_microcents
 from archiver.store.diff import facts_digest
 from archiver.store.keys import key_text
 from archiver.store.reader import open_reader
-from archiver.store.statements import sql
+from archiver.store.statements import FOREVER, sql
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,18 +60,18 @@ class _Known:
     heal: str
 
 
-def inspect(path: Path) -> list[Finding]:
-    """Prove an archive; nothing found means that it says what it was told.
+def inspect(path: Path, now: int = FOREVER) -> list[Finding]:
+    """Prove an archive; nothing found means that it says what it was told. `now` shows what lies in the future.
 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: It cannot be read at all.
     """
     with open_reader(path) as connection:
         connection.execute("BEGIN")
-        return list(_findings(connection))
+        return list(_findings(connection, now))
 
 
-def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _findings(connection: sqlite3.Connection, now: int) -> Iterator[Finding]:
     for (message,) in connection.execute("PRAGMA integrity_check"):
         if message != "ok":
             yield Finding("integrity", message)
@@ -82,6 +82,7 @@ def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
             one = known[series_id]
             message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
             yield Finding("coverage", message, one.id, one.report, start, end, None, one.heal)
+    yield from _check_future(connection, known, now)
     for report in Report:
         yield from _check_dictionary(connection, report, known)
     for one in series:
@@ -90,6 +91,17 @@ def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
             yield _of_bucket(one, start, "coverage", "rows stand where nothing is covered")
     for report in Report:
         yield from _check_sums(connection, report, known)
+
+
+def _check_future(connection: sqlite3.Connection, known: dict[int, _Known], now: int) -> Iterator[Finding]:
+    """Find coverage that nobody can have read. It names no series: a sync takes it back by itself."""
+    for series_id, width, start, _, _, fetched_at in connection.execute(sql("spans_ahead"), {"now": now}).fetchall():
+        if series_id in known:
+            one = known[series_id]
+            read = min(now, fetched_at if fetched_at is not None else now)
+            first = max(start, read - read % width)
+            message = f"{one.name}, {_when(first)}: the coverage lies ahead of when it was read"
+            yield Finding("coverage", message, None, one.report, first, first + width, None, one.heal)
 
 
 def _known(identity: int, report: str, bucket_width: str, group_by: str, filters: str) -> _Known:

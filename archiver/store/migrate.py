@@ -7,6 +7,7 @@ always says whose file it is.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from archiver import __version__
 from archiver.errors import ConfigurationError, DamagedError, NewerError
 from archiver.store.faults import translated
-from archiver.store.files import APPLICATION_ID, create_private, read_only_uri
+from archiver.store.files import APPLICATION_ID, create_private, read_only_uri, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,8 @@ def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[M
 def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None) -> list[Migration]:
     """Bring the file to the newest schema, making it if it is not there; answer what was applied.
 
-    The caller holds the lock. `now` is for the ledger.
+    The caller holds the lock. `now` is for the ledger. Before the first change to a file that is there, it is copied to
+    `backup_path`.
 
     Raises:
         NewerError, DamagedError, StorageError: As the file is; it is left unchanged.
@@ -119,10 +121,32 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         todo = check_schema(connection, path, shipped)
+        if todo and todo[0] is not shipped[0]:
+            _back_up(connection, path, todo[0].version - 1)
         for migration in todo:
             _apply(connection, migration, now)
         connection.execute("PRAGMA journal_mode = WAL")
     return todo
+
+
+def backup_path(path: Path, version: int) -> Path:
+    """Name the copy of an archive as it was with an older schema."""
+    return path.with_name(f"{path.name}.schema-{version}")
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Copy the file beside itself before the first change; a copy is there whole or not at all."""
+    part = path.with_name(f"{path.name}.schema-{version}.part")
+    part.unlink(missing_ok=True)
+    create_private(part)
+    connection.execute("VACUUM INTO ?", (str(part),))
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    part.replace(backup_path(path, version))
+    sync_folder(path)
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> None:

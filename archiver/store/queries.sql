@@ -36,6 +36,20 @@ DELETE FROM span WHERE series_id = :series_id AND span_start < :end AND span_end
 INSERT INTO span (series_id, span_start, span_end, state, fetched_at)
 VALUES (:series_id, :start, :end, :state, :fetched_at);
 
+-- name: spans_ahead
+-- Coverage that nobody can have read: of buckets that had not begun then, settled ones in progress, or read in future.
+SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at
+FROM (
+  SELECT p.*, s.bucket_seconds, min(coalesce(p.fetched_at, :now), :now) AS read_at
+  FROM span AS p JOIN series AS s ON s.id = p.series_id
+)
+WHERE span_end > read_at - read_at % bucket_seconds + bucket_seconds * (state = 'provisional') OR fetched_at > :now
+ORDER BY series_id, span_start;
+
+-- name: remove_span
+-- Forget one stretch.
+DELETE FROM span WHERE series_id = :series_id AND span_start = :start;
+
 -- name: forget_plan
 -- Take back what was only planned.
 DELETE FROM span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
