@@ -17,6 +17,7 @@ ROOMS = {
     "archiver.__main__": 9,
     "archiver.cli": 8,
     "archiver.dry_run": 7,
+    "archiver.reread": 7,
     "archiver.sync": 7,
     "archiver.opening": 6,
     "archiver.recording": 6,

@@ -130,7 +130,18 @@ db_option = option(
     help="The archive.",
 )
 
-api_url_option = option("--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="The Admin API.")
+
+def connect_options(command: F) -> F:
+    """Add what says whom to ask, with which key, and how fast."""
+    added = (
+        option("--rate", default="50/min", show_default=True, help="Never ask faster: 50/min, 5/s, 3000/h or none."),
+        option("--admin-key-file", metavar="FILE|-", help="Read the admin key from a file or standard input."),
+        option("--admin-key-command", metavar="CMD", help="Run a command that prints the admin key."),
+        option("--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="The Admin API."),
+    )
+    for one in reversed(added):
+        command = one(command)
+    return command
 
 
 def format_options(command: F) -> F:

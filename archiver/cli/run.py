@@ -14,20 +14,40 @@ from archiver.api.pace import Pace
 from archiver.api.transport import open_session
 from archiver.clock import Clock
 from archiver.dry_run import Forecast, forecast
+from archiver.reread import reread
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
 from archiver.store.reader import ReadOnlyArchive, open_reader
+from archiver.store.sample import Sample
 from archiver.sync import Run
 
 if TYPE_CHECKING:
-    from archiver.cli.settings import Settings
+    from pathlib import Path
+
+    from archiver.cli.settings import Connect, Settings
     from archiver.recording import Progress
+    from archiver.store.inspect import Finding
     from archiver.summary import Summary
 
 
-def _client(settings: Settings, session: Any, clock: Clock) -> AdminClient:
-    pace = Pace(settings.rate, settings.concurrency, clock)
-    return AdminClient(session, settings.api_url, settings.key, pace, clock, Endurance(pace, clock))
+def _client(to: Connect, session: Any, clock: Clock) -> AdminClient:
+    pace = Pace(to.rate, to.concurrency, clock)
+    return AdminClient(session, to.api_url, to.key, pace, clock, Endurance(pace, clock))
+
+
+def ask_again(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
+    """Ask the API again about a sample of settled windows; answer how many, and what it says otherwise now.
+
+    Raises:
+        ArchiverError: As the API answers or the file is.
+    """
+    return anyio.run(_reread, db, connect, count)
+
+
+async def _reread(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
+    with open_reader(db) as connection:
+        async with open_session(connect.api_url) as session:
+            return await reread(_client(connect, session, Clock()), Sample(connection), count)
 
 
 def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:

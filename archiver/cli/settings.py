@@ -1,4 +1,4 @@
-"""What one `sync` was asked to do."""
+"""What a command that asks the API was asked to do."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Connect:
+    """Whom to ask, with which key, and how fast."""
+
+    api_url: str
+    key: AdminKey
+    rate: Rate
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(Connect):
     """What one `sync` was asked to do."""
 
     db: Path
-    api_url: str
-    key: AdminKey
     scope: Scope
-    rate: Rate
-    concurrency: int
     max_runtime: float | None
     wait: float
     accept_restatements: bool = False

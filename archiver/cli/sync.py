@@ -13,7 +13,7 @@ from archiver.api.rate import Rate
 from archiver.cli import fail, show_bug
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import show_requests
-from archiver.cli.options import Duration, Time, api_url_option, config_option, db_option, option
+from archiver.cli.options import Duration, Time, config_option, connect_options, db_option, option
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
 from archiver.cli.talk import say_forecast, say_summary
@@ -81,7 +81,6 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="DAYS",
     help="Ask again for so many trailing days.",
 )
-@option("--rate", default="50/min", show_default=True, help="Never ask faster: 50/min, 5/s, 3000/h or none.")
 @option(
     "--concurrency",
     type=click.IntRange(1, _MOST_CONCURRENCY),
@@ -107,10 +106,8 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="How --verbose is written.",
 )
-@option("--admin-key-file", metavar="FILE|-", help="Read the admin key from a file or standard input.")
-@option("--admin-key-command", metavar="CMD", help="Run a command that prints the admin key.")
+@connect_options
 @db_option
-@api_url_option
 @config_option
 @click.pass_context
 def sync(ctx: click.Context, /, **options: Any) -> int:

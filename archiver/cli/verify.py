@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import config_option, db_option, option
+from archiver.cli.options import config_option, connect_options, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
 from archiver.model import DAY, WORST_CLOCK_SKEW, to_text
 from archiver.offline.render import show
@@ -29,7 +29,7 @@ def heal_commands(findings: Sequence[Finding], db: Path) -> list[str]:
     file = shlex.quote(str(db))
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
-        if finding.is_damage and finding.heal and is_sensible(finding.start) and is_sensible(finding.end):
+        if finding.heal and finding.check != "sums" and is_sensible(finding.start) and is_sensible(finding.end):
             assert finding.start is not None
             assert finding.end is not None
             ranges[finding.heal].append((finding.start, finding.end))
@@ -66,18 +66,25 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
 
 
 @click.command
+@option("--online", type=click.IntRange(1, 10_000), metavar="N", help="Ask the API again about N settled windows.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@connect_options
 @db_option
 @config_option
-def verify(*, as_json: bool, db: Path, **_: Any) -> int:
+def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) -> int:
     """Prove the file: stored digests against rows, dictionaries, coverage, sums across groupings and widths.
 
-    Damaged buckets are marked as failed, and the sync that heals them is named. Exit code 8 says that there is damage,
-    3 that only sums differ.
+    Damaged buckets are marked as failed, and the sync that heals them is named. With --online a random sample of what
+    is settled is compared with what the API says now. Exit code 8 says that there is damage, 3 that only sums differ,
+    or what the API says.
     """
     findings = inspect(db, int(time.time()) + WORST_CLOCK_SKEW)
+    asked = 0
+    if online is not None:
+        asked, otherwise = _ask_again(db, online, connection)
+        findings += otherwise
     damage = [finding for finding in findings if finding.is_damage]
-    heal = heal_commands(damage, db)
+    heal = heal_commands(findings, db)
     if damage:
         try:
             _mark(db, damage)
@@ -85,12 +92,26 @@ def verify(*, as_json: bool, db: Path, **_: Any) -> int:
             click.echo(f"warning: the damage could not be marked, verify again later: {error.message}", err=True)
             heal = []
     if as_json:
-        click.echo(json.dumps(_to_json(findings, heal), indent=2))
+        click.echo(json.dumps(_to_json(findings, heal) | ({} if online is None else {"online": asked}), indent=2))
     else:
         _say(findings, heal)
+        if online is not None:
+            click.echo(f"asked the API again about {asked:,} settled windows")
     if damage:
         return DamagedError.exit_code
     return PARTIAL_EXIT if findings else 0
+
+
+def _ask_again(db: Path, count: int, options: dict[str, Any]) -> tuple[int, list[Finding]]:
+    from archiver.api.address import check_api_url  # noqa: PLC0415  # only where the API is asked
+    from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
+    from archiver.cli.run import ask_again  # noqa: PLC0415  # the same
+    from archiver.cli.settings import Connect  # noqa: PLC0415  # the same
+
+    key = find_key(options["admin_key_file"], options["admin_key_command"])
+    connect = Connect(check_api_url(options["api_url"]), key, Rate.parse(options["rate"]), concurrency=1)
+    return ask_again(db, connect, count)
 
 
 def _to_json(findings: Sequence[Finding], heal: Sequence[str]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def write_rows(
 
 
 class _Lines:
-    """Ends lines as Unix does. The csv module itself is left with its own end, or it would not quote a lone `\\r`."""
+    """Ends lines as Unix does. The csv module keeps its own end, or it would not quote a lone carriage return."""
 
     def __init__(self, to: TextIO) -> None:
         self._to = to

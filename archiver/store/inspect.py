@@ -26,7 +26,7 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        check: `integrity`, `digest`, `dictionary`, `coverage` or `sums`.
+        check: `integrity`, `digest`, `dictionary`, `coverage`, `sums` or `online`.
         message: What is wrong.
         series_id: Of which series, where one is to blame.
         report: Of which report.
@@ -47,8 +47,8 @@ class Finding:
 
     @property
     def is_damage(self) -> bool:
-        """Whether the file is to blame; sums that differ may be the API's doing."""
-        return self.check != "sums"
+        """Whether the file is to blame; sums that differ, and what the API says otherwise now, are the API's doing."""
+        return self.check not in {"sums", "online"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,16 @@ def _check_future(connection: sqlite3.Connection, known: dict[int, _Known], now:
 def _known(identity: int, report: str, bucket_width: str, group_by: str, filters: str) -> _Known:
     series = Series(Report(report), BucketWidth(bucket_width), tuple(filter(None, group_by.split(","))))
     name = f"{series} where {filters}" if filters else str(series)
+    heal = heal_options(report, bucket_width, group_by, filters)
+    return _Known(identity, series.report, series.bucket_width.seconds, name, heal)
+
+
+def heal_options(report: str, bucket_width: str, group_by: str, filters: str) -> str:
+    """Spell the options of the `sync` that reads a series again, but for the range."""
     options = ["--report", report, "--bucket-width", bucket_width, "--group-by", group_by or "none"]
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
         options += [f"--{dimension.replace('_', '-')}", value]
-    return _Known(identity, series.report, series.bucket_width.seconds, name, shlex.join(options))
+    return shlex.join(options)
 
 
 def _check_dictionary(connection: sqlite3.Connection, report: Report, series: dict[int, _Known]) -> Iterator[Finding]:

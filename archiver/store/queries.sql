@@ -319,6 +319,30 @@ FROM (
 )
 WHERE previous_end > span_start;
 
+-- name: settled_spans
+-- The settled stretches of every series.
+SELECT s.report, s.bucket_width, s.group_by, s.filters, p.span_start, p.span_end
+FROM span AS p JOIN series AS s ON s.id = p.series_id
+WHERE p.state = 'settled'
+ORDER BY s.id, p.span_start;
+
+-- name: usage.sample_rows
+-- The rows of a window with the values of their dimensions.
+SELECT
+  f.bucket_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window, k.inference_geo, k.speed,
+  k.account_id, k.service_account_id, f.uncached_input_tokens, f.cache_creation_1h_input_tokens,
+  f.cache_creation_5m_input_tokens, f.cache_read_input_tokens, f.output_tokens, f.web_search_requests, f.extra
+FROM usage_fact AS f JOIN usage_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
+
+-- name: cost.sample_rows
+-- The rows of a window with the values of their dimensions.
+SELECT
+  f.bucket_start, k.workspace_id, k.description, k.cost_type, k.model, k.service_tier, k.context_window,
+  k.token_type, k.inference_geo, k.currency, f.amount, f.amount_microcents, f.extra
+FROM cost_fact AS f JOIN cost_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
+
 -- name: verify_buckets
 -- The digests of a series, in order.
 SELECT bucket_start, digest FROM bucket WHERE series_id = ? ORDER BY bucket_start;

@@ -1,0 +1,48 @@
+"""Asking the API again about a sample of what is settled, and comparing: the archive is only read."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from archiver.api.fetch import fetch_organization, fetch_window
+from archiver.errors import OrganizationMismatchError
+from archiver.model import to_text
+
+if TYPE_CHECKING:
+    from archiver.api.client import AdminClient
+    from archiver.model import Window
+    from archiver.store.inspect import Finding
+    from archiver.store.sample import Sample
+
+
+async def reread(
+    client: AdminClient, sample: Sample, count: int, chance: random.Random | None = None
+) -> tuple[int, list[Finding]]:
+    """Read up to `count` settled windows again; answer how many it were, and the buckets that are said otherwise now.
+
+    Raises:
+        OrganizationMismatchError: The key belongs to another organisation.
+        ApiError: The API does not answer, or not as it should.
+    """
+    owner, organization = sample.organization(), await fetch_organization(client)
+    if owner is not None and owner != organization.id:
+        raise OrganizationMismatchError(f"the archive is of organisation {owner}, the key belongs to {organization.id}")
+    windows = sample.settled_windows()
+    if len(windows) > count:
+        windows = (chance or random.SystemRandom()).sample(windows, count)
+    findings = [finding for window in windows for finding in await _compare(client, sample, window)]
+    return len(windows), findings
+
+
+async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[Finding]:
+    answer = await fetch_window(client, window)
+    stored = sample.rows(window)
+    width = window.series.bucket_width.seconds
+    findings = []
+    for bucket in answer.buckets or ():
+        said = {row.dimensions: (*row.measures, row.extra) for row in bucket.rows}
+        if said != stored.get(bucket.start, {}):
+            message = f"{window.series}, {to_text(bucket.start)}: the API says otherwise now"
+            findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
+    return findings
