@@ -106,23 +106,21 @@ class Window:
         return (self.end - self.start) // self.series.bucket_width.seconds
 
 
-class Row(NamedTuple):
-    """One result: its dimensions and its measures, in the order of the report's columns.
+Dimensions = tuple[str | None, ...]
+"""What identifies a row within a bucket: the values of its report's columns, in their order."""
 
-    A usage row measures six integer counts; a cost row the amount's text (cents) and its microcents.
-    `extra` is the JSON text of the fields this program does not know.
-    """
+Values = tuple[int | str | None, ...]
+"""What a row measures, in the order of its report's measures, and `extra` behind: the JSON text of unknown fields.
 
-    dimensions: tuple[str | None, ...]
-    measures: tuple[int | str, ...]
-    extra: str | None
+A usage row measures six integer counts; a cost row the amount's text (cents) and its microcents.
+"""
 
 
 class Bucket(NamedTuple):
     """The rows of one bucket; none means the API said that nothing was used."""
 
     start: int
-    rows: tuple[Row, ...]
+    rows: Mapping[Dimensions, Values]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The crawl: plan → workers → one writer. The only file with task groups.
 
-Workers fetch and decode windows; the task that began the crawl writes them, one transaction a window. The bounded
-stream between is the back-pressure, so memory does not grow with history.
+Workers fetch windows; the archive's thread decodes them, and the task that began the crawl writes them in that thread,
+one transaction a window. One answer at a time is there in rows, so memory does not grow with history or workers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from archiver.api.fetch import fetch_window
+from archiver.desk import Place
 from archiver.errors import (
     ApiError,
     ArchiverError,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
 
-Result = tuple[Window, Answer | ApiError]
+Result = tuple[Window, Answer | ApiError, Place]
 
 
 @dataclass(slots=True)
@@ -230,37 +231,47 @@ class Run:
         """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
+        desk = anyio.Semaphore(1)
         async with anyio.create_task_group() as tasks, work, results:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):
-                    tasks.start_soon(self._work, work.clone(), deliver.clone())
-            async for window, result in results:
-                if not await consume(window, result):
+                    tasks.start_soon(self._work, work.clone(), deliver.clone(), desk)
+            async for window, result, place in results:
+                goes_on = await consume(window, result)
+                place.leave()
+                if not goes_on:
                     tasks.cancel_scope.cancel()
                     break
 
-    async def _work(self, work: MemoryObjectReceiveStream[Window], deliver: MemoryObjectSendStream[Result]) -> None:
+    async def _work(
+        self,
+        work: MemoryObjectReceiveStream[Window],
+        deliver: MemoryObjectSendStream[Result],
+        desk: anyio.Semaphore,
+    ) -> None:
         async with work, deliver:
             async for window in work:
                 if window.series.report not in self._recorder.closed:
-                    await self._fetch(window, deliver)
+                    await self._fetch(window, deliver, desk)
 
-    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result]) -> None:
+    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], desk: anyio.Semaphore) -> None:
         """Fetch a window, in halves where the whole has been too much for the API."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
+            place = Place(desk, self.archive.think)
             try:
-                result: Answer | ApiError = await fetch_window(self.client, window)
+                result: Answer | ApiError = await fetch_window(self.client, window, place.think)
             except ApiError as error:
+                place.leave()
                 result = error
             if not isinstance(result, TooWideError):
-                await deliver.send((window, result))
+                await deliver.send((window, result, place))
                 return
             self._widths[window.series] = max(1, window.buckets // 2)
         self.summary.planned += 1
         self.progress.split(window)
         for half in halve(window):
-            await self._fetch(half, deliver)
+            await self._fetch(half, deliver, desk)
 
 
 async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window]) -> None:

@@ -20,6 +20,7 @@ ROOMS = {
     "archiver.reread": 7,
     "archiver.sync": 7,
     "archiver.opening": 6,
+    "archiver.desk": 6,
     "archiver.recording": 6,
     "archiver.summary": 5,
     "archiver.offline": 5,

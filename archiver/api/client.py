@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from archiver.api import retry
 from archiver.api.endurance import Course
@@ -28,6 +28,18 @@ API_VERSION = "2023-06-01"
 log = logging.getLogger("archiver.api")
 
 T = TypeVar("T")
+
+
+class Think(Protocol):
+    """Runs a piece of work some time, somewhere, and gives back what it gave."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Run the work."""
+
+
+async def think_here(work: Callable[[], T]) -> T:
+    """Run a piece of work at once."""
+    return work()
 
 
 def _nobody(_seconds: float, _reason: str) -> None:
@@ -59,7 +71,7 @@ class AdminClient:
     server_time: int | None = None
     organization_id: str | None = None
 
-    async def get(
+    async def get(  # noqa: PLR0913  # one request, and what to do with its answer
         self,
         path: str,
         query: Sequence[tuple[str, str]],
@@ -67,8 +79,11 @@ class AdminClient:
         *,
         beta: str | None = None,
         splittable: bool = False,
+        think: Think = think_here,
     ) -> T:
         """Ask until there is a good answer, or none is to be had; `read` understands it or raises ContractError.
+
+        `think` chooses when and where `read` runs; the request's place is free for another by then.
 
         Raises:
             KeyRefusedError: 401 or 403.
@@ -82,7 +97,8 @@ class AdminClient:
             async with self.pace.places:
                 await self.pace.turn()
                 course.sent_at = self.clock.monotonic()
-                outcome = await self._try_and_redact(path, query, read, beta)
+                reply = await self._exchange(path, query, beta)
+            outcome = reply if isinstance(reply, Setback) else await self._understand(reply, read, think)
             if not isinstance(outcome, Setback):
                 self.endurance.succeeded()
                 return outcome
@@ -93,27 +109,8 @@ class AdminClient:
             else:
                 await self.clock.sleep(wait)
 
-    async def _try_and_redact(
-        self, path: str, query: Sequence[tuple[str, str]], read: Callable[[Reply], T], beta: str | None
-    ) -> T | Setback:
-        """Try once; whatever error comes of it does not tell the key, however the server spelled it."""
-        try:
-            outcome = await self._try(path, query, read, beta)
-        except ApiError as error:
-            self._redact(error)
-            raise
-        if isinstance(outcome, Setback):
-            self._redact(outcome.error)
-        return outcome
-
-    def _redact(self, error: ApiError) -> None:
-        error.message = self.key.redact(error.message)
-        error.args = (error.message,)
-        error.request_id = error.request_id and self.key.redact(error.request_id)
-
-    async def _try(
-        self, path: str, query: Sequence[tuple[str, str]], read: Callable[[Reply], T], beta: str | None
-    ) -> T | Setback:
+    async def _exchange(self, path: str, query: Sequence[tuple[str, str]], beta: str | None) -> Reply | Setback:
+        """Send one request; whatever error comes of it does not tell the key, however the server spelled it."""
         self.requests += 1
         began = self.clock.monotonic()
         try:
@@ -121,19 +118,32 @@ class AdminClient:
         except TransportError as error:
             request_id = error.request_id and self.key.redact(error.request_id)
             self._log(path, query, began, error=self.key.redact(str(error)), request_id=request_id)
-            return judge_failure(error)
-        self._log(path, query, began, status=reply.status, bytes=len(reply.body), request_id=reply.request_id)
+            return self._redacted(judge_failure(error))
+        self._log(path, query, began, status=reply.status, bytes=len(reply.wire), request_id=reply.request_id)
         self._look_at(reply)
-        setback = judge(reply, self._server_now())
-        if setback is not None:
-            return setback
+        return reply
+
+    async def _understand(self, reply: Reply, read: Callable[[Reply], T], think: Think) -> T | Setback:
         try:
-            return read(reply)
+            setback = judge(reply, self._server_now())
+            return self._redacted(setback) if setback else await think(lambda: read(reply))
+        except TransportError as error:
+            return self._redacted(judge_failure(error))
         except DamagedAnswerError as error:
-            return damaged(error.message, reply.request_id)
+            return self._redacted(damaged(error.message, reply.request_id))
         except ContractError as error:
             error.request_id = reply.request_id
+            self._redact(error)
             raise
+
+    def _redacted(self, setback: Setback) -> Setback:
+        self._redact(setback.error)
+        return setback
+
+    def _redact(self, error: ApiError) -> None:
+        error.message = self.key.redact(error.message)
+        error.args = (error.message,)
+        error.request_id = error.request_id and self.key.redact(error.request_id)
 
     def _headers(self, beta: str | None) -> dict[str, str]:
         headers = self.key.header() | {

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from archiver.api.wire import Page, read_page
+from archiver.api.client import think_here
+from archiver.api.wire import read_page
 from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
 from archiver.model import DAY, Answer, NamedObject, NameKind, Organization, Report, to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from archiver.api.client import AdminClient
+    from collections.abc import Sequence
+
+    from archiver.api.client import AdminClient, Think
+    from archiver.api.page import Page
     from archiver.api.transport import Reply
     from archiver.model import Bucket, Window
 
-_DIGEST_BYTES = 16
 _LARGEST_LIST_PAGE = 1000
 _MOST_LIST_PAGES = 10_000
 _BAD_REQUEST = 400
@@ -51,15 +53,15 @@ def window_beta(window: Window) -> str | None:
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
 
 
-async def fetch_window(client: AdminClient, window: Window) -> Answer:
-    """Ask for one window, following further pages if there are any.
+async def fetch_window(client: AdminClient, window: Window, think: Think = think_here) -> Answer:
+    """Ask for one window, following further pages if there are any; `think` runs what makes rows of bytes.
 
     Raises:
         NotReadyError: The API says 400 because the window holds no complete bucket yet.
         ApiError: The answer is not to be had, or not to be believed.
     """
     try:
-        return await _fetch(client, window)
+        return await _fetch(client, window, think)
     except RequestRefusedError as error:
         plain = error.status == _BAD_REQUEST and not isinstance(error, GroupByCapError)
         if plain and _is_too_recent(window, client.server_time):
@@ -75,19 +77,18 @@ def _is_too_recent(window: Window, server_time: int | None) -> bool:
     return window.start + window.series.bucket_width.seconds > server_time - patience
 
 
-async def _fetch(client: AdminClient, window: Window) -> Answer:
+async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
-    digest: bytes | None = None
 
-    def read_first(reply: Reply) -> tuple[Page | None, str | None]:
-        nonlocal digest
-        digest = blake2b(reply.body, digest_size=_DIGEST_BYTES).digest()
-        if digest == window.digest:
-            return None, reply.request_id
-        return read_page(reply.body, window, after=window.start), reply.request_id
+    def read_first(reply: Reply) -> tuple[Page | None, bytes, str | None]:
+        same = reply.digest == window.digest
+        page = None if same else read_page(reply.body, window, after=window.start)
+        return page, reply.digest, reply.request_id
 
-    page, request_id = await client.get(spec.path, query, read_first, beta=beta, splittable=window.buckets > 1)
+    page, digest, request_id = await client.get(
+        spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
+    )
     if page is None:
         return Answer(window, None, digest, client.server_time, request_id)
     buckets: list[Bucket] = list(page.buckets)
@@ -97,14 +98,14 @@ async def _fetch(client: AdminClient, window: Window) -> Answer:
         if page.next_page in seen or len(seen) > window.buckets:
             raise ContractError("the page tokens go round in circles", place="next_page", request_id=request_id)
         seen.add(page.next_page)
-        page = await _fetch_more(client, window, page.next_page, buckets)
+        page = await _fetch_more(client, window, page.next_page, buckets, think)
         buckets += page.buckets
         warnings |= dict.fromkeys(page.warnings)
     whole = not seen and len(buckets) == window.buckets
     return Answer(window, tuple(buckets), digest if whole else None, client.server_time, request_id, tuple(warnings))
 
 
-async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: list[Bucket]) -> Page:
+async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Sequence[Bucket], think: Think) -> Page:
     after = so_far[-1].start + window.series.bucket_width.seconds if so_far else window.start
     query = [*window_query(window), ("page", token)]
     return await client.get(
@@ -112,6 +113,7 @@ async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: l
         query,
         lambda reply: read_page(reply.body, window, after=after),
         beta=window_beta(window),
+        think=think,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import zlib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -22,6 +23,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
 _LONGEST_REQUEST_ID = 80
 _HIDDEN = "[key]"
+_DIGEST_BYTES = 16
 PATIENCE = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 USER_AGENT = f"claude-usage-archiver/{__version__}"
@@ -45,13 +47,34 @@ class TransportError(Exception):
         self.request_id = request_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """A whole reply: its status, its headers by lower-case name, its body as it was before compression."""
+    """A whole reply: its status, its headers by lower-case name, and its body as it came over the wire."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    wire: bytes
+    _secret: str = field(default="", repr=False)
+    _body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The body as it was before compression.
+
+        Raises:
+            TransportError: It is damaged, or too large.
+        """
+        if self._body is None:
+            body = _inflate(self.wire, self.headers)
+            secret = self._secret.encode()
+            self._body = body.replace(secret, _HIDDEN.encode()) if secret and secret in body else body
+        return self._body
+
+    @property
+    def digest(self) -> bytes:
+        """A digest of the body as it came, for knowing it again before it is inflated."""
+        encoding = self.headers.get("content-encoding", "")
+        return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode()[:16]).digest()
 
     @property
     def request_id(self) -> str | None:
@@ -60,9 +83,8 @@ class Reply:
 
     def without(self, secret: str) -> Reply:
         """Take a secret out, should the reply repeat it: nothing that comes after can tell it then."""
-        body = self.body.replace(secret.encode(), _HIDDEN.encode()) if secret.encode() in self.body else self.body
         headers = {name: value.replace(secret, _HIDDEN) for name, value in self.headers.items()}
-        return Reply(self.status, headers, body)
+        return Reply(self.status, headers, self.wire, secret)
 
 
 def _shown_id(headers: Mapping[str, str]) -> str | None:
@@ -110,7 +132,7 @@ async def exchange(
         raise TransportError(Trouble.NETWORK, "the API closed the connection without an answer") from None
     except (aiohttp.ClientError, OSError) as error:
         raise TransportError(Trouble.NETWORK, f"the connection failed ({type(error).__name__})") from None
-    return Reply(response.status, received, _inflate(body, received))
+    return Reply(response.status, received, body)
 
 
 async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> bytes:

@@ -48,13 +48,13 @@ def to_microcents(amount: str) -> int:
     return -microcents if sign else microcents
 
 
-def read_measures(result: Any) -> tuple[str, int]:
-    """Read the amount as text and in microcents.
+def read_values(result: Any) -> tuple[str, int, str | None]:
+    """Read the amount as text and in microcents, and what is extra.
 
     Raises:
         ValueError: It is not a plain decimal number.
     """
-    return result.amount, to_microcents(result.amount)
+    return result.amount, to_microcents(result.amount), result.extra
 
 
 COST = ReportSpec(
@@ -67,6 +67,6 @@ COST = ReportSpec(
     measures=MEASURES,
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
-    read_measures=read_measures,
+    read_values=read_values,
     parsed=COLUMNS[2:-1],
 )

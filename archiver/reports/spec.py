@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
@@ -18,6 +18,12 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
 """A count as SQLite can hold it: 0 to 2^63 - 1."""
 
 
+class WireRow(msgspec.Struct):
+    """One row of an answer. `extra` is what it says of fields that are not known; it does not come over the wire."""
+
+    extra: ClassVar[str | None] = None
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
     """A report of the Admin API, as documented.
@@ -30,13 +36,13 @@ class ReportSpec:
         default_dimensions: What the presets range over unless told otherwise, coarsest first.
         filters: Dimension → the name of its query parameter.
         betas: Dimension → the `anthropic-beta` it is behind.
-        columns: What identifies a row within a bucket, in the order of `Row.dimensions`.
-        measures: What a row measures, in the order of `Row.measures`.
+        columns: What identifies a row within a bucket.
+        measures: What a row measures.
         wire_measures: The fields of a wire row that are no dimensions, with their types; all are always there.
         parsed: Fields of a wire row that come with a dimension and need not be asked for by name.
         only_when_asked: Dimensions that a wire row does not even name unless they were asked for.
         read_dimensions: A wire row → the values of `columns`.
-        read_measures: A wire row → the values of `measures`; raises ValueError where types cannot tell.
+        read_values: A wire row → the values of `measures`, and its `extra`; raises ValueError where types cannot tell.
     """
 
     report: Report
@@ -48,7 +54,7 @@ class ReportSpec:
     measures: tuple[str, ...]
     wire_measures: Mapping[str, Any]
     read_dimensions: Callable[[Any], tuple[str | None, ...]]
-    read_measures: Callable[[Any], tuple[int | str, ...]]
+    read_values: Callable[[Any], tuple[int | str | None, ...]]
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -68,4 +74,4 @@ class ReportSpec:
                 fields.append((name, str | None if name in self.parsed else None))
             else:
                 optional.append((name, str | None if name in self.parsed else None, None))
-        return msgspec.defstruct("Result", [*fields, *optional], forbid_unknown_fields=True, gc=False)
+        return msgspec.defstruct("Result", [*fields, *optional], bases=(WireRow,), forbid_unknown_fields=True, gc=False)

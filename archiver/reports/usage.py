@@ -53,13 +53,14 @@ WIRE_MEASURES = {
 }
 
 
-READ_MEASURES = attrgetter(
+READ_VALUES = attrgetter(
     "uncached_input_tokens",
     "cache_creation.ephemeral_1h_input_tokens",
     "cache_creation.ephemeral_5m_input_tokens",
     "cache_read_input_tokens",
     "output_tokens",
     "server_tool_use.web_search_requests",
+    "extra",
 )
 
 
@@ -73,7 +74,7 @@ USAGE = ReportSpec(
     measures=MEASURES,
     wire_measures=WIRE_MEASURES,
     read_dimensions=attrgetter(*COLUMNS),
-    read_measures=READ_MEASURES,
+    read_values=READ_VALUES,
     only_when_asked=("speed",),
     filters={
         "api_key_id": "api_key_ids[]",

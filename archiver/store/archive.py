@@ -62,8 +62,11 @@ class Archive:
         self._writer = WindowWriter(connection, list(SPECS))
         self._series_ids: dict[Series, int] = {}
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        """Do some work in the connection's thread, whole. Shielded: an await can be cancelled, its SQL cannot."""
+    async def think(self, work: Callable[[], T]) -> T:
+        """Do some work in the connection's thread, whole: work there takes turns with SQL instead of slowing it down.
+
+        Shielded: an await can be cancelled, its SQL cannot.
+        """
         with translated(self._path, system=False), anyio.CancelScope(shield=True):
             done: T = await self._worker._execute(work)  # type: ignore[no-untyped-call]  # noqa: SLF001  # see decisions
         return done
@@ -84,7 +87,7 @@ class Archive:
                 raise
             return done
 
-        return await self._run(transaction)
+        return await self.think(transaction)
 
     async def _change(self, name: str, *values: Mapping[str, object]) -> None:
         """Run one statement, as often as there are values."""
@@ -151,16 +154,16 @@ class Archive:
             series_id = self._find_series(series)
             return [] if series_id is None else self._writer.spans(series_id, start, end)
 
-        return await self._run(read)
+        return await self.think(read)
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
         """Read the digests of the answers that still hold, by their window."""
-        rows = await self._run(lambda: self._fetch("answers", {"series_id": self._find_series(series)}))
+        rows = await self.think(lambda: self._fetch("answers", {"series_id": self._find_series(series)}))
         return {(start, end): digest for start, end, digest in rows}
 
     async def suspects(self, series: Series) -> list[int]:
         """Read the settled buckets whose last answer was not believed yet."""
-        rows = await self._run(lambda: self._fetch("series_suspects", {"series_id": self._find_series(series)}))
+        rows = await self.think(lambda: self._fetch("series_suspects", {"series_id": self._find_series(series)}))
         return [start for (start,) in rows]
 
     async def plan(self, plan: SeriesPlan, now: int) -> None:
@@ -209,7 +212,7 @@ class Archive:
 
     async def recall(self, key: str) -> str | None:
         """Read what an earlier run learnt."""
-        rows = await self._run(lambda: self._fetch("recall", {"key": key}))
+        rows = await self.think(lambda: self._fetch("recall", {"key": key}))
         return str(rows[0][0]) if rows else None
 
     async def record(self, answer: Answer, moment: Moment) -> Written:
@@ -241,7 +244,7 @@ class Archive:
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
-        rows = await self._run(lambda: self._fetch("history", {"report": report}))
+        rows = await self.think(lambda: self._fetch("history", {"report": report}))
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def save_history(self, report: Report, empty_until: int, first_bucket: int | None) -> None:

@@ -11,12 +11,9 @@ import msgspec
 from archiver.model import RowCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from archiver.model import Values
 
-Values = tuple[int | str | None, ...]
-"""The measures of a row and its `extra`, as they are stored."""
-
-Facts = dict[int, Values]
+Facts = dict[int, "Values"]
 """The rows of one bucket by the id of their dimensions."""
 
 _DIGEST_BYTES = 8
@@ -25,8 +22,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def facts_digest(facts: Facts) -> bytes:
     """Give the digest of a bucket's stored rows, whatever order they came in."""
-    rows: list[Sequence[object]] = [(key, *facts[key]) for key in sorted(facts)]
-    return blake2b(_encode(rows), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(_encode(sorted(facts.items())), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
     from archiver.model import Series
 
 FOREVER = 2**62
+_ROWS_AT_ONCE = 100
 _NAME = re.compile(r"^-- name: (\S+)\n", re.MULTILINE)
 
 
@@ -27,6 +32,19 @@ def sql(name: str) -> str:
         KeyError: There is none.
     """
     return _statements()[name]
+
+
+def insert_many(connection: sqlite3.Connection, name: str, rows: Iterable[Sequence[object]]) -> None:
+    """Run the named INSERT of one row for many rows, a hundred at a time: faster, for SQLite is called less often."""
+    left = iter(rows)
+    while batch := list(islice(left, _ROWS_AT_ONCE)):
+        connection.execute(_of_many_rows(name, len(batch)), list(chain.from_iterable(batch)))
+
+
+@cache
+def _of_many_rows(name: str, count: int) -> str:
+    head, values, row = sql(name).rstrip(";").rpartition("VALUES ")
+    return head + values + ", ".join([row] * count)
 
 
 def series_values(series: Series) -> dict[str, object]:

@@ -12,7 +12,7 @@ from archiver.store.coverage import after_answer
 from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.history import History, Past
 from archiver.store.keys import KeyDictionary
-from archiver.store.statements import sql
+from archiver.store.statements import insert_many, sql
 from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
@@ -135,9 +135,12 @@ class WindowWriter:
         return Written(counts, tuple(doubted))
 
     def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
-        wanted = {row.dimensions for bucket in buckets for row in bucket.rows}
-        ids = self._keys[report].ids(wanted)
-        return {b.start: {ids[row.dimensions]: (*row.measures, row.extra) for row in b.rows} for b in buckets}
+        """Give rows the ids of their dimension values, in the order of the ids: that of the table."""
+        ids = self._keys[report].ids(set().union(*(bucket.rows for bucket in buckets)))
+        return {
+            bucket.start: dict(sorted(zip(map(ids.__getitem__, bucket.rows), bucket.rows.values(), strict=True)))
+            for bucket in buckets
+        }
 
     def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -156,8 +159,8 @@ class WindowWriter:
         stale = [(series_id, start) for start in now if was.get(start)]
         if stale:
             self._connection.executemany(sql(f"{report}.remove_facts"), stale)
-        rows = [(series_id, start, key, *facts[key]) for start, facts in sorted(now.items()) for key in sorted(facts)]
-        self._connection.executemany(sql(f"{report}.add_fact"), rows)
+        rows = ((series_id, s, key, *values) for s in sorted(now) for key, values in now[s].items())
+        insert_many(self._connection, f"{report}.add_fact", rows)
 
     def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.api import wire
+from archiver.api.careful import read_carefully
 from archiver.model import COVERED, DAY, BucketWidth, Report, Series, Span, State, Window
 from archiver.plan.windows import cut
 from archiver.plan.work import needed
@@ -67,11 +68,11 @@ def test_the_quick_and_the_careful_way_read_the_same(rows: list[tuple[str, int]]
     window = Window(SERIES, START, START + 2 * DAY)
     raw = page(*(usage_row(model=model, output_tokens=count) for model, count in rows))
     body = json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    quick = wire._read_quickly(body, window)
-    careful = wire._believe(wire._read_carefully(body, window), window, window.start)
+    quick = wire._read_quickly(body, window, window.start)
+    careful = read_carefully(body, window, window.start).buckets
     if quick is not None:
-        assert wire._believe(quick, window, window.start) == careful
-    assert [(row.dimensions[2], row.measures[4]) for row in careful[0].rows] == rows
+        assert quick.buckets == careful
+    assert [(dimensions[2], values[4]) for dimensions, values in careful[0].rows.items()] == rows
 
 
 @given(

@@ -7,7 +7,20 @@ from datetime import UTC, datetime
 import pytest
 
 from archiver.errors import ConfigurationError
-from archiver.model import DAY, HOUR, Answer, Bucket, BucketWidth, Report, Row, Series, Span, State, Window
+from archiver.model import (
+    DAY,
+    HOUR,
+    Answer,
+    Bucket,
+    BucketWidth,
+    Dimensions,
+    Report,
+    Series,
+    Span,
+    State,
+    Values,
+    Window,
+)
 from archiver.plan.calendar import ceiling, floor, parse_time, snap_since, snap_until
 from archiver.plan.groupings import each, every_subset, finest, groupings, parse_group_by
 from archiver.plan.probe import Probe
@@ -175,9 +188,9 @@ def test_widths_and_filters_concern_usage_only() -> None:
 
 
 def answered(window: Window, *with_rows: int, left_out: tuple[int, ...] = ()) -> Answer:
-    row = Row((None,) * 9, (1,) * 6, None)
+    rows: dict[Dimensions, Values] = {(None,) * 9: (1,) * 6}
     starts = [s for s in range(window.start, window.end, DAY) if s not in left_out]
-    return Answer(window, tuple(Bucket(s, (row,) if s in with_rows else ()) for s in starts), b"", NOW)
+    return Answer(window, tuple(Bucket(s, rows if s in with_rows else {}) for s in starts), b"", NOW)
 
 
 def probe() -> Probe:

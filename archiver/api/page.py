@@ -1,0 +1,30 @@
+"""What a page of a report is: as it comes over the wire, and once it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from archiver.model import Bucket
+
+B = TypeVar("B")
+
+
+class WirePage(msgspec.Struct, Generic[B], forbid_unknown_fields=True, gc=False):
+    """The envelope of a page, around buckets of some type."""
+
+    data: list[B]
+    has_more: bool
+    next_page: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a report, believed: buckets oldest first, the token of the next page if there is one."""
+
+    buckets: tuple[Bucket, ...]
+    next_page: str | None
+    warnings: tuple[str, ...] = ()
