@@ -1,0 +1,69 @@
+"""The program, ready to begin at a word, so that several begin at the same moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+from tests.support import environment
+
+PATIENCE = 120.0
+READY = """
+import sys, archiver.cli.migrate, archiver.cli.sync, archiver.sync
+from archiver.cli import main
+print("ready", flush=True)
+sys.stdin.readline()
+main()
+"""
+
+
+class Runner:
+    """The program, all imported, that waits for the word; so that several begin at the same moment."""
+
+    def __init__(self, *arguments: str, key: str) -> None:
+        self.arguments = arguments
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", READY, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(ANTHROPIC_ADMIN_API_KEY=key),
+        )
+        self.seconds = 0.0
+        self.stderr = ""
+        self._watcher = threading.Thread(target=self._watch)
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def go(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        self._began = time.monotonic()
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        self.stderr = self.process.communicate(timeout=PATIENCE)[1]
+        self.seconds = time.monotonic() - self._began
+
+    def end(self) -> int:
+        self._watcher.join(PATIENCE)
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+def together(commands: list[list[str]], key: str) -> list[Runner]:
+    """Run commands that begin at the same moment to their ends."""
+    runners = [Runner(*command, key=key) for command in commands]
+    for runner in runners:
+        runner.wait_until_ready()
+    for runner in runners:
+        runner.go()
+    for runner in runners:
+        runner.end()
+    return runners
