@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tests.support import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATIENCE = 120.0
 READY = """
@@ -67,3 +74,40 @@ def together(commands: list[list[str]], key: str) -> list[Runner]:
     for runner in runners:
         runner.end()
     return runners
+
+
+class Host:
+    """Runs the program in forks of a process that has imported it, which takes no time."""
+
+    def __init__(self, folder: Path) -> None:
+        script = Path(__file__).with_name("cli_host.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=environment(),
+        )
+
+    def run(self, *arguments: str, stdin: str = "", **variables: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = {"arguments": arguments, "stdin": stdin, "variables": variables}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        said: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return said
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[Host]:
+    """Run the program many times, in a folder."""
+    host = Host(folder)
+    try:
+        yield host
+    finally:
+        host.close()

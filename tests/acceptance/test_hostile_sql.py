@@ -9,21 +9,21 @@ import resource
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from archiver.plan.scope import Scope
 from archiver.simulator import background
+from tests.runners import hosted
 from tests.support import SMALL, archiver, day, environment, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Ask = Callable[..., dict[str, Any]]
 
-HOST = Path(__file__).parents[1] / "query_host.py"
 LONGEST_SECONDS = 15
 MOST_MEBIBYTES = 700
 
@@ -40,26 +40,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ask(archive: Path) -> Iterator[Ask]:
     """Run `archiver query` in the archive's own folder, as fast as a fork."""
-    host = subprocess.Popen(
-        [sys.executable, str(HOST)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=archive.parent,
-        env=environment(),
-    )
+    with hosted(archive.parent) as host:
 
-    def run(sql: str, *arguments: str) -> dict[str, Any]:
-        assert host.stdin is not None
-        assert host.stdout is not None
-        asked = ["query", "--db", str(archive), "--timeout", "1s", *arguments, "-"]
-        host.stdin.write(json.dumps({"arguments": asked, "sql": sql}) + "\n")
-        host.stdin.flush()
-        said: dict[str, Any] = json.loads(host.stdout.readline())
-        return said
+        def run(sql: str, *arguments: str) -> dict[str, Any]:
+            return host.run("query", "--db", str(archive), "--timeout", "1s", *arguments, "-", stdin=sql)
 
-    yield run
-    host.communicate()
+        yield run
 
 
 def everything(db: Path) -> dict[str, tuple[str, int]]:
@@ -172,7 +158,6 @@ BOMBS = {
     "a gigabyte of chance": ("SELECT randomblob(1e9)", TOO_LARGE),
     "a gigabyte of nothing": ("SELECT zeroblob(1e9)", TOO_LARGE),
     "a gigabyte of one letter": ("SELECT printf('%.*c', 1000000000, 'x')", ""),
-    "digits of a number": ("SELECT printf('%.60000000f', 1e300)", ""),
     "hexadecimal digits": ("SELECT hex(zeroblob(60000000))", TOO_LARGE),
     "a quoted blob": ("SELECT quote(zeroblob(60000000))", TOO_LARGE),
     "a replacement of replacements": (
@@ -278,7 +263,6 @@ def test_an_error_shows_foreign_text_inert(ask: Ask, name: str) -> None:
 
 SPILL = """
 import os, sys, time
-from pathlib import Path
 from archiver.store.sandbox import Limits, run_query
 sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 20000) " \
       "SELECT hex(randomblob(5000)) AS y FROM n ORDER BY y"
