@@ -241,19 +241,29 @@ def test_what_an_earlier_moment_is_seen_through_cannot_be_written(archive: Path,
             assert ask(f"WITH x AS (SELECT 1) DELETE FROM temp.{name}", "--as-of", "2026-01-12")["code"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the expression that looks for the first word tries every split of comments")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the expression that looks for the first word tries every split of comments",
+)
 def test_comments_before_a_wrong_word_take_no_time(ask: Ask) -> None:
     assert ask("/**/" * 40 + "x")["code"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="fts3_tokenizer tells, and takes, addresses in the program's memory")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="fts3_tokenizer tells, and takes, addresses in the program's memory"
+)
 @pytest.mark.parametrize("sql", ["SELECT fts3_tokenizer(:name)", "SELECT fts3_tokenizer(:name, :address)"])
 def test_addresses_in_memory_are_neither_told_nor_taken(ask: Ask, sql: str) -> None:
     done = ask(sql, "--param", "name=simple", "--param", "address=AAAAAAAA")
     assert done["code"] == 2, done["stdout"]
 
 
-@pytest.mark.xfail(strict=True, reason="the name of a column or table is told as it is, control characters and all")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the name of a column or table is told as it is, control characters and all",
+)
 @pytest.mark.parametrize("name", ["\x1b]0;owned\x07", "x\nerror: forged", "\x9b31mred"], ids=["title", "line", "red"])
 def test_an_error_shows_foreign_text_inert(ask: Ask, name: str) -> None:
     done = ask(f'SELECT * FROM "{name}"')
@@ -263,6 +273,7 @@ def test_an_error_shows_foreign_text_inert(ask: Ask, name: str) -> None:
 
 SPILL = """
 import os, sys, time
+from pathlib import Path
 from archiver.store.sandbox import Limits, run_query
 sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 20000) " \
       "SELECT hex(randomblob(5000)) AS y FROM n ORDER BY y"
@@ -278,7 +289,11 @@ with run_query(Path(sys.argv[1]), sql, {}, Limits(60, 512), time.process_time) a
 """
 
 
-@pytest.mark.xfail(strict=True, reason="what does not fit SQLite's cache goes to temporary files without any bound")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="what does not fit SQLite's cache goes to temporary files without any bound",
+)
 def test_a_query_fills_no_disk(archive: Path) -> None:
     program = [sys.executable, "-c", SPILL, str(archive)]
     assert subprocess.run(program, env=environment(), capture_output=True, text=True, check=True).stdout == ""
@@ -293,7 +308,11 @@ sys.exit(run_confined(lambda: int(resource.getrlimit(resource.RLIMIT_CORE)[0] !=
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a query that takes too long is ended by SIGXCPU, which dumps core where it may")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="a query that takes too long is ended by SIGXCPU, which dumps core where it may",
+)
 @pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0, reason="this system allows no core files")
 def test_a_query_that_is_stopped_leaves_no_core_file() -> None:
     assert subprocess.run([sys.executable, "-c", CORE], env=environment(), check=False).returncode == 0

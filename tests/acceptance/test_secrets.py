@@ -213,7 +213,9 @@ def renamed(spelling: str) -> Spoil:
         KEY,
         pytest.param(
             escaped(KEY),
-            marks=pytest.mark.xfail(strict=True, reason="a key spelled with JSON's escapes is archived as a name"),
+            marks=pytest.mark.xfail(
+                strict=True, raises=AssertionError, reason="a key spelled with JSON's escapes is archived as a name"
+            ),
         ),
     ],
     ids=["plain", "escaped"],
@@ -244,7 +246,9 @@ REFUSALS: dict[str, str] = {
         pytest.param(
             list(REFUSALS)[-1],
             marks=pytest.mark.xfail(
-                strict=True, reason="an escaped key is cut before it is looked for: a part is left"
+                strict=True,
+                raises=AssertionError,
+                reason="an escaped key is cut before it is looked for: a part is left",
             ),
         ),
     ],
@@ -314,7 +318,11 @@ def test_a_key_that_is_none_is_exit_2_and_not_shown(host: Host, tmp_path: Path, 
     assert not (tmp_path / "archive.db").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="what is taken for a file's name is shown, though it may be the key itself")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="what is taken for a file's name is shown, though it may be the key itself",
+)
 def test_a_key_that_is_given_in_place_of_its_file_is_not_shown(db: Path) -> None:
     done = archiver(*common("http://127.0.0.1:9", db), ARCHIVER_ADMIN_KEY_FILE=KEY)
     assert done.returncode == 2

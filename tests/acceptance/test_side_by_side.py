@@ -271,7 +271,9 @@ def test_verifying_again_and_again_beside_a_sync_finds_nothing(slow_api: Simulat
     assert [prover.returncode for prover in provers] == [0] * 4
 
 
-@pytest.mark.xfail(strict=True, reason="a file that is closed takes every lock of its process on it along")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a file that is closed takes every lock of its process on it along"
+)
 def test_looking_at_a_file_again_lets_go_of_nothing_that_a_reader_holds(slow_api: Simulator, db: Path) -> None:
     sync(slow_api, db, Scope(since=day("2026-01-14")))
     write = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version = 1'); c.close()"
