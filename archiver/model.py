@@ -129,7 +129,7 @@ class Answer:
 
     `buckets` is None when `digest` equals the digest the window was asked with: nothing changed.
     `digest` is None when the answer came in several pages or left buckets out.
-    `server_time` is the newest `Date` the API had shown by then.
+    `server_time` is the `Date` of its first page; None without one.
     """
 
     window: Window

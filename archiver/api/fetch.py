@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from archiver.api import retry
 from archiver.api.client import think_here
 from archiver.api.wire import read_page
 from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
@@ -81,16 +82,15 @@ async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
 
-    def read_first(reply: Reply) -> tuple[Page | None, bytes, str | None]:
+    def read_first(reply: Reply) -> tuple[Page | None, Reply]:
         same = reply.digest == window.digest
-        page = None if same else read_page(reply.body, window, after=window.start)
-        return page, reply.digest, reply.request_id
+        return (None if same else read_page(reply.body, window, after=window.start)), reply
 
-    page, digest, request_id = await client.get(
-        spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
-    )
+    page, reply = await client.get(spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think)
+    # What had ended is judged by the time of this very answer: others may have shown a later one since.
+    digest, said_at, request_id = reply.digest, retry.server_time(reply.headers), reply.request_id
     if page is None:
-        return Answer(window, None, digest, client.server_time, request_id)
+        return Answer(window, None, digest, said_at, request_id)
     buckets: list[Bucket] = list(page.buckets)
     warnings = dict.fromkeys(page.warnings)
     seen: set[str] = set()
@@ -102,7 +102,7 @@ async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
         buckets += page.buckets
         warnings |= dict.fromkeys(page.warnings)
     whole = not seen and len(buckets) == window.buckets
-    return Answer(window, tuple(buckets), digest if whole else None, client.server_time, request_id, tuple(warnings))
+    return Answer(window, tuple(buckets), digest if whole else None, said_at, request_id, tuple(warnings))
 
 
 async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Sequence[Bucket], think: Think) -> Page:

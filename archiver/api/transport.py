@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -66,8 +68,7 @@ class Reply:
         """
         if self._body is None:
             body = _inflate(self.wire, self.headers)
-            secret = self._secret.encode()
-            self._body = body.replace(secret, _HIDDEN.encode()) if secret and secret in body else body
+            self._body = _scrubbed(body, self._secret) if self._secret else body
         return self._body
 
     @property
@@ -85,6 +86,19 @@ class Reply:
         """Take a secret out, should the reply repeat it: nothing that comes after can tell it then."""
         headers = {name: value.replace(secret, _HIDDEN) for name, value in self.headers.items()}
         return Reply(self.status, headers, self.wire, secret)
+
+
+def _scrubbed(body: bytes, secret: str) -> bytes:
+    plain, hidden = secret.encode(), _HIDDEN.encode()
+    if plain in body:
+        body = body.replace(plain, hidden)
+    return _spelled(secret).sub(hidden, body) if b"\\u00" in body else body
+
+
+@cache
+def _spelled(secret: str) -> re.Pattern[bytes]:
+    """Match a secret however JSON's escapes spell it."""
+    return re.compile(b"".join(b"(?:%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
 
 
 def _shown_id(headers: Mapping[str, str]) -> str | None:

@@ -46,6 +46,8 @@ def _read_file(name: str) -> str:
         raise ConfigurationError(f"the key file {name} is not text") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
+        if name.startswith("sk-"):  # the key itself, in place of its file
+            raise ConfigurationError(f"the key file cannot be read: {reason}", hint="give the name of a file") from None
         raise ConfigurationError(f"the key file {name} cannot be read: {reason}") from None
 
 

@@ -49,6 +49,7 @@ def _be_the_child(work: Callable[[], int], seconds: float, mebibytes: int) -> No
     try:
         used = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (used, used + _GRACE_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGXCPU would dump the environment, and the key in it
         _bound_memory(mebibytes)
         code = work()
     finally:

@@ -26,7 +26,8 @@ _POLL_SECONDS = 0.2
 def check_file(path: Path) -> bool:
     """Say whether there is an archive at `path`; False when nothing is there yet.
 
-    It reads the header alone, before SQLite opens the file, so that what is not ours is not touched.
+    It reads the header alone, before SQLite opens the file, so that what is not ours is not touched. Not to be called
+    while this process has the file open: closing any descriptor of a file drops the locks that SQLite holds on it.
 
     Raises:
         DamagedError: Something is there and it is not an archive.

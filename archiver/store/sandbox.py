@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from archiver.errors import ArchiverError, ConfigurationError, TimeLimitError
+from archiver.errors import ArchiverError, ConfigurationError, StorageError, TimeLimitError
 from archiver.store.faults import translate
 from archiver.store.reader import open_reader
 from archiver.store.statements import sql
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _ALLOWED_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "function_list"})
-_REFUSED_FUNCTIONS = frozenset({"load_extension"})
+_REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
 _BEGINNINGS = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(select|with|values|explain|pragma)\b", re.IGNORECASE | re.DOTALL
+    r"(?:\s|--[^\n]*(?:\n|$)|(?>/\*.*?\*/))*+(select|with|values|explain|pragma)\b", re.IGNORECASE | re.DOTALL
 )
+_STARVED = frozenset({sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP})  # in the bounds of the child
 _OPCODES_A_LOOK = 10_000
 _LONGEST_STATEMENT = 1_000_000
 _LONGEST_VALUE = 64 * 1024 * 1024
@@ -59,7 +60,8 @@ def run_query(
     """
     if not _BEGINNINGS.match(statement):
         raise ConfigurationError("only a statement that reads is allowed", hint="begin with SELECT, WITH or VALUES")
-    with open_reader(path) as connection, _translated(path):
+    with _translated(path), open_reader(path) as connection:
+        connection.execute("PRAGMA temp_store = MEMORY")  # a temporary file would be bounded by nothing
         if limits.as_of is not None:
             _look_back(connection, limits.as_of)
         _confine(connection, limits, monotonic)
@@ -103,8 +105,16 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _ours(error, path) from error
+    except StorageError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) in _STARVED:
+            raise _too_much() from error
+        raise
     except MemoryError as error:
-        raise ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory") from error
+        raise _too_much() from error
+
+
+def _too_much() -> ConfigurationError:
+    return ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
 
 
 def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
@@ -112,7 +122,7 @@ def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
     if code == sqlite3.SQLITE_INTERRUPT:
         return TimeLimitError("the query took too long", hint="raise --timeout")
     if code == sqlite3.SQLITE_NOMEM:
-        return ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
+        return _too_much()
     if code == sqlite3.SQLITE_AUTH:
         return ConfigurationError(f"the query may only read: {error}")
     found = translate(error, path) if isinstance(error, sqlite3.Error) else None

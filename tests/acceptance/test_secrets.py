@@ -211,12 +211,7 @@ def renamed(spelling: str) -> Spoil:
     "spelling",
     [
         KEY,
-        pytest.param(
-            escaped(KEY),
-            marks=pytest.mark.xfail(
-                strict=True, raises=AssertionError, reason="a key spelled with JSON's escapes is archived as a name"
-            ),
-        ),
+        escaped(KEY),
     ],
     ids=["plain", "escaped"],
 )
@@ -243,14 +238,7 @@ REFUSALS: dict[str, str] = {
     "name",
     [
         *list(REFUSALS)[:-1],
-        pytest.param(
-            list(REFUSALS)[-1],
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="an escaped key is cut before it is looked for: a part is left",
-            ),
-        ),
+        list(REFUSALS)[-1],
     ],
 )
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
@@ -318,11 +306,6 @@ def test_a_key_that_is_none_is_exit_2_and_not_shown(host: Host, tmp_path: Path, 
     assert not (tmp_path / "archive.db").exists()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what is taken for a file's name is shown, though it may be the key itself",
-)
 def test_a_key_that_is_given_in_place_of_its_file_is_not_shown(db: Path) -> None:
     done = archiver(*common("http://127.0.0.1:9", db), ARCHIVER_ADMIN_KEY_FILE=KEY)
     assert done.returncode == 2

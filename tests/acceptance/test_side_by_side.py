@@ -23,7 +23,7 @@ from archiver.reports import SPECS
 from archiver.simulator import Settings, background
 from archiver.store.archive import held_archive
 from archiver.store.diff import facts_digest
-from archiver.store.files import check_file, exclusive, lock_path, read_only_uri
+from archiver.store.files import exclusive, lock_path, read_only_uri
 from archiver.store.inspect import inspect
 from archiver.store.migrate import shipped_migrations
 from tests.runners import PATIENCE, Runner, together
@@ -269,16 +269,3 @@ def test_verifying_again_and_again_beside_a_sync_finds_nothing(slow_api: Simulat
     said = [prover.communicate("", timeout=PATIENCE)[0].splitlines() for prover in provers]
     assert {line for lines in said for line in lines} == {"[]"}
     assert [prover.returncode for prover in provers] == [0] * 4
-
-
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a file that is closed takes every lock of its process on it along"
-)
-def test_looking_at_a_file_again_lets_go_of_nothing_that_a_reader_holds(slow_api: Simulator, db: Path) -> None:
-    sync(slow_api, db, Scope(since=day("2026-01-14")))
-    write = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version = 1'); c.close()"
-    with impatient(db) as reader:
-        reader.execute("SELECT count(*) FROM usage").fetchone()
-        assert check_file(db)
-        subprocess.run([sys.executable, "-c", write, str(db)], check=True)
-        assert db.with_name(db.name + "-wal").exists()
