@@ -1,0 +1,140 @@
+"""A sync under strace: whether that works here, counting system calls, and spoiling one of them.
+
+strace counts for each thread by itself, and the program writes from two: one makes the file, the other fills it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import environment
+from tests.witness import GROUPS, SINCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.simulator import Simulator
+
+TELLING = Path(__file__).with_name("telling.py")
+SUFFIXES = ("", "-wal", "-journal", "-shm")
+PATIENCE = 120.0
+FAST = "--seccomp-bpf"
+"""Stops at the calls that were asked for alone; strace cannot kill from there."""
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Say why strace is of no use here; None when it is."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return "strace is not installed"
+    probe = [strace, "-f", FAST, "-o", os.devnull, "-e", "trace=?openat", "-e", "inject=openat:error=EIO:when=65535"]
+    try:
+        tried = subprocess.run([*probe, sys.executable, "-S", "-c", ""], capture_output=True, timeout=60, check=False)
+    except OSError as error:
+        return f"strace cannot be run: {error}"
+    return None if tried.returncode == 0 else "ptrace is not allowed here, or this strace cannot do what is needed"
+
+
+needs_strace = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a traced sync ended, the windows that it reported as archived, and strace's lines."""
+
+    code: int
+    said: str
+    told: list[str]
+    lines: list[str]
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether the fault came to pass."""
+        return any(line.endswith("(INJECTED)") for line in self.lines)
+
+
+def traced(
+    api: Simulator, db: Path, options: Sequence[str], *, since: str = SINCE, files: Sequence[Path] = (), **wishes: Any
+) -> Outcome:
+    """Run a sync under strace, which looks at `files` alone: the archive's, unless told otherwise."""
+    told, log = db.with_name("told"), db.with_name("strace.log")
+    for file in (told, log):
+        file.unlink(missing_ok=True)
+    paths = [word for file in (files or [Path(f"{db}{s}") for s in SUFFIXES]) for word in ("-P", str(file))]
+    command = [shutil.which("strace") or "strace", "-f", "-o", str(log), *paths, *options]
+    command += [sys.executable, str(TELLING), str(told), json.dumps(wishes)]
+    command += ["sync", "--api-url", api.url, "--db", str(db), "--rate", "none", "--since", since, "--quiet"]
+    run = subprocess.run(
+        command + [word for group in GROUPS for word in ("--group-by", group)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=environment(ANTHROPIC_ADMIN_API_KEY=api.key, XDG_CONFIG_HOME=str(db.parent)),
+        check=False,
+    )
+    return Outcome(run.returncode, run.stdout + run.stderr, _lines(told), _lines(log))
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text("ascii").splitlines() if file.exists() else []
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """The nth call of one kind on one of the archive's files, in the thread that gets so far first."""
+
+    call: str
+    suffix: str
+    nth: int
+
+    def reached(self, api: Simulator, db: Path, what: str, *options: str) -> Outcome:
+        """Run a sync in which strace does something to this call; with `+` in the end, to all from it on too."""
+        fault, on = what.removesuffix("+"), "+" if what.endswith("+") else ""
+        spoil = f"inject={self.call}:{fault}:when={self.nth}{on}"
+        return traced(api, db, [*options, "-e", f"trace={self.call}", "-e", spoil], files=[Path(f"{db}{self.suffix}")])
+
+    def __str__(self) -> str:
+        """Name it in a test's report."""
+        return f"{self.call} {self.nth} of archive.db{self.suffix}"
+
+
+_CALL = re.compile(r"(?P<thread>\d+) +(?P<call>\w+)\(.*?/archive\.db(?P<suffix>|-wal|-journal|-shm)[\">]")
+
+
+def points(api: Simulator, db: Path, calls: Sequence[str]) -> list[Point]:
+    """List every point of a sync, by letting it run whole."""
+    wanted = ",".join(f"?{call}" for call in calls)
+    whole = traced(api, db, [FAST, "-y", "-s", "0", "-e", f"trace={wanted}"])
+    assert whole.code == 0, whole.said
+    seen = Counter(match.group("thread", "call", "suffix") for line in whole.lines if (match := _CALL.match(line)))
+    most: dict[tuple[str, str], int] = {}
+    for (_, call, suffix), times in seen.items():
+        most[call, suffix] = max(times, most.get((call, suffix), 0))
+    return sorted(Point(*kind, nth) for kind, times in most.items() for nth in range(1, times + 1))
+
+
+def sample(every: Sequence[Point], chosen: str, share: int) -> list[Point]:
+    """Choose some points by a fixed chance, spread over the kinds of call; `chosen` is `all` or how many."""
+    if chosen == "all":
+        return list(every)
+    chance = random.Random(share)  # noqa: S311  # repeatable chance
+    kinds: dict[str, list[Point]] = {}
+    for point in chance.sample(every, len(every)):
+        kinds.setdefault(point.call, []).append(point)
+    dealt = chain.from_iterable(zip_longest(*kinds.values()))
+    return [point for point in dealt if point is not None][: max(1, int(chosen) // share)]

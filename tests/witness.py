@@ -1,0 +1,114 @@
+"""What a sync reported as archived, and whether a file still says so after whatever happened to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.errors import ArchiverError
+from archiver.model import DAY
+from archiver.plan.groupings import parse_group_by
+from archiver.plan.scope import Scope
+from archiver.store.archive import held_archive
+from archiver.store.inspect import inspect
+from tests.support import NOW, day, dump, select, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+    from tests.support import Row
+
+GROUPS = ("none", "workspace_id", "finest")
+SINCE = "2026-01-10"
+_BUCKETS = """
+SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(uncached_input_tokens), sum(output_tokens)
+FROM usage_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+UNION ALL
+SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(amount_microcents), NULL
+FROM cost_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+"""
+_SPANS = """
+SELECT s.report, s.bucket_width, s.group_by, p.span_start, p.span_end
+FROM span AS p JOIN series AS s ON s.id = p.series_id WHERE p.state IN ('settled', 'provisional')
+"""
+
+
+def scope(since: str = SINCE, until: str | None = None) -> Scope:
+    """Give what every sync here archives, for running one in this process."""
+    return Scope(
+        group_by=tuple(parse_group_by(group) for group in GROUPS), since=day(since), until=day(until) if until else None
+    )
+
+
+def content(db: Path) -> set[Row]:
+    """List what readers see as archived: of each series the covered days, and the sums of each bucket with rows."""
+    covered = {(*series, at) for *series, start, end in select(db, _SPANS) for at in range(start, end, DAY)}
+    return covered | set(select(db, _BUCKETS))
+
+
+def promised(told: Iterable[str], clean: set[Row]) -> set[Row]:
+    """Give what the windows that were reported as archived hold, by the word of a clean archive."""
+    found: set[Row] = set()
+    for line in told:
+        *series, start, end = json.loads(line)
+        held = {row for row in clean if [*row[:3]] == series and start <= row[3] < end}
+        assert held, f"a clean archive knows nothing of {line}"
+        found |= held
+    return found
+
+
+def lost(db: Path, expected: set[Row]) -> set[Row]:
+    """Open a file as the next sync does, prove it, and list what it should say and does not."""
+    with held_archive(db, now=int(NOW.timestamp())):
+        pass
+    assert inspect(db) == []
+    return expected - content(db)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A folder for one archive that is spoiled again and again, and what an unspoiled one says.
+
+    `begun` is the archive that every attempt finds there; None when each of them has to make it.
+    """
+
+    api: Simulator
+    db: Path
+    clean: Path
+    begun: Path | None
+
+    @classmethod
+    def prepare(cls, api: Simulator, folder: Path, *, fresh: bool) -> Trial:
+        """Make the clean archive and, unless the file has to be made, the one that is found there."""
+        clean, begun = folder / "clean.db", folder / "begun.db"
+        sync(api, clean, scope())
+        if not fresh:
+            sync(api, begun, scope(until="2026-01-12"))
+        (folder / "tried").mkdir()
+        trial = cls(api, folder / "tried" / "archive.db", clean, None if fresh else begun)
+        trial.begin()
+        return trial
+
+    def begin(self) -> None:
+        """Make the folder what every attempt finds."""
+        for file in self.db.parent.iterdir():
+            file.unlink()
+        if self.begun:
+            shutil.copy(self.begun, self.db)
+
+    def harm(self, told: Iterable[str]) -> list[str]:
+        """Say what an attempt that reported these windows did to the archive that it should not have."""
+        expected = promised(told, content(self.clean)) | (content(self.begun) if self.begun else set())
+        try:
+            gone = lost(self.db, expected)
+            sync(self.api, self.db, scope())
+        except (ArchiverError, AssertionError) as error:
+            return [f"the next run fails: {error}"]
+        found = [f"{len(gone)} rows are lost"] if gone else []
+        if dump(self.db) != dump(self.clean):
+            found.append("the next run does not end where a whole one would")
+        return found
