@@ -17,7 +17,7 @@ from archiver.cli.options import Duration, Time, config_option, connect_options,
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
 from archiver.cli.talk import say_forecast, say_summary
-from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError
+from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError, StorageError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
@@ -132,6 +132,9 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
         summary.stopped = error
     except KeyboardInterrupt:
         summary.stopped = InterruptedRunError("stopped by SIGINT", signal_number=signal.SIGINT)
+    except OSError as error:  # the limits of the system: the rest was translated where it came up
+        reason = error.strerror or type(error).__name__
+        summary.stopped = StorageError(f"the system refuses: {reason}", hint="check its limits, as with ulimit -n")
     except Exception as error:  # noqa: BLE001  # a bug is told as one, and with --json in its object too
         show_bug(error)
         summary.stopped = ArchiverError(f"a bug: {type(error).__name__}")

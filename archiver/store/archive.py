@@ -16,7 +16,7 @@ from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
 from archiver.store.coverage import after_failure, believable
-from archiver.store.faults import translated
+from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import migrate, pending
 from archiver.store.statements import FOREVER, series_values, sql
@@ -289,7 +289,7 @@ def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
         DamagedError, NewerError, StorageError: As the file is; it was left as it is.
     """
     check_file(path)
-    with exclusive(path, wait):
+    with exclusive(path, wait), reconsidered(path):
         if check_file(path):
             pending(path)  # looks before anything is opened for writing
         migrate(path, now)
@@ -310,6 +310,14 @@ async def open_archive(path: Path) -> AsyncIterator[Archive]:
         return opened[0]
 
     with translated(path, system=False):
-        async with aiosqlite.Connection(connect, iter_chunk_size=1) as worker:
+        worker = aiosqlite.Connection(connect, iter_chunk_size=1)
+        try:
+            await worker
+        except BaseException:
+            worker._thread.join()  # noqa: SLF001  # else it speaks to an event loop that is closed by then
+            raise
+        try:
             await worker.execute("PRAGMA synchronous = FULL")
             yield Archive(worker, opened[0], path)
+        finally:
+            await worker.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from archiver.errors import ArchiverError, ConfigurationError, DamagedError, LockedError, StorageError
@@ -23,13 +23,18 @@ _STORAGE = {
 }
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PRIMARY_CODE = 0xFF
+_BLOCK = 1 << 20
 
 
-def translate(error: sqlite3.Error | OSError, path: Path) -> ArchiverError | None:
+def translate(  # noqa: PLR0911  # a table of errors
+    error: sqlite3.Error | OSError, path: Path
+) -> ArchiverError | None:
     """Find our error for a foreign one; None where it can only be a bug of ours."""
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         return StorageError(f"{path} cannot be used: {reason}", hint="check the disk, the path and its permissions")
+    if getattr(error, "sqlite_errorcode", -1) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StorageError(f"{path} is as a run left it that was cut short", hint="archiver sync puts it right")
     code = getattr(error, "sqlite_errorcode", -1) & _PRIMARY_CODE
     if code in _DAMAGED:
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a copy")
@@ -42,6 +47,34 @@ def translate(error: sqlite3.Error | OSError, path: Path) -> ArchiverError | Non
     if code in _BUSY:
         return LockedError(f"{path} is held by another program: {error}", hint="try again when it is done")
     return None
+
+
+@contextmanager
+def reconsidered(path: Path) -> Iterator[None]:
+    """Look again at a file that was called damaged, once nothing has it open: SQLite says so, too, when a read fails.
+
+    Raises:
+        StorageError: The file is sound, or the disk does not let it be read.
+    """
+    try:
+        yield
+    except DamagedError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", -1) & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT or _damaged(path):
+            raise
+        raise StorageError(f"{path} could not be read: disk I/O error", hint="check the disk, and try again") from error
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            while file.read(_BLOCK):
+                pass
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+    except OSError:
+        return False
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", -1) & _PRIMARY_CODE not in _STORAGE
 
 
 @contextmanager

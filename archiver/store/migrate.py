@@ -96,13 +96,16 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
 
 
 def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Say which migrations an existing file still needs; reads only.
+    """Say which migrations an existing file still needs; reads only, but for rolling back what was cut short.
 
     Raises:
         NewerError, DamagedError, StorageError: As the file is.
     """
     shipped = migrations or shipped_migrations()
-    with translated(path), closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
+    journal = path.with_name(path.name + "-journal")
+    # A change that was cut short left a journal, and only a connection that may write can roll it back.
+    uri = f"{path.absolute().as_uri()}?mode=rw" if journal.exists() else read_only_uri(path)
+    with translated(path), closing(sqlite3.connect(uri, uri=True)) as connection:
         return check_schema(connection, path, shipped)
 
 

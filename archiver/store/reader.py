@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
-from archiver.store.faults import translated
+from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.statements import FOREVER, series_values, sql
@@ -36,6 +36,7 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
             f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
         )
     with (
+        reconsidered(path),
         translated(path, system=False),
         closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection,
     ):
