@@ -72,6 +72,21 @@ CREATE TABLE usage_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
+-- The sums of each day of an unfiltered series of hours or minutes, so that a daily view does not read all of its rows.
+-- A sum is null where it does not fit 64 bits.
+CREATE TABLE usage_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  uncached_input_tokens INTEGER,
+  cache_creation_1h_input_tokens INTEGER,
+  cache_creation_5m_input_tokens INTEGER,
+  cache_read_input_tokens INTEGER,
+  output_tokens INTEGER,
+  web_search_requests INTEGER,
+  PRIMARY KEY (series_id, day_start, key_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE cost_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -311,9 +326,38 @@ FROM name
 WHERE kind = 'service_account'
 GROUP BY id;
 
+-- A null of a roll-up stands for a sum that does not fit: abs of the smallest integer is the error that sum would be.
 CREATE VIEW daily_tokens AS
+WITH fact AS (
+  SELECT
+    d.day_start,
+    f.key_id,
+    f.uncached_input_tokens,
+    f.cache_creation_1h_input_tokens,
+    f.cache_creation_5m_input_tokens,
+    f.cache_read_input_tokens,
+    f.output_tokens,
+    f.web_search_requests
+  FROM canonical_day AS d
+  JOIN series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
+  JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  WHERE d.report = 'usage'
+  UNION ALL
+  SELECT
+    d.day_start,
+    r.key_id,
+    coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
+  FROM canonical_day AS d
+  JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+  WHERE d.report = 'usage'
+)
 SELECT
-  date(d.day_start, 'unixepoch') AS date,
+  date(f.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
   k.api_key_id,
@@ -327,14 +371,11 @@ SELECT
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
-FROM canonical_day AS d
-JOIN usage_fact AS f
-  ON f.series_id = d.series_id AND f.bucket_start >= d.day_start AND f.bucket_start < d.day_start + 86400
+FROM fact AS f
 JOIN usage_key AS k ON k.id = f.key_id
 LEFT JOIN workspace AS w ON w.id = k.workspace_id
 LEFT JOIN api_key AS a ON a.id = k.api_key_id
-WHERE d.report = 'usage'
-GROUP BY d.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
+GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
 
 CREATE VIEW daily_cost AS
 SELECT

@@ -54,7 +54,7 @@ def _types(report: Report, group_by: tuple[str, ...]) -> tuple[type[msgspec.Stru
     return row, WirePage[_Bucket[row]]
 
 
-def read_carefully(body: bytes, window: Window, after: int) -> Page:
+def read_carefully(body: bytes | bytearray, window: Window, after: int) -> Page:
     """Read a page, keeping unknown fields as `extra`.
 
     Raises:
@@ -71,7 +71,7 @@ def read_carefully(body: bytes, window: Window, after: int) -> Page:
     return Page(buckets, draft.page.next_page if draft.page.has_more else None, tuple(draft.warnings))
 
 
-def _draft(body: bytes, window: Window) -> _Draft:
+def _draft(body: bytes | bytearray, window: Window) -> _Draft:
     raw = _strict_json(body)
     if not isinstance(raw, dict):
         raise ContractError("Expected an object", place="the answer")
@@ -91,7 +91,7 @@ def _draft(body: bytes, window: Window) -> _Draft:
     return draft
 
 
-def _strict_json(body: bytes) -> Any:
+def _strict_json(body: bytes | bytearray) -> Any:
     try:
         raw = json.loads(
             body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constants, parse_float=Decimal
@@ -176,7 +176,7 @@ def _refusal(error: msgspec.ValidationError) -> ContractError:
     return ContractError(message.replace("`", ""), place=place.rstrip("`") or None)
 
 
-def _with_excerpt(error: ContractError, body: bytes) -> ContractError:
+def _with_excerpt(error: ContractError, body: bytes | bytearray) -> ContractError:
     """Add what stands at the place of an error, short and escaped."""
     found: Any = json.loads(body, parse_float=Decimal)
     try:

@@ -82,13 +82,15 @@ async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
 
-    def read_first(reply: Reply) -> tuple[Page | None, Reply]:
-        same = reply.digest == window.digest
-        return (None if same else read_page(reply.body, window, after=window.start)), reply
-
-    page, reply = await client.get(spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think)
     # What had ended is judged by the time of this very answer: others may have shown a later one since.
-    digest, said_at, request_id = reply.digest, retry.server_time(reply.headers), reply.request_id
+    def read_first(reply: Reply) -> tuple[Page | None, bytes, int | None, str | None]:
+        digest = reply.digest
+        page = None if digest == window.digest else read_page(reply.body, window, after=window.start)
+        return page, digest, retry.server_time(reply.headers), reply.request_id
+
+    page, digest, said_at, request_id = await client.get(
+        spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
+    )
     if page is None:
         return Answer(window, None, digest, said_at, request_id)
     buckets: list[Bucket] = list(page.buckets)
@@ -149,7 +151,7 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     raise ContractError("the list never ends", place="last_id")
 
 
-def _read_list(body: bytes, kind: NameKind) -> tuple[list[NamedObject], str | None]:
+def _read_list(body: bytes | bytearray, kind: NameKind) -> tuple[list[NamedObject], str | None]:
     """Read a page of a list; its `last_id` counts only while there is more, though it is always there."""
     raw = _read_object(body)
     data, more, last = raw.get("data"), raw.get("has_more"), raw.get("last_id")
@@ -167,7 +169,7 @@ def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
     return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
+def _read_object(body: bytes | bytearray) -> dict[str, Any]:
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_PIECE = 1024 * 1024
 _LONGEST_REQUEST_ID = 80
 _HIDDEN = "[key]"
 _DIGEST_BYTES = 16
@@ -57,10 +58,10 @@ class Reply:
     headers: Mapping[str, str]
     wire: bytes
     _secret: str = field(default="", repr=False)
-    _body: bytes | None = field(default=None, repr=False)
+    _body: bytes | bytearray | None = field(default=None, repr=False)
 
     @property
-    def body(self) -> bytes:
+    def body(self) -> bytes | bytearray:
         """The body as it was before compression.
 
         Raises:
@@ -88,7 +89,7 @@ class Reply:
         return Reply(self.status, headers, self.wire, secret)
 
 
-def _scrubbed(body: bytes, secret: str) -> bytes:
+def _scrubbed(body: bytes | bytearray, secret: str) -> bytes | bytearray:
     plain, hidden = secret.encode(), _HIDDEN.encode()
     if plain in body:
         body = body.replace(plain, hidden)
@@ -160,7 +161,7 @@ async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> byt
     return b"".join(chunks)
 
 
-def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes:
+def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     request_id = _shown_id(headers)
     if encoding in {"identity", ""} or not body:
@@ -168,12 +169,17 @@ def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes:
     if encoding not in {"gzip", "deflate"}:
         raise TransportError(Trouble.DAMAGED, "the answer has an unknown encoding", request_id)
     inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    inflated = bytearray()  # in pieces: at once, zlib would need twice the memory
+    left, piece = body, b"more"
     try:
-        inflated = inflater.decompress(body, LARGEST_BODY + 1)
+        while not inflater.eof and (piece or left):
+            piece = inflater.decompress(left, _PIECE)
+            left = inflater.unconsumed_tail
+            inflated += piece
+            if len(inflated) > LARGEST_BODY:
+                raise TransportError(Trouble.TOO_LARGE, _too_large(), request_id)
     except zlib.error:
         raise TransportError(Trouble.DAMAGED, "the answer's compression is damaged", request_id) from None
-    if len(inflated) > LARGEST_BODY:
-        raise TransportError(Trouble.TOO_LARGE, _too_large(), request_id)
     if not inflater.eof or inflater.unused_data:
         raise TransportError(Trouble.DAMAGED, "the answer's compression ends too early or too late", request_id)
     return inflated

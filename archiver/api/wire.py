@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +22,7 @@ from archiver.model import Bucket
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from archiver.model import Dimensions, Report, Window
 
@@ -38,16 +39,44 @@ class _RawBucket(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class _Types:
-    """How the rows of one series are read; every documented field is demanded, so their keys can be counted."""
+    """How the rows of one series are read; every documented field is demanded, so their keys can be counted.
+
+    `read_named` reads the columns that may have a value, as a tuple; `places` says where each stands among all of them,
+    None where there is none.
+    """
 
     rows: msgspec.json.Decoder[Any]
     keys_a_row: int
+    read_named: Callable[[Any], tuple[str | None, ...]]
+    places: tuple[int | None, ...]
+
+
+class _Known(dict["Dimensions", "Dimensions"]):
+    """The values of the named columns → those of all columns: each set is made once, and is one object."""
+
+    def __init__(self, places: tuple[int | None, ...]) -> None:
+        self._places = places
+
+    def __missing__(self, named: Dimensions) -> Dimensions:
+        """Make a set known."""
+        self[named] = whole = tuple(None if place is None else named[place] for place in self._places)
+        return whole
 
 
 @cache
 def _types(report: Report, group_by: tuple[str, ...]) -> _Types:
-    complete: Any = SPECS[report].wire_row(group_by, complete=True)
-    return _Types(msgspec.json.Decoder(list[complete]), _count_keys(complete))
+    spec = SPECS[report]
+    complete: Any = spec.wire_row(group_by, complete=True)
+    named = [column for column in spec.columns if column in {*group_by, *spec.parsed, *spec.wire_measures}]
+    places = tuple(named.index(column) if column in named else None for column in spec.columns)
+    return _Types(msgspec.json.Decoder(list[complete]), _count_keys(complete), _tuple_of(named), places)
+
+
+def _tuple_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Read attributes as a tuple, also when there is none or only one."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda row: tuple(getattr(row, name) for name in names)
 
 
 def _count_keys(row: type[msgspec.Struct]) -> int:
@@ -59,7 +88,7 @@ def _count_keys(row: type[msgspec.Struct]) -> int:
     return count
 
 
-def read_page(body: bytes, window: Window, *, after: int) -> Page:
+def read_page(body: bytes | bytearray, window: Window, *, after: int) -> Page:
     """Read a page of the answer to `window`; its buckets may begin at `after`, where earlier pages ended.
 
     Raises:
@@ -73,7 +102,7 @@ def read_page(body: bytes, window: Window, *, after: int) -> Page:
 _decode_envelope = msgspec.json.Decoder(WirePage[_RawBucket]).decode
 
 
-def _read_quickly(body: bytes, window: Window, after: int) -> Page | None:
+def _read_quickly(body: bytes | bytearray, window: Window, after: int) -> Page | None:
     """Read a page that is in every way as documented; None for any other, whatever is odd about it."""
     types = _types(window.series.report, window.series.group_by)
     try:
@@ -94,16 +123,14 @@ def _read_quickly(body: bytes, window: Window, after: int) -> Page | None:
 
 def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, after: int) -> tuple[Bucket, ...]:
     """Make rows of raw buckets. Equal sets of dimension values are one object within a page."""
-    spec = SPECS[window.series.report]
     width = window.series.bucket_width.seconds
-    once: dict[Dimensions, Dimensions] = {}
+    known, read_values = _Known(types.places), SPECS[window.series.report].read_values
     buckets = []
     at = after
     for raw in data:
         start = read_interval(raw, window, at, "")
         at = start + width
         results = types.rows.decode(raw.results)
-        keys = list(map(spec.read_dimensions, results))
-        rows = zip(map(once.setdefault, keys, keys), map(spec.read_values, results), strict=True)
-        buckets.append(Bucket(start, dict(rows)))
+        dimensions = map(known.__getitem__, map(types.read_named, results))
+        buckets.append(Bucket(start, dict(zip(dimensions, map(read_values, results), strict=True))))
     return tuple(buckets)

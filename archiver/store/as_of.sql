@@ -41,6 +41,22 @@ FROM undone AS d
 JOIN main.usage_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_uncached_input_tokens IS NOT NULL;
 
+-- The sums of days as they were known then.
+CREATE TEMP VIEW usage_day AS
+SELECT
+  f.series_id,
+  f.bucket_start / 86400 * 86400 AS day_start,
+  f.key_id,
+  sum(f.uncached_input_tokens) AS uncached_input_tokens,
+  sum(f.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+  sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+  sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
+  sum(f.output_tokens) AS output_tokens,
+  sum(f.web_search_requests) AS web_search_requests
+FROM usage_fact AS f
+JOIN main.series AS s ON s.id = f.series_id AND s.bucket_seconds < 86400
+GROUP BY f.series_id, day_start, f.key_id;
+
 -- The cost rows as they were known then.
 CREATE TEMP VIEW cost_fact AS
 WITH later AS (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,12 +18,13 @@ Facts = dict[int, "Values"]
 """The rows of one bucket by the id of their dimensions."""
 
 _DIGEST_BYTES = 8
+_id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def facts_digest(facts: Facts) -> bytes:
     """Give the digest of a bucket's stored rows, whatever order they came in."""
-    return blake2b(_encode(sorted(facts.items())), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(_encode(sorted(facts.items(), key=_id)), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)

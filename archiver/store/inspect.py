@@ -87,8 +87,7 @@ def _findings(connection: sqlite3.Connection, now: int) -> Iterator[Finding]:
         yield from _check_dictionary(connection, report, known)
     for one in series:
         yield from _check_digests(connection, one)
-        for (start,) in connection.execute(sql("verify_uncovered"), {"series_id": one.id}).fetchall():
-            yield _of_bucket(one, start, "coverage", "rows stand where nothing is covered")
+        yield from _check_days(connection, one)
     for report in Report:
         yield from _check_sums(connection, report, known)
 
@@ -144,6 +143,14 @@ def _check_digests(connection: sqlite3.Connection, series: _Known) -> Iterator[F
     for start, digest in digests.items():
         if digest != facts_digest({}):
             yield _of_bucket(series, start, "digest", "the rows are gone")
+
+
+def _check_days(connection: sqlite3.Connection, series: _Known) -> Iterator[Finding]:
+    for (start,) in connection.execute(sql("verify_uncovered"), {"series_id": series.id}).fetchall():
+        yield _of_bucket(series, start, "coverage", "rows stand where nothing is covered")
+    if series.report is Report.USAGE:
+        for (start,) in connection.execute(sql("verify_days"), {"series_id": series.id}).fetchall():
+            yield _of_bucket(series, start, "digest", "the kept sums of the day are not those of its rows")
 
 
 def _when(seconds: int) -> str:

@@ -192,6 +192,25 @@ INSERT INTO usage_fact (
   cache_creation_5m_input_tokens, cache_read_input_tokens, output_tokens, web_search_requests, extra
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: forget_days
+-- Forget the sums of some days of a series.
+DELETE FROM usage_day WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days));
+
+-- name: sum_day
+-- Sum a day of a series of hours or minutes; halves of the bits are summed, so that no sum is an error.
+INSERT INTO usage_day
+SELECT
+  series_id, bucket_start / 86400 * 86400, key_id,
+  CASE typeof(sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647)) WHEN 'integer' THEN sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647) END,
+  CASE typeof(sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647) END,
+  CASE typeof(sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647) END,
+  CASE typeof(sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647) END,
+  CASE typeof(sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647)) WHEN 'integer' THEN sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647) END,
+  CASE typeof(sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647)) WHEN 'integer' THEN sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647) END
+FROM usage_fact
+WHERE series_id = :series_id AND bucket_start >= :day AND bucket_start < :day + 86400
+GROUP BY series_id, key_id;
+
 -- name: usage.add_change
 -- Keep what a row said before and after a revision.
 INSERT INTO usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
@@ -346,6 +365,30 @@ WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start <
 -- name: verify_buckets
 -- The digests of a series, in order.
 SELECT bucket_start, digest FROM bucket WHERE series_id = ? ORDER BY bucket_start;
+
+-- name: verify_days
+-- Days of a series of hours or minutes whose kept sums are not those of its rows.
+WITH summed AS (
+  SELECT
+    bucket_start / 86400 * 86400 AS day_start, key_id,
+    CASE typeof(sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647)) WHEN 'integer' THEN sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647) END,
+    CASE typeof(sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647) END,
+    CASE typeof(sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647) END,
+    CASE typeof(sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647) END,
+    CASE typeof(sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647)) WHEN 'integer' THEN sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647) END,
+    CASE typeof(sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647)) WHEN 'integer' THEN sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647) END
+  FROM usage_fact
+  WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_seconds < 86400 AND filters = '')
+  GROUP BY day_start, key_id
+),
+kept AS (
+  SELECT day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+    cache_read_input_tokens, output_tokens, web_search_requests
+  FROM usage_day WHERE series_id = :series_id
+)
+SELECT day_start FROM (SELECT * FROM summed EXCEPT SELECT * FROM kept)
+UNION
+SELECT day_start FROM (SELECT * FROM kept EXCEPT SELECT * FROM summed);
 
 -- name: verify_uncovered
 -- Rows of buckets that no answer covers.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from archiver.model import COVERED, DAY, RowCounts, Span, State
+from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
 from archiver.store.coverage import after_answer
 from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.history import History, Past
@@ -17,9 +18,9 @@ from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from archiver.model import Answer, Bucket, Report, Window
+    from archiver.model import Answer, Bucket, Window
     from archiver.store.history import Moment
 
 
@@ -93,6 +94,9 @@ class WindowWriter:
         if not before:
             self._connection.execute(sql("remove_bucket"), (series_id, start))
             self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
+            self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": f"[{start - start % DAY}]"})
+            if report is Report.USAGE and end - start < DAY:
+                self._sum_days(series_id, [start])
             return
         kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
         kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
@@ -123,6 +127,8 @@ class WindowWriter:
         if not changed:
             return written
         self._replace(report, series_id, {start: now[start] for start in changed}, was)
+        if has_day_sums(window.series):
+            self._sum_days(series_id, changed)
         self._connection.executemany(
             sql("save_bucket"), [(series_id, s, digests[s], _learnt_at(known.get(s), moment.now)) for s in changed]
         )
@@ -138,8 +144,8 @@ class WindowWriter:
         """Give rows the ids of their dimension values, in the order of the ids: that of the table."""
         ids = self._keys[report].ids(set().union(*(bucket.rows for bucket in buckets)))
         return {
-            bucket.start: dict(sorted(zip(map(ids.__getitem__, bucket.rows), bucket.rows.values(), strict=True)))
-            for bucket in buckets
+            start: dict(sorted(zip(map(ids.__getitem__, rows), rows.values(), strict=True), key=_id))
+            for start, rows in buckets
         }
 
     def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
@@ -162,6 +168,12 @@ class WindowWriter:
         rows = ((series_id, s, key, *values) for s in sorted(now) for key, values in now[s].items())
         insert_many(self._connection, f"{report}.add_fact", rows)
 
+    def _sum_days(self, series_id: int, starts: Iterable[int]) -> None:
+        """Sum the days of changed buckets anew, for the daily view."""
+        days = sorted({start - start % DAY for start in starts})
+        self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(days)})
+        self._connection.executemany(sql("sum_day"), [{"series_id": series_id, "day": day} for day in days])
+
     def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -172,6 +184,14 @@ class WindowWriter:
     def _offer_canonical_days(self, series_id: int, window: Window) -> None:
         days = list(range(window.start - window.start % DAY, window.end, DAY))
         self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+
+
+_id = itemgetter(0)
+
+
+def has_day_sums(series: Series) -> bool:
+    """Say whether the days of a series are summed: those that may speak for a day and are not days themselves."""
+    return series.report is Report.USAGE and series.bucket_width is not BucketWidth.DAY and not series.filters
 
 
 def _learnt_at(known: tuple[bytes, int] | None, now: int) -> int:

@@ -1,0 +1,86 @@
+"""The daily views say what the rows say, whatever series speaks for a day, and as its rows change."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.model import BucketWidth, Report
+from archiver.plan.scope import Scope
+from archiver.reports import USAGE
+from archiver.simulator import Settings, background
+from archiver.store.inspect import inspect
+from archiver.store.statements import sql
+from tests.support import NOW, archiver, day, select, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+SUMS = ", ".join(f"sum({name})" for name in USAGE.measures)
+BY_DAY = f"SELECT date(bucket_start), api_key_id, model, {SUMS} FROM usage WHERE bucket_width = ? GROUP BY 1, 2, 3"  # noqa: S608  # names from above
+DAILY = f"SELECT date, api_key_id, model, {SUMS} FROM daily_tokens GROUP BY 1, 2, 3"  # noqa: S608  # the same
+
+
+def scope(width: BucketWidth, since: str = "2026-01-10") -> Scope:
+    return Scope((Report.USAGE,), (width,), group_by=("finest",), since=day(since), until=day("2026-01-15"))
+
+
+@pytest.mark.parametrize("width", list(BucketWidth))
+def test_a_daily_view_sums_its_series(api: Simulator, db: Path, width: BucketWidth) -> None:
+    sync(api, db, scope(width, "2026-01-13"))
+    assert select(db, DAILY) == select(db, BY_DAY, width)
+    assert inspect(db) == []
+
+
+@pytest.mark.parametrize("width", [BucketWidth.HOUR, BucketWidth.MINUTE])
+def test_late_rows_reach_the_daily_view(tmp_path: Path, width: BucketWidth) -> None:
+    db = tmp_path / "archive.db"
+    wide = scope(width, "2026-01-14")
+    early = Settings(first_day=day("2025-12-20").date(), now=NOW, size=0.1, late=0.5)
+    with background(early) as api:
+        sync(api, db, wide)
+        before = select(db, DAILY)
+    with background(Settings(first_day=day("2025-12-20").date(), now=NOW, size=0.1)) as api:
+        assert sync(api, db, wide).rows.changed > 0
+    assert select(db, DAILY) != before
+    assert select(db, DAILY) == select(db, BY_DAY, width)
+    assert inspect(db) == []
+
+
+def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None:
+    filtered = Scope(
+        (Report.USAGE,), (BucketWidth.HOUR,), (("none"),), (("service_tier", ("batch",)),), since=day("2026-01-13")
+    )
+    sync(api, db, filtered)
+    assert select(db, "SELECT count(*) FROM usage_day") == [(0,)]
+    assert inspect(db) == []
+
+
+@pytest.mark.parametrize("change", ["UPDATE usage_day SET output_tokens = output_tokens + 1", "DELETE FROM usage_day"])
+def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db: Path, change: str) -> None:
+    sync(api, db, scope(BucketWidth.HOUR))
+    expected = select(db, DAILY)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute(change)
+    assert archiver("verify", "--db", str(db)).returncode == 8
+    sync(api, db, scope(BucketWidth.HOUR))
+    assert inspect(db) == []
+    assert select(db, DAILY) == expected
+
+
+def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
+    sync(api, db, scope(BucketWidth.HOUR))
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE usage_fact SET output_tokens = ?", (2**63 - 1,))
+        connection.execute("DELETE FROM usage_day")
+        connection.execute(sql("sum_day"), {"series_id": 1, "day": int(day("2026-01-13").timestamp())})
+        kept = connection.execute("SELECT DISTINCT output_tokens FROM usage_day").fetchall()
+        assert sorted(kept, key=str) == [(2**63 - 1,), (None,)]
+    done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
+    assert done.returncode == 2
+    assert "does not fit 64 bits" in done.stderr
