@@ -10,6 +10,8 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LARGEST_BUDGET = 10**10
+
 OPTION_KEYS = frozenset(
     {
         "account_id",
@@ -40,7 +42,7 @@ OPTION_KEYS = frozenset(
         "workspace_id",
     }
 )
-OWN_KEYS = frozenset({"dimensions", "group_by_cap"})
+OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap"})
 
 
 def default_config() -> Path:
@@ -83,8 +85,20 @@ def _check(name: str, value: Any, path: Path) -> Any:
         raise ConfigurationError(f"`dimensions` in {path} has to be a list of dimensions")
     if name == "group_by_cap" and not (type(value) is int and value >= 1):
         raise ConfigurationError(f"`group-by-cap` in {path} has to be a whole number of at least 1")
+    if name == "budgets":
+        return _check_budgets(value, path)
     if isinstance(value, dict):
         raise ConfigurationError(f"{name!r} in {path} has to be a value, not a table")
+    return value
+
+
+def _check_budgets(value: Any, path: Path) -> Any:
+    workspaces = value.get("workspaces", {}) if isinstance(value, dict) else None
+    if not isinstance(workspaces, dict) or value.keys() - {"total", "workspaces"}:
+        raise ConfigurationError(f"[budgets] in {path} has a total and a table of workspaces, and nothing else")
+    for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
+        if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
+            raise ConfigurationError(f"a budget in {path} is an amount of dollars, not {limit!r}")
     return value
 
 

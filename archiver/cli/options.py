@@ -152,6 +152,7 @@ def format_options(command: F) -> F:
         "tsv": "Tab-separated, with a header line.",
         "json": "One array of objects.",
         "nl": "One object a line.",
+        "markdown": "A table in Markdown.",
     }
     for name, text in reversed(formats.items()):
         command = option(f"--{name}", "how", flag_value=name, help=text)(command)

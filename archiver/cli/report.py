@@ -3,38 +3,89 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.cli.options import Time, config_option, db_option, format_of, format_options, option
-from archiver.offline.render import write_rows
-from archiver.offline.reports import REPORTS, make_report
+from archiver.errors import PARTIAL_EXIT, ConfigurationError
+from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
+from archiver.offline.months import Budgets
+from archiver.offline.periods import Period, month
+from archiver.offline.render import PEOPLE, write_rows
+from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
+from archiver.offline.tables import for_people, for_programs
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
-
-def _text(moment: datetime | str | None, name: str) -> str | None:
-    """Spell a bound as the report compares it: by day, or for restatements by the time they were learnt."""
-    if moment is None or isinstance(moment, str):  # `auto`, as a configuration for sync may say
-        return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ" if name == "restatements" else "%Y-%m-%d")
+_DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
 
 @click.command(epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".")
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @option("--since", type=Time(auto=True), metavar="DATE", help="From this day on; for restatements, learnt since then.")
 @option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")
+@option("--month", metavar="YYYY-MM", help="This month alone; for compare, forecast and budget, this one.")
+@option("--by", multiple=True, type=click.Choice(_DIMENSIONS), help="Group by this instead (repeatable).")
+@option("--top", type=click.IntRange(min=1), metavar="N", help="The N largest alone.")
+@option("--unit", type=click.Choice(["usd", "cents"]), default="usd", show_default=True, help="Unit of amounts.")
 @format_options
 @db_option
 @config_option
+@click.pass_context
 def report(  # noqa: PLR0913  # click gives each option as an argument
-    name: str, *, since: datetime | str | None, until: datetime | None, how: str | None, raw: bool, db: Path, **_: Any
-) -> None:
-    """Answer one of the ready questions, offline."""
-    table = make_report(db, name, _text(since, name), _text(until, name))
-    write_rows(table.columns, table.rows, sys.stdout, format_of(how), raw=raw)
+    ctx: click.Context, /, name: str, *, db: Path, how: str | None, raw: bool, unit: str, **options: Any
+) -> int:
+    """Answer one of the ready questions, offline.
+
+    `budget` compares with the configuration: [budgets] total = 5000, [budgets.workspaces] NAME = 1000, in dollars a
+    month. It ends with exit code 3 when a limit is passed.
+    """
+    asked = _asked(name, options, ctx.meta.get("archiver.config", {}))
+    if name == "budget" and asked.budgets == Budgets(None, {}):
+        raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
+    table = REPORTS[name][1](db, asked)
+    chosen = format_of(how)
+    spelled = for_people(table, unit) if chosen in PEOPLE else for_programs(table, unit)
+    write_rows(*spelled, sys.stdout, chosen, raw=raw)
     if table.note:
         click.echo(f"note: {table.note}", err=True)
+    return PARTIAL_EXIT if table.passed else 0
+
+
+def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
+    whole = None if options["month"] is None else month(options["month"])
+    since, until = (_moment(options[one]) for one in ("since", "until"))
+    if whole is not None and (since or until):
+        raise ConfigurationError("--month and --since or --until are both given", hint="give one of them")
+    if name in OF_A_MONTH and (since or until):
+        raise ConfigurationError(f"report {name} is of a month", hint="choose it with --month YYYY-MM")
+    days = (_day(since), _day(until)) if whole is None else _bounds(whole)
+    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"])
+    learnt = (_time(since), _time(until)) if whole is None else tuple(f"{day}T00:00:00Z" for day in _bounds(whole))
+    return Asked(question, whole, learnt, datetime.now(UTC).date(), _budgets(config.get("budgets", {})))  # type: ignore[arg-type]
+
+
+def _budgets(config: dict[str, Any]) -> Budgets:
+    total = config.get("total")
+    workspaces = {name: Decimal(str(limit)) for name, limit in config.get("workspaces", {}).items()}
+    return Budgets(None if total is None else Decimal(str(total)), workspaces)
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    return value if isinstance(value, datetime) else None  # `auto`, as a configuration for sync may say, is no bound
+
+
+def _bounds(period: Period) -> tuple[str, str]:
+    return period.since.isoformat(), period.until.isoformat()
+
+
+def _day(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
 
-_NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~!&]")
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"  # the plain signs and their full-width twins
 _WIDEST_CELL = 120
 _MOST_MEASURED_ROWS = 1000
@@ -29,6 +30,10 @@ class Format(StrEnum):
     TSV = "tsv"
     JSON = "json"
     NL = "nl"
+    MARKDOWN = "markdown"
+
+
+PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
 
 
 def write_rows(
@@ -50,6 +55,8 @@ def write_rows(
         _write_json(columns, rows, to)
     elif how is Format.NL:
         to.writelines(_object(columns, row) + "\n" for row in rows)
+    elif how is Format.MARKDOWN:
+        _write_markdown(columns, rows, to)
     else:
         _write_table(columns, rows, to, _whole if raw else show)
 
@@ -133,6 +140,18 @@ def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextI
         to.write(separator + _object(columns, row))
         separator = ",\n"
     to.write("\n]\n" if separator != "\n" else "]\n")
+
+
+def _write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+    source = [[_markdown(value) for value in row] for row in rows]
+    right = [bool(source) and all(not row[i] or _is_number(row[i]) for row in source) for i in range(len(columns))]
+    to.write("| " + " | ".join(map(_markdown, columns)) + " |\n")
+    to.write("|" + "|".join("---:" if one else "---" for one in right) + "|\n")
+    to.writelines("| " + " | ".join(row) + " |\n" for row in source)
+
+
+def _markdown(value: Any) -> str:
+    return _MARKUP.sub(r"\\\g<0>", show(value, None))
 
 
 def _write_table(

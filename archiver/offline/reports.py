@@ -1,49 +1,40 @@
-"""Ready answers: columns and rows, with amounts exact."""
+"""The ready answers by name."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from archiver.offline import breakdowns, months
+from archiver.offline.months import Budgets
+from archiver.offline.periods import Period, month_of
+from archiver.offline.tables import Column, Kind, Table
 from archiver.store.reader import read_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    Rows = list[tuple[Any, ...]]
-
-COST_NOTE = "from the cost report, not the invoice; priority tier is not included"
-_MICROCENTS_A_DOLLAR = 100_000_000
+    from archiver.offline.breakdowns import Question
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A ready answer, and what has to be said with it."""
+class Asked:
+    """What a report is asked for. `month` is for those that speak of one; `learnt` bounds restatements, as text."""
 
-    columns: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
-    note: str = ""
-
-
-def exact_dollars(microcents: int) -> str:
-    """Spell microcents as dollars, to the last digit."""
-    return f"{Decimal(microcents) / _MICROCENTS_A_DOLLAR:.8f}"
+    question: Question
+    month: Period | None = None
+    learnt: tuple[str | None, str | None] = (None, None)
+    today: date = field(default_factory=date.today)
+    budgets: Budgets = field(default_factory=lambda: Budgets(None, {}))
 
 
-def _spend(columns: list[str], rows: Rows) -> Table:
-    told = [(*row[:-1], exact_dollars(row[-1]), row[-1]) for row in rows]
-    return Table([*columns[:-1], "amount", columns[-1]], told, f"amount in the currency named, {COST_NOTE}")
-
-
-def _as_it_is(columns: list[str], rows: Rows) -> Table:
-    return Table(columns, rows)
-
-
-def _restatements(columns: list[str], rows: Rows) -> Table:
+def _restatements(path: Path, asked: Asked) -> Table:
     """Add up the fields of one bucket that were learnt together; amounts are decimal cents."""
+    names, rows = read_report(path, "restatements", *asked.learnt)
     sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
     for *key, was, now in rows:
         total = sums[tuple(key)]
@@ -51,18 +42,48 @@ def _restatements(columns: list[str], rows: Rows) -> Table:
         total[1] += Decimal(was or 0)
         total[2] += Decimal(now or 0)
     told = [(*key, count, str(was), str(now), str(now - was)) for key, (count, was, now) in sums.items()]
-    return Table([*columns[:-2], "rows", "was", "now", "change"], told, "tokens, and amounts in cents")
+    columns = [*(Column(name) for name in names[:-2]), Column("rows", Kind.COUNT)]
+    return Table([*columns, Column("was"), Column("now"), Column("change")], told, "tokens, and amounts in cents")
 
 
-REPORTS: dict[str, tuple[str, Callable[[list[str], Rows], Table]]] = {
-    "spend": ("money by month and workspace", _spend),
-    "tokens": ("tokens by month, workspace and model", _as_it_is),
-    "cache": ("how much of the input came from the prompt cache, by month and model", _as_it_is),
+def _month(path: Path, asked: Asked) -> Period:
+    return asked.month or month_of(months.today_in(path, asked.today))
+
+
+def _ranked(*by: str) -> Callable[[Path, Asked], Table]:
+    return lambda path, asked: breakdowns.spend(path, asked.question, by, ranked=True)
+
+
+REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
+    "spend": (
+        "money by month and workspace",
+        lambda path, asked: breakdowns.spend(path, asked.question, ("month", "workspace"), ranked=False),
+    ),
+    "workspaces": ("money by workspace, the most expensive first, with shares", _ranked("workspace")),
+    "models": ("money by model, the most expensive first, with shares", _ranked("model")),
+    "keys": (
+        "billed money shared out to API keys by their tokens",
+        lambda path, asked: breakdowns.keys(path, asked.question),
+    ),
+    "tokens": ("tokens by month, workspace and model", lambda path, asked: breakdowns.tokens(path, asked.question)),
+    "cache": (
+        "how much of the input came from the prompt cache, by month and model",
+        lambda path, asked: breakdowns.cache(path, asked.question),
+    ),
+    "compare": (
+        "a month against the one before, by workspace",
+        lambda path, asked: months.compare(path, asked.question, _month(path, asked)),
+    ),
+    "forecast": (
+        "a month to date and to its end, by workspace",
+        lambda path, asked: months.forecast(path, asked.question, _month(path, asked)),
+    ),
+    "budget": (
+        "a month against the budgets of the configuration",
+        lambda path, asked: months.budget(path, _month(path, asked), asked.budgets),
+    ),
     "restatements": ("what changed in settled buckets, by the time it was learnt", _restatements),
 }
-"""Name → what it tells, and how its rows are finished."""
+"""Name → what it tells, and how it is made; making raises what reading an archive does."""
 
-
-def make_report(path: Path, name: str, since: str | None, until: str | None) -> Table:
-    """Make a ready answer over dates (or times learnt) from `since` to `until`, exclusive; raises what reading does."""
-    return REPORTS[name][1](*read_report(path, name, since, until))
+OF_A_MONTH = frozenset({"compare", "forecast", "budget"})

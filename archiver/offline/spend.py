@@ -6,8 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archiver.offline.breakdowns import columns_of
 from archiver.offline.render import dollars
-from archiver.store.reader import read_report
+from archiver.store.reader import read_grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,8 @@ def read_spend(path: Path) -> Spend:
     """Read the table from an archive; raises what opening one raises."""
     amounts: dict[tuple[str, str], int] = defaultdict(int)
     currencies = set()
-    for month, workspace_id, name, currency, microcents in read_report(path, "spend", None, None)[1]:
+    by = ("month", "workspace")
+    for month, workspace_id, name, currency, microcents in read_grouped(path, "cost", columns_of(by), by, None, None):
         label = DEFAULT_WORKSPACE if workspace_id is None else name or workspace_id
         amounts[month, label] += microcents
         currencies.add(currency)

@@ -261,26 +261,39 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 -- The last run.
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
--- name: report_spend
--- Money by month and workspace, from the canonical series of each day.
+-- name: grouped_cost
+-- Money by whatever is chosen, from the canonical series of each day.
 SELECT
-  substr(date, 1, 7) AS month,
-  workspace_id,
-  workspace_name,
+  CASE WHEN :day THEN date END AS date,
+  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
+  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
+  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
+  CASE WHEN :model THEN model END AS model,
+  CASE WHEN :description THEN description END AS description,
+  CASE WHEN :cost_type THEN cost_type END AS cost_type,
+  CASE WHEN :service_tier THEN service_tier END AS service_tier,
+  CASE WHEN :context_window THEN context_window END AS context_window,
+  CASE WHEN :token_type THEN token_type END AS token_type,
+  CASE WHEN :inference_geo THEN inference_geo END AS inference_geo,
   currency,
   sum(amount_microcents) AS amount_microcents
 FROM daily_cost
 WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY month, workspace_id, currency
-ORDER BY month, workspace_id, currency;
+GROUP BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12
+ORDER BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12;
 
--- name: report_tokens
--- Tokens by month, workspace and model, from the canonical series of each day.
+-- name: grouped_usage
+-- Tokens by whatever is chosen, from the canonical series of each day.
 SELECT
-  substr(date, 1, 7) AS month,
-  workspace_id,
-  workspace_name,
-  model,
+  CASE WHEN :day THEN date END AS date,
+  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
+  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
+  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
+  CASE WHEN :api_key THEN api_key_id END AS api_key_id,
+  CASE WHEN :api_key THEN max(api_key_name) END AS api_key_name,
+  CASE WHEN :model THEN model END AS model,
+  CASE WHEN :service_tier THEN service_tier END AS service_tier,
+  CASE WHEN :context_window THEN context_window END AS context_window,
   sum(uncached_input_tokens) AS uncached_input_tokens,
   sum(cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
   sum(cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
@@ -289,27 +302,13 @@ SELECT
   sum(web_search_requests) AS web_search_requests
 FROM daily_tokens
 WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY month, workspace_id, model
-ORDER BY month, workspace_id, model;
+GROUP BY 1, 2, 3, 5, 7, 8, 9
+ORDER BY 1, 2, 3, 5, 7, 8, 9;
 
--- name: report_cache
--- How much of the input came from the prompt cache, by month and model.
-SELECT
-  substr(date, 1, 7) AS month,
-  model,
-  sum(uncached_input_tokens) AS uncached_input_tokens,
-  sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
-  sum(cache_read_input_tokens) AS cache_read_input_tokens,
-  round(
-    1.0 * sum(cache_read_input_tokens) / nullif(
-      sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
-        + cache_read_input_tokens), 0
-    ), 4
-  ) AS cache_hit_rate
-FROM daily_tokens
-WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY month, model
-ORDER BY month, model;
+-- name: billed_days
+-- How many days of a range have a cost series, and the last of them.
+SELECT count(*), max(date(day_start, 'unixepoch')) FROM canonical_day
+WHERE report = 'cost' AND date(day_start, 'unixepoch') >= :since AND date(day_start, 'unixepoch') < :until;
 
 -- name: report_restatements
 -- What changed in settled buckets, field by field, by the time it was learnt.

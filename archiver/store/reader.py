@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
@@ -15,12 +16,23 @@ from archiver.store.migrate import check_schema, newest_version, shipped_migrati
 from archiver.store.statements import FOREVER, series_values, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Protocol
 
     from archiver.model import Report, Series
 
+    class Period(Protocol):
+        """Days from `since` to `until`, exclusive."""
+
+        @property
+        def since(self) -> date: ...  # noqa: D102
+        @property
+        def until(self) -> date: ...  # noqa: D102
+
+
 _BUSY_SECONDS = 10.0
+_MEASURES = ("_tokens", "_requests", "_microcents")
 
 
 @contextmanager
@@ -129,6 +141,47 @@ def read_report(path: Path, name: str, since: str | None, until: str | None) -> 
     with open_reader(path) as connection:
         answer = connection.execute(sql(f"report_{name}"), {"since": since, "until": until})
         return [column[0] for column in answer.description], answer.fetchall()
+
+
+_DIMENSIONS = (
+    "day",
+    "month",
+    "workspace",
+    "api_key",
+    "model",
+    "description",
+    "cost_type",
+    "service_tier",
+    "context_window",
+    "token_type",
+    "inference_geo",
+)
+
+
+def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
+    path: Path, report: str, columns: Sequence[str], by: Sequence[str], since: str | None, until: str | None
+) -> list[tuple[Any, ...]]:
+    """Read the canonical money (`cost`) or tokens (`usage`) of dates, grouped; `columns` are those of the groups.
+
+    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts.
+
+    Raises:
+        ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
+    """
+    values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
+    with open_reader(path) as connection, translated(path, system=False):
+        answer = connection.execute(sql(f"grouped_{report}"), values)
+        names = [column[0] for column in answer.description]
+        kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
+        return [tuple(row[i] for i in kept) for row in answer]
+
+
+def read_billed_days(path: Path, period: Period) -> tuple[int, date | None]:
+    """Count the days of a period that have a cost series, and give the last of them."""
+    values = {"since": period.since.isoformat(), "until": period.until.isoformat()}
+    with open_reader(path) as connection:
+        count, last = connection.execute(sql("billed_days"), values).fetchone()
+    return count, date.fromisoformat(last) if last else None
 
 
 class ReadOnlyArchive:

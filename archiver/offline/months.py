@@ -1,0 +1,125 @@
+"""A month against the last one, to its end, and against its budget."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from archiver.offline.breakdowns import COST_NOTE, OF_COST, Question, columns_of
+from archiver.offline.periods import Period, month_before
+from archiver.offline.tables import Column, Kind, Table
+from archiver.store.reader import read_billed_days, read_grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+    from pathlib import Path
+
+_RECENT_DAYS = 7
+_MICROCENTS_A_DOLLAR = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Limits of a month, in dollars: of all, and of workspaces by their name or id."""
+
+    total: Decimal | None
+    workspaces: Mapping[str, Decimal]
+
+
+def _billed(path: Path, by: tuple[str, ...], period: Period) -> dict[tuple[Any, ...], int]:
+    rows = read_grouped(path, "cost", columns_of(by), by, period.since.isoformat(), period.until.isoformat())
+    sums: dict[tuple[Any, ...], int] = defaultdict(int)
+    for row in rows:
+        sums[row[:-1]] += row[-1]
+    return sums
+
+
+def compare(path: Path, asked: Question, period: Period) -> Table:
+    """Compare a month with the one before: with the same number of days of it, and with all of it."""
+    asked = asked.checked(OF_COST, ("workspace",))
+    days, last = read_billed_days(path, period)
+    reached = (last - period.since).days + 1 if last is not None else 0
+    before = month_before(period)
+    same = before.first(reached)
+    now, then, whole = (_billed(path, asked.by, one) for one in (period, same, before))
+    names = [*columns_of(asked.by), "currency"]
+    rows = [
+        (*group, whole.get(group, 0), then.get(group, 0), now.get(group, 0), now.get(group, 0) - then.get(group, 0))
+        for group in sorted({*now, *whole}, key=lambda group: (-now.get(group, 0), str(group)))
+    ]
+    told = ("month_before", "same_days_before", "this_month", "change")
+    sums = [sum(row[len(names) + i] for row in rows) for i in range(len(told))]
+    note = f"{days} days of {period.since:%Y-%m} are billed, against {same.days} of {before.since:%Y-%m}; {COST_NOTE}"
+    columns = [*(Column(name) for name in names), *(Column(name, Kind.MONEY) for name in told)]
+    return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
+
+
+def project(path: Path, by: tuple[str, ...], period: Period) -> tuple[dict[tuple[Any, ...], tuple[int, int]], int, int]:
+    """Give what is billed and what will be at the month's end, by group; how many days are, and how many are left.
+
+    The days that are left cost what the last billed days cost on average: seven, or as many as the month has so far.
+    """
+    days, last = read_billed_days(path, period)
+    if last is None:
+        return {}, 0, period.days
+    left = (period.until - last).days - 1
+    recent = Period(max(period.since, last - timedelta(days=_RECENT_DAYS - 1)), last + timedelta(days=1))
+    billed, lately = _billed(path, by, period), _billed(path, by, recent)
+    projected = {
+        group: (amount, amount + lately.get(group, 0) * left // recent.days) for group, amount in billed.items()
+    }
+    return projected, days, left
+
+
+def forecast(path: Path, asked: Question, period: Period) -> Table:
+    """Say what a month costs to date, and what it will cost if its days go on like the last seven."""
+    asked = asked.checked(OF_COST, ("workspace",))
+    projected, days, left = project(path, asked.by, period)
+    names = [*columns_of(asked.by), "currency"]
+    ranked = sorted(projected.items(), key=lambda item: -item[1][1])
+    rows = [(*group, *amounts) for group, amounts in ranked]
+    note = (
+        f"{days} days of {period.since:%Y-%m} are billed; each of the {left} that are left is taken to cost what the "
+        f"last {_RECENT_DAYS} billed days did on average; {COST_NOTE}"
+    )
+    columns = [*(Column(name) for name in names), Column("to_date", Kind.MONEY), Column("projected", Kind.MONEY)]
+    sums = [sum(row[len(names) + i] for row in rows) for i in range(2)]
+    return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
+
+
+def budget(path: Path, period: Period, budgets: Budgets) -> Table:
+    """Compare a month with its limits."""
+    projected, _, _ = project(path, ("workspace",), period)
+    rows: list[tuple[Any, ...]] = []
+    if budgets.total is not None:
+        sums = [sum(amounts[i] for amounts in projected.values()) for i in range(2)]
+        rows.append(_against("total", budgets.total, sums[0], sums[1]))
+    for wanted, limit in budgets.workspaces.items():
+        found = [amounts for group, amounts in projected.items() if wanted in {group[0], group[1]}]
+        rows.append(_against(wanted, limit, sum(one[0] for one in found), sum(one[1] for one in found)))
+    columns = [
+        Column("budget"),
+        Column("limit", Kind.MONEY),
+        Column("spent", Kind.MONEY),
+        Column("used", Kind.SHARE),
+        Column("left", Kind.MONEY),
+        Column("projected", Kind.MONEY),
+        Column("state"),
+    ]
+    note = f"spent in {period.since:%Y-%m}, {COST_NOTE}"
+    return Table(columns, rows, note, passed=any(row[-1] == "passed" for row in rows))
+
+
+def _against(name: str, limit: Decimal, spent: int, projected: int) -> tuple[Any, ...]:
+    most = int(limit * _MICROCENTS_A_DOLLAR)
+    state = "passed" if spent > most else "will be passed" if projected > most else "kept"
+    return name, most, spent, round(spent / most, 4) if most else None, most - spent, projected, state
+
+
+def today_in(path: Path, today: date) -> date:
+    """Give the day that a report without a month speaks of: today, or the last billed day where that is earlier."""
+    _, last = read_billed_days(path, Period(date(2000, 1, 1), today + timedelta(days=1)))
+    return last or today

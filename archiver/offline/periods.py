@@ -1,0 +1,54 @@
+"""Months and days as dates. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from archiver.errors import ConfigurationError
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days from `since` to `until`, exclusive, as dates."""
+
+    since: date
+    until: date
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.until - self.since).days
+
+    def first(self, days: int) -> Period:
+        """Take its first days, at most all of them."""
+        return Period(self.since, min(self.until, self.since + timedelta(days=days)))
+
+
+def month(text: str) -> Period:
+    """Read `YYYY-MM`.
+
+    Raises:
+        ConfigurationError: It is no month.
+    """
+    match = _MONTH.fullmatch(text)
+    try:
+        first = date(int(match[1]), int(match[2]), 1) if match else None
+    except ValueError:
+        first = None
+    if first is None or first.year >= date.max.year:
+        raise ConfigurationError(f"{text!r} is not a month", hint="write it as 2026-01")
+    return Period(first, (first + timedelta(days=31)).replace(day=1))
+
+
+def month_of(day: date) -> Period:
+    """Give the month of a day."""
+    return month(f"{day:%Y-%m}")
+
+
+def month_before(period: Period) -> Period:
+    """Give the month before one."""
+    return month_of(period.since - timedelta(days=1))

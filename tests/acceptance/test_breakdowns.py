@@ -1,0 +1,222 @@
+"""Reports by dimension, shared out to keys, and of a month: right to the last digit, counted anew from the truth."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.offline.allocation import allocate
+from archiver.offline.periods import month, month_before
+from archiver.plan.scope import Scope
+from archiver.reports import COST
+from archiver.simulator import Settings, Simulator, background
+from tests.support import NOW, archiver, day, sync, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COLUMN = {name: 2 + i for i, name in enumerate(COST.columns)}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Path]]:
+    db = tmp_path_factory.mktemp("world") / "archive.db"
+    with background(Settings(first_day=date(2025, 11, 20), now=NOW, size=0.15)) as api:
+        sync(api, db, Scope())
+        yield api, db
+
+
+def report(db: Path, *arguments: str) -> Any:
+    done = archiver("report", *arguments, "--json", "--db", str(db))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def microcents(amount: str) -> int:
+    return int(Decimal(amount) * 10**6)
+
+
+def of_dollars(amount: str) -> int:
+    return int(Decimal(amount) * 10**8)
+
+
+def billed(api: Simulator, *by: str, since: str = "2025-11-20", until: str | None = None) -> dict[tuple[Any, ...], int]:
+    """Add up the truth by columns of cost."""
+    sums: dict[tuple[Any, ...], int] = defaultdict(int)
+    end = None if until is None else day(until)
+    for row in truth(api, "cost", "1d", ("workspace_id", "description"), day(since), end):
+        sums[tuple(row[COLUMN[name]] for name in by)] += microcents(row[-1])
+    return sums
+
+
+@pytest.mark.parametrize("name", ["model", "service_tier", "token_type", "cost_type", "context_window", "description"])
+def test_spend_by_any_dimension_is_the_truth(world: tuple[Simulator, Path], name: str) -> None:
+    api, db = world
+    told = {(row[name],): row["amount_microcents"] for row in report(db, "spend", "--by", name)}
+    assert told == billed(api, name)
+
+
+def test_the_largest_come_first_and_the_others_are_added_up(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "workspaces", "--top", "2")
+    sums = sorted(billed(api, "workspace_id").values(), reverse=True)
+    assert [row["amount_microcents"] for row in rows] == [*sums[:2], sum(sums[2:])]
+    assert rows[-1]["workspace_id"] == "(others)"
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+
+
+def test_a_month_is_its_days(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "models", "--month", "2025-12")
+    expected = billed(api, "model", since="2025-12-01", until="2026-01-01")
+    assert {(row["model"],): row["amount_microcents"] for row in rows} == expected
+
+
+def test_billed_money_is_shared_out_to_keys_to_the_last_digit(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "keys")
+    assert sum(row["amount_microcents"] for row in rows) == sum(billed(api).values())
+    exact = fairly_shared(api)
+    told = {row["api_key_id"]: row["amount_microcents"] for row in rows}
+    assert told.keys() == exact.keys()
+    lines = len(truth(api, "cost", "1d", ("workspace_id", "description"), day("2025-11-20")))
+    assert all(abs(told[key] - exact[key]) < lines for key in told)
+    assert told["(not allocated)"] == exact["(not allocated)"]
+
+
+def fairly_shared(api: Simulator) -> dict[Any, Fraction]:
+    """Share out by the simulator's own rows, in fractions."""
+    by = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
+    kinds = (
+        "uncached_input_tokens",
+        "cache_creation.ephemeral_1h_input_tokens",
+        "cache_creation.ephemeral_5m_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens",
+    )
+    weights: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
+    for start, _, workspace, key, model, tier, window, *rest in truth(api, "usage", "1d", by, day("2025-11-20")):
+        for kind, count in zip(kinds, rest[-6:-1], strict=True):
+            weights[start, workspace, model, tier, window, kind][key] += count
+        weights[start, workspace][key] += rest[-1]
+    shares: dict[Any, Fraction] = defaultdict(Fraction)
+    bills: dict[Any, int] = defaultdict(int)
+    for row in truth(api, "cost", "1d", ("workspace_id", "description"), day("2025-11-20")):
+        workspace, _, cost_type, model, tier, window, kind = row[2:9]
+        place = {"tokens": (row[0], workspace, model, tier, window, kind), "web_search": (row[0], workspace)}
+        bills[place.get(cost_type)] += microcents(row[-1])
+    for at, amount in bills.items():
+        found = weights.get(at, {})
+        whole = sum(found.values())
+        for key, weight in found.items() if whole else [("(not allocated)", 1)]:
+            shares[key] += Fraction(amount * weight, whole or 1)
+    return {key: share for key, share in shares.items() if share}
+
+
+@given(st.integers(-(10**15), 10**15), st.dictionaries(st.integers(0, 9), st.integers(0, 10**12), max_size=6))
+def test_shares_add_up_and_are_never_a_unit_off(amount: int, weights: dict[int, int]) -> None:
+    shares = allocate(amount, weights)
+    whole = sum(weights.values())
+    if not whole:
+        assert shares == {}
+        return
+    assert sum(shares.values()) == amount
+    assert all(abs(shares[key] - Fraction(amount * weight, whole)) < 1 for key, weight in weights.items())
+
+
+def test_a_month_is_compared_with_the_same_days_and_all_of_the_one_before(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "compare", "--month", "2026-01")
+    now = billed(api, "workspace_id", since="2026-01-01")
+    whole = billed(api, "workspace_id", since="2025-12-01", until="2026-01-01")
+    same = billed(api, "workspace_id", since="2025-12-01", until="2025-12-15")
+    for row in rows:
+        workspace = (row["workspace_id"],)
+        told = [of_dollars(row[name]) for name in ("month_before", "same_days_before", "this_month", "change")]
+        assert told == [
+            whole[workspace],
+            same[workspace],
+            now[workspace],
+            now[workspace] - same[workspace],
+        ]
+    assert {(row["workspace_id"],) for row in rows} == {*now, *whole}
+
+
+def test_a_forecast_goes_on_like_the_last_seven_days(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "forecast", "--month", "2026-01")
+    now = billed(api, "workspace_id", since="2026-01-01")
+    lately = billed(api, "workspace_id", since="2026-01-08", until="2026-01-15")
+    told = {(row["workspace_id"],): (row["to_date"], row["projected"]) for row in rows}
+    expected = {group: (now[group], now[group] + lately[group] * 17 // 7) for group in now}
+    assert {group: tuple(of_dollars(one) for one in amounts) for group, amounts in told.items()} == expected
+
+
+@pytest.mark.parametrize(("factor", "code", "state"), [(2, 0, "kept"), (Fraction(1, 2), 3, "passed")])
+def test_a_budget_that_is_passed_is_exit_code_3(
+    world: tuple[Simulator, Path], tmp_path: Path, factor: Fraction, code: int, state: str
+) -> None:
+    api, db = world
+    spent = sum(billed(api, since="2025-12-01", until="2026-01-01").values()) / 10**8
+    config = tmp_path / "config.toml"
+    config.write_text(f"[budgets]\ntotal = {float(spent * factor):.2f}\n[budgets.workspaces]\n'Nobody' = 1\n")
+    asked = ("report", "budget", "--month", "2025-12", "--json", "--db", str(db), "--config", str(config))
+    done = archiver(*asked)
+    assert done.returncode == code, done.stderr
+    total, nobody = json.loads(done.stdout)
+    assert (total["state"], nobody["state"]) == (state, "kept")
+    assert float(total["spent"]) == pytest.approx(spent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["budget"], "no budget"),
+        (["spend", "--month", "2026-13"], "not a month"),
+        (["spend", "--month", "2026-01", "--since", "2026-01-01"], "both given"),
+        (["forecast", "--since", "2026-01-01"], "--month"),
+        (["tokens", "--by", "description"], "cannot be by"),
+    ],
+)
+def test_what_makes_no_sense_is_said(world: tuple[Simulator, Path], arguments: list[str], said: str) -> None:
+    done = archiver("report", *arguments, "--db", str(world[1]))
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("limit", ["'much'", "-1", "nan", "true"])
+def test_a_budget_that_is_no_amount_is_refused(world: tuple[Simulator, Path], tmp_path: Path, limit: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f"[budgets]\ntotal = {limit}\n")
+    assert archiver("report", "budget", "--db", str(world[1]), "--config", str(config)).returncode == 2
+
+
+def test_people_see_names_totals_and_nobody_told_apart(world: tuple[Simulator, Path]) -> None:
+    done = archiver("report", "keys", "--by", "workspace", "--by", "api_key", "--db", str(world[1]))
+    assert "(default workspace)" in done.stdout
+    assert "(no API key: Console)" in done.stdout
+    assert "workspace_id" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("total")
+    assert "allocated" in done.stderr
+
+
+def test_markdown_is_a_table_that_markup_does_not_break(world: tuple[Simulator, Path]) -> None:
+    done = archiver("report", "spend", "--by", "description", "--markdown", "--db", str(world[1]))
+    lines = done.stdout.splitlines()
+    assert lines[0] == "| description | currency | amount |"
+    assert lines[1] == "|---|---|---:|"
+    assert {line.count("|") - line.count("\\|") for line in lines} == {4}
+
+
+def test_months_follow_each_other() -> None:
+    assert month_before(month("2026-01")) == month("2025-12")
+    assert month("2024-02").days == 29
