@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 import stat
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from archiver.plan.scope import Scope
+from archiver.store.archive import held_archive
 from archiver.store.inspect import inspect
 from archiver.store.migrate import Migration, backup_path, migrate, shipped_migrations
 from tests.support import day, dump, select, sync
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.simulator import Simulator
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SCOPE = Scope(group_by=("none",), since=day("2026-01-01"))
 OLD = shipped_migrations()[-1].version
 NEXT = Migration(
@@ -31,6 +33,25 @@ NEXT = Migration(
 AFTER = Migration(OLD + 2, f"{OLD + 2:04d}_more.sql", "ALTER TABLE note ADD COLUMN more TEXT;")
 NEWER = [*shipped_migrations(), NEXT, AFTER]
 KILLED = 9
+
+
+@pytest.mark.parametrize("migration", shipped_migrations(), ids=lambda migration: migration.name)
+def test_a_file_of_every_schema_opens_is_brought_up_to_date_and_goes_on(
+    api: Simulator, db: Path, tmp_path: Path, migration: Migration
+) -> None:
+    """`WRITE_FIXTURE=1` writes the newest one; those of released schemas are never written again."""
+    fixture = FIXTURES / f"schema-{migration.version:04d}.db.gz"
+    clean = tmp_path / "clean.db"
+    sync(api, clean, SCOPE)
+    if os.environ.get("WRITE_FIXTURE") and migration == shipped_migrations()[-1]:
+        fixture.write_bytes(gzip.compress(clean.read_bytes(), mtime=0))
+    db.write_bytes(gzip.decompress(fixture.read_bytes()))
+    with held_archive(db, now=0):
+        pass
+    assert select(db, "PRAGMA user_version") == [(OLD,)]
+    assert inspect(db) == []
+    assert dump(db) == dump(clean)
+    assert sync(api, db, SCOPE).rows.changed == 0
 
 
 def test_a_file_is_copied_before_its_first_change(api: Simulator, db: Path) -> None:
