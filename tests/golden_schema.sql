@@ -25,6 +25,21 @@ CREATE TABLE bucket (
   learnt_at INTEGER NOT NULL,
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
+CREATE VIEW cache_efficiency AS
+SELECT
+  date,
+  workspace_id,
+  max(workspace_name) AS workspace_name,
+  model,
+  sum(uncached_input_tokens) AS uncached_input_tokens,
+  sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
+  sum(cache_read_input_tokens) AS cache_read_input_tokens,
+  1.0 * sum(cache_read_input_tokens) / nullif(
+    sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
+      + cache_read_input_tokens), 0
+  ) AS cache_hit_rate
+FROM daily_tokens
+GROUP BY date, workspace_id, model;
 CREATE TABLE canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
@@ -135,7 +150,9 @@ SELECT
 FROM canonical_day AS d
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
-LEFT JOIN workspace AS w ON w.id = k.workspace_id
+LEFT JOIN name_period AS w
+  ON w.kind = 'workspace' AND w.id = k.workspace_id
+  AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
 CREATE VIEW daily_tokens AS
 WITH fact AS (
@@ -183,8 +200,12 @@ SELECT
   sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
 JOIN usage_key AS k ON k.id = f.key_id
-LEFT JOIN workspace AS w ON w.id = k.workspace_id
-LEFT JOIN api_key AS a ON a.id = k.api_key_id
+LEFT JOIN name_period AS w
+  ON w.kind = 'workspace' AND w.id = k.workspace_id
+  AND w.since < f.day_start + 86400 AND w.until >= f.day_start + 86400
+LEFT JOIN name_period AS a
+  ON a.kind = 'api_key' AND a.id = k.api_key_id
+  AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
 CREATE TABLE history (
   report TEXT PRIMARY KEY,
@@ -202,6 +223,53 @@ CREATE TABLE migration (
   applied_at INTEGER NOT NULL,
   program TEXT NOT NULL
 ) STRICT;
+CREATE VIEW month_gap AS
+SELECT
+  report,
+  strftime('%Y-%m', day_start, 'unixepoch') AS month,
+  CAST(strftime('%d', min(day_start), 'unixepoch', 'start of month', '+1 month', '-1 day') AS INTEGER) - count(*)
+    AS gap_days
+FROM canonical_day
+GROUP BY report, month;
+CREATE VIEW monthly_cost AS
+SELECT
+  substr(c.date, 1, 7) AS month,
+  c.workspace_id,
+  max(c.workspace_name) AS workspace_name,
+  c.description,
+  c.cost_type,
+  c.model,
+  c.service_tier,
+  c.context_window,
+  c.token_type,
+  c.inference_geo,
+  c.currency,
+  sum(c.amount_microcents) AS amount_microcents,
+  sum(c.amount_microcents) / 1e8 AS amount_usd,
+  g.gap_days
+FROM daily_cost AS c
+JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
+GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11;
+CREATE VIEW monthly_tokens AS
+SELECT
+  substr(t.date, 1, 7) AS month,
+  t.workspace_id,
+  max(t.workspace_name) AS workspace_name,
+  t.api_key_id,
+  max(t.api_key_name) AS api_key_name,
+  t.model,
+  t.service_tier,
+  t.context_window,
+  sum(t.uncached_input_tokens) AS uncached_input_tokens,
+  sum(t.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+  sum(t.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+  sum(t.cache_read_input_tokens) AS cache_read_input_tokens,
+  sum(t.output_tokens) AS output_tokens,
+  sum(t.web_search_requests) AS web_search_requests,
+  g.gap_days
+FROM daily_tokens AS t
+JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
+GROUP BY 1, 2, 4, 6, 7, 8;
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
@@ -210,6 +278,15 @@ CREATE TABLE name (
   details TEXT NOT NULL,
   PRIMARY KEY (kind, id, learnt_at)
 ) STRICT, WITHOUT ROWID;
+CREATE VIEW name_period AS
+SELECT
+  kind,
+  id,
+  name,
+  iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
+  lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
+FROM name
+WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 CREATE TABLE organization (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   id TEXT NOT NULL,

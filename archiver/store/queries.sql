@@ -322,7 +322,10 @@ INSERT INTO as_of (moment) VALUES (?);
 
 -- name: dated_views
 -- The definitions of the views that can be looked at as of a moment.
-SELECT sql FROM sqlite_master WHERE type = 'view' AND name IN ('usage', 'cost', 'daily_tokens', 'daily_cost');
+SELECT sql FROM sqlite_master
+WHERE type = 'view' AND name IN (
+  'usage', 'cost', 'daily_tokens', 'daily_cost', 'month_gap', 'monthly_tokens', 'monthly_cost', 'cache_efficiency'
+);
 
 -- name: verify_series
 -- Every series that has anything.

@@ -84,3 +84,35 @@ def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simu
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
+
+
+def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:
+    sync(api, db, scope(BucketWidth.DAY))
+    (key, before) = select(db, "SELECT id, name FROM api_key ORDER BY id LIMIT 1")[0]
+    with closing(sqlite3.connect(db)) as connection, connection:
+        renamed = int(day("2026-01-12").timestamp()) + 3600
+        connection.execute("UPDATE name SET learnt_at = 0")
+        connection.execute("INSERT INTO name VALUES ('api_key', ?, ?, 'renamed', '{}')", (key, renamed))
+    rows = select(db, "SELECT DISTINCT date >= '2026-01-12', api_key_name FROM daily_tokens WHERE api_key_id = ?", key)
+    assert sorted(rows) == [(0, before), (1, "renamed")]
+
+
+def test_months_are_the_sums_of_their_days_and_say_how_many_are_not_there(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope(since=day("2025-12-10"), until=day("2026-01-15")))
+    months = "SELECT substr(date, 1, 7), sum(output_tokens) FROM daily_tokens GROUP BY 1"
+    assert select(db, "SELECT month, sum(output_tokens) FROM monthly_tokens GROUP BY 1") == select(db, months)
+    costs = "SELECT substr(date, 1, 7), sum(amount_microcents) FROM daily_cost GROUP BY 1"
+    assert select(db, "SELECT month, sum(amount_microcents) FROM monthly_cost GROUP BY 1") == select(db, costs)
+    for view in ("monthly_tokens", "monthly_cost"):
+        gaps = select(db, f"SELECT DISTINCT month, gap_days FROM {view} ORDER BY 1")  # noqa: S608  # names from above
+        assert gaps == [("2025-12", 9), ("2026-01", 17)]
+
+
+def test_the_cache_hit_rate_is_what_was_read_of_all_input(api: Simulator, db: Path) -> None:
+    sync(api, db, scope(BucketWidth.DAY))
+    for uncached, created, read, rate in select(
+        db,
+        "SELECT uncached_input_tokens, cache_creation_input_tokens, cache_read_input_tokens, cache_hit_rate "
+        "FROM cache_efficiency",
+    ):
+        assert rate == pytest.approx(read / (uncached + created + read))
