@@ -39,7 +39,7 @@ COUNTS = (
     "web_search_requests",
 )
 _OTHERS = "(others)"
-_COUNT_OF = {
+COUNT_OF = {
     "uncached_input_tokens": 0,
     "cache_creation.ephemeral_1h_input_tokens": 1,
     "cache_creation.ephemeral_5m_input_tokens": 2,
@@ -145,7 +145,7 @@ def keys(path: Path, asked: Question) -> Table:
     names: dict[Any, str | None] = {}
     for day, workspace, _, key, name, model, tier, window, *counts in used:
         names[key] = name
-        for kind, at in _COUNT_OF.items():
+        for kind, at in COUNT_OF.items():
             weights[day, workspace, model, tier, window, kind][key] += counts[at]
         weights[day, workspace, "web_search"][key] += counts[_WEB_SEARCHES]
     sums: dict[tuple[Any, ...], int] = defaultdict(int)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archiver.offline import breakdowns, months
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month_of
+from archiver.offline.reconcile import reconcile
 from archiver.offline.tables import Column, Kind, Table
 from archiver.store.reader import read_report
 
@@ -81,6 +82,10 @@ REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
     "budget": (
         "a month against the budgets of the configuration",
         lambda path, asked: months.budget(path, _month(path, asked), asked.budgets),
+    ),
+    "reconcile": (
+        "tokens against money by month, model, tier, window and type, and the price they imply",
+        lambda path, asked: reconcile(path, asked.question),
     ),
     "restatements": ("what changed in settled buckets, by the time it was learnt", _restatements),
 }

@@ -220,3 +220,26 @@ def test_markdown_is_a_table_that_markup_does_not_break(world: tuple[Simulator, 
 def test_months_follow_each_other() -> None:
     assert month_before(month("2026-01")) == month("2025-12")
     assert month("2024-02").days == 29
+
+
+def test_use_and_billing_are_put_side_by_side(world: tuple[Simulator, Path]) -> None:
+    api, db = world
+    rows = report(db, "reconcile", "--month", "2025-12")
+    dimensions = ("model", "service_tier", "context_window", "token_type")
+    costs = billed(api, "cost_type", *dimensions, since="2025-12-01", until="2026-01-01")
+    expected = {group[1:]: amount for group, amount in costs.items() if group[0] == "tokens"}
+    told = {tuple(row[name] for name in dimensions): of_dollars(row["amount"]) for row in rows if row["amount"]}
+    assert told == expected
+    tokens: dict[tuple[Any, ...], int] = defaultdict(int)
+    by = ("model", "service_tier", "context_window")
+    for row in truth(api, "usage", "1d", by, day("2025-12-01"), day("2026-01-01")):
+        tokens[(*row[4:7], "output_tokens")] += row[-2]
+    for row in rows:
+        group = tuple(row[name] for name in dimensions)
+        if group[3] == "output_tokens":
+            assert row["tokens"] == tokens[group]
+        if row["service_tier"] == "priority":
+            assert row["state"] == "used without billing"
+        if row["amount"] and row["tokens"]:
+            assert of_dollars(row["implied_price"]) == of_dollars(row["amount"]) * 10**6 // row["tokens"]
+    assert {row["state"] for row in rows} >= {"billed and used", "used without billing"}
