@@ -35,7 +35,10 @@ class BucketWidth(StrEnum):
     @property
     def seconds(self) -> int:
         """How many seconds one bucket lasts."""
-        return {"1m": MINUTE, "1h": HOUR, "1d": DAY}[self.value]
+        return _SECONDS[self]
+
+
+_SECONDS = {BucketWidth.MINUTE: MINUTE, BucketWidth.HOUR: HOUR, BucketWidth.DAY: DAY}
 
 
 class State(StrEnum):

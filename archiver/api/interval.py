@@ -24,8 +24,11 @@ def read_interval(raw: Any, window: Window, at: int, place: str) -> int:
         ContractError: The times are no times, not one bucket of the window, or out of order.
     """
     width = window.series.bucket_width.seconds
-    start = _read_time(raw.starting_at, f"{place}.starting_at")
-    end = _read_time(raw.ending_at, f"{place}.ending_at")
+    start, end = _seconds(raw.starting_at), _seconds(raw.ending_at)
+    if start is None:
+        raise _no_time(raw.starting_at, f"{place}.starting_at")
+    if end is None:
+        raise _no_time(raw.ending_at, f"{place}.ending_at")
     if start % width or end != start + width:
         raise ContractError(f"the bucket is not one whole {window.series.bucket_width}", place=place)
     if start < window.start or end > window.end:
@@ -36,11 +39,8 @@ def read_interval(raw: Any, window: Window, at: int, place: str) -> int:
     return start
 
 
-def _read_time(text: str, place: str) -> int:
-    seconds = _seconds(text)
-    if seconds is None:
-        raise ContractError(f"{excerpt(text, 40)!r} is not a time of whole seconds with an offset", place=place)
-    return seconds
+def _no_time(text: str, place: str) -> ContractError:
+    return ContractError(f"{excerpt(text, 40)!r} is not a time of whole seconds with an offset", place=place)
 
 
 @lru_cache(4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, Span, State, Window
@@ -72,11 +73,12 @@ def _redraw(window: Window, before: Sequence[Span], decide: Callable[[int, Span 
     for span in before:
         at = max(span.start, window.start)
         known.update((start, span) for start in range(at, min(span.end, window.end), width))
-    inside = (
-        Span(start, start + width, *verdict)
-        for start in range(window.start, window.end, width)
-        if (verdict := decide(start, known.get(start))) is not None
-    )
+    starts = range(window.start, window.end, width)
+    inside = []
+    for verdict, group in groupby(starts, key=lambda start: decide(start, known.get(start))):
+        stretch = list(group)
+        if verdict is not None:
+            inside.append(Span(stretch[0], stretch[-1] + width, *verdict))
     return merge([*outside, *inside, *beyond])
 
 
