@@ -51,6 +51,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "config",
         "how",
         "raw",
+        "show_list",
         "param",
         "check",
         "log_format",

@@ -52,6 +52,11 @@ def default_config() -> Path:
     return user_config_path("archiver") / "config.toml"
 
 
+def default_queries() -> Path:
+    """Say where a person's own saved queries are: beside the configuration."""
+    return default_config().parent / "queries"
+
+
 def load_config(path: Path | None) -> dict[str, Any]:
     """Read the configuration, by names as the program spells them; empty when none was named and none is there.
 

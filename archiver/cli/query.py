@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli import guarded
+from archiver.cli.config import default_queries
 from archiver.cli.options import Duration, Time, config_option, db_option, format_of, format_options, option
+from archiver.errors import ConfigurationError
 from archiver.offline.confined import run_confined
-from archiver.offline.render import write_rows
+from archiver.offline.render import Format, write_rows
+from archiver.offline.saved import saved_queries
 from archiver.store.sandbox import Limits, run_query
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
@@ -38,8 +42,27 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
     return parameters
 
 
+def _list(how: Format, *, raw: bool) -> None:
+    found = saved_queries(default_queries())
+    rows = [(one.name, "your own" if one.own else "shipped", one.what) for one in found.values()]
+    write_rows(["name", "from", "what"], rows, sys.stdout, how, raw=raw)
+
+
+def _sql_of(text: str) -> str:
+    """Take SQL as it is, from standard input, or from the saved query of that name."""
+    if text == "-":
+        return sys.stdin.read()
+    if _WORD.fullmatch(text) is None:
+        return text
+    found = saved_queries(default_queries())
+    if text not in found:
+        raise ConfigurationError(f"there is no saved query {text!r}", hint="archiver query --list shows them")
+    return found[text].sql
+
+
 @click.command
-@click.argument("sql")
+@click.argument("sql", required=False)
+@option("--list", "show_list", is_flag=True, help="List the saved queries.")
 @format_options
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
 @option("--as-of", type=Time(), metavar="TIME", help="Let the views say what was known at this time.")
@@ -55,8 +78,9 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 @db_option
 @config_option
 def query(  # noqa: PLR0913  # click gives each option as an argument
-    sql: str,
+    sql: str | None,
     *,
+    show_list: bool,
     how: str | None,
     raw: bool,
     param: tuple[str, ...],
@@ -68,10 +92,17 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
 ) -> int:
     """Ask the archive in SQL, offline and read-only; SQL of `-` is read from standard input.
 
-    The views are usage, cost, daily_tokens, daily_cost, coverage, restatement, sync_run, workspace, api_key, user and
-    service_account. daily_tokens and daily_cost are safe to sum.
+    In place of SQL the name of a saved query will do: --list shows them.
+
+    The views are usage, cost, daily_tokens, daily_cost, monthly_tokens, monthly_cost, cache_efficiency, coverage,
+    restatement, sync_run, workspace, api_key, user and service_account. Daily and monthly ones are safe to sum.
     """
-    text = sys.stdin.read() if sql == "-" else sql
+    if show_list:
+        _list(format_of(how), raw=raw)
+        return 0
+    if sql is None:
+        raise click.UsageError("Missing argument 'SQL'; --list shows the saved queries.")
+    text = _sql_of(sql)
     limits = Limits(timeout, max_memory, None if as_of is None else int(as_of.timestamp()))
     parameters = read_parameters(param)
 

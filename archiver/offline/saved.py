@@ -1,0 +1,46 @@
+"""Saved queries: those that come with the program, and a person's own in the configuration folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A query by name; `what` is its first comment."""
+
+    name: str
+    what: str
+    sql: str
+    own: bool
+
+
+def saved_queries(folder: Path) -> dict[str, Saved]:
+    """Read all saved queries by name; those in `folder` win over those that came with the program.
+
+    Raises:
+        ConfigurationError: One cannot be read.
+    """
+    shipped: Traversable = files("archiver.offline").joinpath("saved")
+    try:
+        own = sorted(folder.glob("*.sql")) if folder.is_dir() else []
+        found = [_read(entry, own=False) for entry in shipped.iterdir() if entry.name.endswith(".sql")]
+        found += [_read(entry, own=True) for entry in own]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"a saved query in {folder} cannot be read: {type(error).__name__}") from None
+    return {one.name: one for one in sorted(found, key=lambda one: (one.own, one.name))}
+
+
+def _read(entry: Traversable, *, own: bool) -> Saved:
+    sql = entry.read_text("utf-8")
+    first = sql.lstrip().partition("\n")[0]
+    what = first.removeprefix("--").strip() if first.startswith("--") else ""
+    return Saved(entry.name.removesuffix(".sql"), what, sql, own)

@@ -1,0 +1,12 @@
+-- Workspaces and models that write to the prompt cache and hardly read from it, in the last 30 archived days.
+SELECT
+  workspace_id,
+  max(workspace_name) AS workspace_name,
+  model,
+  sum(cache_creation_input_tokens) AS cache_creation_input_tokens,
+  sum(cache_read_input_tokens) AS cache_read_input_tokens
+FROM cache_efficiency
+WHERE date > date((SELECT max(date) FROM cache_efficiency), '-30 days')
+GROUP BY workspace_id, model
+HAVING sum(cache_read_input_tokens) < sum(cache_creation_input_tokens)
+ORDER BY sum(cache_creation_input_tokens) DESC;

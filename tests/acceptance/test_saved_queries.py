@@ -1,0 +1,62 @@
+"""Saved queries run by their names; a person's own come from the configuration folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.offline.saved import saved_queries
+from archiver.plan.scope import Scope
+from tests.support import archiver, day, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+
+@pytest.fixture
+def filled(shared_api: Simulator, db: Path) -> Path:
+    sync(shared_api, db, Scope(since=day("2026-01-01")))
+    return db
+
+
+def test_every_shipped_query_says_what_it_tells_and_runs(filled: Path, tmp_path: Path) -> None:
+    found = saved_queries(tmp_path / "none")
+    assert len(found) >= 5
+    for name, one in found.items():
+        assert one.what.endswith(".")
+        done = archiver("query", name, "--db", str(filled), "--json")
+        assert done.returncode == 0, (name, done.stderr)
+        json.loads(done.stdout)
+
+
+def test_ones_own_query_is_listed_and_wins(filled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "archiver" / "queries"
+    folder.mkdir(parents=True)
+    (folder / "cost_by_day.sql").write_text("-- Mine.\nSELECT 42 AS answer")
+    (folder / "with-param.sql").write_text("SELECT :x AS x")
+    listed = json.loads(archiver("query", "--list", "--json", XDG_CONFIG_HOME=str(tmp_path)).stdout)
+    assert {(one["name"], one["from"], one["what"]) for one in listed} >= {("cost_by_day", "your own", "Mine.")}
+    done = archiver("query", "cost_by_day", "--csv", "--db", str(filled), XDG_CONFIG_HOME=str(tmp_path))
+    assert done.stdout == "answer\n42\n"
+    assert (
+        archiver(
+            "query", "with-param", "--param", "x=7", "--csv", "--db", str(filled), XDG_CONFIG_HOME=str(tmp_path)
+        ).stdout
+        == "x\n7\n"
+    )
+
+
+def test_a_name_that_is_not_saved_is_said(filled: Path) -> None:
+    done = archiver("query", "no_such_query", "--db", str(filled))
+    assert done.returncode == 2
+    assert "--list" in done.stderr
+
+
+def test_nothing_to_ask_is_said() -> None:
+    done = archiver("query")
+    assert done.returncode == 2
+    assert "--list" in done.stderr
