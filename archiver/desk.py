@@ -27,7 +27,7 @@ class Place:
     taken: bool = False
 
     async def think(self, work: Callable[[], T]) -> T:
-        """Take the desk, if it is not ours yet, and work there; what fails leaves it: a retry may be far away."""
+        """Take the desk, if it is not ours yet, and work there; what fails leaves it, for a retry may be far away."""
         if not self.taken:
             await self.desk.acquire()
             self.taken = True

@@ -100,9 +100,11 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
         return f"the names of every {kind} could not be read: {error.message}"
 
 
-async def take_back_future(archive: Archive, now: int, clock: Clock, summary: Summary) -> None:
+async def take_back_future(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
     """Repair coverage that lies ahead of its own reading, or of both clocks: a wrong one shall not undo days."""
-    if await archive.take_back_future(max(now, int(clock.now())) + WORST_CLOCK_SKEW):
+    if client.server_time is None:  # one clock alone is not believed
+        return
+    if await archive.take_back_future(max(client.server_time, int(clock.now())) + WORST_CLOCK_SKEW):
         summary.warnings["the archive said that it covers days to come: that is taken back"] = None
 
 

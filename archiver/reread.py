@@ -6,8 +6,9 @@ import random
 from typing import TYPE_CHECKING
 
 from archiver.api.fetch import fetch_organization, fetch_window
-from archiver.errors import OrganizationMismatchError
+from archiver.errors import OrganizationMismatchError, TooWideError
 from archiver.model import to_text
+from archiver.plan.windows import halve
 
 if TYPE_CHECKING:
     from archiver.api.client import AdminClient
@@ -36,7 +37,10 @@ async def reread(
 
 
 async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[Finding]:
-    answer = await fetch_window(client, window)
+    try:
+        answer = await fetch_window(client, window)
+    except TooWideError:
+        return [finding for half in halve(window) for finding in await _compare(client, sample, half)]
     stored = sample.rows(window)
     width = window.series.bucket_width.seconds
     findings = []
@@ -44,4 +48,8 @@ async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[
         if bucket.rows != stored.get(bucket.start, {}):
             message = f"{window.series}, {to_text(bucket.start)}: the API says otherwise now"
             findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
+    listed = {bucket.start for bucket in answer.buckets or ()}
+    for start in sorted(set(range(window.start, window.end, width)) - listed):
+        message = f"{window.series}, {to_text(start)}: the API leaves it out now"
+        findings.append(sample.finding(window.series, start, start + width, message))
     return findings

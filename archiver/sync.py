@@ -159,7 +159,7 @@ class Run:
             await identify(self.archive, self.client, self.summary)
             identified.set()
             now = server_now(self.client, self.clock, self.summary)
-            await take_back_future(self.archive, now, self.clock, self.summary)
+            await take_back_future(self.archive, self.client, self.clock, self.summary)
             await self._archive_all(series, now)
 
     async def _save_names(self, kind: NameKind, identified: anyio.Event) -> None:
@@ -168,6 +168,8 @@ class Run:
         await identified.wait()
         if isinstance(names, str):
             self.summary.warnings[names] = None
+        elif self.summary.organization is None:
+            self.summary.warnings[f"the names of every {kind} are not kept: nobody knows whose they are"] = None
         else:
             await self.archive.save_names(names, self.client.server_time or int(self.clock.now()))
 
@@ -260,7 +262,7 @@ class Run:
         if window.buckets <= self._widths.get(window.series, window.buckets):
             place = Place(desk, self.archive.think)
             try:
-                result: Answer | ApiError = await fetch_window(self.client, window, place.think)
+                result: Answer | ApiError = await fetch_window(self.client, window, place.think, place.leave)
             except ApiError as error:
                 place.leave()
                 result = error

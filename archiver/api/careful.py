@@ -192,7 +192,7 @@ def _believe(draft: _Draft, window: Window, after: int) -> tuple[Bucket, ...]:
     buckets = []
     at = after
     for i, raw in enumerate(draft.page.data):
-        start = read_interval(raw, window, at, f"data[{i}]")
+        start = read_interval(raw.starting_at, raw.ending_at, window, at, f"data[{i}]")
         at = start + window.series.bucket_width.seconds
         buckets.append(Bucket(start, _read_rows(raw.results, i, draft, SPECS[window.series.report])))
     return tuple(buckets)

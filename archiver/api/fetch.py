@@ -14,7 +14,7 @@ from archiver.model import DAY, Answer, NamedObject, NameKind, Organization, Rep
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from archiver.api.client import AdminClient, Think
     from archiver.api.page import Page
@@ -54,15 +54,19 @@ def window_beta(window: Window) -> str | None:
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
 
 
-async def fetch_window(client: AdminClient, window: Window, think: Think = think_here) -> Answer:
-    """Ask for one window, following further pages if there are any; `think` runs what makes rows of bytes.
+async def fetch_window(
+    client: AdminClient, window: Window, think: Think = think_here, pause: Callable[[], None] = lambda: None
+) -> Answer:
+    """Ask for one window, following further pages if there are any.
+
+    `think` runs what makes rows of bytes; `pause` is called before a further page is asked for, which may take long.
 
     Raises:
         NotReadyError: The API says 400 because the window holds no complete bucket yet.
         ApiError: The answer is not to be had, or not to be believed.
     """
     try:
-        return await _fetch(client, window, think)
+        return await _fetch(client, window, think, pause)
     except RequestRefusedError as error:
         plain = error.status == _BAD_REQUEST and not isinstance(error, GroupByCapError)
         if plain and _is_too_recent(window, client.server_time):
@@ -78,7 +82,7 @@ def _is_too_recent(window: Window, server_time: int | None) -> bool:
     return window.start + window.series.bucket_width.seconds > server_time - patience
 
 
-async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
+async def _fetch(client: AdminClient, window: Window, think: Think, pause: Callable[[], None]) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
 
@@ -100,6 +104,7 @@ async def _fetch(client: AdminClient, window: Window, think: Think) -> Answer:
         if page.next_page in seen or len(seen) > window.buckets:
             raise ContractError("the page tokens go round in circles", place="next_page", request_id=request_id)
         seen.add(page.next_page)
+        pause()
         page = await _fetch_more(client, window, page.next_page, buckets, think)
         buckets += page.buckets
         warnings |= dict.fromkeys(page.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archiver.api.text import excerpt
 from archiver.errors import ContractError
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
-def read_interval(raw: Any, window: Window, at: int, place: str) -> int:
+def read_interval(starting_at: str, ending_at: str, window: Window, at: int, place: str) -> int:
     """Read where a bucket begins, in UTC seconds; it may not begin before `at`. `place` is for errors.
 
     Raises:
         ContractError: The times are no times, not one bucket of the window, or out of order.
     """
     width = window.series.bucket_width.seconds
-    start, end = _seconds(raw.starting_at), _seconds(raw.ending_at)
+    start, end = _seconds(starting_at), _seconds(ending_at)
     if start is None:
-        raise _no_time(raw.starting_at, f"{place}.starting_at")
+        raise _no_time(starting_at, f"{place}.starting_at")
     if end is None:
-        raise _no_time(raw.ending_at, f"{place}.ending_at")
+        raise _no_time(ending_at, f"{place}.ending_at")
     if start % width or end != start + width:
         raise ContractError(f"the bucket is not one whole {window.series.bucket_width}", place=place)
     if start < window.start or end > window.end:

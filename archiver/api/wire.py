@@ -32,8 +32,8 @@ _TIME_COLONS = 4
 
 
 class _RawBucket(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    starting_at: str
-    ending_at: str
+    starting_at: msgspec.Raw
+    ending_at: msgspec.Raw
     results: msgspec.Raw
 
 
@@ -49,6 +49,14 @@ class _Types:
     keys_a_row: int
     read_named: Callable[[Any], tuple[str | None, ...]]
     places: tuple[int | None, ...]
+
+
+def _plain(raw: msgspec.Raw) -> str:
+    """Read a string that is spelled without escapes: a colon in one would not be counted."""
+    text = bytes(raw)
+    if b"\\" in text or text[:1] != b'"':
+        raise ValueError("not plain text")
+    return text[1:-1].decode()
 
 
 class _Known(dict["Dimensions", "Dimensions"]):
@@ -128,7 +136,7 @@ def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, aft
     buckets = []
     at = after
     for raw in data:
-        start = read_interval(raw, window, at, "")
+        start = read_interval(_plain(raw.starting_at), _plain(raw.ending_at), window, at, "")
         at = start + width
         results = types.rows.decode(raw.results)
         dimensions = map(known.__getitem__, map(types.read_named, results))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import config_option, connect_options, db_option, option
+from archiver.cli.options import DEFAULT_API_URL, config_option, connect_options, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
-from archiver.model import DAY, WORST_CLOCK_SKEW, to_text
+from archiver.model import DAY, to_text
 from archiver.offline.render import show
 from archiver.store.inspect import Finding, inspect
 
@@ -24,9 +24,9 @@ _MOST_SHOWN = 20
 _END_OF_TIME = 253_402_300_800  # the year 10000
 
 
-def heal_commands(findings: Sequence[Finding], db: Path) -> list[str]:
+def heal_commands(findings: Sequence[Finding], db: Path, api_url: str = DEFAULT_API_URL) -> list[str]:
     """Name the syncs that read again what is damaged, one a series, over all of its damaged days."""
-    file = shlex.quote(str(db))
+    file = shlex.quote(str(db)) + ("" if api_url == DEFAULT_API_URL else f" --api-url {shlex.quote(api_url)}")
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
         if finding.heal and finding.check != "sums" and is_sensible(finding.start) and is_sensible(finding.end):
@@ -78,13 +78,18 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
     is settled is compared with what the API says now. Exit code 8 says that there is damage, 3 that only sums differ,
     or what the API says.
     """
-    findings = inspect(db, int(time.time()) + WORST_CLOCK_SKEW)
-    asked = 0
+    findings = inspect(db)
+    asked, unasked = 0, None
     if online is not None:
-        asked, otherwise = _ask_again(db, online, connection)
-        findings += otherwise
+        try:
+            asked, otherwise = _ask_again(db, online, connection)
+            findings += otherwise
+        except ArchiverError as error:
+            if not any(finding.is_damage for finding in findings):
+                raise
+            unasked = error  # what is damaged is told and marked all the same
     damage = [finding for finding in findings if finding.is_damage]
-    heal = heal_commands(findings, db)
+    heal = heal_commands(findings, db, connection["api_url"])
     if damage:
         try:
             _mark(db, damage)
@@ -95,8 +100,10 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
         click.echo(json.dumps(_to_json(findings, heal) | ({} if online is None else {"online": asked}), indent=2))
     else:
         _say(findings, heal)
-        if online is not None:
+        if online is not None and unasked is None:
             click.echo(f"asked the API again about {asked:,} settled windows")
+    if unasked is not None:
+        click.echo(f"warning: the API could not be asked again: {unasked.message}", err=True)
     if damage:
         return DamagedError.exit_code
     return PARTIAL_EXIT if findings else 0

@@ -95,7 +95,7 @@ FROM undone AS d
 JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
 
--- Which series spoke for a day then: the finest that had rows of it.
+-- Which series spoke for a day then: the finest that covers all of it, and of which nothing was learnt only later.
 CREATE TEMP VIEW canonical_day AS
 SELECT report, day_start, series_id, 0 AS rank
 FROM (
@@ -110,6 +110,18 @@ FROM (
     SELECT DISTINCT series_id, bucket_start FROM cost_fact
   ) AS b
   JOIN main.series AS s ON s.id = b.series_id
-  WHERE s.fineness IS NOT NULL
+  WHERE s.fineness IS NOT NULL AND (
+    SELECT sum(min(c.span_end, b.day_start + 86400) - max(c.span_start, b.day_start)) FROM main.span AS c
+    WHERE c.series_id = b.series_id AND c.span_start < b.day_start + 86400 AND c.span_end > b.day_start
+      AND c.state IN ('settled', 'provisional')
+  ) = 86400 AND NOT EXISTS (
+    SELECT 1 FROM main.bucket AS l JOIN as_of AS a ON l.learnt_at > a.moment
+    WHERE l.series_id = b.series_id AND l.bucket_start >= b.day_start AND l.bucket_start < b.day_start + 86400
+      AND NOT EXISTS (
+        SELECT 1 FROM main.revision AS r
+        WHERE r.series_id = l.series_id AND r.bucket_start = l.bucket_start
+          AND coalesce(r.previously_learnt_at, 0) <= a.moment
+      )
+  )
 )
 WHERE place = 1;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from archiver.model import COVERED, Span, State, Window
+from archiver.model import COVERED, WORST_CLOCK_SKEW, Span, State, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -57,7 +57,7 @@ def believable(span: Span, width: int, now: int) -> list[Span]:
     A time of reading that lies after `now` becomes now.
     """
     read = None if span.fetched_at is None else min(span.fetched_at, now)
-    then = now if read is None else read
+    then = now if span.fetched_at is None else min(span.fetched_at + WORST_CLOCK_SKEW, now)
     ended = then - then % width
     pieces = [Span(span.start, min(span.end, ended), span.state, read)]
     if span.state in COVERED and span.end == ended + width:

@@ -65,11 +65,13 @@ def reconsidered(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path) -> bool:
+    from archiver.store.files import read_only_uri  # noqa: PLC0415  # that module needs this one
+
     try:
         with path.open("rb") as file:
             while file.read(_BLOCK):
                 pass
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
             return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
     except OSError:
         return False

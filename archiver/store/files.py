@@ -21,6 +21,7 @@ APPLICATION_ID = 0x41524356
 _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
+_LOOKS, _LOOK_SECONDS = 10, 0.05
 
 
 def check_file(path: Path) -> bool:
@@ -74,9 +75,9 @@ def create_private(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a file's folder last through a power cut."""
-    descriptor = os.open(path.parent, os.O_RDONLY)
+def sync_file(path: Path) -> None:
+    """Make a file, or the names in a folder, last through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -120,7 +121,7 @@ def exclusive(
         deadline = monotonic() + wait
         while not _try_lock(descriptor):
             if monotonic() >= deadline:
-                raise _locked(path, descriptor)
+                raise _locked(path, _holder(descriptor, sleep))
             sleep(_POLL_SECONDS)
         with translated(path):
             os.fchmod(descriptor, 0o600)
@@ -139,7 +140,26 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _locked(path: Path, descriptor: int) -> LockedError:
-    holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-    who = f"process {holder}" if holder.isdigit() else "another process"
+def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
+    """Find who holds the lock; it may only just have got it, and what stands there be that of one that is gone."""
+    for _ in range(_LOOKS):
+        text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        if text.isdigit() and _is_alive(int(text)):
+            return int(text)
+        sleep(_LOOK_SECONDS)
+    return None
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _locked(path: Path, holder: int | None) -> LockedError:
+    who = "another process" if holder is None else f"process {holder}"
     return LockedError(f"{path} is held by {who}", hint="wait for it with --wait 10m, or run again later")

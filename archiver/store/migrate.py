@@ -7,7 +7,6 @@ always says whose file it is.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sqlite3
 from contextlib import closing
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 from archiver import __version__
 from archiver.errors import ConfigurationError, DamagedError, NewerError
 from archiver.store.faults import translated
-from archiver.store.files import APPLICATION_ID, create_private, read_only_uri, sync_folder
+from archiver.store.files import APPLICATION_ID, create_private, read_only_uri, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,15 +140,15 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """Copy the file beside itself before the first change; a copy is there whole or not at all."""
     part = path.with_name(f"{path.name}.schema-{version}.part")
     part.unlink(missing_ok=True)
-    create_private(part)
-    connection.execute("VACUUM INTO ?", (str(part),))
-    descriptor = os.open(part, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.replace(backup_path(path, version))
-    sync_folder(path)
+        create_private(part)
+        connection.execute("VACUUM INTO ?", (str(part),))
+        sync_file(part)
+        part.replace(backup_path(path, version))
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_file(path.parent)
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> None:

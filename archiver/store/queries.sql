@@ -40,7 +40,7 @@ VALUES (:series_id, :start, :end, :state, :fetched_at);
 -- Coverage that nobody can have read: of buckets that had not begun then, settled ones in progress, or read in future.
 SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at
 FROM (
-  SELECT p.*, s.bucket_seconds, min(coalesce(p.fetched_at, :now), :now) AS read_at
+  SELECT p.*, s.bucket_seconds, min(coalesce(p.fetched_at + 300, :now), :now) AS read_at
   FROM span AS p JOIN series AS s ON s.id = p.series_id
 )
 WHERE span_end > read_at - read_at % bucket_seconds + bucket_seconds * (state = 'provisional') OR fetched_at > :now
@@ -208,7 +208,8 @@ SELECT
   CASE typeof(sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647)) WHEN 'integer' THEN sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647) END,
   CASE typeof(sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647)) WHEN 'integer' THEN sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647) END
 FROM usage_fact
-WHERE series_id = :series_id AND bucket_start >= :day AND bucket_start < :day + 86400
+WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_seconds < 86400 AND filters = '')
+  AND bucket_start >= :day AND bucket_start < :day + 86400
 GROUP BY series_id, key_id;
 
 -- name: usage.add_change
@@ -341,11 +342,19 @@ FROM (
 WHERE previous_end > span_start;
 
 -- name: settled_spans
--- The settled stretches of every series.
-SELECT s.report, s.bucket_width, s.group_by, s.filters, p.span_start, p.span_end
-FROM span AS p JOIN series AS s ON s.id = p.series_id
-WHERE p.state = 'settled'
-ORDER BY s.id, p.span_start;
+-- The settled stretches of every series, whenever they were read.
+WITH settled AS (
+  SELECT *, lag(span_end) OVER by_time IS NOT span_start AS begins
+  FROM span WHERE state = 'settled'
+  WINDOW by_time AS (PARTITION BY series_id ORDER BY span_start)
+),
+island AS (
+  SELECT *, sum(begins) OVER (PARTITION BY series_id ORDER BY span_start) AS number FROM settled
+)
+SELECT s.report, s.bucket_width, s.group_by, s.filters, min(i.span_start), max(i.span_end)
+FROM island AS i JOIN series AS s ON s.id = i.series_id
+GROUP BY i.series_id, i.number
+ORDER BY s.id, min(i.span_start);
 
 -- name: usage.sample_rows
 -- The rows of a window with the values of their dimensions.
@@ -432,12 +441,15 @@ UPDATE usage_key SET key = 'damaged ' || id WHERE id = :id;
 SELECT DISTINCT series_id, bucket_start FROM usage_fact WHERE key_id = :id;
 
 -- name: usage.verify_sums
--- Settled days of unfiltered series whose sums are not the same in every series.
+-- Settled days of unfiltered series whose sums, in halves that always fit, are not the same in every series.
 WITH whole_day AS (
   SELECT f.series_id, f.bucket_start / 86400 * 86400 AS day_start,
-    sum(f.uncached_input_tokens) || ' ' || sum(f.cache_creation_1h_input_tokens) || ' '
-    || sum(f.cache_creation_5m_input_tokens) || ' ' || sum(f.cache_read_input_tokens) || ' '
-    || sum(f.output_tokens) || ' ' || sum(f.web_search_requests) AS sums
+    (sum(f.uncached_input_tokens >> 31) + (sum(f.uncached_input_tokens & 2147483647) >> 31)) || ':' || (sum(f.uncached_input_tokens & 2147483647) & 2147483647)
+    || ' ' || (sum(f.cache_creation_1h_input_tokens >> 31) + (sum(f.cache_creation_1h_input_tokens & 2147483647) >> 31)) || ':' || (sum(f.cache_creation_1h_input_tokens & 2147483647) & 2147483647)
+    || ' ' || (sum(f.cache_creation_5m_input_tokens >> 31) + (sum(f.cache_creation_5m_input_tokens & 2147483647) >> 31)) || ':' || (sum(f.cache_creation_5m_input_tokens & 2147483647) & 2147483647)
+    || ' ' || (sum(f.cache_read_input_tokens >> 31) + (sum(f.cache_read_input_tokens & 2147483647) >> 31)) || ':' || (sum(f.cache_read_input_tokens & 2147483647) & 2147483647)
+    || ' ' || (sum(f.output_tokens >> 31) + (sum(f.output_tokens & 2147483647) >> 31)) || ':' || (sum(f.output_tokens & 2147483647) & 2147483647)
+    || ' ' || (sum(f.web_search_requests >> 31) + (sum(f.web_search_requests & 2147483647) >> 31)) || ':' || (sum(f.web_search_requests & 2147483647) & 2147483647) AS sums
   FROM usage_fact AS f
   JOIN series AS s ON s.id = f.series_id AND s.filters = ''
   GROUP BY f.series_id, day_start
@@ -476,7 +488,8 @@ SELECT DISTINCT series_id, bucket_start FROM cost_fact WHERE key_id = :id;
 -- name: cost.verify_sums
 -- Settled days of unfiltered series whose sums are not the same in every series.
 WITH settled_day AS (
-  SELECT f.series_id, f.bucket_start AS day_start, sum(f.amount_microcents) AS sums
+  SELECT f.series_id, f.bucket_start AS day_start,
+    (sum(f.amount_microcents >> 31) + (sum(f.amount_microcents & 2147483647) >> 31)) || ':' || (sum(f.amount_microcents & 2147483647) & 2147483647) AS sums
   FROM cost_fact AS f
   JOIN series AS s ON s.id = f.series_id AND s.filters = ''
   JOIN span AS c

@@ -15,7 +15,7 @@ from archiver.store.statements import series_values, sql
 if TYPE_CHECKING:
     import sqlite3
 
-_ALL_DAYS = "--refresh 36500"
+_ALL_DAYS = "--refresh 36500 --accept-restatements"
 
 
 class Sample:
@@ -32,7 +32,8 @@ class Sample:
     def settled_windows(self) -> list[Window]:
         """List the windows that settled stretches are cut into."""
         windows = []
-        for report, bucket_width, group_by, filters, start, end in self._connection.execute(sql("settled_spans")):
+        rows = self._connection.execute(sql("settled_spans")).fetchall()
+        for report, bucket_width, group_by, filters, start, end in rows:
             series = read_series(report, bucket_width, group_by, filters)
             limit = SPECS[series.report].limits[series.bucket_width]
             pieces = cut(start, end, series.bucket_width.seconds, limit)

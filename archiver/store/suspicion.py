@@ -55,9 +55,8 @@ class Suspicions:
             start
             for start in news.changed
             if not moment.accept_restatements
-            and _is_settled(start, news.before)
             and known.get(start) != news.digests[start]
-            and is_suspicious(window.series.report, news.was.get(start, {}), news.now[start])
+            and self._is_doubtful(start, window, news, moment)
         ]
         settled_again = [(series_id, start) for start in known if start not in doubted and start in news.now]
         self._connection.executemany(sql("unsuspect"), settled_again)
@@ -66,6 +65,15 @@ class Suspicions:
         )
         return doubted
 
+    @staticmethod
+    def _is_doubtful(start: int, window: Window, news: News, moment: Moment) -> bool:
+        """Doubt a loss of most of a settled bucket; and of all that stands in one that nothing vouches for any more.
 
-def _is_settled(start: int, spans: Sequence[Span]) -> bool:
-    return any(span.start <= start < span.end and span.state is State.SETTLED for span in spans)
+        The latter was damaged, or its coverage was lost, and the API may have forgotten it since.
+        """
+        was, now = news.was.get(start, {}), news.now[start]
+        state = next((span.state for span in news.before if span.start <= start < span.end), None)
+        if state is State.SETTLED:
+            return is_suspicious(window.series.report, was, now)
+        old = start + window.series.bucket_width.seconds <= moment.settled_until
+        return state is not State.PROVISIONAL and old and bool(was) and not now

@@ -91,20 +91,28 @@ class WindowWriter:
     def distrust(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
         """Let a bucket be failed and without a digest; rows where no answer ever was are taken away."""
         before = self.spans(series_id, start, end)
-        if not before:
+        sound = self._are_archived(report, series_id, start, end)
+        if not before and not sound:
             self._connection.execute(sql("remove_bucket"), (series_id, start))
             self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
-            self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": f"[{start - start % DAY}]"})
-            if report is Report.USAGE and end - start < DAY:
-                self._sum_days(series_id, [start])
+        if report is Report.USAGE:
+            self._sum_days(series_id, [start])
+        if not before and not sound:
             return
         kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
         kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
         where = {"series_id": series_id, "start": start, "end": end}
         self._connection.execute(sql("remove_spans"), where)
-        self.add_spans(series_id, [*kept, Span(start, end, State.FAILED, now)])
+        self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
         self._connection.execute(sql("remove_answers"), where)
         self._connection.execute(sql("distrust_bucket"), where | {"now": now})
+
+    def _are_archived(self, report: Report, series_id: int, start: int, end: int) -> bool:
+        """Say whether the rows of a bucket are those that some answer brought."""
+        where = {"series_id": series_id, "start": start, "end": end}
+        known = {at: digest for at, digest, _ in self._connection.execute(sql("buckets"), where)}
+        rows = self._connection.execute(sql(f"{report}.facts"), where).fetchall()
+        return known.get(start) == facts_digest({key: tuple(values) for at, key, *values in rows if at == start})
 
     def _count_facts(self, series_id: int, window: Window) -> int:
         where = {"series_id": series_id, "start": window.start, "end": window.end}

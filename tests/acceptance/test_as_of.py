@@ -6,12 +6,12 @@ import json
 import random
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.model import Report
+from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from tests.support import NOW, archiver, day, sync
 
@@ -94,3 +94,32 @@ def test_healing_damage_forgets_no_history(api: Simulator, db: Path) -> None:
     sync(api, db, scope)
     assert ask(db, sql) == before
     assert ask(db, sql, "--as-of", "2026-01-15T13:00:00Z") == before
+
+
+def test_a_series_of_half_a_day_does_not_speak_for_it(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2026-01-01")))
+    by_day = "SELECT date, sum(output_tokens) FROM daily_tokens GROUP BY 1"
+    expected = archiver("query", by_day, "--csv", "--db", str(db)).stdout
+    noon = day("2026-01-10") + timedelta(hours=12)
+    hours = Scope((Report.USAGE,), (BucketWidth.HOUR,), group_by=("finest",), since=noon, until=day("2026-01-13"))
+    sync(api, db, hours)
+    assert archiver("query", by_day, "--csv", "--db", str(db)).stdout == expected
+    assert archiver("query", by_day, "--csv", "--db", str(db), "--as-of", "2030-01-01").stdout == expected
+
+
+def test_a_day_that_was_half_there_is_not_shown_as_if_it_had_been_whole(api: Simulator, db: Path) -> None:
+    noon = day("2026-01-10") + timedelta(hours=12)
+    hours = Scope((Report.USAGE,), (BucketWidth.HOUR,), group_by=("none",), since=noon, until=day("2026-01-12"))
+    sync(api, db, hours)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE bucket SET learnt_at = learnt_at - 86400")
+        (then,) = connection.execute("SELECT max(learnt_at) FROM bucket").fetchone()
+    whole = Scope((Report.USAGE,), (BucketWidth.HOUR,), group_by=("none",), since=day("2026-01-10"), until=noon)
+    sync(api, db, whole)
+    moment = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    dates = archiver("query", "SELECT DISTINCT date FROM daily_tokens ORDER BY 1", "--csv", "--db", str(db))
+    assert dates.stdout == "date\n2026-01-10\n2026-01-11\n"
+    dates = archiver(
+        "query", "SELECT DISTINCT date FROM daily_tokens ORDER BY 1", "--csv", "--db", str(db), "--as-of", moment
+    )
+    assert dates.stdout == "date\n2026-01-11\n"

@@ -8,12 +8,20 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from archiver.api import transport
+from archiver.api.key import AdminKey
+from archiver.api.rate import Rate
+from archiver.cli.run import ask_again
+from archiver.cli.settings import Connect
 from archiver.plan.scope import Scope
-from tests.support import archiver, day, dump, sync
+from archiver.store.diff import facts_digest
+from tests.support import archiver, day, dump, select, sync
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
+
+    import pytest
 
     from archiver.simulator import Simulator
 
@@ -26,18 +34,15 @@ def verify(api: Simulator, db: Path, *more: str) -> subprocess.CompletedProcess[
     )
 
 
-def restate(db: Path) -> None:
+def restate(db: Path, tokens: str = "output_tokens + 1") -> None:
     """Let a settled bucket hold other rows than the API has, with a digest that fits them: only the API can tell."""
-    from archiver.store.diff import facts_digest  # noqa: PLC0415  # only here
-
     with closing(sqlite3.connect(db)) as connection, connection:
         series, start = connection.execute(
             "SELECT series_id, min(bucket_start) FROM usage_fact WHERE series_id = (SELECT id FROM series "
             "WHERE report = 'usage' AND group_by <> '')"
         ).fetchone()
         connection.execute(
-            "UPDATE usage_fact SET output_tokens = output_tokens + 1, uncached_input_tokens = uncached_input_tokens "
-            "WHERE series_id = ? AND bucket_start = ?",
+            f"UPDATE usage_fact SET output_tokens = {tokens} WHERE series_id = ? AND bucket_start = ?",  # noqa: S608  # from below
             (series, start),
         )
         rows = connection.execute(
@@ -94,3 +99,34 @@ def test_without_a_key_nothing_is_asked(api: Simulator, db: Path) -> None:
     done = archiver("verify", "--db", str(db), "--online", "1")
     assert done.returncode == 2
     assert "admin key" in done.stderr
+
+
+def test_damage_is_told_and_marked_though_the_api_cannot_be_asked(api: Simulator, db: Path) -> None:
+    sync(api, db, SCOPE)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute(
+            "UPDATE usage_fact SET output_tokens = output_tokens + 7 "
+            "WHERE bucket_start = (SELECT min(bucket_start) FROM usage_fact)"
+        )
+    done = archiver("verify", "--db", str(db), "--online", "1")
+    assert done.returncode == 8
+    assert "could not be asked" in done.stderr
+    assert select(db, "SELECT count(*) FROM coverage WHERE state = 'failed'") != [(0,)]
+
+
+def test_a_window_that_is_too_wide_is_compared_in_halves(
+    api: Simulator, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(api, db, Scope(group_by=("none",), since=day("2025-11-01")))
+    monkeypatch.setattr(transport, "LARGEST_BODY", 6000)
+    asked, findings = ask_again(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
+    assert (asked, findings) == (2, [])
+
+
+def test_the_named_sync_takes_a_large_loss_over(api: Simulator, db: Path) -> None:
+    sync(api, db, SCOPE)
+    restate(db, "output_tokens * 5 + 1000000000")
+    (heal,) = json.loads(verify(api, db, "--online", "1000", "--json").stdout)["heal"]
+    healed = archiver(*shlex.split(heal)[1:], "--rate", "none", ANTHROPIC_ADMIN_API_KEY=api.key)
+    assert healed.returncode == 0, healed.stderr
+    assert verify(api, db, "--online", "1000").returncode == 0

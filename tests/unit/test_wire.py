@@ -217,3 +217,12 @@ def test_an_excerpt_of_a_strange_answer_is_short_and_harmless() -> None:
         read(b"\x1b[31m" + b"<html>" * 1000)
     assert "\x1b" not in str(refused.value)
     assert len(str(refused.value)) < 300
+
+
+def test_an_escaped_colon_in_a_time_does_not_pay_for_a_repeated_key() -> None:
+    body = json.dumps(page(usage_row()), separators=(",", ":"))
+    at = body.index('"starting_at":"') + len('"starting_at":"')
+    hidden = body[:at] + body[at:].replace(":", "\\u003a", 1)
+    hidden = hidden.replace('"output_tokens":5', '"output_tokens" :99,"output_tokens":5')
+    with pytest.raises(ContractError, match="twice"):
+        read_page(hidden.encode(), BY_MODEL, after=BY_MODEL.start)
