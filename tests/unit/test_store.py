@@ -14,7 +14,7 @@ from archiver.model import DAY, BucketWidth, Report, RowCounts, Series, Span, St
 from archiver.store.archive import fineness, held_archive
 from archiver.store.coverage import after_answer, after_failure, merge
 from archiver.store.diff import Facts, compare, facts_digest
-from archiver.store.files import check_file, exclusive
+from archiver.store.files import check_file, exclusive, lock_path
 from archiver.store.migrate import Migration, migrate, pending, shipped_migrations
 from archiver.store.reader import open_reader
 
@@ -226,3 +226,10 @@ def test_a_reader_needs_an_archive(db: Path) -> None:
     with pytest.raises(ConfigurationError, match="no archive"), open_reader(db):
         pass
     assert not db.exists()
+
+
+def test_a_holder_that_is_gone_is_not_named(db: Path) -> None:
+    with exclusive(db):
+        lock_path(db).write_text("4194999\n")  # more than a process number can be
+        with pytest.raises(LockedError, match="another process"), exclusive(db, sleep=lambda _: None):
+            pytest.fail("it was held")
