@@ -31,6 +31,7 @@ _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 @option("--month", metavar="YYYY-MM", help="This month alone; for compare, forecast and budget, this one.")
 @option("--by", multiple=True, type=click.Choice(_DIMENSIONS), help="Group by this instead (repeatable).")
 @option("--top", type=click.IntRange(min=1), metavar="N", help="The N largest alone.")
+@option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
 @option("--unit", type=click.Choice(["usd", "cents"]), default="usd", show_default=True, help="Unit of amounts.")
 @format_options
 @db_option
@@ -64,7 +65,8 @@ def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
     if name in OF_A_MONTH and (since or until):
         raise ConfigurationError(f"report {name} is of a month", hint="choose it with --month YYYY-MM")
     days = (_day(since), _day(until)) if whole is None else _bounds(whole)
-    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"])
+    as_of = None if options["as_of"] is None else int(options["as_of"].timestamp())
+    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"], as_of)
     learnt = (_time(since), _time(until)) if whole is None else tuple(f"{day}T00:00:00Z" for day in _bounds(whole))
     return Asked(question, whole, learnt, datetime.now(UTC).date(), _budgets(config.get("budgets", {})))  # type: ignore[arg-type]
 

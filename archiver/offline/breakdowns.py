@@ -51,12 +51,13 @@ _WEB_SEARCHES = 5
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: dates as text (`until` exclusive), dimensions, and how many rows at most."""
+    """What is asked: dates as text (`until` exclusive), dimensions, how many rows at most, and as it was known when."""
 
     since: str | None = None
     until: str | None = None
     by: tuple[str, ...] = ()
     top: int | None = None
+    as_of: int | None = None
 
     def checked(self, dimensions: Sequence[str], default: Sequence[str]) -> Question:
         """Fill in the default dimensions.
@@ -80,7 +81,7 @@ def columns_of(by: Sequence[str]) -> list[str]:
 def spend(path: Path, asked: Question, default: Sequence[str], *, ranked: bool) -> Table:
     """Money by dimensions; ranked by amount with its share, or in order of the dimensions."""
     asked = asked.checked(OF_COST, default)
-    rows = read_grouped(path, "cost", columns_of(asked.by), asked.by, asked.since, asked.until)
+    rows = read_grouped(path, "cost", columns_of(asked.by), asked.by, asked.since, asked.until, asked.as_of)
     names = [*columns_of(asked.by), "currency"]
     return _money_table(names, rows, asked.top, ranked=ranked or asked.top is not None, note=_note(rows))
 
@@ -110,7 +111,7 @@ def tokens(path: Path, asked: Question) -> Table:
     """Count tokens by dimensions."""
     asked = asked.checked(OF_USAGE, ("month", "workspace", "model"))
     names = columns_of(asked.by)
-    rows = read_grouped(path, "usage", names, asked.by, asked.since, asked.until)
+    rows = read_grouped(path, "usage", names, asked.by, asked.since, asked.until, asked.as_of)
     sums = [sum(row[len(names) + i] for row in rows) for i in range(len(COUNTS))]
     if asked.top is not None:
         rows = sorted(rows, key=lambda row: -sum(row[-len(COUNTS) : -1]))[: asked.top]
@@ -123,7 +124,7 @@ def cache(path: Path, asked: Question) -> Table:
     asked = asked.checked(OF_USAGE, ("month", "model"))
     names = columns_of(asked.by)
     rows = []
-    for row in read_grouped(path, "usage", names, asked.by, asked.since, asked.until):
+    for row in read_grouped(path, "usage", names, asked.by, asked.since, asked.until, asked.as_of):
         uncached, hour, minutes, read = row[len(names) : len(names) + 4]
         whole = uncached + hour + minutes + read
         rows.append((*row[: len(names)], uncached, hour + minutes, read, round(read / whole, 4) if whole else None))
@@ -138,9 +139,9 @@ def keys(path: Path, asked: Question) -> Table:
     """Share billed money out to API keys by their tokens of the same day, workspace, model, tier, window and type."""
     asked = asked.checked(("month", "workspace", "api_key"), ("api_key",))
     cost_by = ("day", "workspace", "model", "cost_type", "service_tier", "context_window", "token_type")
-    billed = read_grouped(path, "cost", columns_of(cost_by), cost_by, asked.since, asked.until)
+    billed = read_grouped(path, "cost", columns_of(cost_by), cost_by, asked.since, asked.until, asked.as_of)
     use_by = ("day", "workspace", "api_key", "model", "service_tier", "context_window")
-    used = read_grouped(path, "usage", columns_of(use_by), use_by, asked.since, asked.until)
+    used = read_grouped(path, "usage", columns_of(use_by), use_by, asked.since, asked.until, asked.as_of)
     weights: dict[tuple[Any, ...], dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     names: dict[Any, str | None] = {}
     for day, workspace, _, key, name, model, tier, window, *counts in used:

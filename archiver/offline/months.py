@@ -29,8 +29,9 @@ class Budgets:
     workspaces: Mapping[str, Decimal]
 
 
-def _billed(path: Path, by: tuple[str, ...], period: Period) -> dict[tuple[Any, ...], int]:
-    rows = read_grouped(path, "cost", columns_of(by), by, period.since.isoformat(), period.until.isoformat())
+def _billed(path: Path, by: tuple[str, ...], period: Period, as_of: int | None) -> dict[tuple[Any, ...], int]:
+    days = period.since.isoformat(), period.until.isoformat()
+    rows = read_grouped(path, "cost", columns_of(by), by, *days, as_of)
     sums: dict[tuple[Any, ...], int] = defaultdict(int)
     for row in rows:
         sums[row[:-1]] += row[-1]
@@ -40,11 +41,11 @@ def _billed(path: Path, by: tuple[str, ...], period: Period) -> dict[tuple[Any, 
 def compare(path: Path, asked: Question, period: Period) -> Table:
     """Compare a month with the one before: with the same number of days of it, and with all of it."""
     asked = asked.checked(OF_COST, ("workspace",))
-    days, last = read_billed_days(path, period)
+    days, last = read_billed_days(path, period, asked.as_of)
     reached = (last - period.since).days + 1 if last is not None else 0
     before = month_before(period)
     same = before.first(reached)
-    now, then, whole = (_billed(path, asked.by, one) for one in (period, same, before))
+    now, then, whole = (_billed(path, asked.by, one, asked.as_of) for one in (period, same, before))
     names = [*columns_of(asked.by), "currency"]
     rows = [
         (*group, whole.get(group, 0), then.get(group, 0), now.get(group, 0), now.get(group, 0) - then.get(group, 0))
@@ -57,17 +58,19 @@ def compare(path: Path, asked: Question, period: Period) -> Table:
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
 
 
-def project(path: Path, by: tuple[str, ...], period: Period) -> tuple[dict[tuple[Any, ...], tuple[int, int]], int, int]:
+def project(
+    path: Path, by: tuple[str, ...], period: Period, as_of: int | None = None
+) -> tuple[dict[tuple[Any, ...], tuple[int, int]], int, int]:
     """Give what is billed and what will be at the month's end, by group; how many days are, and how many are left.
 
     The days that are left cost what the last billed days cost on average: seven, or as many as the month has so far.
     """
-    days, last = read_billed_days(path, period)
+    days, last = read_billed_days(path, period, as_of)
     if last is None:
         return {}, 0, period.days
     left = (period.until - last).days - 1
     recent = Period(max(period.since, last - timedelta(days=_RECENT_DAYS - 1)), last + timedelta(days=1))
-    billed, lately = _billed(path, by, period), _billed(path, by, recent)
+    billed, lately = (_billed(path, by, one, as_of) for one in (period, recent))
     projected = {
         group: (amount, amount + lately.get(group, 0) * left // recent.days) for group, amount in billed.items()
     }
@@ -77,7 +80,7 @@ def project(path: Path, by: tuple[str, ...], period: Period) -> tuple[dict[tuple
 def forecast(path: Path, asked: Question, period: Period) -> Table:
     """Say what a month costs to date, and what it will cost if its days go on like the last seven."""
     asked = asked.checked(OF_COST, ("workspace",))
-    projected, days, left = project(path, asked.by, period)
+    projected, days, left = project(path, asked.by, period, asked.as_of)
     names = [*columns_of(asked.by), "currency"]
     ranked = sorted(projected.items(), key=lambda item: -item[1][1])
     rows = [(*group, *amounts) for group, amounts in ranked]
@@ -90,9 +93,9 @@ def forecast(path: Path, asked: Question, period: Period) -> Table:
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
 
 
-def budget(path: Path, period: Period, budgets: Budgets) -> Table:
+def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = None) -> Table:
     """Compare a month with its limits."""
-    projected, _, _ = project(path, ("workspace",), period)
+    projected, _, _ = project(path, ("workspace",), period, as_of)
     rows: list[tuple[Any, ...]] = []
     if budgets.total is not None:
         sums = [sum(amounts[i] for amounts in projected.values()) for i in range(2)]

@@ -54,8 +54,8 @@ def _as_read(by: set[str]) -> tuple[str, ...]:
     return tuple(one for one in OF_COST if one in by)
 
 
-def _dates(asked: Question) -> tuple[str | None, str | None]:
-    return asked.since, asked.until
+def _dates(asked: Question) -> tuple[str | None, str | None, int | None]:
+    return asked.since, asked.until, asked.as_of
 
 
 def _row(group: tuple[Any, ...], tokens: int, amount: int | None) -> tuple[Any, ...]:

@@ -81,7 +81,7 @@ REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
     ),
     "budget": (
         "a month against the budgets of the configuration",
-        lambda path, asked: months.budget(path, _month(path, asked), asked.budgets),
+        lambda path, asked: months.budget(path, _month(path, asked), asked.budgets, asked.question.as_of),
     ),
     "reconcile": (
         "tokens against money by month, model, tier, window and type, and the price they imply",

@@ -12,6 +12,7 @@ from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
 from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
+from archiver.store.lookback import look_back
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.statements import FOREVER, series_values, sql
 
@@ -159,27 +160,38 @@ _DIMENSIONS = (
 
 
 def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
-    path: Path, report: str, columns: Sequence[str], by: Sequence[str], since: str | None, until: str | None
+    path: Path,
+    report: str,
+    columns: Sequence[str],
+    by: Sequence[str],
+    since: str | None,
+    until: str | None,
+    as_of: int | None = None,
 ) -> list[tuple[Any, ...]]:
     """Read the canonical money (`cost`) or tokens (`usage`) of dates, grouped; `columns` are those of the groups.
 
-    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts.
+    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts. `as_of` is the
+    moment whose knowledge is asked for, in UTC seconds.
 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
     values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
     with open_reader(path) as connection, translated(path, system=False):
+        if as_of is not None:
+            look_back(connection, as_of)
         answer = connection.execute(sql(f"grouped_{report}"), values)
         names = [column[0] for column in answer.description]
         kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
         return [tuple(row[i] for i in kept) for row in answer]
 
 
-def read_billed_days(path: Path, period: Period) -> tuple[int, date | None]:
+def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
     """Count the days of a period that have a cost series, and give the last of them."""
     values = {"since": period.since.isoformat(), "until": period.until.isoformat()}
     with open_reader(path) as connection:
+        if as_of is not None:
+            look_back(connection, as_of)
         count, last = connection.execute(sql("billed_days"), values).fetchone()
     return count, date.fromisoformat(last) if last else None
 

@@ -6,13 +6,12 @@ import re
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ArchiverError, ConfigurationError, StorageError, TimeLimitError
 from archiver.store.faults import translate
+from archiver.store.lookback import look_back
 from archiver.store.reader import open_reader
-from archiver.store.statements import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,21 +62,12 @@ def run_query(
     with _translated(path), open_reader(path) as connection:
         connection.execute("PRAGMA temp_store = MEMORY")  # a temporary file would be bounded by nothing
         if limits.as_of is not None:
-            _look_back(connection, limits.as_of)
+            look_back(connection, limits.as_of)
         _confine(connection, limits, monotonic)
         cursor = connection.execute(statement, parameters)
         if cursor.description is None:
             raise ConfigurationError("the statement has no result")
         yield Result(tuple(column[0] for column in cursor.description), cursor)
-
-
-def _look_back(connection: sqlite3.Connection, moment: int) -> None:
-    """Let the views of use and money say what was known at a moment."""
-    connection.executescript(files("archiver.store").joinpath("as_of.sql").read_text("utf-8"))
-    connection.execute(sql("as_of"), (moment,))
-    for (view,) in connection.execute(sql("dated_views")).fetchall():
-        connection.execute(view.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
-    connection.commit()
 
 
 def _confine(connection: sqlite3.Connection, limits: Limits, monotonic: Callable[[], float]) -> None:

@@ -123,3 +123,19 @@ def test_a_day_that_was_half_there_is_not_shown_as_if_it_had_been_whole(api: Sim
         "query", "SELECT DISTINCT date FROM daily_tokens ORDER BY 1", "--csv", "--db", str(db), "--as-of", moment
     )
     assert dates.stdout == "date\n2026-01-11\n"
+
+
+def test_a_report_says_what_a_month_looked_like_when_it_was_closed(api: Simulator, db: Path) -> None:
+    scope = Scope((Report.COST,), group_by=("finest",), since=day("2025-11-01"), refresh_days=90)
+    asked = ("report", "workspaces", "--month", "2025-11", "--csv", "--db", str(db))
+    sync(api, db, scope)
+    closed = archiver(*asked).stdout
+    with closing(sqlite3.connect(db)) as connection, connection:
+        for table in ("bucket", "revision"):
+            connection.execute(f"UPDATE {table} SET learnt_at = learnt_at - 86400")  # noqa: S608  # names from above
+        connection.execute("UPDATE span SET fetched_at = fetched_at - 86400")
+    api.amend(day("2025-11-12").date(), 2)
+    sync(api, db, scope)
+    assert archiver(*asked).stdout != closed
+    moment = (NOW - timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert archiver(*asked, "--as-of", moment).stdout == closed
