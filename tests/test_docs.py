@@ -14,6 +14,8 @@ from archiver import __version__
 from archiver.cli import COMMANDS, cli
 from archiver.cli.config import OPTION_KEYS
 from archiver.errors import ArchiverError
+from archiver.offline.schema import COLUMNS, VIEWS
+from archiver.store.migrate import columns_of_views
 from tests.support import archiver
 
 if TYPE_CHECKING:
@@ -100,3 +102,16 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_column_of_a_view_has_a_meaning_and_the_page_says_the_same() -> None:
+    columns = columns_of_views(list(VIEWS))
+    used = {column for names in columns.values() for column in names}
+    assert used == COLUMNS.keys()
+    assert (TOP / "docs" / "schema.md").read_text("utf-8") == archiver("schema", "--markdown").stdout
+
+
+def test_one_view_is_shown_alone() -> None:
+    done = archiver("schema", "coverage")
+    assert done.stdout.startswith("coverage: ")
+    assert "daily_cost" not in done.stdout

@@ -25,6 +25,7 @@ COMMANDS = {
     "sync": ("archiver.cli.sync", "Bring the archive up to date from the API."),
     "status": ("archiver.cli.status", "Show what is archived: ranges, gaps, freshness."),
     "query": ("archiver.cli.query", "Ask the archive in SQL, offline and read-only."),
+    "schema": ("archiver.cli.schema", "Show the views and their columns, and what they mean."),
     "report": ("archiver.cli.report", "Answer a ready question: spend, keys, cache, budget and more."),
     "verify": ("archiver.cli.verify", "Prove the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),

@@ -131,6 +131,14 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
     return todo
 
 
+def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
+    """Give the columns of views as the newest schema has them, from a database that is made in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for migration in shipped_migrations():
+            connection.executescript(migration.script)
+        return {view: [name for _, name, *_ in connection.execute(f"PRAGMA table_info({view})")] for view in views}
+
+
 def backup_path(path: Path, version: int) -> Path:
     """Name the copy of an archive as it was with an older schema."""
     return path.with_name(f"{path.name}.schema-{version}")
