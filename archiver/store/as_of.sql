@@ -96,7 +96,7 @@ JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.k
 WHERE u.was_amount IS NOT NULL;
 
 -- Which series spoke for a day then: the finest that covers all of it, and of which nothing was learnt only later.
-CREATE TEMP VIEW canonical_day AS
+CREATE TEMP VIEW day_then AS
 SELECT report, day_start, series_id, 0 AS rank
 FROM (
   SELECT

@@ -321,6 +321,14 @@ ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 -- Set the moment as of which the archive is looked at.
 INSERT INTO as_of (moment) VALUES (?);
 
+-- name: as_of_days
+-- Keep which series spoke for each day then: the views ask for it again and again.
+CREATE TEMP TABLE canonical_day AS SELECT * FROM day_then ORDER BY report, day_start;
+
+-- name: as_of_day_index
+-- Find the day that a row may speak for.
+CREATE INDEX temp.canonical_day_by_series ON canonical_day (report, series_id, day_start);
+
 -- name: dated_views
 -- The definitions of the views that can be looked at as of a moment.
 SELECT sql FROM sqlite_master
