@@ -95,6 +95,15 @@ FROM undone AS d
 JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
 
+-- Filled once the moment is known.
+CREATE TEMP TABLE canonical_day (
+  report TEXT NOT NULL,
+  day_start INTEGER NOT NULL,
+  series_id INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  PRIMARY KEY (report, series_id, day_start)
+) STRICT, WITHOUT ROWID;
+
 -- Which series spoke for a day then: the finest that covers all of it, and of which nothing was learnt only later.
 CREATE TEMP VIEW day_then AS
 SELECT report, day_start, series_id, 0 AS rank

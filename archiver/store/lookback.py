@@ -16,7 +16,6 @@ def look_back(connection: sqlite3.Connection, moment: int) -> None:
     connection.executescript(files("archiver.store").joinpath("as_of.sql").read_text("utf-8"))
     connection.execute(sql("as_of"), (moment,))
     connection.execute(sql("as_of_days"))
-    connection.execute(sql("as_of_day_index"))
     for (view,) in connection.execute(sql("dated_views")).fetchall():
         connection.execute(view.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
     connection.commit()

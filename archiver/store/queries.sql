@@ -323,11 +323,7 @@ INSERT INTO as_of (moment) VALUES (?);
 
 -- name: as_of_days
 -- Keep which series spoke for each day then: the views ask for it again and again.
-CREATE TEMP TABLE canonical_day AS SELECT * FROM day_then ORDER BY report, day_start;
-
--- name: as_of_day_index
--- Find the day that a row may speak for.
-CREATE INDEX temp.canonical_day_by_series ON canonical_day (report, series_id, day_start);
+INSERT INTO temp.canonical_day SELECT report, day_start, series_id, rank FROM day_then;
 
 -- name: dated_views
 -- The definitions of the views that can be looked at as of a moment.
