@@ -60,8 +60,13 @@ def _sql_of(text: str) -> str:
     return found[text].sql
 
 
+def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a saved query in a shell."""
+    return [name for name in saved_queries(default_queries()) if name.startswith(incomplete)]
+
+
 @click.command
-@click.argument("sql", required=False)
+@click.argument("sql", required=False, shell_complete=_names_beginning_with)
 @option("--list", "show_list", is_flag=True, help="List the saved queries.")
 @format_options
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from archiver.offline.saved import saved_queries
 from archiver.plan.scope import Scope
-from tests.support import archiver, day, sync
+from tests.support import archiver, day, environment, sync
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.simulator import Simulator
 
 
@@ -60,3 +61,19 @@ def test_nothing_to_ask_is_said() -> None:
     done = archiver("query")
     assert done.returncode == 2
     assert "--list" in done.stderr
+
+
+COMPLETED = {"archiver rep": "report", "archiver report bud": "budget", "archiver query cost_": "cost_by_day"}
+
+
+@pytest.mark.parametrize("words", COMPLETED)
+def test_a_shell_completes_names(words: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("archiver")],
+        env=environment(_ARCHIVER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"plain,{COMPLETED[words]}" in done.stdout
