@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -74,6 +74,8 @@ class RawServer:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()  # or the loop may end before the socket is closed
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes | None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -125,6 +127,7 @@ def raw_server(upstream: Simulator) -> Iterator[RawServer]:
     async def stop() -> None:
         for listening in listeners:
             listening.close()
+        await asyncio.sleep(0)  # a connection that has just come gets its task
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
