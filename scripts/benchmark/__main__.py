@@ -19,9 +19,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from scripts.benchmark.floor import floor
 from scripts.benchmark.profile import profile
-from scripts.benchmark.running import run, serving, sync_command
+from scripts.benchmark.running import run, run_floor, serving, sync_command
 from scripts.benchmark.table import show
 from scripts.benchmark.workloads import SINCE, A, B, C, D, E, Workload
 
@@ -48,7 +47,7 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
                 file.unlink()
             first.append(run(sync_command(url, db, workload.arguments())))
             second.append(run(sync_command(url, db, [*workload.arguments(), "--refresh", "36500"])))
-            bare.append(floor(db, folder, workload.shape.rows * MINUTES_A_DAY))
+            bare.append(run_floor(db, folder, workload.shape.rows * MINUTES_A_DAY))
         with closing(sqlite3.connect(db)) as connection:
             (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
             (requests,) = connection.execute("SELECT requests FROM run ORDER BY id LIMIT 1").fetchone()

@@ -1,16 +1,18 @@
-"""The bare minimum: the same rows, as integers, with executemany into the same table, and nothing else."""
+"""The bare minimum: the same rows, as integers, with executemany into the same table, and nothing else.
+
+`python -m scripts.benchmark.floor ARCHIVE FOLDER ROWS_AT_ONCE` prints the seconds. It is a process of its own: the rows
+that it holds would count as memory of every process that is started after it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from archiver.store.statements import sql
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def floor(db: Path, folder: Path, rows_at_once: int) -> float:
@@ -31,3 +33,7 @@ def floor(db: Path, folder: Path, rows_at_once: int) -> float:
         seconds = time.perf_counter() - began
     bare_file.unlink()
     return seconds
+
+
+if __name__ == "__main__":
+    print(floor(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

@@ -64,3 +64,10 @@ def sync_command(url: str, db: Path, arguments: Sequence[str]) -> list[str]:
     """Spell a sync as a user would run it, without a limit of its pace."""
     common = ["--quiet", "--rate", "none", "--api-url", url, "--db", str(db)]
     return [sys.executable, "-m", "archiver", "sync", *common, *arguments]
+
+
+def run_floor(db: Path, folder: Path, rows_at_once: int) -> float:
+    """Measure the bare floor; gives its seconds."""
+    command = [sys.executable, "-m", "scripts.benchmark.floor", str(db), str(folder), str(rows_at_once)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # itself
+    return float(done.stdout)
