@@ -6,13 +6,17 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api import fetch, retry
+from archiver.api import fetch, retry, transport
+from archiver.api.client import AdminClient
+from archiver.api.transport import Reply
 from archiver.cli import run
 from archiver.clock import Clock
+from archiver.errors import OrganizationMismatchError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.scope import Scope
 from archiver.simulator import background
@@ -118,3 +122,25 @@ def test_sums_that_no_day_should_have_are_taken_away(api: Simulator, db: Path) -
     sync(api, db, SCOPE)
     assert archiver("verify", "--db", str(db)).returncode == 0
     assert select(db, "SELECT * FROM daily_tokens") == before
+
+
+def test_names_are_not_kept_while_nobody_knows_whose_they_are(
+    api: Simulator, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(api, db, SCOPE)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE organization SET id = 'another'")
+        connection.execute("DELETE FROM name")
+
+    async def nameless(session: Any, url: str, query: Any, headers: Any) -> Reply:
+        """Let only the reports say whose they are, and let `/me` be nonsense."""
+        reply = await transport.exchange(session, url, query, headers)
+        if "report" in url:
+            return reply
+        kept = {name: value for name, value in reply.headers.items() if name != "anthropic-organization-id"}
+        return Reply(200, kept, b"{}") if url.endswith("/me") else Reply(reply.status, kept, reply.wire)
+
+    monkeypatch.setattr(run, "AdminClient", partial(AdminClient, exchange=nameless))
+    with pytest.raises(OrganizationMismatchError):
+        sync(api, db, SCOPE)
+    assert select(db, "SELECT count(*) FROM name") == [(0,)]
