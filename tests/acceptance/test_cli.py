@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import stat
 import subprocess
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,20 +15,10 @@ from archiver import __version__
 from archiver.cli import COMMANDS
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, Simulator, background
-from archiver.store.files import exclusive
-from tests.support import FIRST_DAY, NOW, SMALL, archiver, day, environment, select, sync
+from tests.support import NOW, archiver, day, environment, run_sync, said, select, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def run_sync(api: Simulator, db: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    wanted: dict[str, Any] = {"ANTHROPIC_ADMIN_API_KEY": api.key} | variables
-    return archiver("sync", "--api-url", api.url, "--db", str(db), "--rate", "none", *arguments, **wanted)
-
-
-def said(done: subprocess.CompletedProcess[str]) -> Any:
-    return json.loads(done.stdout)
 
 
 def test_help_lists_every_command_and_says_what_it_does() -> None:
@@ -169,186 +157,6 @@ def test_status_json_has_the_documented_shape(shared_api: Simulator, db: Path) -
     ]
 
 
-def test_a_hole_in_an_answer_is_missing_and_filled_by_the_next_run(api: Simulator, db: Path) -> None:
-    api.faults.set("missing_bucket", match="usage_report")
-    done = run_sync(api, db, "--since", "2025-12-20", "--group-by", "none", "--json")
-    assert done.returncode == 3
-    assert said(done)["outcome"] == "partial"
-    assert {f["error"] for f in said(done)["failures"]} == {"missing"}
-    status = archiver("status", "--json", "--db", str(db))
-    assert status.returncode == 3
-    assert {gap["state"] for gap in said(status)["gaps"]} == {"missing"}
-    api.faults.clear()
-    assert run_sync(api, db, "--since", "2025-12-20", "--group-by", "none").returncode == 0
-    assert archiver("status", "--db", str(db)).returncode == 0
-
-
-def test_a_refused_key_is_exit_4_and_names_the_request(api: Simulator, db: Path) -> None:
-    for key in ("sk-ant-admin01-wrong", api.settings.refused_key):
-        done = run_sync(api, db, "--json", ANTHROPIC_ADMIN_API_KEY=key)
-        assert done.returncode == 4
-        assert said(done)["outcome"] == "auth"
-        assert "request id req_" in done.stderr
-        assert key not in done.stdout + done.stderr
-
-
-def test_an_answer_that_breaks_the_contract_is_exit_6_and_archives_nothing(api: Simulator, db: Path) -> None:
-    api.faults.set("float_tokens", match="usage_report")
-    api.faults.set("nan_amount", match="cost_report")
-    done = run_sync(api, db, "--json", "--since", "2026-01-10")
-    assert done.returncode == 6
-    result = said(done)
-    assert result["outcome"] == "contract"
-    assert result["windows"]["failed"] == 2
-    assert all(failure["request_id"] for failure in result["failures"])
-    assert "data[" in result["failures"][0]["message"]
-    assert select(db, "SELECT (SELECT count(*) FROM usage) + (SELECT count(*) FROM cost)") == [(0,)]
-    assert select(db, "SELECT DISTINCT state FROM coverage") == [("failed",)]
-
-
-def test_one_bad_window_among_good_ones_is_exit_3(api: Simulator, db: Path) -> None:
-    api.faults.set("negative_tokens", match="usage_report")
-    done = run_sync(api, db, "--json", "--since", "2026-01-10")
-    assert done.returncode == 3
-    assert said(done)["windows"]["failed"] == 1
-    assert "run the same command again" in done.stderr
-    api.faults.clear()
-    assert run_sync(api, db, "--since", "2026-01-10").returncode == 0
-    assert select(db, "SELECT DISTINCT state FROM coverage") == [("provisional",)]
-
-
-def test_no_network_is_exit_5(db: Path) -> None:
-    done = archiver(
-        "sync", "--api-url", "http://127.0.0.1:9", "--db", str(db), "--json", ANTHROPIC_ADMIN_API_KEY="sk-invented"
-    )
-    assert done.returncode == 5
-    assert said(done)["outcome"] == "temporary"
-    assert "Connection refused" in done.stderr
-
-
-def test_another_organisations_key_is_refused(api: Simulator, db: Path) -> None:
-    run_sync(api, db, "--since", "2026-01-14")
-    with background(Settings(seed=2, first_day=FIRST_DAY, now=NOW, size=SMALL.size)) as other:
-        done = run_sync(other, db, "--since", "2026-01-14")
-    assert done.returncode == 2
-    assert "archives organisation" in done.stderr
-
-
-def test_a_held_archive_is_exit_11_and_names_the_holder(shared_api: Simulator, db: Path) -> None:
-    with exclusive(db):
-        done = run_sync(shared_api, db, "--json")
-    assert done.returncode == 11
-    assert said(done)["outcome"] == "locked"
-    assert f"process {os.getpid()}" in done.stderr
-    assert not shared_api.requests or shared_api.requests[-1].status == 200
-
-
-def test_the_time_limit_is_exit_10(db: Path) -> None:
-    with background(Settings(first_day=FIRST_DAY, now=NOW, size=SMALL.size, latency=0.2)) as api:
-        done = run_sync(api, db, "--json", "--max-runtime", "2s", "--bucket-width", "1h", "--concurrency", "1")
-    assert done.returncode == 10
-    assert said(done)["outcome"] == "time_limit"
-
-
-BAD = {
-    "an unknown option": ["--colour", "red"],
-    "no date": ["--since", "yesterday"],
-    "an empty range": ["--since", "2026-01-05", "--until", "2026-01-05"],
-    "an unknown report": ["--report", "invoice"],
-    "an unknown width": ["--bucket-width", "1w"],
-    "an unknown dimension": ["--group-by", "colour"],
-    "dimensions of no chosen report": ["--report", "cost", "--group-by", "model"],
-    "too many dimensions": ["--group-by", "workspace_id,api_key_id,model,service_tier,context_window,speed"],
-    "no rate": ["--rate", "fast"],
-    "no concurrency": ["--concurrency", "0"],
-    "plain http": ["--api-url", "http://example.com"],
-    "no key file": ["--admin-key-file", "/nonexistent/key"],
-    "no duration": ["--max-runtime", "soon"],
-    "no configuration": ["--config", "/nonexistent/config.toml"],
-    "a failing command": ["--admin-key-command", "false"],
-    "two sources of the key": ["--admin-key-file", "-", "--admin-key-command", "echo x"],
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_exit_2_with_a_sentence_and_makes_no_file(shared_api: Simulator, db: Path, name: str) -> None:
-    done = run_sync(shared_api, db, *BAD[name])
-    assert done.returncode == 2
-    assert "rror: " in done.stderr
-    assert "Traceback" not in done.stderr
-    assert name == "an empty range" or not db.exists()
-
-
-def test_no_key_is_exit_2_and_says_where_to_get_one(shared_api: Simulator, db: Path) -> None:
-    done = run_sync(shared_api, db, ANTHROPIC_ADMIN_API_KEY="")
-    assert done.returncode == 2
-    assert "hint: set ANTHROPIC_ADMIN_API_KEY" in done.stderr
-
-
-def test_two_different_keys_in_the_environment_are_an_error(shared_api: Simulator, db: Path) -> None:
-    done = run_sync(shared_api, db, ANTHROPIC_ADMIN_KEY="sk-ant-another")
-    assert done.returncode == 2
-    assert "they differ" in done.stderr
-    assert run_sync(shared_api, db, "--since", "2026-01-14", ANTHROPIC_ADMIN_KEY=shared_api.key).returncode == 0
-
-
-@pytest.mark.parametrize("source", ["file", "stdin", "command"])
-def test_the_key_comes_from_a_file_standard_input_or_a_command(
-    shared_api: Simulator, db: Path, tmp_path: Path, source: str
-) -> None:
-    file = tmp_path / "key"
-    file.write_text(shared_api.key + "\n")
-    arguments = {
-        "file": ["--admin-key-file", str(file)],
-        "stdin": ["--admin-key-file", "-"],
-        "command": ["--admin-key-command", f"cat '{file}'"],
-    }[source]
-    common = ["sync", "--api-url", shared_api.url, "--db", str(db), "--since", "2026-01-14", "--quiet"]
-    assert archiver(*common, *arguments, stdin=shared_api.key).returncode == 0
-
-
-def test_every_option_has_its_variable(shared_api: Simulator, db: Path) -> None:
-    done = archiver(
-        "sync",
-        ANTHROPIC_ADMIN_API_KEY=shared_api.key,
-        ARCHIVER_API_URL=shared_api.url,
-        ARCHIVER_DB=str(db),
-        ARCHIVER_RATE="none",
-        ARCHIVER_SINCE="2026-01-10",
-        ARCHIVER_UNTIL="2026-01-12",
-        ARCHIVER_REPORT="usage",
-        ARCHIVER_GROUP_BY="none model,workspace_id",
-        ARCHIVER_BUCKET_WIDTH="1d 1h",
-        ARCHIVER_JSON="1",
-    )
-    result = said(done)
-    assert (result["from"], result["to"]) == ("2026-01-10T00:00:00Z", "2026-01-12T00:00:00Z")
-    series = select(db, "SELECT bucket_width, group_by FROM series ORDER BY 1, 2")
-    assert series == [("1d", ""), ("1d", "model,workspace_id"), ("1h", ""), ("1h", "model,workspace_id")]
-
-
-def test_a_configuration_sets_options_and_dimensions(shared_api: Simulator, db: Path, tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f'db = "{db}"\napi-url = "{shared_api.url}"\nrate = "none"\nreport = ["usage"]\nsince = "2026-01-10"\n'
-        'dimensions = ["model", "speed"]\n'
-    )
-    done = archiver("sync", "--config", str(config), ANTHROPIC_ADMIN_API_KEY=shared_api.key)
-    assert done.returncode == 0, done.stderr
-    assert select(db, "SELECT report, group_by FROM series") == [("usage", "model,speed")]
-
-
-@pytest.mark.parametrize(
-    "text", ["colour = 1", "rate =", 'dimensions = "model"', 'dimensions = ["colour"]', "[rate]\nx = 1", "\xff"]
-)
-def test_a_bad_configuration_is_exit_2(shared_api: Simulator, db: Path, tmp_path: Path, text: str) -> None:
-    config = tmp_path / "config.toml"
-    config.write_bytes(text.encode("latin-1"))
-    done = run_sync(shared_api, db, "--config", str(config))
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-
-
 def test_files_are_private_whatever_the_umask(shared_api: Simulator, db: Path) -> None:
     script = (
         f"umask 000; exec {sys.executable} -m archiver sync --api-url {shared_api.url} --db {db} --since 2026-01-14 -q"
@@ -356,20 +164,6 @@ def test_files_are_private_whatever_the_umask(shared_api: Simulator, db: Path) -
     subprocess.run(["sh", "-c", script], env=environment(ANTHROPIC_ADMIN_API_KEY=shared_api.key), check=True)
     for file in db.parent.glob("archive.db*"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-
-
-@pytest.mark.parametrize(
-    ("content", "code"), [(b"not a database", 8), (b"SQLite format 3\0" + bytes(100), 8)], ids=["text", "foreign"]
-)
-@pytest.mark.parametrize("command", ["sync", "status", "query", "migrate"])
-def test_what_is_no_archive_has_its_exit_code_everywhere(
-    shared_api: Simulator, db: Path, command: str, content: bytes, code: int
-) -> None:
-    db.write_bytes(content)
-    more = {"query": ["SELECT 1"], "sync": ["--api-url", shared_api.url]}.get(command, [])
-    done = archiver(command, "--db", str(db), *more, ANTHROPIC_ADMIN_API_KEY=shared_api.key)
-    assert done.returncode == code
-    assert db.read_bytes() == content
 
 
 def test_migrate_says_that_there_is_nothing_to_do(shared_api: Simulator, db: Path) -> None:

@@ -13,7 +13,7 @@ from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
 from tests.acceptance.test_faults import run as run_hurried
-from tests.acceptance.test_faults import status
+from tests.faults import status
 from tests.raw_server import Good, raw_server
 from tests.support import FIRST_DAY, NOW, SMALL, archived, archiver, day, select, sync, truth
 
