@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from archiver.answer import Answer
 from archiver.api.fetch import fetch_window
 from archiver.desk import Place
 from archiver.errors import (
@@ -26,7 +27,7 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, Answer, NameKind, Report, Window
+from archiver.model import DAY, NameKind, Report, Window
 from archiver.opening import (
     believed_history,
     identify,
