@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 if TYPE_CHECKING:
@@ -90,6 +93,16 @@ class Buckets(Sequence[Bucket]):
             keys = map(ids.__getitem__, self._keys[first:end])
             yield start, sorted(zip(keys, self._values(first, end), strict=True))
             first = end
+
+    def sums(self, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
+        """Add up the measures of buckets from `start` to before `end`, by the place of their dimensions."""
+        first, last = (bisect_left(self.starts, one) for one in (start, end))
+        rows: dict[int, list[int]] = defaultdict(list)
+        begin, stop = (self._ends[at - 1] if at else 0 for at in (first, last))
+        for row, place in enumerate(self._keys[begin:stop], begin):
+            rows[place].append(row)
+        for place, wanted in rows.items():
+            yield place, [sum(itemgetter(*wanted, wanted[0])(column)[:-1]) for column in self._columns]
 
     def _values(self, first: int, end: int) -> Iterator[Values]:
         extras: Iterable[str | None] = repeat(None)

@@ -212,6 +212,13 @@ WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_second
   AND bucket_start >= :day AND bucket_start < :day + 86400
 GROUP BY series_id, key_id;
 
+-- name: add_day
+-- Put the sums of a day in.
+INSERT INTO usage_day (
+  series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: usage.add_change
 -- Keep what a row said before and after a revision.
 INSERT INTO usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
+from archiver.plan.calendar import ceiling
+from archiver.reports.spec import LARGEST_INTEGER
 from archiver.store.coverage import after_answer
 from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_digest
 from archiver.store.history import History, Past
@@ -17,7 +19,7 @@ from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from archiver.answer import Answer, Buckets
     from archiver.model import Window
@@ -132,7 +134,8 @@ class WindowWriter:
         written = self._rewrite(series_id, window, seen, moment)
         changed = [start for start in seen.digests if start not in written.suspects]
         if changed and has_day_sums(window.series):
-            self._sum_days(series_id, changed)
+            summed = self._sum_new_days(series_id, window, buckets, ids, seen.new)
+            self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
         learnt = ((s, seen.digests[s], _learnt_at(past.buckets.get(s), moment.now)) for s in changed)
         self._connection.executemany(sql("save_bucket"), ((series_id, *one) for one in learnt))
         return Written(written.rows + seen.counts, written.suspects)
@@ -177,6 +180,22 @@ class WindowWriter:
         self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(days)})
         self._connection.executemany(sql("sum_day"), [{"series_id": series_id, "day": day} for day in days])
 
+    def _sum_new_days(
+        self, series_id: int, window: Window, buckets: Buckets, ids: Sequence[int], new: Collection[int]
+    ) -> set[int]:
+        """Sum the days of which nothing was known before and all is now, without reading them again; say which."""
+        width = window.series.bucket_width.seconds
+        whole = range(ceiling(window.start, DAY), window.end - DAY + 1, DAY)
+        days = {day for day in whole if all(start in new for start in range(day, day + DAY, width))}
+        self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(sorted(days))})
+        rows = (
+            (series_id, day, ids[place], *(value if value <= LARGEST_INTEGER else None for value in values))
+            for day in sorted(days)
+            for place, values in sorted(buckets.sums(day, day + DAY), key=lambda one: ids[one[0]])
+        )
+        insert_many(self._connection, "add_day", rows)
+        return days
+
     def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -193,13 +212,15 @@ class WindowWriter:
 class _Seen:
     """What an answer says that was not known: the `digests` of such buckets, and of those that said otherwise the rows.
 
-    `starts` are all buckets that it speaks of, `counts` the rows that are new or as they were.
+    `starts` are all buckets that it speaks of, `new` those of which nothing was known; `counts` are of the new rows and
+    of those that are as they were.
     """
 
     past: Past
     starts: set[int] = field(default_factory=set)
     digests: dict[int, bytes] = field(default_factory=dict)
     differing: dict[int, Facts] = field(default_factory=dict)
+    new: set[int] = field(default_factory=set)
     counts: RowCounts = field(default_factory=RowCounts)
 
     def sift(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
@@ -211,13 +232,15 @@ class _Seen:
             digest = pairs_digest(pairs)
             if start in known and known[start][0] == digest:
                 unchanged += len(pairs)
-            elif pairs or start in known:
-                self.digests[start] = digest
-                if self.past.is_known(start):
-                    self.differing[start] = dict(pairs)
-                    continue
-                inserted += len(pairs)
-                yield start, pairs
+            elif self.past.is_known(start):
+                if pairs or start in known:
+                    self.digests[start], self.differing[start] = digest, dict(pairs)
+            else:
+                self.new.add(start)
+                if pairs:
+                    self.digests[start] = digest
+                    inserted += len(pairs)
+                    yield start, pairs
         self.counts = RowCounts(inserted=inserted, unchanged=unchanged)
 
 
