@@ -16,6 +16,7 @@ ROOMS = {
     "archiver": 10,
     "archiver.__main__": 10,
     "archiver.cli": 9,
+    "archiver.web": 8,
     "archiver.dry_run": 8,
     "archiver.reread": 8,
     "archiver.sync": 8,
@@ -42,13 +43,18 @@ ONLY_IN = {
     "aiohttp": {"archiver.api", "archiver.simulator"},
     "yarl": {"archiver.api", "archiver.simulator"},
     "aiosqlite": {"archiver.store"},
-    "sqlite3": {"archiver.store", "archiver.cli"},
+    "datasette": {"archiver.web"},
+    "jinja2": {"archiver.web"},
+    "uvicorn": {"archiver.web"},
+    "sqlite3": {"archiver.store", "archiver.cli", "archiver.web"},
 }
 
 STRANGERS = [
     ("archiver.api", "archiver.store"),
     ("archiver.store", "archiver.api"),
     ("archiver.offline", "archiver.api"),
+    ("archiver.web", "archiver.api"),
+    ("archiver.web", "archiver.sync"),
 ]
 
 
