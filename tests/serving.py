@@ -79,7 +79,7 @@ def begin(db: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(**variables),
+        env=environment(PYTHONWARNINGS="error,ignore::ResourceWarning", **variables),  # Datasette forgets to close one
     )
 
 
@@ -91,7 +91,7 @@ def serving(db: Path, *arguments: str, **variables: str) -> Iterator[Server]:
         yield server
     finally:
         code, said = server.end() if server.process.poll() is None else (server.process.returncode, "")
-    assert code in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+    assert code in {128 + signal.SIGINT, 128 + signal.SIGTERM}, said
     assert "Traceback" not in said
     assert "bug" not in said
     assert "failed" not in said

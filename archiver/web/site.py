@@ -228,6 +228,8 @@ def _told(exception: Exception) -> tuple[int, str]:
         return 400, _TOO_LONG
     if isinstance(exception, ArchiverError):
         return 503, exception.message
+    if isinstance(exception, OSError):
+        return 503, "the archive cannot be read"
     if isinstance(exception, ValueError):  # Datasette reads numbers out of the address as they are
         return 400, "a value in the address is not what it should be"
     sys.stderr.write(f"error: a page failed: {type(exception).__name__}\n")
