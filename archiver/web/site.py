@@ -219,7 +219,7 @@ def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any
     return answer
 
 
-def _told(exception: Exception) -> tuple[int, str]:
+def _told(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
     if isinstance(exception, DatasetteError):
         return exception.status, _TOO_LONG if exception.message_is_html else exception.message
     if isinstance(exception, Base400):

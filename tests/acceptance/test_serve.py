@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import signal
 import socket
 import sqlite3
@@ -122,6 +123,19 @@ def test_what_a_sync_brings_is_shown_at_once(shared_api: Simulator, db: Path) ->
         assert run_sync(shared_api, db, "--since", "2026-01-10", "--until", "2026-01-14").returncode == 0
         assert server.query(count).json()["rows"] == [[4]]
         assert "2026-01-13" in server.ask("/archive/cost_by_day").text
+
+
+def test_a_file_that_is_gone_is_said_and_missed_no_longer_than_that(archive: Path, db: Path) -> None:
+    shutil.copy(archive, db)
+    away = db.with_name("away.db")
+    with serving(db) as server:
+        db.rename(away)
+        for path in ("/", "/archive", "/archive/usage"):
+            page = server.ask(path)
+            assert page.status in {400, 503}
+            assert "archive" in page.text
+        away.rename(db)
+        assert [server.ask(path).status for path in ("/", "/archive", "/archive/usage")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LocalHost"])
