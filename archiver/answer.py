@@ -102,7 +102,11 @@ class Buckets(Sequence[Bucket]):
         for row, place in enumerate(self._keys[begin:stop], begin):
             rows[place].append(row)
         for place, wanted in rows.items():
-            yield place, [sum(itemgetter(*wanted, wanted[0])(column)[:-1]) for column in self._columns]
+            if len(wanted) == 1:
+                yield place, [column[wanted[0]] for column in self._columns]
+            else:
+                pick = itemgetter(*wanted)
+                yield place, [sum(pick(column)) for column in self._columns]
 
     def _values(self, first: int, end: int) -> Iterator[Values]:
         extras: Iterable[str | None] = repeat(None)
