@@ -84,7 +84,8 @@ def test_every_statement_is_one_that_sqlite_understands(made: Path) -> None:
         for name, sql in _statements().items():
             count = sql.count("?")
             bound: object = (None,) * count if count else dict.fromkeys(_names(sql))
-            if not name.startswith("as_of"):  # their tables are made where they are used
+            if not name.startswith("as_of") and "chosen" not in name:  # their tables are made where they are used
+                ".chosen_sums"
                 connection.execute(f"EXPLAIN {sql}", bound)  # type: ignore[arg-type]
             assert sql.startswith("-- "), f"{name} says nothing of itself"
 

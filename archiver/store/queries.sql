@@ -269,49 +269,71 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 -- The last run.
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
--- name: grouped_cost
--- Money by whatever is chosen, from the canonical series of each day.
-SELECT
-  CASE WHEN :day THEN date END AS date,
-  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
-  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
-  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
-  CASE WHEN :model THEN model END AS model,
-  CASE WHEN :description THEN description END AS description,
-  CASE WHEN :cost_type THEN cost_type END AS cost_type,
-  CASE WHEN :service_tier THEN service_tier END AS service_tier,
-  CASE WHEN :context_window THEN context_window END AS context_window,
-  CASE WHEN :token_type THEN token_type END AS token_type,
-  CASE WHEN :inference_geo THEN inference_geo END AS inference_geo,
-  currency,
-  sum(amount_microcents) AS amount_microcents
-FROM daily_cost
-WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12
-ORDER BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12;
+-- name: chosen.days
+-- The days of a report that a series speaks for, and how it was asked.
+SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by
+FROM canonical_day AS d JOIN series AS s ON s.id = d.series_id
+WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
+ORDER BY d.day_start;
 
--- name: grouped_usage
--- Tokens by whatever is chosen, from the canonical series of each day.
+-- name: chosen.day
+-- Choose a day, and say which part of the answer it belongs to.
+INSERT INTO chosen_day (series_id, day_start, is_bucket, part) VALUES (?, ?, ?, ?);
+
+-- name: chosen.line
+-- Say which line of the answer a set of dimension values belongs to.
+INSERT INTO chosen_line (key_id, line) VALUES (?, ?);
+
+-- name: chosen.names
+-- Names and their times.
+SELECT kind, id, name, since, until FROM name_period WHERE kind IN ('workspace', 'api_key');
+
+-- name: cost.dimensions
+-- The sets of dimension values.
 SELECT
-  CASE WHEN :day THEN date END AS date,
-  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
-  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
-  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
-  CASE WHEN :api_key THEN api_key_id END AS api_key_id,
-  CASE WHEN :api_key THEN max(api_key_name) END AS api_key_name,
-  CASE WHEN :model THEN model END AS model,
-  CASE WHEN :service_tier THEN service_tier END AS service_tier,
-  CASE WHEN :context_window THEN context_window END AS context_window,
-  sum(uncached_input_tokens) AS uncached_input_tokens,
-  sum(cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
-  sum(cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
-  sum(cache_read_input_tokens) AS cache_read_input_tokens,
-  sum(output_tokens) AS output_tokens,
-  sum(web_search_requests) AS web_search_requests
-FROM daily_tokens
-WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY 1, 2, 3, 5, 7, 8, 9
-ORDER BY 1, 2, 3, 5, 7, 8, 9;
+  id, workspace_id, model, description, cost_type, service_tier, context_window, token_type, inference_geo, currency
+FROM cost_key;
+
+-- name: usage.dimensions
+-- The sets of dimension values.
+SELECT id, workspace_id, api_key_id, model, service_tier, context_window FROM usage_key;
+
+-- name: cost.chosen_sums
+-- Money of the chosen days by part and line. CROSS keeps the days first, which SQLite cannot know to be few.
+SELECT d.part, l.line, max(d.day_start), sum(f.amount_microcents)
+FROM chosen_day AS d
+CROSS JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN chosen_line AS l ON l.key_id = f.key_id
+GROUP BY d.part, l.line;
+
+-- name: usage.chosen_sums
+-- Use of the chosen days by part and line: from the rows of series of days, else from the sums of days, where a null
+-- stands for a sum that does not fit: abs of the smallest integer is the error that sum would be.
+WITH fact AS (
+  SELECT
+    d.part, d.day_start, f.key_id, f.uncached_input_tokens, f.cache_creation_1h_input_tokens,
+    f.cache_creation_5m_input_tokens, f.cache_read_input_tokens, f.output_tokens, f.web_search_requests
+  FROM chosen_day AS d
+  CROSS JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  WHERE d.is_bucket
+  UNION ALL
+  SELECT
+    d.part, d.day_start, r.key_id, coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
+    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
+  FROM chosen_day AS d
+  CROSS JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+  WHERE NOT d.is_bucket
+)
+SELECT
+  f.part, l.line, max(f.day_start), sum(f.uncached_input_tokens), sum(f.cache_creation_1h_input_tokens),
+  sum(f.cache_creation_5m_input_tokens), sum(f.cache_read_input_tokens), sum(f.output_tokens),
+  sum(f.web_search_requests)
+FROM fact AS f JOIN chosen_line AS l ON l.key_id = f.key_id
+GROUP BY f.part, l.line;
 
 -- name: billed_days
 -- How many days of a range have a cost series, and the last of them.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
+from archiver.store.chosen import read_days, read_lines
 from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.lookback import look_back
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 
 _BUSY_SECONDS = 10.0
-_MEASURES = ("_tokens", "_requests", "_microcents")
 
 
 @contextmanager
@@ -144,21 +144,6 @@ def read_report(path: Path, name: str, since: str | None, until: str | None) -> 
         return [column[0] for column in answer.description], answer.fetchall()
 
 
-_DIMENSIONS = (
-    "day",
-    "month",
-    "workspace",
-    "api_key",
-    "model",
-    "description",
-    "cost_type",
-    "service_tier",
-    "context_window",
-    "token_type",
-    "inference_geo",
-)
-
-
 def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
     path: Path,
     report: str,
@@ -170,28 +155,36 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
 ) -> list[tuple[Any, ...]]:
     """Read the canonical money (`cost`) or tokens (`usage`) of dates, grouped; `columns` are those of the groups.
 
-    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts. `as_of` is the
-    moment whose knowledge is asked for, in UTC seconds.
+    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts. Days whose series
+    was not grouped by a dimension have NOT_GROUPED there and lines of their own. `as_of` is the moment whose knowledge
+    is asked for, in UTC seconds.
 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
-    values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
+    with open_past(path, as_of) as connection:
+        names, lines = read_lines(connection, report, by, read_days(connection, report, since, until))
+    kept = [i for i, name in enumerate(names) if name in {*columns, "currency"}]
+    return [(*(line.group[i] for i in kept), *line.sums) for line in lines]
+
+
+@contextmanager
+def open_past(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
+    """Open an archive for reading, as it was known at a moment (UTC seconds; None: now).
+
+    Raises:
+        ConfigurationError, DamagedError, NewerError, StorageError: As the file is; a sum that does not fit.
+    """
     with open_reader(path) as connection, translated(path, system=False):
         if as_of is not None:
             look_back(connection, as_of)
-        answer = connection.execute(sql(f"grouped_{report}"), values)
-        names = [column[0] for column in answer.description]
-        kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
-        return [tuple(row[i] for i in kept) for row in answer]
+        yield connection
 
 
 def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
     """Count the days of a period that have a cost series, and give the last of them."""
     values = {"since": period.since.isoformat(), "until": period.until.isoformat()}
-    with open_reader(path) as connection:
-        if as_of is not None:
-            look_back(connection, as_of)
+    with open_past(path, as_of) as connection:
         count, last = connection.execute(sql("billed_days"), values).fetchone()
     return count, date.fromisoformat(last) if last else None
 
