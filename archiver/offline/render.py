@@ -191,6 +191,11 @@ def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
     return text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
 
 
+def is_unicode(to: TextIO) -> bool:
+    """Say whether more than plain ASCII can be written there."""
+    return (to.encoding or "").lower().replace("_", "-") in {"utf-8", "utf8", "utf-16", "utf-8-sig"}
+
+
 def display_width(text: str) -> int:
     """Count the columns a text takes on a terminal."""
     if text.isascii():

@@ -16,7 +16,7 @@ from archiver.store.statements import insert_many, sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from datetime import date
 
 _DAY_SECONDS = 86400
@@ -63,11 +63,15 @@ class Day:
 
 @dataclass(slots=True)
 class Line:
-    """One line of an answer: its columns, its sums, and the same sums by slot of time, where slots were asked for."""
+    """One line of an answer: its columns, its sums, and the same sums by slot of time, where slots were asked for.
+
+    `missing` are the columns that the series of its days were not grouped by.
+    """
 
     group: tuple[Any, ...]
     sums: list[int]
     last_day: int
+    missing: frozenset[str]
     slots: dict[int, list[int]] = field(default_factory=dict)
 
     def add(self, slot: int | None, last_day: int, sums: list[int]) -> None:
@@ -104,14 +108,23 @@ def unasked(report: str, columns: Iterable[str], day: Day) -> frozenset[str]:
     return frozenset(one for one in columns if one in by and by[one] not in day.asked)
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums by numbers of parts and lines, in order of the parts: rows of part, line, last day, and each sum."""
+
+    parts: list[Any]
+    lines: list[tuple[Any, ...]]
+    rows: Iterable[tuple[int, ...]]
+
+
 def read_sums(
     connection: sqlite3.Connection,
     report: str,
     columns: Sequence[str],
     days: Iterable[Day],
     part_of: Callable[[Day], Hashable],
-) -> Iterator[tuple[Any, tuple[Any, ...], int, list[int]]]:
-    """Sum up days by parts of time and by columns: each part, the values of the columns, the last day, and the sums."""
+) -> Sums:
+    """Sum up days by parts of time and by the values of columns, which are the lines; one such sum at a time."""
     connection.executescript(files("archiver.store").joinpath("chosen.sql").read_text("utf-8"))
     parts: dict[Hashable, int] = {}
     chosen = [(d.series_id, d.start, d.is_bucket, parts.setdefault(part_of(d), len(parts))) for d in days]
@@ -122,9 +135,7 @@ def read_sums(
     lines: dict[tuple[Any, ...], int] = {}
     keys = [(row[0], lines.setdefault(tuple([row[i] for i in at]), len(lines))) for row in dimensions]
     insert_many(connection, "chosen.line", keys)
-    part, line = list(parts), list(lines)
-    for part_number, line_number, last_day, *sums in connection.execute(sql(f"{report}.chosen_sums")):
-        yield part[part_number], line[line_number], last_day, sums
+    return Sums(list(parts), list(lines), connection.execute(sql(f"{report}.chosen_sums")))
 
 
 def read_lines(
@@ -151,17 +162,25 @@ def read_lines(
             unasked(report, columns, day),
         )
 
+    found = read_sums(connection, report, columns, days, part_of)
     lines: dict[tuple[Any, ...], Line] = {}
-    for (date, month, slot, missing), values, last_day, sums in read_sums(connection, report, columns, days, part_of):
-        told = [NOT_GROUPED if one in missing else v for one, v in zip(columns, values, strict=True)]
-        group = (date, month, *told)
+    for part, number, last_day, *sums in found.rows:
+        date, month, slot, missing = found.parts[part]
+        group = (date, month, *labelled(columns, found.lines[number], missing))
         if group in lines:
             lines[group].add(slot, last_day, sums)
         else:
-            lines[group] = Line(group, sums, last_day)
+            lines[group] = Line(group, sums, last_day, missing)
             lines[group].note(slot, sums)
     ordered = [lines[group] for group in sorted(lines, key=lambda group: tuple(map(_rank, group)))]
     return _with_names(connection, ["date", "month", *columns], wanted, ordered)
+
+
+def labelled(columns: Sequence[str], values: tuple[Any, ...], missing: frozenset[str]) -> tuple[Any, ...]:
+    """Put NOT_GROUPED in place of what was not asked for."""
+    if not missing:
+        return values
+    return tuple(NOT_GROUPED if one in missing else v for one, v in zip(columns, values, strict=True))
 
 
 def _rank(value: str | None) -> tuple[int, str]:

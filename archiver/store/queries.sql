@@ -304,7 +304,8 @@ SELECT d.part, l.line, max(d.day_start), sum(f.amount_microcents)
 FROM chosen_day AS d
 CROSS JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN chosen_line AS l ON l.key_id = f.key_id
-GROUP BY d.part, l.line;
+GROUP BY d.part, l.line
+ORDER BY d.part;
 
 -- name: usage.chosen_sums
 -- Use of the chosen days by part and line: from the rows of series of days, else from the sums of days, where a null
@@ -333,7 +334,8 @@ SELECT
   sum(f.cache_creation_5m_input_tokens), sum(f.cache_read_input_tokens), sum(f.output_tokens),
   sum(f.web_search_requests)
 FROM fact AS f JOIN chosen_line AS l ON l.key_id = f.key_id
-GROUP BY f.part, l.line;
+GROUP BY f.part, l.line
+ORDER BY f.part;
 
 -- name: billed_days
 -- How many days of a range have a cost series, and the last of them.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
-from archiver.store.chosen import read_days, read_lines
+from archiver.store.chosen import read_days, read_lines, read_names, read_sums
 from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.lookback import look_back
@@ -18,11 +18,12 @@ from archiver.store.migrate import check_schema, newest_version, shipped_migrati
 from archiver.store.statements import FOREVER, series_values, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Protocol
 
     from archiver.model import Report, Series
+    from archiver.store.chosen import Day, Line, Sums
 
     class Period(Protocol):
         """Days from `since` to `until`, exclusive."""
@@ -166,6 +167,53 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
         names, lines = read_lines(connection, report, by, read_days(connection, report, since, until))
     kept = [i for i, name in enumerate(names) if name in {*columns, "currency"}]
     return [(*(line.group[i] for i in kept), *line.sums) for line in lines]
+
+
+def read_over_time(  # noqa: PLR0913, PLR0917  # what a question is
+    path: Path,
+    report: str,
+    by: Sequence[str],
+    since: str | None,
+    until: str | None,
+    as_of: int | None,
+    slots_over: Callable[[Sequence[Day]], Callable[[Day], int] | None],
+) -> tuple[list[str], list[Line], list[Day]]:
+    """Read as `read_grouped` does, and keep the sums by slots of time, which are laid once the days are known.
+
+    Gives the names of the columns, the lines, and the days that are archived.
+    """
+    with open_past(path, as_of) as connection:
+        days = read_days(connection, report, since, until)
+        return *read_lines(connection, report, by, days, slots_over(days)), days
+
+
+@dataclass(frozen=True, slots=True)
+class UseAndMoney:
+    """Use and money as one moment shows them: the days that are archived, sums of which each part is one, and names."""
+
+    used_days: list[Day]
+    used: Sums
+    billed_days: list[Day]
+    billed: Sums
+    name_at: Callable[[str, str | None, int], str | None]
+
+
+def read_use_and_money(  # noqa: PLR0913, PLR0917  # what a question is
+    path: Path, used: Sequence[str], billed: Sequence[str], since: str | None, until: str | None, as_of: int | None
+) -> UseAndMoney:
+    """Read use and money of each day by columns of their own; raises what `open_past` raises."""
+    with open_past(path, as_of) as connection:
+        used_days, used_sums = _read_daily(connection, "usage", used, since, until)
+        billed_days, billed_sums = _read_daily(connection, "cost", billed, since, until)
+        return UseAndMoney(used_days, used_sums, billed_days, billed_sums, read_names(connection))
+
+
+def _read_daily(
+    connection: sqlite3.Connection, report: str, columns: Sequence[str], since: str | None, until: str | None
+) -> tuple[list[Day], Sums]:
+    days = read_days(connection, report, since, until)
+    sums = read_sums(connection, report, columns, days, lambda day: day)
+    return days, replace(sums, rows=list(sums.rows))
 
 
 @contextmanager
