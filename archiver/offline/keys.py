@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archiver.offline.allocation import allocate
@@ -29,7 +28,7 @@ _BILLED = ("workspace_id", "model", "service_tier", "context_window", "token_typ
 _USED = ("workspace_id", "model", "service_tier", "context_window", "api_key_id")
 _KIND = 4  # so many of these columns say what kind of use it is
 
-_Use = dict[tuple[Any, ...], list[tuple[Any, list[int]]]]
+_Use = dict[tuple[Any, ...], list[tuple[Any, "Sequence[int]"]]]
 """The counts of each key by kind of use, of one day."""
 _Bill = tuple[tuple[Any, ...], int | None, Any, Any]
 """What a line of money is for: kind of use, which of its counts (None: no use explains it), workspace, currency."""
@@ -83,14 +82,15 @@ def _missing(workspace: str | None, key: str | None, _currency: str) -> frozense
 
 def _shares(both: UseAndMoney, by: Sequence[str]) -> Iterator[tuple[Day, _Amounts]]:
     """Share out the money of each day that has any."""
-    used = dict(_used_by_day(both.used))
+    uses = {day.start: use for day, use in _used_by_day(both.used)}
     bills_of = _by_grouping("cost", _BILLED, both.billed, _bill)
-    for part, rows in groupby(both.billed.rows, itemgetter(0)):
-        day: Day = both.billed.parts[part]
-        amounts: _Amounts = defaultdict(int)
-        use = _DayOfUse(used.get(day.start, {}))
-        bills = bills_of(day)
+    for day, rows in _by_day(both.billed):
+        billed: dict[int, int] = defaultdict(int)
         for _, line, _, amount in rows:
+            billed[line] += amount
+        amounts: _Amounts = defaultdict(int)
+        use, bills = _DayOfUse(uses.get(day.start, {})), bills_of(day)
+        for line, amount in billed.items():
             kind, count, workspace, currency = bills[line]
             whose = workspace if "workspace" in by else None
             if "api_key" not in by:
@@ -99,6 +99,14 @@ def _shares(both: UseAndMoney, by: Sequence[str]) -> Iterator[tuple[Day, _Amount
             for key, share in use.share(amount, kind, count):
                 amounts[whose, key, currency] += share
         yield day, amounts
+
+
+def _by_day(sums: Sums) -> Iterator[tuple[Day, list[tuple[int, ...]]]]:
+    parts: dict[int, list[tuple[int, ...]]] = defaultdict(list)
+    for row in sums.rows:
+        parts[row[0]].append(row)
+    for part, rows in parts.items():
+        yield sums.parts[part], rows
 
 
 def _by_grouping(
@@ -119,15 +127,17 @@ def _bill(values: tuple[Any, ...]) -> _Bill:
     return tuple(kind), count, kind[0], currency
 
 
-def _used_by_day(used: Sums) -> Iterator[tuple[int, _Use]]:
+def _used_by_day(used: Sums) -> Iterator[tuple[Day, _Use]]:
     kinds_of = _by_grouping("usage", _USED, used, lambda values: (values[:_KIND], values[_KIND]))
-    for part, rows in groupby(used.rows, itemgetter(0)):
-        day: Day = used.parts[part]
-        kinds, use = kinds_of(day), defaultdict(list)
+    for day, rows in _by_day(used):
+        lines: dict[int, Sequence[int]] = {}
         for _, line, _, *counts in rows:
+            lines[line] = list(map(add, lines[line], counts)) if line in lines else counts
+        kinds, use = kinds_of(day), defaultdict(list)
+        for line, sums in lines.items():
             kind, key = kinds[line]
-            use[kind].append((key, counts))
-        yield day.start, use
+            use[kind].append((key, sums))
+        yield day, use
 
 
 class _DayOfUse:

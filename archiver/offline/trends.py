@@ -57,7 +57,7 @@ class Slots:
         """Say how the marks are to be read."""
         return (
             f"days: {self.days} a mark{'' if self.monthly else f' from {self.first}'}, "
-            f"each line to its own scale, {GAP} not archived"
+            f"each line to its own scale; {GAP}: not archived, or not asked for"
         )
 
 

@@ -110,21 +110,26 @@ def unasked(report: str, columns: Iterable[str], day: Day) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums by numbers of parts and lines, in order of the parts: rows of part, line, last day, and each sum."""
+    """Sums by numbers of parts and lines: rows of part, line, last day, and each sum."""
 
     parts: list[Any]
     lines: list[tuple[Any, ...]]
     rows: Iterable[tuple[int, ...]]
 
 
-def read_sums(
+def read_sums(  # noqa: PLR0913  # what a sum is
     connection: sqlite3.Connection,
     report: str,
     columns: Sequence[str],
     days: Iterable[Day],
     part_of: Callable[[Day], Hashable],
+    *,
+    whole: bool = True,
 ) -> Sums:
-    """Sum up days by parts of time and by the values of columns, which are the lines; one such sum at a time."""
+    """Sum up days by parts of time and by the values of columns, which are the lines; one such sum at a time.
+
+    Unless `whole`, rows come faster and one line may have several for a part, which the caller adds up.
+    """
     connection.executescript(files("archiver.store").joinpath("chosen.sql").read_text("utf-8"))
     parts: dict[Hashable, int] = {}
     chosen = [(d.series_id, d.start, d.is_bucket, parts.setdefault(part_of(d), len(parts))) for d in days]
@@ -135,7 +140,7 @@ def read_sums(
     lines: dict[tuple[Any, ...], int] = {}
     keys = [(row[0], lines.setdefault(tuple([row[i] for i in at]), len(lines))) for row in dimensions]
     insert_many(connection, "chosen.line", keys)
-    return Sums(list(parts), list(lines), connection.execute(sql(f"{report}.chosen_sums")))
+    return Sums(list(parts), list(lines), connection.execute(sql(f"{report}.chosen_{'sums' if whole else 'facts'}")))
 
 
 def read_lines(

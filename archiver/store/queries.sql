@@ -299,43 +299,26 @@ FROM cost_key;
 SELECT id, workspace_id, api_key_id, model, service_tier, context_window FROM usage_key;
 
 -- name: cost.chosen_sums
--- Money of the chosen days by part and line. CROSS keeps the days first, which SQLite cannot know to be few.
-SELECT d.part, l.line, max(d.day_start), sum(f.amount_microcents)
-FROM chosen_day AS d
-CROSS JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-JOIN chosen_line AS l ON l.key_id = f.key_id
-GROUP BY d.part, l.line
-ORDER BY d.part;
+-- Money of the chosen days by part and line.
+SELECT part, line, max(day_start), sum(amount_microcents) FROM chosen_money GROUP BY part, line ORDER BY part;
+
+-- name: cost.chosen_facts
+-- Money of the chosen days row by row.
+SELECT part, line, day_start, amount_microcents FROM chosen_money;
 
 -- name: usage.chosen_sums
--- Use of the chosen days by part and line: from the rows of series of days, else from the sums of days, where a null
--- stands for a sum that does not fit: abs of the smallest integer is the error that sum would be.
-WITH fact AS (
-  SELECT
-    d.part, d.day_start, f.key_id, f.uncached_input_tokens, f.cache_creation_1h_input_tokens,
-    f.cache_creation_5m_input_tokens, f.cache_read_input_tokens, f.output_tokens, f.web_search_requests
-  FROM chosen_day AS d
-  CROSS JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-  WHERE d.is_bucket
-  UNION ALL
-  SELECT
-    d.part, d.day_start, r.key_id, coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
-  FROM chosen_day AS d
-  CROSS JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
-  WHERE NOT d.is_bucket
-)
+-- Use of the chosen days by part and line.
 SELECT
-  f.part, l.line, max(f.day_start), sum(f.uncached_input_tokens), sum(f.cache_creation_1h_input_tokens),
-  sum(f.cache_creation_5m_input_tokens), sum(f.cache_read_input_tokens), sum(f.output_tokens),
-  sum(f.web_search_requests)
-FROM fact AS f JOIN chosen_line AS l ON l.key_id = f.key_id
-GROUP BY f.part, l.line
-ORDER BY f.part;
+  part, line, max(day_start), sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
+  sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
+FROM chosen_use GROUP BY part, line ORDER BY part;
+
+-- name: usage.chosen_facts
+-- Use of the chosen days row by row.
+SELECT
+  part, line, day_start, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests
+FROM chosen_use;
 
 -- name: billed_days
 -- How many days of a range have a cost series, and the last of them.

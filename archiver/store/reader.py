@@ -189,7 +189,7 @@ def read_over_time(  # noqa: PLR0913, PLR0917  # what a question is
 
 @dataclass(frozen=True, slots=True)
 class UseAndMoney:
-    """Use and money as one moment shows them: the days that are archived, sums of which each part is one, and names."""
+    """Use and money as one moment shows them: the days that are archived, rows of which each part is one, and names."""
 
     used_days: list[Day]
     used: Sums
@@ -212,7 +212,7 @@ def _read_daily(
     connection: sqlite3.Connection, report: str, columns: Sequence[str], since: str | None, until: str | None
 ) -> tuple[list[Day], Sums]:
     days = read_days(connection, report, since, until)
-    sums = read_sums(connection, report, columns, days, lambda day: day)
+    sums = read_sums(connection, report, columns, days, lambda day: day, whole=False)
     return days, replace(sums, rows=list(sums.rows))
 
 
