@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
-from archiver.offline.render import Format
+from archiver.offline.render import Format, show
 from archiver.plan.calendar import parse_time
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class Time(click.ParamType["datetime | str"]):
         if moment.year < _EARLIEST_YEAR:
             self.fail(f"{value!r} is long before there was anything to archive", param, ctx)
         return moment
+
+
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -145,8 +148,9 @@ def connect_options(command: F) -> F:
 
 
 def format_options(command: F) -> F:
-    """Add the formats that rows can be printed in; without one they are a table."""
+    """Add the formats that rows can be printed in, or written to a file; without one they are a table."""
     command = option("--raw", is_flag=True, help="Print text exactly, with its escape codes and formulas.")(command)
+    command = option("--xlsx", type=FILE, metavar="FILE", help="Write a spreadsheet file instead.")(command)
     formats = {
         "csv": "Comma-separated, with a header line.",
         "tsv": "Tab-separated, with a header line.",
@@ -162,3 +166,23 @@ def format_options(command: F) -> F:
 def format_of(how: str | None) -> Format:
     """Read the chosen format; a variable such as `ARCHIVER_CSV=0` chooses none."""
     return Format(how) if how in set(Format) else Format.TABLE
+
+
+def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
+    """See that a spreadsheet is not asked for together with what is not one, and can be written at all.
+
+    Raises:
+        UsageError, ConfigurationError: It is, or it cannot.
+    """
+    if xlsx is None:
+        return
+    if raw or format_of(how) is not Format.TABLE:
+        raise click.UsageError("--xlsx stands alone: a file is written, and its text is inert")
+    from archiver.offline.sheet import load_library  # noqa: PLC0415  # spreadsheets are rare
+
+    load_library()
+
+
+def say_written(rows: int, xlsx: Path) -> None:
+    """Say that a spreadsheet was written."""
+    click.echo(f"wrote {rows} rows to {show(str(xlsx), None)}", err=True)

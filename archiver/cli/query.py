@@ -11,7 +11,17 @@ import click
 
 from archiver.cli import guarded
 from archiver.cli.config import default_queries
-from archiver.cli.options import Duration, Time, config_option, db_option, format_of, format_options, option
+from archiver.cli.options import (
+    Duration,
+    Time,
+    check_sheet,
+    config_option,
+    db_option,
+    format_of,
+    format_options,
+    option,
+    say_written,
+)
 from archiver.errors import ConfigurationError
 from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
@@ -19,7 +29,7 @@ from archiver.offline.saved import saved_queries, value_of
 from archiver.store.sandbox import Limits, run_query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -83,6 +93,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     show_list: bool,
     how: str | None,
     raw: bool,
+    xlsx: Path | None,
     param: tuple[str, ...],
     as_of: datetime | None,
     timeout: float,
@@ -97,6 +108,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     The views are usage, cost, daily_tokens, daily_cost, monthly_tokens, monthly_cost, cache_efficiency, coverage,
     restatement, sync_run, workspace, api_key, user and service_account. Daily and monthly ones are safe to sum.
     """
+    check_sheet(xlsx, how, raw=raw)
     if show_list:
         _list(format_of(how), raw=raw)
         return 0
@@ -106,10 +118,28 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     limits = Limits(timeout, max_memory, None if as_of is None else int(as_of.timestamp()))
     parameters = read_parameters(param)
 
-    def answer() -> int:
+    def answer(to: Path | None = None) -> int:
         with run_query(db, text, parameters, limits, time.process_time) as result:
-            write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
-            sys.stdout.flush()
+            if to is None or xlsx is None:
+                write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
+                sys.stdout.flush()
+            else:
+                say_written(_write_sheet(to, result.columns, result.rows), xlsx)
         return 0
 
-    return run_confined(lambda: guarded(answer), timeout, max_memory)
+    if xlsx is None:
+        return run_confined(lambda: guarded(answer), timeout, max_memory)
+    from archiver.offline.sheet import staged  # noqa: PLC0415  # spreadsheets are rare
+
+    with staged(xlsx, db) as stage:
+        code = run_confined(lambda: guarded(lambda: answer(stage.file)), timeout, max_memory)
+        if code == 0:
+            stage.keep()
+    return code
+
+
+def _write_sheet(file: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.tables import Column  # noqa: PLC0415  # the same
+
+    return write_sheet(file, [Column(name) for name in columns], rows)

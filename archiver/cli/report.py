@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import Time, config_option, db_option, format_of, format_options, option
+from archiver.cli.options import (
+    Time,
+    check_sheet,
+    config_option,
+    db_option,
+    format_of,
+    format_options,
+    option,
+    say_written,
+)
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
 from archiver.offline.render import PEOPLE, is_unicode, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
-from archiver.offline.tables import for_people, for_programs
+from archiver.offline.tables import for_people, for_programs, for_sheets
+from archiver.offline.trends import GAP
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from archiver.offline.tables import Table
 
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
@@ -38,24 +50,48 @@ _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 @config_option
 @click.pass_context
 def report(  # noqa: PLR0913  # click gives each option as an argument
-    ctx: click.Context, /, name: str, *, db: Path, how: str | None, raw: bool, unit: str, **options: Any
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    db: Path,
+    how: str | None,
+    raw: bool,
+    xlsx: Path | None,
+    unit: str,
+    **options: Any,
 ) -> int:
     """Answer one of the ready questions, offline.
 
     `budget` compares with the configuration: [budgets] total = 5000, [budgets.workspaces] NAME = 1000, in dollars a
     month. It ends with exit code 3 when a limit is passed.
     """
+    check_sheet(xlsx, how, raw=raw)
     chosen = format_of(how)
-    asked = _asked(name, {**options, "trends": chosen in PEOPLE}, ctx.meta.get("archiver.config", {}))
+    people = chosen in PEOPLE and xlsx is None
+    asked = _asked(name, {**options, "trends": people}, ctx.meta.get("archiver.config", {}))
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
     table = REPORTS[name][1](db, asked)
     ascii_only = not is_unicode(sys.stdout)
-    spelled = for_people(table, unit, ascii_only=ascii_only) if chosen in PEOPLE else for_programs(table, unit)
-    write_rows(*spelled, sys.stdout, chosen, raw=raw)
+    if xlsx is not None:
+        _write_sheet(table, unit, xlsx, db)
+    elif people:
+        write_rows(*for_people(table, unit, ascii_only=ascii_only), sys.stdout, chosen, raw=raw)
+    else:
+        write_rows(*for_programs(table, unit), sys.stdout, chosen, raw=raw)
     for said in filter(None, (table.note, table.legend)):
-        click.echo(f"note: {said}", err=True)
+        click.echo(f"note: {said.replace(GAP, 'blank') if ascii_only else said}", err=True)
     return PARTIAL_EXIT if table.passed else 0
+
+
+def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
+    from archiver.offline.sheet import staged, write_sheet  # noqa: PLC0415  # spreadsheets are rare
+
+    with staged(xlsx, db) as stage:
+        count = write_sheet(stage.file, table.columns, for_sheets(table), unit, table.note)
+        stage.keep()
+    say_written(count, xlsx)
 
 
 def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:

@@ -92,9 +92,19 @@ def inert(value: Any) -> Any:
     """Give a value that neither a terminal nor a spreadsheet acts on: a formula gets an apostrophe in front."""
     if not isinstance(value, str):
         return _plain(value)
-    text = value if value.isprintable() else "".join(c if c in "\n\t" else _escaped(c) for c in value)
+    text = printable(value)
+    return "'" + text if begins_formula(text) and not _NUMBER.fullmatch(text) else text
+
+
+def printable(text: str) -> str:
+    """Spell out what does something to a terminal, but for the ends of lines and tabs."""
+    return text if text.isprintable() else "".join(c if c in "\n\t" else _escaped(c) for c in text)
+
+
+def begins_formula(text: str) -> bool:
+    """Say whether a spreadsheet may take a text for a formula."""
     begins = text.lstrip()[:1]
-    return "'" + text if begins and begins in _FORMULA and not _NUMBER.fullmatch(text) else text
+    return bool(begins) and begins in _FORMULA
 
 
 def _escaped(character: str) -> str:

@@ -45,7 +45,11 @@ def _restatements(path: Path, asked: Asked) -> Table:
         total[2] += Decimal(now or 0)
     told = [(*key, count, str(was), str(now), str(now - was)) for key, (count, was, now) in sums.items()]
     columns = [*(Column(name) for name in names[:-2]), Column("rows", Kind.COUNT)]
-    return Table([*columns, Column("was"), Column("now"), Column("change")], told, "tokens, and amounts in cents")
+    return Table(
+        [*columns, *(Column(name, Kind.EXACT) for name in ("was", "now", "change"))],
+        told,
+        "tokens, and amounts in cents",
+    )
 
 
 def _month(path: Path, asked: Asked) -> Period:

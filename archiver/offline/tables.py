@@ -37,11 +37,12 @@ class Kind(Enum):
     COUNT = "count"
     MONEY = "money"
     SHARE = "share"
+    EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A named column; money is in microcents, a share between 0 and 1."""
+    """A named column; money is in microcents, a share between 0 and 1, and what is exact a decimal number as text."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -81,6 +82,21 @@ def for_programs(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
         for told, row in zip(rows, table.rows, strict=True):
             told.insert(at + 1, row[at])
     return names, rows
+
+
+def for_sheets(table: Table) -> list[list[Any]]:
+    """Give the rows as they are, with labels where there is nobody; an id has its label where its name would be."""
+    names = [column.name for column in table.columns]
+    told = []
+    for row in table.rows:
+        labelled = list(row)
+        for i, name in enumerate(names):
+            if name in _ID_OF and _ID_OF[name] in names:
+                labelled[i] = named(table, row, names.index(_ID_OF[name]))
+            elif row[i] is None and name in NOBODY and name not in _NAME_OF:
+                labelled[i] = NOBODY[name]
+        told.append(labelled)
+    return told
 
 
 def for_people(table: Table, unit: str, *, ascii_only: bool = False) -> tuple[list[str], list[list[Any]]]:

@@ -1,0 +1,208 @@
+"""Rows as a spreadsheet: numbers as numbers where a spreadsheet keeps every digit of them, all else as inert text."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import ConfigurationError, StorageError
+from archiver.offline.render import begins_formula, display_width, printable
+from archiver.offline.tables import Column, Kind, exact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MOST_ROWS = 1_048_576
+LONGEST_TEXT = 32_767
+_MOST_DIGITS = 15
+_ROWS_OF_NOTES = 4
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_WIDEST_COLUMN = 60
+_MEASURED_ROWS = 1000
+_DATABASE = b"SQLite format 3\0"
+_BESIDE_AN_ARCHIVE = ("", "-wal", "-shm", "-journal", ".lock")
+_INSTEAD = "write --csv, which has no such limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A file that becomes another one, all at once, when it is kept."""
+
+    file: Path
+    target: Path
+
+    def keep(self) -> None:
+        """Put it in place of what is there."""
+        with self.file.open("rb") as made:
+            os.fsync(made.fileno())
+        self.file.replace(self.target)
+
+
+@contextmanager
+def staged(path: Path, archive: Path) -> Iterator[Stage]:
+    """Give a file to write in a new folder beside `path`; without being kept, it goes, and `path` stays as it is.
+
+    Raises:
+        ConfigurationError: `path` is no regular file, or it is a database or belongs to the archive.
+        StorageError: It cannot be written.
+    """
+    try:
+        target = path.resolve()
+        if target in {Path(f"{archive.resolve()}{end}") for end in _BESIDE_AN_ARCHIVE} or _is_database(target):
+            raise ConfigurationError(f"{path} is an archive", hint="name another file")
+        with TemporaryDirectory(prefix=f".{target.name[:80]}.", dir=target.parent) as folder:
+            yield Stage(Path(folder) / "sheet.xlsx", target)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or type(error).__name__}",
+            hint="check the disk, the path and its permissions",
+        ) from error
+
+
+def _is_database(target: Path) -> bool:
+    if not target.exists():
+        return False
+    if not target.is_file():
+        raise ConfigurationError(f"{target} is not a regular file", hint="name another file")
+    with target.open("rb") as file:
+        return file.read(len(_DATABASE)) == _DATABASE
+
+
+def load_library() -> Any:
+    """Import what writes spreadsheets.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        import xlsxwriter  # noqa: PLC0415  # of an extra, and for spreadsheets alone
+    except ImportError:
+        raise ConfigurationError(
+            "spreadsheets need XlsxWriter, which is not installed", hint="pip install 'claude-usage-archiver[xlsx]'"
+        ) from None
+    return xlsxwriter
+
+
+def write_sheet(
+    file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], unit: str = "usd", note: str = ""
+) -> int:
+    """Write rows as the one sheet of a new file, with their notes below; gives their number.
+
+    Text is never a formula or a link, and unprintable characters are spelled out. Money is in microcents, and is shown
+    in the unit.
+
+    Raises:
+        ConfigurationError: There are more rows than a sheet has, or a text is longer than a cell takes.
+        StorageError: It cannot be written.
+    """
+    library = load_library()
+    options = {"constant_memory": True, "tmpdir": str(file.parent)}
+    workbook = library.Workbook(str(file), options)
+    try:
+        count = _Sheet(workbook, columns, unit).fill(rows, note)
+        workbook.close()
+    except library.exceptions.XlsxWriterException as error:
+        cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
+        raise cause from error
+    return count
+
+
+class _Sheet:
+    def __init__(self, workbook: Any, columns: Sequence[Column], unit: str) -> None:
+        self._columns, self._unit = columns, unit
+        self._sheet = workbook.add_worksheet("archiver")
+        self._bold = workbook.add_format({"bold": True})
+        self._text = workbook.add_format({"num_format": "@"})
+        self._quoted = workbook.add_format({"num_format": "@", "quote_prefix": True})
+        formats = {"whole": "0", "count": "#,##0", "share": "0.0%", "money": "#,##0.00", "dollars": "[$$-409]#,##0.00"}
+        self._formats = {name: workbook.add_format({"num_format": form}) for name, form in formats.items()}
+        names = [column.name for column in columns]
+        self._currency = names.index("currency") if "currency" in names else None
+        self._widths = [0] * len(columns)
+        self._as_text = 0
+
+    def fill(self, rows: Iterable[Sequence[Any]], note: str) -> int:
+        """Write the header, the rows and the notes."""
+        for at, column in enumerate(self._columns):
+            self._write_text(0, at, f"{column.name} ({self._unit})" if column.kind is Kind.MONEY else column.name)
+        self._sheet.set_row(0, None, self._bold)
+        self._sheet.freeze_panes(1, 0)
+        count = 0
+        for count, row in enumerate(rows, 1):
+            if count > MOST_ROWS - 1 - _ROWS_OF_NOTES:
+                raise ConfigurationError(f"a sheet has {MOST_ROWS:,} rows, and there are more", hint=_INSTEAD)
+            for at, value in enumerate(row):
+                self._write(count, at, value, row)
+        for at, width in enumerate(self._widths):
+            self._sheet.set_column(at, at, min(width, _WIDEST_COLUMN) + 2)
+        for below, line in enumerate(self._notes(note), count + 2):
+            self._sheet.write_string(below, 0, line)
+        return count
+
+    def _notes(self, note: str) -> list[str]:
+        told = [f"note: {note}"] if note else []
+        if self._as_text:
+            told.insert(
+                0,
+                f"note: {self._as_text} numbers of more than {_MOST_DIGITS} digits are text, digit for digit: a "
+                "spreadsheet would round them, and its sums leave them out",
+            )
+        return told
+
+    def _write(self, row: int, at: int, value: Any, whole: Sequence[Any]) -> None:
+        kind = self._columns[at].kind
+        if value is None:
+            return
+        if isinstance(value, bytes):
+            self._write_text(row, at, value.hex())
+        elif isinstance(value, str):
+            if kind is Kind.EXACT and _DECIMAL.fullmatch(value):
+                self._write_number(row, at, Decimal(value), value, None)
+            else:
+                self._write_text(row, at, value)
+        elif kind is Kind.MONEY:
+            told = exact(value, self._unit)
+            dollars = self._currency is not None and whole[self._currency] == "USD" and self._unit == "usd"
+            self._write_number(row, at, Decimal(told), told, self._formats["dollars" if dollars else "money"])
+        elif isinstance(value, int):
+            form = self._formats["count" if kind is Kind.COUNT else "whole"]
+            self._write_number(row, at, Decimal(value), str(value), form)
+        elif math.isfinite(value):
+            self._sheet.write_number(row, at, value, self._formats["share"] if kind is Kind.SHARE else None)
+            self._measure(row, at, f"{value:.15g}")
+        else:
+            self._write_text(row, at, str(value))
+
+    def _write_number(self, row: int, at: int, value: Decimal, told: str, form: Any) -> None:
+        """Write a number as one where a spreadsheet keeps every digit, else as text."""
+        if len(value.normalize().as_tuple().digits) > _MOST_DIGITS:
+            self._as_text += 1
+            self._write_text(row, at, told)
+            return
+        self._sheet.write_number(row, at, float(value), form)
+        self._measure(row, at, f"{value:,.2f}")
+
+    def _write_text(self, row: int, at: int, text: str) -> None:
+        told = printable(text)
+        if told.startswith("<r>") and told.endswith("</r>"):
+            told = "'" + told  # the library would take it for markup of its own
+        if len(told.encode("utf-16-le")) // 2 > LONGEST_TEXT:
+            raise ConfigurationError(
+                f"{printable(self._columns[at].name)} of row {row} has more characters than a cell takes, "
+                f"{LONGEST_TEXT:,}",
+                hint=_INSTEAD,
+            )
+        form = self._quoted if begins_formula(told) else self._bold if row == 0 else self._text
+        self._sheet.write_string(row, at, told, form)
+        self._measure(row, at, told.partition("\n")[0])
+
+    def _measure(self, row: int, at: int, told: str) -> None:
+        if row <= _MEASURED_ROWS:
+            self._widths[at] = max(self._widths[at], display_width(told))
