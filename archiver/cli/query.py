@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,10 +27,11 @@ from archiver.errors import ConfigurationError
 from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
 from archiver.offline.saved import saved_queries, value_of
-from archiver.store.sandbox import Limits, run_query
+from archiver.store.sandbox import Limits, Result, run_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -116,30 +118,33 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
         raise click.UsageError("Missing argument 'SQL'; --list shows the saved queries.")
     text = _sql_of(sql)
     limits = Limits(timeout, max_memory, None if as_of is None else int(as_of.timestamp()))
-    parameters = read_parameters(param)
+    ask = partial(run_query, db, text, read_parameters(param), limits, time.process_time)
+    if xlsx is not None:
+        return _to_sheet(ask, limits, xlsx, db)
 
-    def answer(to: Path | None = None) -> int:
-        with run_query(db, text, parameters, limits, time.process_time) as result:
-            if to is None or xlsx is None:
-                write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
-                sys.stdout.flush()
-            else:
-                say_written(_write_sheet(to, result.columns, result.rows), xlsx)
+    def answer() -> int:
+        with ask() as result:
+            write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
+            sys.stdout.flush()
         return 0
 
-    if xlsx is None:
-        return run_confined(lambda: guarded(answer), timeout, max_memory)
-    from archiver.offline.sheet import staged  # noqa: PLC0415  # spreadsheets are rare
+    return run_confined(lambda: guarded(answer), timeout, max_memory)
+
+
+def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:
+    """Write an answer as a spreadsheet; the file is put in its place here, when the child that wrote it went well."""
+    from archiver.offline.sheet import staged, write_sheet  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.tables import Column  # noqa: PLC0415  # the same
 
     with staged(xlsx, db) as stage:
-        code = run_confined(lambda: guarded(lambda: answer(stage.file)), timeout, max_memory)
+
+        def answer() -> int:
+            with ask() as result:
+                count = write_sheet(stage.file, [Column(name) for name in result.columns], result.rows)
+            say_written(count, xlsx)
+            return 0
+
+        code = run_confined(lambda: guarded(answer), limits.seconds, limits.mebibytes)
         if code == 0:
             stage.keep()
     return code
-
-
-def _write_sheet(file: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
-    from archiver.offline.tables import Column  # noqa: PLC0415  # the same
-
-    return write_sheet(file, [Column(name) for name in columns], rows)

@@ -8,6 +8,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -105,19 +106,21 @@ def write_sheet(
     library = load_library()
     options = {"constant_memory": True, "tmpdir": str(file.parent)}
     workbook = library.Workbook(str(file), options)
+    sheet = workbook.add_worksheet("archiver")
     try:
-        count = _Sheet(workbook, columns, unit).fill(rows, note)
+        count = _Sheet(workbook, sheet, columns, unit).fill(rows, note)
         workbook.close()
     except library.exceptions.XlsxWriterException as error:
         cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
         raise cause from error
+    finally:
+        sheet._opt_close()  # noqa: SLF001  # closing the workbook would finish a file that nobody wants
     return count
 
 
 class _Sheet:
-    def __init__(self, workbook: Any, columns: Sequence[Column], unit: str) -> None:
-        self._columns, self._unit = columns, unit
-        self._sheet = workbook.add_worksheet("archiver")
+    def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column], unit: str) -> None:
+        self._sheet, self._columns, self._unit = sheet, columns, unit
         self._bold = workbook.add_format({"bold": True})
         self._text = workbook.add_format({"num_format": "@"})
         self._quoted = workbook.add_format({"num_format": "@", "quote_prefix": True})
@@ -190,19 +193,25 @@ class _Sheet:
         self._measure(row, at, f"{value:,.2f}")
 
     def _write_text(self, row: int, at: int, text: str) -> None:
-        told = printable(text)
-        if told.startswith("<r>") and told.endswith("</r>"):
-            told = "'" + told  # the library would take it for markup of its own
-        if len(told.encode("utf-16-le")) // 2 > LONGEST_TEXT:
+        told, quoted = _inert(text)
+        if len(told) * 2 > LONGEST_TEXT and len(told.encode("utf-16-le")) // 2 > LONGEST_TEXT:
             raise ConfigurationError(
                 f"{printable(self._columns[at].name)} of row {row} has more characters than a cell takes, "
                 f"{LONGEST_TEXT:,}",
                 hint=_INSTEAD,
             )
-        form = self._quoted if begins_formula(told) else self._bold if row == 0 else self._text
-        self._sheet.write_string(row, at, told, form)
-        self._measure(row, at, told.partition("\n")[0])
+        self._sheet.write_string(row, at, told, self._quoted if quoted else self._bold if row == 0 else self._text)
+        self._measure(row, at, told)
 
     def _measure(self, row: int, at: int, told: str) -> None:
         if row <= _MEASURED_ROWS:
             self._widths[at] = max(self._widths[at], display_width(told))
+
+
+@lru_cache(maxsize=10_000)
+def _inert(text: str) -> tuple[str, bool]:
+    """Spell a text, and say whether it has to be marked as one, or typing over it would make a formula of it."""
+    told = printable(text)
+    if told.startswith("<r>") and told.endswith("</r>"):
+        told = "'" + told  # the library would take it for markup of its own
+    return told, begins_formula(told)
