@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.offline.breakdowns import COST_NOTE, OF_COST, Question, columns_of
 from archiver.offline.periods import Period, month_before
-from archiver.offline.tables import Column, Kind, Table
+from archiver.offline.render import dollars
+from archiver.offline.tables import NOBODY, Column, Kind, Table
+from archiver.store.chosen import NOT_GROUPED
 from archiver.store.reader import read_billed_days, read_grouped
 
 if TYPE_CHECKING:
@@ -95,13 +97,13 @@ def forecast(path: Path, asked: Question, period: Period) -> Table:
 
 def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = None) -> Table:
     """Compare a month with its limits."""
-    projected, _, _ = project(path, ("workspace",), period, as_of)
+    projected, days, _ = project(path, ("workspace",), period, as_of)
     rows: list[tuple[Any, ...]] = []
     if budgets.total is not None:
         sums = [sum(amounts[i] for amounts in projected.values()) for i in range(2)]
         rows.append(_against("total", budgets.total, sums[0], sums[1]))
     for wanted, limit in budgets.workspaces.items():
-        found = [amounts for group, amounts in projected.items() if wanted in {group[0], group[1]}]
+        found = [amounts for group, amounts in projected.items() if wanted in _called(group[0], group[1])]
         rows.append(_against(wanted, limit, sum(one[0] for one in found), sum(one[1] for one in found)))
     columns = [
         Column("budget"),
@@ -112,8 +114,16 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
         Column("projected", Kind.MONEY),
         Column("state"),
     ]
-    note = f"spent in {period.since:%Y-%m}, {COST_NOTE}"
+    note = f"{days} days of {period.since:%Y-%m} are billed, {COST_NOTE}"
+    nobodys = sum(amounts[0] for group, amounts in projected.items() if group[0] is NOT_GROUPED)
+    if nobodys and budgets.workspaces:
+        note += f"; {dollars(nobodys)} of days that were not grouped by workspace count for the total alone"
     return Table(columns, rows, note, passed=any(row[-1] == "passed" for row in rows))
+
+
+def _called(workspace: str | None, name: str | None) -> set[str | None]:
+    """Give what a workspace can be called in the configuration."""
+    return {NOBODY["workspace_id"]} if workspace is None else {workspace, name}
 
 
 def _against(name: str, limit: Decimal, spent: int, projected: int) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.offline.breakdowns import COST_NOTE, COUNT_OF, OF_COST, Question, columns_of
 from archiver.offline.tables import Column, Kind, Table
-from archiver.store.reader import read_grouped
+from archiver.store.reader import read_comparable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,14 @@ def reconcile(path: Path, asked: Question) -> Table:
     """Compare tokens with money by day or month, model, tier, window and token type.
 
     A state is `billed and used`, `billed without use`, or `used without billing` (as priority tier is). The implied
-    price is in the currency for a million tokens; where it changes over time, the rows show it.
+    price is in the currency for a million tokens; where it changes over time, the rows show it. Days that are not
+    archived in both reports, or not by all that is asked for, are left out: nothing could be said of them.
     """
     asked = asked.checked(("day", "month", *_KIND), ("month", *_KIND))
-    billed = read_grouped(path, "cost", columns_of((*asked.by, "cost_type")), (*asked.by, "cost_type"), *_dates(asked))
     used_by = tuple(one for one in asked.by if one != "token_type")
-    used = read_grouped(path, "usage", columns_of(used_by), used_by, *_dates(asked))
+    used, billed, left_out = read_comparable(
+        path, used_by, (*asked.by, "cost_type"), asked.since, asked.until, asked.as_of
+    )
     by_kind = "token_type" in asked.by
     names = columns_of(asked.by)
     at = names.index("token_type") if by_kind else len(names)
@@ -46,16 +48,14 @@ def reconcile(path: Path, asked: Question) -> Table:
         rows = sorted(rows, key=lambda row: -abs(row[-3] or 0))[: asked.top]
     columns = [*(Column(name) for name in names), Column("tokens", Kind.COUNT), Column("amount", Kind.MONEY)]
     note = f"only token costs; the implied price is for a million tokens; {COST_NOTE}"
+    if left_out:
+        note += f"; days left out, because use and cost are not both archived by all of this: {left_out}"
     return Table([*columns, Column("implied_price", Kind.MONEY), Column("state")], rows, note)
 
 
 def _as_read(by: set[str]) -> tuple[str, ...]:
     """Put dimensions in the order in which cost rows have them."""
     return tuple(one for one in OF_COST if one in by)
-
-
-def _dates(asked: Question) -> tuple[str | None, str | None, int | None]:
-    return asked.since, asked.until, asked.as_of
 
 
 def _row(group: tuple[Any, ...], tokens: int, amount: int | None) -> tuple[Any, ...]:

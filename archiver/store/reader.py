@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
-from archiver.store.chosen import read_days, read_lines, read_names, read_sums
+from archiver.store.chosen import read_days, read_lines, read_names, read_sums, unasked
 from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.lookback import look_back
@@ -206,6 +206,27 @@ def read_use_and_money(  # noqa: PLR0913, PLR0917  # what a question is
         used_days, used_sums = _read_daily(connection, "usage", used, since, until)
         billed_days, billed_sums = _read_daily(connection, "cost", billed, since, until)
         return UseAndMoney(used_days, used_sums, billed_days, billed_sums, read_names(connection))
+
+
+def read_comparable(  # noqa: PLR0913, PLR0917  # what a question is
+    path: Path, used: Sequence[str], billed: Sequence[str], since: str | None, until: str | None, as_of: int | None
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], int]:
+    """Read rows of use and of money, each by dimensions of its own, of the days that both tell all of that about.
+
+    Gives how many days are left out, too; raises what `open_past` raises.
+    """
+    with open_past(path, as_of) as connection:
+        days = {report: read_days(connection, report, since, until) for report in ("usage", "cost")}
+        telling = [
+            {day.start for day in days[report] if not unasked(report, by, day)}
+            for report, by in (("usage", used), ("cost", billed))
+        ]
+        common = telling[0] & telling[1]
+        rows = []
+        for report, by in (("usage", used), ("cost", billed)):
+            _, lines = read_lines(connection, report, by, [day for day in days[report] if day.start in common])
+            rows.append([(*line.group, *line.sums) for line in lines])
+        return rows[0], rows[1], len({day.start for one in days.values() for day in one} - common)
 
 
 def _read_daily(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.model import Report
 from archiver.offline.allocation import allocate
 from archiver.offline.periods import month, month_before
 from archiver.plan.scope import Scope
@@ -243,3 +244,15 @@ def test_use_and_billing_are_put_side_by_side(world: tuple[Simulator, Path]) -> 
         if row["amount"] and row["tokens"]:
             assert of_dollars(row["implied_price"]) == of_dollars(row["amount"]) * 10**6 // row["tokens"]
     assert {row["state"] for row in rows} >= {"billed and used", "used without billing"}
+
+
+def test_use_is_not_called_unbilled_on_days_whose_billing_is_not_archived_or_not_itemised(
+    world: tuple[Simulator, Path], tmp_path: Path
+) -> None:
+    api, whole = world
+    db = tmp_path / "archive.db"
+    sync(api, db, Scope((Report.USAGE,), since=day("2025-12-01"), until=day("2025-12-11")))
+    sync(api, db, Scope((Report.COST,), group_by=("none",), since=day("2025-12-03"), until=day("2025-12-05")))
+    sync(api, db, Scope((Report.COST,), since=day("2025-12-05"), until=day("2025-12-11")))
+    assert report(db, "reconcile") == report(whole, "reconcile", "--since", "2025-12-05", "--until", "2025-12-11")
+    assert "by all of this: 4\n" in archiver("report", "reconcile", "--db", str(db)).stderr
