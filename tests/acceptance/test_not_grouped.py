@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.model import Report
+from archiver.offline.trends import BARS
 from archiver.plan.scope import Scope
 from archiver.store.chosen import NOT_GROUPED
 from tests.support import NOW, archiver, day, select, sync, truth
@@ -120,3 +121,29 @@ def test_monthly_views_keep_days_that_were_asked_differently_apart(shared_api: S
 
 def test_status_says_what_was_not_grouped(mixed: Path) -> None:
     assert f"cost 1d {UNKNOWN}" in archiver("status", "--db", str(mixed)).stdout
+
+
+@pytest.mark.parametrize("name", ["workspaces", "models", "keys", "spend", "tokens"])
+def test_people_see_how_a_line_went_and_programs_do_not(mixed: Path, name: str) -> None:
+    asked = ("report", name, "--since", "2025-12-25", "--until", "2026-01-16", "--db", str(mixed))
+    done = archiver(*asked)
+    assert "·: not archived" in done.stderr
+    assert any(mark in done.stdout for mark in BARS)
+    for how in ("--csv", "--tsv", "--json", "--nl"):
+        said = archiver(*asked, how).stdout
+        assert not any(mark in said for mark in [*BARS, "·"])
+        assert "days" not in said.splitlines()[0]
+    plain = archiver(*asked, PYTHONIOENCODING="ascii")
+    assert plain.stdout.isascii()
+    assert "\\u" not in plain.stdout
+    assert "blank: not archived" in plain.stderr
+
+
+def test_a_day_that_is_not_archived_or_was_asked_differently_is_no_bar(mixed: Path) -> None:
+    said = archiver("report", "workspaces", "--since", "2025-12-30", "--until", "2026-01-10", "--db", str(mixed)).stdout
+    drawn = {line.split("  ")[0]: line.split()[-1] for line in said.splitlines()[2:]}
+    assert drawn[UNKNOWN].startswith("··")
+    assert drawn[UNKNOWN].endswith("··")
+    assert "·" not in drawn[UNKNOWN][2:9]
+    assert drawn[NO_WORKSPACE].startswith("·" * 9)
+    assert drawn["total"].count("·") == 2
