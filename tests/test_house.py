@@ -47,6 +47,7 @@ ONLY_IN = {
     "jinja2": {"archiver.web"},
     "uvicorn": {"archiver.web"},
     "sqlite3": {"archiver.store", "archiver.cli", "archiver.web"},
+    "xlsxwriter": {"archiver.offline"},
 }
 
 STRANGERS = [

@@ -23,7 +23,7 @@ from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
-from archiver.offline.render import PEOPLE, is_unicode, write_rows
+from archiver.offline.render import PEOPLE, Format, is_unicode, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
 from archiver.offline.tables import for_people, for_programs, for_sheets
 from archiver.offline.trends import GAP
@@ -77,7 +77,8 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     if xlsx is not None:
         _write_sheet(table, unit, xlsx, db)
     elif people:
-        write_rows(*for_people(table, unit, ascii_only=ascii_only), sys.stdout, chosen, raw=raw)
+        told = for_people(table, unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
+        write_rows(*told, sys.stdout, chosen, raw=raw)
     else:
         write_rows(*for_programs(table, unit), sys.stdout, chosen, raw=raw)
     for said in filter(None, (table.note, table.legend)):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archiver.offline.trends import Trend
 
 _MICROCENTS = {"usd": 100_000_000, "cents": 1_000_000}
+_LONGEST_TITLE = 12
 _NONE = "(none)"
 NOBODY = {
     "workspace_id": "(default workspace)",
@@ -99,19 +100,29 @@ def for_sheets(table: Table) -> list[list[Any]]:
     return told
 
 
-def for_people(table: Table, unit: str, *, ascii_only: bool = False) -> tuple[list[str], list[list[Any]]]:
-    """Spell amounts to the cent with thousands, shares in percent, and names in place of ids; and draw trends."""
+def for_people(
+    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False
+) -> tuple[list[str], list[list[Any]]]:
+    """Spell amounts to the cent with thousands, shares in percent, and names in place of ids; and draw trends.
+
+    `narrow` breaks long titles over several lines.
+    """
     names = [column.name for column in table.columns]
     kept = [i for i, name in enumerate(names) if _ID_OF.get(name) not in names]
     told = [[_spell(table, row, i, unit) for i in kept] for row in table.rows]
     if table.total is not None:
         told.append([_spell(table, table.total, i, unit) if table.total[i] is not None else "" for i in kept])
-    titles = [names[i].removesuffix("_id") if names[i] in NOBODY else names[i] for i in kept]
+    titles = [_title(table.columns[i], narrow=narrow) for i in kept]
     if table.trends:
         titles.append("days")
         for row, trend in zip(told, [*table.trends, table.total_trend], strict=False):
             row.append(sparkline(trend, ascii_only=ascii_only))
     return titles, told
+
+
+def _title(column: Column, *, narrow: bool) -> str:
+    name = column.name.removesuffix("_id") if column.name in NOBODY else column.name
+    return name.replace("_", "\n") if narrow and column.kind is not Kind.TEXT and len(name) > _LONGEST_TITLE else name
 
 
 def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str) -> str:

@@ -19,6 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from archiver.offline.reports import REPORTS
 from scripts.benchmark.profile import profile
 from scripts.benchmark.running import run, run_floor, serving, sync_command
 from scripts.benchmark.table import show
@@ -108,7 +109,7 @@ def measure_growth(runs: int) -> dict[str, Any]:
             (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
         program = [sys.executable, "-m", "archiver"]
         asked = {
-            **{f"report {one}": ["report", one] for one in ("tokens", "cache", "spend")},
+            **{f"report {one}": ["report", one] for one in REPORTS if one != "budget"},
             "daily_tokens, a sum": ["query", "SELECT sum(output_tokens) FROM daily_tokens"],
             "daily_tokens, a month": [
                 "query",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
@@ -147,3 +148,16 @@ def test_a_day_that_is_not_archived_or_was_asked_differently_is_no_bar(mixed: Pa
     assert "·" not in drawn[UNKNOWN][2:9]
     assert drawn[NO_WORKSPACE].startswith("·" * 9)
     assert drawn["total"].count("·") == 2
+
+
+def test_a_saved_query_tells_them_apart(mixed: Path, tmp_path: Path) -> None:
+    db = tmp_path / "wasteful.db"
+    shutil.copy(mixed, db)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE usage_fact SET cache_read_input_tokens = 0")
+    done = archiver("query", "cache_waste", "--json", "--db", str(db))
+    assert done.returncode == 0, done.stderr
+    nobody = {
+        (row["workspace_name"], row["model"] is None) for row in json.loads(done.stdout) if not row["workspace_id"]
+    }
+    assert nobody == {(NO_WORKSPACE, False), (UNKNOWN, True)}
