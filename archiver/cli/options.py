@@ -176,7 +176,7 @@ def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
     """
     if xlsx is None:
         return
-    if raw or format_of(how) is not Format.TABLE:
+    if raw or how == "list" or format_of(how) is not Format.TABLE:
         raise click.UsageError("--xlsx stands alone: a file is written, and its text is inert")
     from archiver.offline.sheet import load_library  # noqa: PLC0415  # spreadsheets are rare
 

@@ -110,7 +110,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     The views are usage, cost, daily_tokens, daily_cost, monthly_tokens, monthly_cost, cache_efficiency, coverage,
     restatement, sync_run, workspace, api_key, user and service_account. Daily and monthly ones are safe to sum.
     """
-    check_sheet(xlsx, how, raw=raw)
+    check_sheet(xlsx, "list" if show_list else how, raw=raw)
     if show_list:
         _list(format_of(how), raw=raw)
         return 0

@@ -201,11 +201,16 @@ class UseAndMoney:
 def read_use_and_money(  # noqa: PLR0913, PLR0917  # what a question is
     path: Path, used: Sequence[str], billed: Sequence[str], since: str | None, until: str | None, as_of: int | None
 ) -> UseAndMoney:
-    """Read use and money of each day by columns of their own; raises what `open_past` raises."""
+    """Read money of each day, and use of each day that has money, by columns of their own.
+
+    Raises what `open_past` raises.
+    """
     with open_past(path, as_of) as connection:
-        used_days, used_sums = _read_daily(connection, "usage", used, since, until)
-        billed_days, billed_sums = _read_daily(connection, "cost", billed, since, until)
-        return UseAndMoney(used_days, used_sums, billed_days, billed_sums, read_names(connection))
+        used_days, billed_days = (read_days(connection, one, since, until) for one in ("usage", "cost"))
+        starts = {day.start for day in billed_days}
+        use = _read_daily(connection, "usage", used, [day for day in used_days if day.start in starts])
+        money = _read_daily(connection, "cost", billed, billed_days)
+        return UseAndMoney(used_days, use, billed_days, money, read_names(connection))
 
 
 def read_comparable(  # noqa: PLR0913, PLR0917  # what a question is
@@ -229,12 +234,9 @@ def read_comparable(  # noqa: PLR0913, PLR0917  # what a question is
         return rows[0], rows[1], len({day.start for one in days.values() for day in one} - common)
 
 
-def _read_daily(
-    connection: sqlite3.Connection, report: str, columns: Sequence[str], since: str | None, until: str | None
-) -> tuple[list[Day], Sums]:
-    days = read_days(connection, report, since, until)
+def _read_daily(connection: sqlite3.Connection, report: str, columns: Sequence[str], days: Sequence[Day]) -> Sums:
     sums = read_sums(connection, report, columns, days, lambda day: day, whole=False)
-    return days, replace(sums, rows=list(sums.rows))
+    return replace(sums, rows=list(sums.rows))
 
 
 @contextmanager

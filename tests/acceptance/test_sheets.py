@@ -237,6 +237,7 @@ def test_another_archive_is_not_written_over_either(archived: Path, tmp_path: Pa
 def test_a_sheet_stands_alone(archived: Path, tmp_path: Path, more: list[str]) -> None:
     file = tmp_path / "x.xlsx"
     assert archiver("report", "spend", *more, "--xlsx", str(file), "--db", str(archived)).returncode == 2
+    assert archiver("query", "--list", "--xlsx", str(file), "--db", str(archived)).returncode == 2
     assert not file.exists()
 
 
