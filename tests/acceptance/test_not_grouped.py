@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,3 +162,13 @@ def test_a_saved_query_tells_them_apart(mixed: Path, tmp_path: Path) -> None:
         (row["workspace_name"], row["model"] is None) for row in json.loads(done.stdout) if not row["workspace_id"]
     }
     assert nobody == {(NO_WORKSPACE, False), (UNKNOWN, True)}
+
+
+def test_a_budget_says_what_it_cannot_know(shared_api: Simulator, mixed: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f"[budgets]\ntotal = 1000000\n[budgets.workspaces]\n'{NO_WORKSPACE}' = 1000000\n")
+    done = archiver("report", "budget", "--json", "--config", str(config), "--db", str(mixed))
+    total, default = (int(Decimal(row["spent"]) * 10**8) for row in json.loads(done.stdout))
+    unknown = sum(billed(shared_api, TOTALS, KNOWN).values())
+    assert (total, default) == (unknown + sum(billed(shared_api, KNOWN).values()), billed(shared_api, KNOWN)[None])
+    assert f"{Decimal(unknown) / 10**8:,.2f} of days that were not grouped by workspace" in done.stderr
