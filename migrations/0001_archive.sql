@@ -342,7 +342,6 @@ CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
-    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -357,7 +356,6 @@ WITH fact AS (
   UNION ALL
   SELECT
     d.day_start,
-    s.group_by,
     r.key_id,
     coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
@@ -366,7 +364,6 @@ WITH fact AS (
     coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
   FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
   JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
@@ -384,8 +381,7 @@ SELECT
   sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
-  sum(f.web_search_requests) AS web_search_requests,
-  f.group_by
+  sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
 JOIN usage_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -411,16 +407,24 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
-  s.group_by
+  f.amount_microcents / 1e8 AS amount_usd
 FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
+
+-- Which series speaks for a day, and how it was grouped: a NULL in the daily views is nobody, or was not asked for.
+CREATE VIEW day_series AS
+SELECT
+  d.report,
+  date(d.day_start, 'unixepoch') AS date,
+  s.bucket_width,
+  s.group_by
+FROM canonical_day AS d
+JOIN series AS s ON s.id = d.series_id;
 
 -- How many days of a month no series of a report covers; those to come are among them.
 CREATE VIEW month_gap AS
@@ -448,10 +452,11 @@ SELECT
   sum(c.amount_microcents) AS amount_microcents,
   sum(c.amount_microcents) / 1e8 AS amount_usd,
   g.gap_days,
-  c.group_by
+  s.group_by
 FROM daily_cost AS c
+JOIN day_series AS s ON s.report = 'cost' AND s.date = c.date
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
-GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, c.group_by;
+GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, s.group_by;
 
 CREATE VIEW monthly_tokens AS
 SELECT
@@ -470,14 +475,15 @@ SELECT
   sum(t.output_tokens) AS output_tokens,
   sum(t.web_search_requests) AS web_search_requests,
   g.gap_days,
-  t.group_by
+  s.group_by
 FROM daily_tokens AS t
+JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
 JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
-GROUP BY 1, 2, 4, 6, 7, 8, t.group_by;
+GROUP BY 1, 2, 4, 6, 7, 8, s.group_by;
 
 CREATE VIEW cache_efficiency AS
 SELECT
-  date,
+  t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
   model,
@@ -488,9 +494,10 @@ SELECT
     sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
       + cache_read_input_tokens), 0
   ) AS cache_hit_rate,
-  group_by
-FROM daily_tokens
-GROUP BY date, workspace_id, model;
+  s.group_by
+FROM daily_tokens AS t
+JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
+GROUP BY t.date, workspace_id, model;
 
 CREATE VIEW coverage AS
 WITH ordered AS (

@@ -27,7 +27,7 @@ CREATE TABLE bucket (
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW cache_efficiency AS
 SELECT
-  date,
+  t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
   model,
@@ -38,9 +38,10 @@ SELECT
     sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
       + cache_read_input_tokens), 0
   ) AS cache_hit_rate,
-  group_by
-FROM daily_tokens
-GROUP BY date, workspace_id, model;
+  s.group_by
+FROM daily_tokens AS t
+JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
+GROUP BY t.date, workspace_id, model;
 CREATE TABLE canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
@@ -147,10 +148,8 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
-  s.group_by
+  f.amount_microcents / 1e8 AS amount_usd
 FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -161,7 +160,6 @@ CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
-    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -176,7 +174,6 @@ WITH fact AS (
   UNION ALL
   SELECT
     d.day_start,
-    s.group_by,
     r.key_id,
     coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
@@ -185,7 +182,6 @@ WITH fact AS (
     coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
   FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
   JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
@@ -203,8 +199,7 @@ SELECT
   sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
-  sum(f.web_search_requests) AS web_search_requests,
-  f.group_by
+  sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
 JOIN usage_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -214,6 +209,14 @@ LEFT JOIN name_period AS a
   ON a.kind = 'api_key' AND a.id = k.api_key_id
   AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
+CREATE VIEW day_series AS
+SELECT
+  d.report,
+  date(d.day_start, 'unixepoch') AS date,
+  s.bucket_width,
+  s.group_by
+FROM canonical_day AS d
+JOIN series AS s ON s.id = d.series_id;
 CREATE TABLE history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
@@ -254,10 +257,11 @@ SELECT
   sum(c.amount_microcents) AS amount_microcents,
   sum(c.amount_microcents) / 1e8 AS amount_usd,
   g.gap_days,
-  c.group_by
+  s.group_by
 FROM daily_cost AS c
+JOIN day_series AS s ON s.report = 'cost' AND s.date = c.date
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
-GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, c.group_by;
+GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, s.group_by;
 CREATE VIEW monthly_tokens AS
 SELECT
   substr(t.date, 1, 7) AS month,
@@ -275,10 +279,11 @@ SELECT
   sum(t.output_tokens) AS output_tokens,
   sum(t.web_search_requests) AS web_search_requests,
   g.gap_days,
-  t.group_by
+  s.group_by
 FROM daily_tokens AS t
+JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
 JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
-GROUP BY 1, 2, 4, 6, 7, 8, t.group_by;
+GROUP BY 1, 2, 4, 6, 7, 8, s.group_by;
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,

@@ -28,9 +28,10 @@ VIEWS = {
     "service_tier context_window token_type inference_geo currency amount amount_microcents amount_usd extra",
     "daily_tokens": "date workspace_id workspace_name api_key_id api_key_name model service_tier context_window "
     "uncached_input_tokens cache_creation_1h_input_tokens cache_creation_5m_input_tokens cache_read_input_tokens "
-    "output_tokens web_search_requests group_by",
+    "output_tokens web_search_requests",
     "daily_cost": "date workspace_id workspace_name description cost_type model service_tier context_window "
-    "token_type inference_geo currency amount amount_microcents amount_usd group_by",
+    "token_type inference_geo currency amount amount_microcents amount_usd",
+    "day_series": "report date bucket_width group_by",
     "monthly_tokens": "month workspace_id workspace_name api_key_id api_key_name model service_tier context_window "
     "uncached_input_tokens cache_creation_1h_input_tokens cache_creation_5m_input_tokens cache_read_input_tokens "
     "output_tokens web_search_requests gap_days group_by",

@@ -343,7 +343,8 @@ INSERT INTO temp.canonical_day SELECT report, day_start, series_id, rank FROM da
 -- The definitions of the views that can be looked at as of a moment.
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
-  'usage', 'cost', 'daily_tokens', 'daily_cost', 'month_gap', 'monthly_tokens', 'monthly_cost', 'cache_efficiency'
+  'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', 'month_gap', 'monthly_tokens', 'monthly_cost',
+  'cache_efficiency'
 );
 
 -- name: verify_series
