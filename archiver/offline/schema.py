@@ -7,7 +7,7 @@ VIEWS = {
     "cost": "Every current cost row of every series. Never sum over several series.",
     "daily_tokens": "Tokens of one canonical series a day, with names. Safe to sum.",
     "daily_cost": "Money of one canonical series a day, with names. Safe to sum.",
-    "day_series": "Which series speaks for a day in daily_tokens and daily_cost: it tells NULL from what was not asked.",
+    "day_series": "Which series speaks for a day of the daily views: it tells NULL from what was not asked.",
     "monthly_tokens": "daily_tokens by month. Safe to sum.",
     "monthly_cost": "daily_cost by month. Safe to sum.",
     "cache_efficiency": "How much of the input came from the prompt cache, by day, workspace and model.",
