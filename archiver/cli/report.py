@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,12 +15,13 @@ from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
-from archiver.offline.render import PEOPLE, write_rows
+from archiver.offline.render import PEOPLE, Format, show, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
 from archiver.offline.tables import for_people, for_programs
+from archiver.offline.whole import write_whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from archiver.offline.tables import Table
 
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
@@ -33,12 +35,22 @@ _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 @option("--top", type=click.IntRange(min=1), metavar="N", help="The N largest alone.")
 @option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
 @option("--unit", type=click.Choice(["usd", "cents"]), default="usd", show_default=True, help="Unit of amounts.")
+@option("--html", metavar="FILE", help="Write a page for a browser, charts and table in one file; - for stdout.")
 @format_options
 @db_option
 @config_option
 @click.pass_context
 def report(  # noqa: PLR0913  # click gives each option as an argument
-    ctx: click.Context, /, name: str, *, db: Path, how: str | None, raw: bool, unit: str, **options: Any
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    db: Path,
+    how: str | None,
+    raw: bool,
+    unit: str,
+    html: str | None,
+    **options: Any,
 ) -> int:
     """Answer one of the ready questions, offline.
 
@@ -49,12 +61,30 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
     table = REPORTS[name][1](db, asked)
+    if html:
+        _write_page(html, how, name, db, asked, table, unit)
+        return PARTIAL_EXIT if table.passed else 0
     chosen = format_of(how)
     spelled = for_people(table, unit) if chosen in PEOPLE else for_programs(table, unit)
     write_rows(*spelled, sys.stdout, chosen, raw=raw)
     if table.note:
         click.echo(f"note: {table.note}", err=True)
     return PARTIAL_EXIT if table.passed else 0
+
+
+def _write_page(  # noqa: PLR0913, PLR0917  # what a page is of
+    target: str, how: str | None, name: str, db: Path, asked: Asked, table: Table, unit: str
+) -> None:
+    from archiver.offline import page  # noqa: PLC0415  # only where a page is wanted
+
+    if format_of(how) is not Format.TABLE:
+        raise ConfigurationError(f"--html and --{how} are both given", hint="give one of them")
+    made = page.overview(db, asked, unit) if name == "overview" else page.single(db, name, asked, table, unit)
+    if target == "-":
+        sys.stdout.write(made)
+    else:
+        write_whole(Path(target), made.encode())
+        click.echo(f"wrote {show(target)}", err=True)
 
 
 def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:

@@ -137,7 +137,7 @@ def cache(path: Path, asked: Question) -> Table:
 
 def keys(path: Path, asked: Question) -> Table:
     """Share billed money out to API keys by their tokens of the same day, workspace, model, tier, window and type."""
-    asked = asked.checked(("month", "workspace", "api_key"), ("api_key",))
+    asked = asked.checked(("day", "month", "workspace", "api_key"), ("api_key",))
     cost_by = ("day", "workspace", "model", "cost_type", "service_tier", "context_window", "token_type")
     billed = read_grouped(path, "cost", columns_of(cost_by), cost_by, asked.since, asked.until, asked.as_of)
     use_by = ("day", "workspace", "api_key", "model", "service_tier", "context_window")
@@ -156,7 +156,12 @@ def keys(path: Path, asked: Question) -> Table:
             found = weights.get((day, workspace, "web_search"), {})
         shares: dict[Any, int] = allocate(amount, found)
         for key, share in shares.items() if shares else [("(not allocated)", amount)]:
-            parts = {"month": (day[:7],), "workspace": (workspace, workspace_name), "api_key": (key, names.get(key))}
+            parts = {
+                "day": (day,),
+                "month": (day[:7],),
+                "workspace": (workspace, workspace_name),
+                "api_key": (key, names.get(key)),
+            }
             sums[(*(value for one in asked.by for value in parts[one]), currency)] += share
     rows = [(*group, amount) for group, amount in sums.items() if amount or group]
     note = f"allocated: billed money shared out by tokens of the same kind; {_note(rows)}"

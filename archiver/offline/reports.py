@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.offline import breakdowns, months
 from archiver.offline.months import Budgets
+from archiver.offline.overview import overview
 from archiver.offline.periods import Period, month_of
 from archiver.offline.reconcile import reconcile
 from archiver.offline.tables import Column, Kind, Table
@@ -56,6 +57,10 @@ def _ranked(*by: str) -> Callable[[Path, Asked], Table]:
 
 
 REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
+    "overview": (
+        "the totals of each month; with --html, everything on one page",
+        lambda path, asked: overview(path, asked.question),
+    ),
     "spend": (
         "money by month and workspace",
         lambda path, asked: breakdowns.spend(path, asked.question, ("month", "workspace"), ranked=False),

@@ -196,6 +196,21 @@ def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tu
     return count, date.fromisoformat(last) if last else None
 
 
+def read_days(
+    path: Path, report: str, since: str | None, until: str | None, as_of: int | None = None
+) -> list[tuple[str, bool]]:
+    """Read which dates have a series of `cost` or `usage`, in order, and whether it is settled there now.
+
+    Raises:
+        ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
+    """
+    values = {"report": report, "since": since, "until": until}
+    with open_reader(path) as connection:
+        if as_of is not None:
+            look_back(connection, as_of)
+        return [(day, bool(settled)) for day, settled in connection.execute(sql("spoken_days"), values)]
+
+
 class ReadOnlyArchive:
     """What planning reads of an archive, from a read-only connection; None stands for an archive that is not there."""
 
