@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from archiver.offline.render import PEOPLE, Format, show, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
 from archiver.offline.tables import for_people, for_programs
 from archiver.offline.whole import write_whole
-
-if TYPE_CHECKING:
-    from archiver.offline.tables import Table
 
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
@@ -60,10 +57,9 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     asked = _asked(name, options, ctx.meta.get("archiver.config", {}))
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
-    table = REPORTS[name][1](db, asked)
     if html:
-        _write_page(html, how, name, db, asked, table, unit)
-        return PARTIAL_EXIT if table.passed else 0
+        return _write_page(html, how, name, db, asked, unit)
+    table = REPORTS[name][1](db, asked)
     chosen = format_of(how)
     spelled = for_people(table, unit) if chosen in PEOPLE else for_programs(table, unit)
     write_rows(*spelled, sys.stdout, chosen, raw=raw)
@@ -73,18 +69,19 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
 
 
 def _write_page(  # noqa: PLR0913, PLR0917  # what a page is of
-    target: str, how: str | None, name: str, db: Path, asked: Asked, table: Table, unit: str
-) -> None:
+    target: str, how: str | None, name: str, db: Path, asked: Asked, unit: str
+) -> int:
     from archiver.offline import page  # noqa: PLC0415  # only where a page is wanted
 
     if format_of(how) is not Format.TABLE:
         raise ConfigurationError(f"--html and --{how} are both given", hint="give one of them")
-    made = page.overview(db, asked, unit) if name == "overview" else page.single(db, name, asked, table, unit)
+    made, passed = page.of_report(db, name, asked, unit)
     if target == "-":
         sys.stdout.write(made)
     else:
         write_whole(Path(target), made.encode())
         click.echo(f"wrote {show(target)}", err=True)
+    return PARTIAL_EXIT if passed else 0
 
 
 def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:

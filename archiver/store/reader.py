@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,54 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
                 f"{path} was made by an older program; this one reads schema {newest_version()}",
                 hint="run archiver migrate",
             )
+        yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What is read of one archive at one moment: a connection for each time looked back to, and answers given."""
+
+    path: Path
+    opened: ExitStack
+    connections: dict[int | None, sqlite3.Connection] = field(default_factory=dict)
+    answers: dict[tuple[object, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def connection(self, as_of: int | None) -> sqlite3.Connection:
+        """Open one where there is none yet; what it reads first decides which moment it shows."""
+        if as_of not in self.connections:
+            connection = self.opened.enter_context(open_reader(self.path))
+            if as_of is not None:
+                look_back(connection, as_of)
+            connection.execute("BEGIN")
+            self.connections[as_of] = connection
+        return self.connections[as_of]
+
+
+_MOMENT: ContextVar[_Moment | None] = ContextVar("moment", default=None)
+
+
+@contextmanager
+def one_moment(path: Path) -> Iterator[None]:
+    """Let grouped answers and days inside be of one moment, whatever a run writes meanwhile, and be read once."""
+    with ExitStack() as opened:
+        moment = _MOMENT.get()
+        if moment is not None and moment.path == path:
+            yield
+            return
+        token = _MOMENT.set(_Moment(path, opened))
+        opened.callback(_MOMENT.reset, token)
+        yield
+
+
+@contextmanager
+def _reader_as_of(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
+    moment = _MOMENT.get()
+    if moment is not None and moment.path == path:
+        yield moment.connection(as_of)
+        return
+    with open_reader(path) as connection:
+        if as_of is not None:
+            look_back(connection, as_of)
         yield connection
 
 
@@ -177,21 +226,24 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
     values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
-    with open_reader(path) as connection, translated(path, system=False):
-        if as_of is not None:
-            look_back(connection, as_of)
+    moment = _MOMENT.get()
+    asked = (path, report, *columns, None, *by, since, until, as_of)
+    if moment is not None and asked in moment.answers:
+        return moment.answers[asked]
+    with _reader_as_of(path, as_of) as connection, translated(path, system=False):
         answer = connection.execute(sql(f"grouped_{report}"), values)
         names = [column[0] for column in answer.description]
         kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
-        return [tuple(row[i] for i in kept) for row in answer]
+        rows = [tuple(row[i] for i in kept) for row in answer]
+    if moment is not None:
+        moment.answers[asked] = rows
+    return rows
 
 
 def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
     """Count the days of a period that have a cost series, and give the last of them."""
     values = {"since": period.since.isoformat(), "until": period.until.isoformat()}
-    with open_reader(path) as connection:
-        if as_of is not None:
-            look_back(connection, as_of)
+    with _reader_as_of(path, as_of) as connection:
         count, last = connection.execute(sql("billed_days"), values).fetchone()
     return count, date.fromisoformat(last) if last else None
 
@@ -205,9 +257,7 @@ def read_days(
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
     values = {"report": report, "since": since, "until": until}
-    with open_reader(path) as connection:
-        if as_of is not None:
-            look_back(connection, as_of)
+    with _reader_as_of(path, as_of) as connection:
         return [(day, bool(settled)) for day, settled in connection.execute(sql("spoken_days"), values)]
 
 

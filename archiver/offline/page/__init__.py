@@ -16,7 +16,7 @@ from archiver.offline.page.sections import Section, controls_html, section_html
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.top import cards_html, cards_of
 from archiver.offline.reports import REPORTS
-from archiver.store.reader import read_overview
+from archiver.store.reader import one_moment, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,11 @@ _TIME = ("day", "month")
 
 def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
     """Make the page that shows everything of an archive; raises what reading one does."""
+    with one_moment(path):
+        return _overview(path, asked, unit)
+
+
+def _overview(path: Path, asked: Asked, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
     tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview")}
     by_model = breakdowns.spend(path, replace(asked.question, by=("month", "model")), (), ranked=False)
@@ -67,8 +72,16 @@ def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
     return assemble(replace(page, main="\n".join([top, page.main, *sections])))
 
 
-def single(path: Path, name: str, asked: Asked, table: Table, unit: str = "usd") -> str:
-    """Make the page of one report, with a chart where there is one; raises what reading an archive does."""
+def of_report(path: Path, name: str, asked: Asked, unit: str = "usd") -> tuple[str, bool]:
+    """Make the page of one report, and say whether a limit is passed; raises what reading an archive does."""
+    if name == "overview":
+        return overview(path, asked, unit), False
+    with one_moment(path):
+        table = REPORTS[name][1](path, asked)
+        return _single(path, name, asked, table, unit), table.passed
+
+
+def _single(path: Path, name: str, asked: Asked, table: Table, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
     charts = [_CHARTS[name](path, asked, days)] if name in _CHARTS and days.dates else []
     page = _page(about, name, asked, days, [asdict(one) for one in charts], unit)

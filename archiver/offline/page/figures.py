@@ -205,7 +205,10 @@ def _labels(
 ) -> dict[tuple[Any, ...], str]:
     """Name groups as tables do; equal names get their ids."""
     _, told = for_people(Table([Column(one) for one in columns], list(groups.values())), "usd")
-    names = {group: show(row[0], 80) or "(none)" for group, row in zip(groups, told, strict=True)}
+    names = {
+        group: show(row[0], 80) or f"(no {columns[0].replace('_', ' ')})"
+        for group, row in zip(groups, told, strict=True)
+    }
     if several:
         names = {group: f"{name} ({group[1]})" for group, name in names.items()}
     twice = {name for name in names.values() if list(names.values()).count(name) > 1}

@@ -111,20 +111,26 @@ def _inert(value: Any) -> str:
 
 def _spelled(table: Table, unit: str) -> Table:
     """Spell amounts exactly, as text, so that nothing rounds them."""
-    money = {i for i, column in enumerate(table.columns) if column.kind is Kind.MONEY}
-
-    def row(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(amount(v, unit) if i in money and v is not None else v for i, v in enumerate(values))
-
+    lines = [list(row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
+    money = [i for i, column in enumerate(table.columns) if column.kind is Kind.MONEY]
+    for i in money:
+        for line, text_of_it in zip(lines, amounts([line[i] for line in lines], unit), strict=True):
+            line[i] = text_of_it
     columns = [Column(column.name) if i in money else column for i, column in enumerate(table.columns)]
-    rows, total = [row(one) for one in table.rows], None if table.total is None else row(table.total)
+    told = [tuple(line) for line in lines]
+    rows, total = (told, None) if table.total is None else (told[:-1], told[-1])
     return replace(table, columns=columns, rows=rows, total=total)
 
 
-def amount(microcents: int, unit: str) -> str:
-    """Spell an amount to its last digit that says something, at least to two, with thousands."""
-    whole, _, rest = exact(microcents, unit).partition(".")
-    return f"{int(whole):,}.{rest.rstrip('0'):0<2}" if whole != "-0" else f"-0.{rest.rstrip('0'):0<2}"
+def amounts(microcents: Sequence[int | None], unit: str) -> list[str | None]:
+    """Spell amounts exactly, with thousands, and with as many digits as the one that needs most, at least two."""
+    parts = [exact(one, unit).partition(".")[::2] if one is not None else None for one in microcents]
+    digits = max([2, *(len(part[1].rstrip("0")) for part in parts if part)])
+    return [f"{_grouped(part[0])}.{part[1][:digits]}" if part else None for part in parts]
+
+
+def _grouped(whole: str) -> str:
+    return f"-{int(whole[1:]):,}" if whole.startswith("-") else f"{int(whole):,}"
 
 
 @cache

@@ -25,6 +25,12 @@ function exact(value, measure) {
   return digits ? whole + "." + rest.padEnd(2, "0") : whole;
 }
 
+function split(text, digits) {
+  // Both parts of an exact amount: to the cents, and the fainter rest, as long as that of the others beside it.
+  const point = text.indexOf(".");
+  return [text.slice(0, point + 3), text.slice(point + 3).padEnd(digits, "0")];
+}
+
 function rounded(value) {
   const cent = 10n ** BigInt(figures.digits - 2);
   const cents = (absolute(value) + cent / 2n) / cent;
@@ -166,6 +172,14 @@ function line_told(colour, name, cells, kind = "") {
   return row;
 }
 
+function align(cells) {
+  const longest = Math.max(...cells.map((cell) => cell.textContent.length - cell.textContent.indexOf(".") - 3));
+  for (const cell of cells) {
+    const [cents, fine] = split(cell.textContent, longest);
+    cell.replaceChildren(cents, element("span", fine, "fine"));
+  }
+}
+
 function bucket_told(chart, one) {
   if (one.empty) return [[], "not archived"];
   const rate = chart.kind === "rate";
@@ -179,6 +193,7 @@ function bucket_told(chart, one) {
     const whole = exact(sum(found.map(({ value }) => value)), chart.measure);
     rows.push(line_told("", chart.measure === "money" ? `total, ${figures.unit}` : "total", [whole], "sum"));
   }
+  if (chart.measure === "money") align(rows.map((row) => row.lastChild));
   const asides = [];
   if (one.gaps) asides.push(`${one.gaps} of ${one.days} days are not archived`);
   if (one.provisional) asides.push("provisional, may still change");
@@ -388,7 +403,7 @@ function prepare_theme() {
 function prepare_tables() {
   const tables = [...document.querySelectorAll("section details")];
   let opened = [];
-  if (figures.charts.length) for (const one of tables) one.open = false;
+  if (figures.charts.length > 1) for (const one of tables) one.open = false;
   addEventListener("beforeprint", () => {
     opened = tables.filter((one) => !one.open);
     for (const one of opened) one.open = true;

@@ -16,7 +16,14 @@ _WHEN = (
 _DAYS = {
     "scale": {"type": "utc"},
     "type": "temporal",
-    "axis": {"title": None, "grid": False, "labelExpr": _WHEN, "tickCount": {"expr": "ceil(width / 70)"}},
+    "axis": {
+        "title": None,
+        "grid": False,
+        "labelExpr": _WHEN,
+        "labelAlign": "left",
+        "labelBound": True,
+        "tickCount": {"expr": "ceil(width / 70)"},
+    },
 }
 _FONT = "system-ui, sans-serif"
 _CONFIG = {
@@ -37,8 +44,8 @@ _CONFIG = {
 }
 _GAPS = {
     "data": {"name": "gaps"},
-    "mark": {"type": "rect", "tooltip": None, "clip": True},
-    "encoding": {"x": {"field": "begin", **_DAYS}, "x2": {"field": "end"}, "opacity": {"value": 0.16}},
+    "mark": {"type": "rect", "tooltip": None, "color": "#c98a00", "opacity": 0.22},
+    "encoding": {"x": {"field": "begin", **_DAYS}, "x2": {"field": "end"}},
 }
 _HOVER = {
     "data": {"name": "buckets"},

@@ -56,9 +56,7 @@ def _month_to_date(path: Path, asked: Asked, unit: str) -> Card:
     assert forecast.total is not None
     to_date, projected = forecast.total[-2:]
     month = asked.month.since if asked.month else today_in(path, asked.today)
-    return Card(
-        f"{month:%Y-%m} to date", _money(to_date, unit), _unit(unit), f"{_money(projected, unit)} projected to its end"
-    )
+    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), _unit(unit), f"projected {_money(projected, unit)}")
 
 
 def _coverage(about: Overview, days: Days) -> Card:
