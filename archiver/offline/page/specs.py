@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _SHORT = (
+    "abs(datum.value) >= 1e12 ? format(datum.value / 1e12, '~r') + ' tn' : "
     "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~r') + ' bn' : "
     "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + ' m' : "
     "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + ' k' : format(datum.value, '~r')"
