@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 _SHORT = (
-    "abs(datum.value) >= 1e12 ? format(datum.value / 1e12, '~r') + ' tn' : "
-    "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~r') + ' bn' : "
-    "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + ' m' : "
-    "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + ' k' : format(datum.value, '~r')"
+    "abs(datum.value) >= 1e12 ? format(datum.value / 1e12, '~r') + 'tn' : "
+    "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~r') + 'bn' : "
+    "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : "
+    "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + 'k' : format(datum.value, '~r')"
 )
 _WHEN = (
     "utcdate(datum.value) != 1 ? utcFormat(datum.value, '%-d %b') : "
@@ -26,7 +26,10 @@ _DAYS = {
         "tickCount": {"expr": "ceil(width / 70)"},
     },
 }
-_FONT = "system-ui, sans-serif"
+_FONT = (
+    "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', "
+    "system-ui, sans-serif"
+)
 _CONFIG = {
     "background": None,
     "font": _FONT,
@@ -109,7 +112,7 @@ def rate() -> dict[str, Any]:
 def ranked() -> dict[str, Any]:
     """Bars below each other, each under its name and its value; the height is that of one."""
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
-    text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "font": _FONT, "tooltip": None}
+    text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "tooltip": None}
     layer: list[dict[str, Any]] = [
         {
             "mark": {"type": "bar", "height": 10, "cornerRadius": 2, "yOffset": 0},
@@ -134,7 +137,7 @@ def ranked() -> dict[str, Any]:
 def strips() -> dict[str, Any]:
     """Stretches of time, a row a series; the height is that of one."""
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
-    text = {"type": "text", "baseline": "bottom", "align": "left", "dy": -11, "fontSize": 13, "font": _FONT}
+    text = {"type": "text", "baseline": "bottom", "align": "left", "dy": -11, "fontSize": 13}
     layer: list[dict[str, Any]] = [
         {
             "mark": {"type": "bar", "height": 14, "cornerRadius": 2},

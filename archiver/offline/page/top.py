@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archiver.offline.tables import Table
     from archiver.store.reader import Overview
 
+_LOOK = "see coverage below"
 _SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
 
 
@@ -60,12 +61,12 @@ def _month_to_date(path: Path, asked: Asked, unit: str) -> Card:
 
 
 def _coverage(about: Overview, days: Days) -> Card:
-    missing = sum(one.count("-") for one in days.states.values())
+    missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
     gaps = sum(one.is_gap for one in about.coverage)
-    if gaps or missing:
-        return Card(
-            "Coverage", f"{gaps or missing} {'gap' if (gaps or missing) == 1 else 'gaps'}", "", "see below", warns=True
-        )
+    if missing:
+        return Card("Coverage", str(missing), "day missing" if missing == 1 else "days missing", _LOOK, warns=True)
+    if gaps:
+        return Card("Coverage", str(gaps), "gap" if gaps == 1 else "gaps", _LOOK, warns=True)
     provisional = days.states["cost"].count("p")
     return Card("Coverage", "no gaps", "", f"{provisional} days may still change" if provisional else "all settled")
 
