@@ -77,7 +77,7 @@ def _write_page(  # noqa: PLR0913, PLR0917  # what a page is of
         raise ConfigurationError(f"--html and --{how} are both given", hint="give one of them")
     made, passed = page.of_report(db, name, asked, unit)
     if target == "-":
-        sys.stdout.write(made)
+        click.echo(made.encode(), nl=False)  # UTF-8, whatever the terminal's encoding is
     else:
         write_whole(Path(target), made.encode())
         click.echo(f"wrote {show(target)}", err=True)

@@ -18,6 +18,8 @@ def allocate(amount: int, weights: Mapping[K, int]) -> dict[K, int]:
     total = sum(weights.values())
     if total <= 0:
         return {}
+    if len(weights) == 1:
+        return dict.fromkeys(weights, amount)
     sign = -1 if amount < 0 else 1
     shares = {key: divmod(abs(amount) * weight, total) for key, weight in weights.items()}
     left = abs(amount) - sum(whole for whole, _ in shares.values())

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
@@ -165,8 +166,9 @@ class Overview:
 
 def read_overview(path: Path) -> Overview:
     """Read everything `status` shows; raises what `open_reader` raises."""
-    with open_reader(path) as connection:
-        connection.execute("BEGIN")
+    with _reader_as_of(path, None) as connection:
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
         organization = connection.execute(sql("organization")).fetchone()
         runs = connection.execute(sql("status_last_run"))
         last_run = runs.fetchone()
@@ -188,7 +190,7 @@ def read_report(path: Path, name: str, since: str | None, until: str | None) -> 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
-    with open_reader(path) as connection:
+    with _reader_as_of(path, None) as connection:
         answer = connection.execute(sql(f"report_{name}"), {"since": since, "until": until})
         return [column[0] for column in answer.description], answer.fetchall()
 
@@ -234,7 +236,7 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
         answer = connection.execute(sql(f"grouped_{report}"), values)
         names = [column[0] for column in answer.description]
         kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
-        rows = [tuple(row[i] for i in kept) for row in answer]
+        rows: list[tuple[Any, ...]] = list(map(itemgetter(*kept), answer))  # two at least, so tuples
     if moment is not None:
         moment.answers[asked] = rows
     return rows

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.reader import one_moment, read_grouped
 from tests.pages import HOSTILE, Read
-from tests.support import SMALL, archiver, day, select, sync
+from tests.support import NOW, SMALL, archiver, day, select, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,3 +227,44 @@ def test_a_page_that_cannot_be_written_is_an_error_and_leaves_the_old_one(whole:
     assert archiver("report", "spend", "--db", str(tmp_path / "none.db"), "--html", str(there)).returncode == 2
     assert archiver("report", "spend", "--db", str(whole), "--html", str(tmp_path / "no" / "page.html")).returncode == 7
     assert there.read_text() == "before"
+
+
+def test_a_page_of_an_earlier_time_says_what_was_known_then(db: Path) -> None:
+    everything = Scope(since=day("2025-11-05"))
+    with background(SMALL) as api:
+        sync(api, db, everything)
+        ((before,),) = select(db, "SELECT sum(amount_microcents) FROM daily_cost")
+        api.amend(day("2025-11-12").date(), 2)
+        api.clock.now = NOW + timedelta(hours=1)
+        sync(api, db, replace(everything, refresh_days=90))
+    ((after,),) = select(db, "SELECT sum(amount_microcents) FROM daily_cost")
+    assert after > before
+    then = replace(EVERYTHING, question=Question(as_of=int(NOW.timestamp()) + 60))
+    read = Read(page.overview(db, then))
+    assert sum(map(sum, read.lines("spend").values())) == before
+    assert Decimal(read.tables["Totals by month"][-1][2].replace(",", "")) == Decimal(before) / 10**8
+    (spend,) = [one for one in read.figures["charts"] if one["id"] == "spend"]
+    assert set(spend["states"]) <= {"k", " "}
+    now = Read(page.overview(db, EVERYTHING))
+    assert sum(map(sum, now.lines("spend").values())) == after
+    assert sum(map(sum, now.lines("restatements").values())) > 0
+
+
+def test_amounts_of_two_currencies_are_kept_apart_and_have_no_sum(whole: Path, tmp_path: Path) -> None:
+    two = changed(
+        whole, tmp_path / "two.db", "UPDATE cost_key SET currency = 'EUR' WHERE model = 'claude-opus-4-5-20251101'"
+    )
+    made = page.overview(two, EVERYTHING)
+    read = Read(made)
+    assert (read.figures["mixed"], read.figures["unit"]) == (True, "EUR, USD")
+    by_name: dict[str, int] = dict(
+        select(
+            two,
+            "SELECT coalesce(workspace_name, '(default workspace)') || ' (' || currency || ')', sum(amount_microcents) "
+            "FROM daily_cost GROUP BY 1",
+        )
+    )
+    assert {name: sum(values) for name, values in read.lines("spend").items()} == by_name
+    assert "Amounts are in EUR, USD" in made
+    assert '<dd class="figure">\u2013 <span class="unit">EUR, USD</span>' in made
+    assert Read(page.overview(whole, EVERYTHING)).figures["unit"] == "USD"

@@ -11,7 +11,7 @@ from archiver.offline import breakdowns
 from archiver.offline.breakdowns import COST_NOTE
 from archiver.offline.page import figures
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table
-from archiver.offline.page.html import Page, assemble
+from archiver.offline.page.html import Page, assemble, currencies, unit_name
 from archiver.offline.page.sections import Section, controls_html, section_html
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.top import cards_html, cards_of
@@ -66,9 +66,10 @@ def _overview(path: Path, asked: Asked, unit: str) -> str:
     }
     charts = [asdict(_CHARTS[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
     charts.append(coverage_strips(about.coverage))
-    page = _page(about, "", asked, days, charts, unit)
+    money = currencies(tables.values())
+    page = _page(about, "", asked, days, charts, unit, money)
     sections = [section_html(_section(name, some, chart=True), unit) for name, some in tables_of.items()]
-    top = cards_html(cards_of(path, asked, tables["overview"], about, days, unit))
+    top = cards_html(cards_of(path, asked, tables["overview"], about, days, unit, money))
     return assemble(replace(page, main="\n".join([top, page.main, *sections])))
 
 
@@ -84,7 +85,7 @@ def of_report(path: Path, name: str, asked: Asked, unit: str = "usd") -> tuple[s
 def _single(path: Path, name: str, asked: Asked, table: Table, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
     charts = [_CHARTS[name](path, asked, days)] if name in _CHARTS and days.dates else []
-    page = _page(about, name, asked, days, [asdict(one) for one in charts], unit)
+    page = _page(about, name, asked, days, [asdict(one) for one in charts], unit, currencies([table]))
     what = REPORTS[name][0]
     says = Section(name, name.capitalize(), f"{what[0].upper()}{what[1:]}.", [("Table", table)])
     one = _section(charts[0].id, [("Table", table)], chart=True) if charts else says
@@ -98,7 +99,13 @@ def _section(name: str, tables: Sequence[tuple[str, Table]], *, chart: bool) -> 
 
 
 def _page(  # noqa: PLR0913, PLR0917  # what every page says
-    about: Overview, name: str, asked: Asked, days: Days, charts: Sequence[dict[str, Any]], unit: str
+    about: Overview,
+    name: str,
+    asked: Asked,
+    days: Days,
+    charts: Sequence[dict[str, Any]],
+    unit: str,
+    money: Sequence[str],
 ) -> Page:
     of = about.organization
     whose = (of.name or of.id) if of else "An organisation that is not known yet"
@@ -116,9 +123,10 @@ def _page(  # noqa: PLR0913, PLR0917  # what every page says
         heading=heading,
         lede=f"{period}{known}{run}",
         main=controls_html(first, last) if first else "",
-        notes=f"Amounts are {'USD' if unit == 'usd' else 'in cents'}, {COST_NOTE}.",
+        notes=f"Amounts are in {unit_name(money, unit)}, {COST_NOTE}.",
         figures={
-            "unit": "USD" if unit == "usd" else "cents",
+            "unit": unit_name(money, unit),
+            "mixed": len(money) > 1,
             "digits": 8 if unit == "usd" else 6,
             "first": first,
             "last": last,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -197,6 +197,8 @@ def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
         groups[group][row[0]] = tuple(map(sum, zip(before, now, strict=True))) if before else now
     labels = _labels(wanted, spelled, several=len(currencies) > 1)
     named = {group: (labels[group], by_day) for group, by_day in groups.items()}
+    if len(currencies) > 1:  # what is of several currencies is not added up
+        top, most = None, len(named)
     return Facet(by, _lines(named, days, top, most))
 
 
@@ -211,7 +213,7 @@ def _labels(
     }
     if several:
         names = {group: f"{name} ({group[1]})" for group, name in names.items()}
-    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
+    twice = {name for name, count in Counter(names.values()).items() if count > 1}
     return {group: f"{name} ({show(str(group[0]), 80)})" if name in twice else name for group, name in names.items()}
 
 

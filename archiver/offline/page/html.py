@@ -18,7 +18,7 @@ from archiver.offline.render import show
 from archiver.offline.tables import Column, Kind, Table, exact, for_people
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 RUNTIME = "vega.js"
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
@@ -89,7 +89,8 @@ def table_html(table: Table, unit: str, caption: str) -> str:
     right = [
         bool(rows) and all(not row[i] or _NUMBER.fullmatch(str(row[i])) for row in rows) for i in range(len(header))
     ]
-    titles = [f"{name} ({unit.upper() if unit == 'usd' else unit})" if name in money else name for name in header]
+    named = unit_name(currencies([table]), unit)
+    titles = [f"{name} ({named})" if name in money else name for name in header]
     head = "".join(_cell("th", text(one.replace("_", " ")), n) for one, n in zip(titles, right, strict=True))
     lines = ["".join(_cell("td", _inert(v), n) for v, n in zip(row, right, strict=True)) for row in rows]
     whole = [f"<tr>{line}</tr>" for line in lines]
@@ -98,6 +99,23 @@ def table_html(table: Table, unit: str, caption: str) -> str:
         f'<div class="scroll" tabindex="0"><table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{chr(10).join(body)}</tbody>{'<tfoot>' + foot[0] + '</tfoot>' if foot else ''}</table></div>"
     )
+
+
+def currencies(tables: Iterable[Table]) -> list[str]:
+    """Name the currencies of tables; those that do not say theirs are of the one that the API has: USD."""
+    found = set()
+    for table in tables:
+        names = [column.name for column in table.columns]
+        if "currency" in names:
+            found |= {row[names.index("currency")] for row in table.rows}
+    return sorted(found - {None}) or ["USD"]
+
+
+def unit_name(of: Sequence[str], unit: str) -> str:
+    """Name the unit of amounts."""
+    if unit == "usd":
+        return ", ".join(of)
+    return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"
 
 
 def _cell(name: str, inner: str, number: bool) -> str:  # noqa: FBT001  # the three things a cell is

@@ -56,7 +56,7 @@ function compact(value) {
 function span(chart) {
   const first = utc(chart.begin);
   const from = Math.max(0, (utc(chosen.since) - first) / DAY);
-  const to = Math.min(chart.states.length - 1, (utc(chosen.until) - first) / DAY);
+  const to = Math.max(-1, Math.min(chart.states.length - 1, (utc(chosen.until) - first) / DAY));
   return [from, to];
 }
 
@@ -136,6 +136,11 @@ const drawn = {
   },
 };
 
+// A scale wants something to be of, also where all is missing.
+function unseen({ begin }) {
+  return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
+}
+
 function data_of(chart) {
   if (chart.kind === "strips") {
     told[chart.id] = chart.rows;
@@ -145,6 +150,7 @@ function data_of(chart) {
   if (chart.kind === "ranked") return { rows: drawn.ranked(chart) };
   told[chart.id] = buckets;
   const rows = drawn[chart.kind](chart, buckets);
+  if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
   const gaps = buckets.filter((one) => one.gaps);
   return { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
 }
@@ -189,7 +195,7 @@ function bucket_told(chart, one) {
   if (!rate) found.sort((a, b) => (a.value < b.value ? 1 : -1));
   const rows = found.map(({ line, value, whole }) => line_told(line.colour, line.name,
     rate ? [percent(value, whole), `${exact(value)} of ${exact(whole)}`] : [exact(value, chart.measure)]));
-  if (!rate) {
+  if (!rate && !(figures.mixed && chart.measure === "money")) {
     const whole = exact(sum(found.map(({ value }) => value)), chart.measure);
     rows.push(line_told("", chart.measure === "money" ? `total, ${figures.unit}` : "total", [whole], "sum"));
   }
@@ -208,8 +214,8 @@ function told_of(chart, key) {
   }
   if (chart.kind === "ranked") {
     const whole = sum(told[chart.id].map(({ value }) => value));
-    const rows = [line_told("", figures.unit, [exact(one.value, "money")]), line_told("", "share", [percent(one.value, whole)])];
-    return [one.line.name, rows, ""];
+    const share = figures.mixed ? [] : [line_told("", "share", [percent(one.value, whole)])];
+    return [one.line.name, [line_told("", figures.unit, [exact(one.value, "money")]), ...share], ""];
   }
   return [one.title, ...bucket_told(chart, one)];
 }
@@ -235,7 +241,7 @@ function point_at(chart, event, key) {
 async function draw(chart) {
   const section = document.getElementById(chart.id);
   const data = data_of(chart);
-  const nothing = !data.rows.length && !(data.buckets ?? []).some((one) => one.gaps);
+  const nothing = data.rows.every((row) => row.name === "" || row.rate === null) && !(data.gaps ?? []).some((one) => one.gaps);
   section.querySelector(".empty").hidden = !nothing;
   section.querySelector(".chart").hidden = nothing;
   if (chart.kind !== "strips") tell(chart, section, nothing);
@@ -260,7 +266,9 @@ function tell(chart, section, nothing) {
   const shown = section.querySelector(".shown");
   const values = lines_of(chart).map((line) => between(line.values, from, to));
   const wholes = chart.kind === "rate" ? lines_of(chart).map((line) => between(line.whole, from, to)) : [];
-  const number = chart.kind === "rate"
+  const number = figures.mixed && chart.measure === "money"
+    ? `amounts in ${figures.unit} have no sum`
+    : chart.kind === "rate"
     ? `${percent(sum(values), sum(wholes))} of ${exact(sum(wholes))} input tokens`
     : `${exact(sum(values), chart.measure)} ${chart.measure === "money" ? figures.unit : "tokens"}`;
   shown.replaceChildren(element("b", number), `, ${chosen.since} to ${chosen.until}`);
@@ -312,7 +320,7 @@ function key_of_strips(section) {
 
 function headline() {
   const told_by = {
-    spend: (values) => [rounded(sum(values)), figures.unit],
+    spend: (values) => [figures.mixed ? "\u2013" : rounded(sum(values)), figures.unit],
     tokens: (values) => compact(sum(values)),
     cache: (values, wholes) => [percent(sum(values), sum(wholes)) || "\u2013", ""],
   };

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.offline.months import today_in
-from archiver.offline.page.html import text
+from archiver.offline.page.html import text, unit_name
 from archiver.offline.render import dollars
 from archiver.offline.reports import REPORTS
 
@@ -36,28 +36,33 @@ class Card:
 
 
 def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
-    path: Path, asked: Asked, totals: Table, about: Overview, days: Days, unit: str
+    path: Path, asked: Asked, totals: Table, about: Overview, days: Days, unit: str, money: Sequence[str]
 ) -> list[Card]:
-    """Tell the totals of the days, the month to date and where it goes, and whether anything is missing."""
+    """Tell the totals of the days, the month to date and where it goes, and whether anything is missing.
+
+    Amounts of several currencies have no sum, and none is told.
+    """
     assert totals.total is not None
     _, _, billed, used, rate, _ = totals.total
     period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "no day is archived"
     number, word = compact(used)
+    named = unit_name(money, unit)
     return [
-        Card("Spend", _money(billed, unit), _unit(unit), period, "spend" if days.dates else ""),
-        _month_to_date(path, asked, unit),
+        Card("Spend", _money(billed, unit), named, period, "spend" if days.dates else ""),
+        _month_to_date(path, asked, unit, money),
         Card("Tokens", number, word, period, "tokens" if days.dates else ""),
         Card("Cache hit rate", "\u2013" if rate is None else f"{rate:.1%}", "", period, "cache" if days.dates else ""),
         _coverage(about, days),
     ]
 
 
-def _month_to_date(path: Path, asked: Asked, unit: str) -> Card:
+def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) -> Card:
     forecast = REPORTS["forecast"][1](path, asked)
     assert forecast.total is not None
-    to_date, projected = forecast.total[-2:]
+    to_date, projected = forecast.total[-2:] if len(money) == 1 else (None, None)
     month = asked.month.since if asked.month else today_in(path, asked.today)
-    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), _unit(unit), f"projected {_money(projected, unit)}")
+    told = f"projected {_money(projected, unit)}"
+    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), told)
 
 
 def _coverage(about: Overview, days: Days) -> Card:
@@ -75,10 +80,6 @@ def _money(microcents: int | None, unit: str) -> str:
     if microcents is None:
         return "\u2013"
     return dollars(microcents if unit == "usd" else microcents * 100)
-
-
-def _unit(unit: str) -> str:
-    return "USD" if unit == "usd" else "cents"
 
 
 def compact(count: int) -> tuple[str, str]:
