@@ -166,3 +166,12 @@ def keys(path: Path, asked: Question) -> Table:
     rows = [(*group, amount) for group, amount in sums.items() if amount or group]
     note = f"allocated: billed money shared out by tokens of the same kind; {_note(rows)}"
     return _money_table([*columns_of(asked.by), "currency"], rows, asked.top, ranked=True, note=note)
+
+
+def without_days(by_day: Table, top: int | None) -> Table:
+    """Add up a table of money by day and more, as the report without days would."""
+    sums: dict[tuple[Any, ...], int] = defaultdict(int)
+    for _, *group, amount, _ in by_day.rows:
+        sums[tuple(group)] += amount
+    names = [column.name for column in by_day.columns[1:-2]]
+    return _money_table(names, [(*group, sum_) for group, sum_ in sums.items()], top, ranked=True, note=by_day.note)

@@ -71,11 +71,15 @@ def test_the_page_of_every_report_opens_silently(archive: Path, opened: Opener, 
     is_alone_and_silent(seen)
 
 
-def test_the_tooltip_has_the_exact_amount_of_a_day(archive: Path, overview: str, opened: Opener) -> None:
-    seen = opened(overview)
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(
+    archive: Path, overview: str, opened: Opener, zone: str
+) -> None:
+    seen = opened(overview, timezone_id=zone)
     seen.choose(A_DAY, A_DAY)
     told = seen.hover("spend")
     assert told.startswith(A_DAY)
+    assert "10 Dec" in seen.page.locator("#spend .chart svg .role-axis-label text").all_text_contents()
     total = next(line for line in told.splitlines() if line.startswith("total"))
     assert total.split("\t")[-1].strip() == billed(archive, "date = ?", A_DAY)
     for name, amount in select(

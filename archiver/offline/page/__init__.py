@@ -50,7 +50,9 @@ def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
 
 def _overview(path: Path, asked: Asked, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
-    tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview")}
+    by_key = _keys_by_day(path, asked)
+    tables = {name: REPORTS[name][1](path, asked) for name in ("overview", "spend", "tokens", "cache", "restatements")}
+    tables["keys"] = breakdowns.without_days(by_key, asked.question.top)
     by_model = breakdowns.spend(path, replace(asked.question, by=("month", "model")), (), ranked=False)
     tables_of = {
         "spend": [
@@ -64,8 +66,11 @@ def _overview(path: Path, asked: Asked, unit: str) -> str:
         "restatements": [("All restatements", tables["restatements"])],
         "coverage": [("All stretches", coverage_table(about.coverage))],
     }
-    charts = [asdict(_CHARTS[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
-    charts.append(coverage_strips(about.coverage))
+    charts = [coverage_strips(about.coverage)]
+    if days.dates:
+        over_time = [_CHARTS[name](path, asked, days) for name in ("spend", "tokens", "cache")]
+        told = [figures.keys(by_key, days, asked.question.top), figures.restatements(tables["restatements"], days)]
+        charts = [asdict(one) for one in (*over_time, *told)] + charts
     money = currencies(tables.values())
     page = _page(about, "", asked, days, charts, unit, money)
     sections = [section_html(_section(name, some, chart=True), unit) for name, some in tables_of.items()]
@@ -155,9 +160,8 @@ def _spend(*default: str) -> Callable[[Path, Asked, Days], Chart]:
     return lambda path, asked, days: figures.money(path, asked.question, days, _by(asked, default))
 
 
-def _keys(path: Path, asked: Asked, days: Days) -> Chart:
-    by_day = breakdowns.keys(path, replace(asked.question, by=("day", "api_key"), top=None))
-    return figures.keys(by_day, days, asked.question.top)
+def _keys_by_day(path: Path, asked: Asked) -> Table:
+    return breakdowns.keys(path, replace(asked.question, by=("day", "api_key"), top=None))
 
 
 _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
@@ -166,7 +170,6 @@ _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
     "models": _spend("model"),
     "tokens": lambda path, asked, days: figures.tokens(path, asked.question, days, _by(asked, ("model", "workspace"))),
     "cache": lambda path, asked, days: figures.cache(path, asked.question, days, _by(asked, ("model", "workspace"))),
-    "keys": _keys,
+    "keys": lambda path, asked, days: figures.keys(_keys_by_day(path, asked), days, asked.question.top),
     "restatements": lambda path, asked, days: figures.restatements(REPORTS["restatements"][1](path, asked), days),
 }
-_CHARTS_OF_ALL = ("spend", "tokens", "cache", "keys", "restatements")
