@@ -16,6 +16,7 @@ from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.lookback import look_back
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
+from archiver.store.regroup import Grouped, regrouped
 from archiver.store.statements import FOREVER, series_values, sql
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Moment:
     path: Path
     opened: ExitStack
     connections: dict[int | None, sqlite3.Connection] = field(default_factory=dict)
-    answers: dict[tuple[object, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
+    answers: dict[tuple[object, ...], list[Grouped]] = field(default_factory=dict)
 
     def connection(self, as_of: int | None) -> sqlite3.Connection:
         """Open one where there is none yet; what it reads first decides which moment it shows."""
@@ -227,19 +228,33 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
-    values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
     moment = _MOMENT.get()
-    asked = (path, report, *columns, None, *by, since, until, as_of)
-    if moment is not None and asked in moment.answers:
-        return moment.answers[asked]
+    if moment is None or moment.path != path:
+        return _ask_grouped(path, report, columns, by, since, until, as_of).rows
+    answers = moment.answers.setdefault((report, since, until, as_of), [])
+    for finer in sorted(answers, key=lambda one: len(one.rows)):
+        if (found := regrouped(finer, frozenset(by), columns)) is not None:
+            return found.rows
+    answers.append(_ask_grouped(path, report, columns, by, since, until, as_of))
+    return answers[-1].rows
+
+
+def _ask_grouped(  # noqa: PLR0913, PLR0917  # the same
+    path: Path,
+    report: str,
+    columns: Sequence[str],
+    by: Sequence[str],
+    since: str | None,
+    until: str | None,
+    as_of: int | None,
+) -> Grouped:
+    values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
     with _reader_as_of(path, as_of) as connection, translated(path, system=False):
         answer = connection.execute(sql(f"grouped_{report}"), values)
         names = [column[0] for column in answer.description]
         kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
-        rows: list[tuple[Any, ...]] = list(map(itemgetter(*kept), answer))  # two at least, so tuples
-    if moment is not None:
-        moment.answers[asked] = rows
-    return rows
+        groups = tuple(names[i] for i in kept if not names[i].endswith(_MEASURES))
+        return Grouped(frozenset(by), groups, list(map(itemgetter(*kept), answer)))  # two at least, so tuples
 
 
 def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
