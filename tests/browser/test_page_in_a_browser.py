@@ -291,6 +291,25 @@ def test_a_phone_shows_it_without_scrolling_sideways(overview: str, opened: Open
     is_alone_and_silent(seen)
 
 
+def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: str, opened: Opener) -> None:
+    seen = opened(overview, viewport={"width": 360, "height": 740}, has_touch=True)
+    seen.choose(A_DAY, A_DAY)
+    place = seen.page.locator("#spend .chart svg")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box is not None
+    seen.page.touchscreen.tap(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    seen.page.locator("#tip").wait_for(state="visible")
+    assert billed(archive, "date = ?", A_DAY) in seen.text("#tip")
+    tip = seen.page.locator("#tip").bounding_box()
+    assert tip is not None
+    assert tip["x"] >= 0
+    assert tip["x"] + tip["width"] <= 360
+    seen.page.locator("#spend h2").tap()
+    assert seen.page.locator("#tip").is_hidden()
+    is_alone_and_silent(seen)
+
+
 def test_a_narrower_window_draws_narrower_charts(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     seen.page.set_viewport_size({"width": 600, "height": 900})

@@ -252,9 +252,14 @@ async function draw(chart) {
     if (chart.kind === "strips") spec.height *= data.names.length;
     const made = await vegaEmbed(section.querySelector(".chart"), spec, {
       mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false,
-      tooltip: (_handler, event, _item, key) => point_at(chart, event, key),
+      tooltip: (_handler, event, _item, key) => {
+        if (event.pointerType !== "touch") point_at(chart, event, key); // a finger that leaves has not left
+      },
     });
     views[chart.id] = made.view;
+    made.view.addEventListener("pointerdown", (event, item) => {
+      if (event.pointerType === "touch") point_at(chart, event, item?.tooltip ?? null);
+    });
     return;
   }
   for (const [name, rows] of Object.entries(data)) views[chart.id].data(name, rows);
@@ -430,6 +435,9 @@ async function start() {
       else prepare_facets(chart);
     }
     addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+    document.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest(".chart")) tip.hidden = true;
+    });
     await redraw();
   }
   document.documentElement.dataset.drawn = "yes";
