@@ -1,44 +1,100 @@
-"""The desk at which answers become rows: one answer at a time, from its first bytes until it is written.
+"""The desk at which answers become rows: one is read while another is written, and no more are there in rows.
 
 So memory does not grow with the number of workers: those who wait for the desk hold only what came over the wire.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+
+from archiver.api.reading import PageReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    import anyio
-
-    from archiver.api.client import Think
+    from archiver.api.transport import Reply
 
 T = TypeVar("T")
+
+PLACES = 2
+LARGE = 64 * 1024
+"""From this size on, in bytes on the wire, an answer is worth being sent to another process."""
+MANY = 1024 * 1024
+"""So many bytes of large answers are read before another process is begun: most runs never need it."""
+
+
+class Think(Protocol):
+    """Runs a piece of work in the thread that writes."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Run the work."""
+
+
+class Desk:
+    """Reads answers one after the other: in the thread that writes, or beside it when there is much to read."""
+
+    def __init__(self, think: Think) -> None:
+        self.places = anyio.Semaphore(PLACES)
+        self._think = think
+        self._one = anyio.CapacityLimiter(1)
+        self._large = 0
+        self._beside = (os.cpu_count() or 1) > 1
+
+    async def read(self, read: Callable[[Reply], T], reply: Reply) -> T:
+        """Let a reply be read; raises what `read` does."""
+        async with self._one:
+            if self._is_much(read, reply):
+                try:
+                    return await _read_beside(read, reply)
+                except (anyio.BrokenWorkerProcess, OSError, KeyboardInterrupt):
+                    self._beside = False  # it was killed, or there may be no other process
+            return await self._think(partial(read, reply))
+
+    def _is_much(self, read: Callable[[Reply], T], reply: Reply) -> bool:
+        size = read.size(reply) if isinstance(read, PageReader) and len(reply.wire) >= LARGE else 0
+        self._large += size
+        return self._beside and size > 0 and self._large > MANY
+
+
+async def _read_beside(read: Callable[[Reply], T], reply: Reply) -> T:
+    from anyio import to_process  # noqa: PLC0415  # costs a start that most runs do not need
+
+    return await to_process.run_sync(_read_alone, read, reply, cancellable=True)
+
+
+def _read_alone(read: Callable[[Reply], T], reply: Reply) -> T:
+    """Read a reply in a process of its own, which a Ctrl-C of the terminal reaches as well: it is not meant for it."""
+    import signal  # noqa: PLC0415  # only there
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return read(reply)
 
 
 @dataclass(slots=True)
 class Place:
-    """One request's claim to the desk. `think` runs work at the desk; `leave` gives it free, and may come twice."""
+    """One request's claim to the desk. `think` has a reply read there; `leave` gives it free, and may come twice."""
 
-    desk: anyio.Semaphore
-    elsewhere: Think
+    desk: Desk
     taken: bool = False
 
-    async def think(self, work: Callable[[], T]) -> T:
-        """Take the desk, if it is not ours yet, and work there; what fails leaves it, for a retry may be far away."""
+    async def think(self, read: Callable[[Reply], T], reply: Reply) -> T:
+        """Take a place, if there is none yet, and read there; what fails leaves it, for a retry may be far away."""
         if not self.taken:
-            await self.desk.acquire()
+            await self.desk.places.acquire()
             self.taken = True
         try:
-            return await self.elsewhere(work)
+            return await self.desk.read(read, reply)
         except BaseException:
             self.leave()
             raise
 
     def leave(self) -> None:
-        """Let the next one work."""
+        """Let the next one come."""
         if self.taken:
             self.taken = False
-            self.desk.release()
+            self.desk.places.release()

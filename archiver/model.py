@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -117,30 +117,6 @@ Values = tuple[int | str | None, ...]
 
 A usage row measures six integer counts; a cost row the amount's text (cents) and its microcents.
 """
-
-
-class Bucket(NamedTuple):
-    """The rows of one bucket; none means the API said that nothing was used."""
-
-    start: int
-    rows: Mapping[Dimensions, Values]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """All the API said about one window.
-
-    `buckets` is None when `digest` equals the digest the window was asked with: nothing changed.
-    `digest` is None when the answer came in several pages or left buckets out.
-    `server_time` is the `Date` of its first page; None without one.
-    """
-
-    window: Window
-    buckets: tuple[Bucket, ...] | None
-    digest: bytes | None
-    server_time: int | None
-    request_id: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

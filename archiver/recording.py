@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archiver.answer import Answer
 from archiver.errors import ApiError, GroupByCapError, KeyRefusedError, NotReadyError
-from archiver.model import Answer, Organization, Report, Window, to_text
+from archiver.model import Organization, Report, Window, to_text
 from archiver.store.history import Moment
 from archiver.summary import Failure
 
@@ -121,7 +122,7 @@ class Recorder:
         summary.unchanged += not rows.changed
         summary.warnings |= dict.fromkeys(answer.warnings)
         if answer.buckets is not None:
-            listed = {bucket.start for bucket in answer.buckets}
+            listed = set(answer.buckets.starts)
             self._note_hole(answer.window, _ended(answer.window, now) - listed, answer.request_id)
         self.progress.done(answer.window, rows)
 

@@ -48,7 +48,7 @@ async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[
         if bucket.rows != stored.get(bucket.start, {}):
             message = f"{window.series}, {to_text(bucket.start)}: the API says otherwise now"
             findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
-    listed = {bucket.start for bucket in answer.buckets or ()}
+    listed = set(answer.buckets.starts if answer.buckets else ())
     for start in sorted(set(range(window.start, window.end, width)) - listed):
         message = f"{window.series}, {to_text(start)}: the API leaves it out now"
         findings.append(sample.finding(window.series, start, start + width, message))

@@ -1,7 +1,7 @@
 """The crawl: plan → workers → one writer. The only file with task groups.
 
-Workers fetch windows; the archive's thread decodes them, and the task that began the crawl writes them in that thread,
-one transaction a window. One answer at a time is there in rows, so memory does not grow with history or workers.
+Workers fetch windows and have them read at the desk; the task that began the crawl writes them in the archive's thread,
+one transaction a window. Two answers at most are there in rows, so memory does not grow with history or workers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from archiver.answer import Answer
 from archiver.api.fetch import fetch_window
-from archiver.desk import Place
+from archiver.desk import Desk, Place
 from archiver.errors import (
     ApiError,
     ArchiverError,
@@ -26,7 +27,7 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, Answer, NameKind, Report, Window
+from archiver.model import DAY, NameKind, Report, Window
 from archiver.opening import (
     believed_history,
     identify,
@@ -233,7 +234,7 @@ class Run:
         """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
-        desk = anyio.Semaphore(1)
+        desk = Desk(self.archive.think)
         async with anyio.create_task_group() as tasks, work, results:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
@@ -250,17 +251,17 @@ class Run:
         self,
         work: MemoryObjectReceiveStream[Window],
         deliver: MemoryObjectSendStream[Result],
-        desk: anyio.Semaphore,
+        desk: Desk,
     ) -> None:
         async with work, deliver:
             async for window in work:
                 if window.series.report not in self._recorder.closed:
                     await self._fetch(window, deliver, desk)
 
-    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], desk: anyio.Semaphore) -> None:
+    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], desk: Desk) -> None:
         """Fetch a window, in halves where the whole has been too much for the API."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
-            place = Place(desk, self.archive.think)
+            place = Place(desk)
             try:
                 result: Answer | ApiError = await fetch_window(self.client, window, place.think, place.leave)
             except ApiError as error:

@@ -37,7 +37,8 @@ SELECT
   1.0 * sum(cache_read_input_tokens) / nullif(
     sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens
       + cache_read_input_tokens), 0
-  ) AS cache_hit_rate
+  ) AS cache_hit_rate,
+  group_by
 FROM daily_tokens
 GROUP BY date, workspace_id, model;
 CREATE TABLE canonical_day (
@@ -146,8 +147,10 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd
+  f.amount_microcents / 1e8 AS amount_usd,
+  s.group_by
 FROM canonical_day AS d
+JOIN series AS s ON s.id = d.series_id
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -158,6 +161,7 @@ CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
+    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -172,6 +176,7 @@ WITH fact AS (
   UNION ALL
   SELECT
     d.day_start,
+    s.group_by,
     r.key_id,
     coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
@@ -180,6 +185,7 @@ WITH fact AS (
     coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
     coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
   FROM canonical_day AS d
+  JOIN series AS s ON s.id = d.series_id
   JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
@@ -197,7 +203,8 @@ SELECT
   sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
-  sum(f.web_search_requests) AS web_search_requests
+  sum(f.web_search_requests) AS web_search_requests,
+  f.group_by
 FROM fact AS f
 JOIN usage_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -246,10 +253,11 @@ SELECT
   c.currency,
   sum(c.amount_microcents) AS amount_microcents,
   sum(c.amount_microcents) / 1e8 AS amount_usd,
-  g.gap_days
+  g.gap_days,
+  c.group_by
 FROM daily_cost AS c
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
-GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11;
+GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, c.group_by;
 CREATE VIEW monthly_tokens AS
 SELECT
   substr(t.date, 1, 7) AS month,
@@ -266,10 +274,11 @@ SELECT
   sum(t.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(t.output_tokens) AS output_tokens,
   sum(t.web_search_requests) AS web_search_requests,
-  g.gap_days
+  g.gap_days,
+  t.group_by
 FROM daily_tokens AS t
 JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
-GROUP BY 1, 2, 4, 6, 7, 8;
+GROUP BY 1, 2, 4, 6, 7, 8, t.group_by;
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,

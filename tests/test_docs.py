@@ -59,8 +59,9 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "log_format",
         "as_of",
         "accept_restatements",
+        "browse",
     }
-    named = {o.name for c in ("sync", "status", "query", "migrate") for o in options_of(c).values()}
+    named = {o.name for c in ("sync", "status", "query", "migrate", "serve") for o in options_of(c).values()}
     assert named - once == OPTION_KEYS
 
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from archiver.answer import Bucket
 from archiver.api.interval import read_interval
 from archiver.api.page import Page, WirePage
 from archiver.api.text import excerpt
 from archiver.errors import ContractError, DamagedAnswerError
-from archiver.model import Bucket
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from archiver.answer import Buckets
     from archiver.model import Dimensions, Report, Values, Window
     from archiver.reports import ReportSpec
 
@@ -188,14 +189,14 @@ def _with_excerpt(error: ContractError, body: bytes | bytearray) -> ContractErro
     return ContractError(f"{error.message}: {shown}", place=error.place, placed=True)
 
 
-def _believe(draft: _Draft, window: Window, after: int) -> tuple[Bucket, ...]:
-    buckets = []
+def _believe(draft: _Draft, window: Window, after: int) -> Buckets:
+    buckets = SPECS[window.series.report].no_buckets()
     at = after
     for i, raw in enumerate(draft.page.data):
         start = read_interval(raw.starting_at, raw.ending_at, window, at, f"data[{i}]")
         at = start + window.series.bucket_width.seconds
         buckets.append(Bucket(start, _read_rows(raw.results, i, draft, SPECS[window.series.report])))
-    return tuple(buckets)
+    return buckets
 
 
 def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> dict[Dimensions, Values]:
@@ -205,8 +206,8 @@ def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) 
         if dimensions in rows:
             raise ContractError("two rows of one bucket have the same dimensions", place=f"data[{i}].results[{j}]")
         try:
-            values = spec.read_values(result)
+            values = [read(result) for read in spec.read_measures]
         except ValueError as error:
             raise ContractError(str(error), place=f"data[{i}].results[{j}].amount") from None
-        rows[dimensions] = (*values[:-1], draft.extras.get((i, j)))
+        rows[dimensions] = (*values, draft.extras.get((i, j)))
     return rows

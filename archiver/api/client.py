@@ -31,15 +31,15 @@ T = TypeVar("T")
 
 
 class Think(Protocol):
-    """Runs a piece of work some time, somewhere, and gives back what it gave."""
+    """Lets a reply be understood some time, somewhere, and gives back what `read` made of it."""
 
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Run the work."""
+    async def __call__(self, read: Callable[[Reply], T], reply: Reply, /) -> T:
+        """Run `read` on the reply."""
 
 
-async def think_here(work: Callable[[], T]) -> T:
-    """Run a piece of work at once."""
-    return work()
+async def think_here(read: Callable[[Reply], T], reply: Reply) -> T:
+    """Understand a reply at once."""
+    return read(reply)
 
 
 def _nobody(_seconds: float, _reason: str) -> None:
@@ -126,7 +126,7 @@ class AdminClient:
     async def _understand(self, reply: Reply, read: Callable[[Reply], T], think: Think) -> T | Setback:
         try:
             setback = judge(reply, self._server_now())
-            return self._redacted(setback) if setback else await think(lambda: read(reply))
+            return self._redacted(setback) if setback else await think(read, reply)
         except TransportError as error:
             return self._redacted(judge_failure(error))
         except DamagedAnswerError as error:

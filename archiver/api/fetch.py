@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from archiver.api import retry
+from archiver.answer import Answer
 from archiver.api.client import think_here
-from archiver.api.wire import read_page
+from archiver.api.reading import PageReader
 from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
-from archiver.model import DAY, Answer, NamedObject, NameKind, Organization, Report, to_text
+from archiver.model import DAY, NamedObject, NameKind, Organization, Report, to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from archiver.answer import Buckets
     from archiver.api.client import AdminClient, Think
     from archiver.api.page import Page
     from archiver.api.transport import Reply
-    from archiver.model import Bucket, Window
+    from archiver.model import Window
 
 _LARGEST_LIST_PAGE = 1000
 _MOST_LIST_PAGES = 10_000
@@ -87,17 +88,13 @@ async def _fetch(client: AdminClient, window: Window, think: Think, pause: Calla
     query, beta = window_query(window), window_beta(window)
 
     # What had ended is judged by the time of this very answer: others may have shown a later one since.
-    def read_first(reply: Reply) -> tuple[Page | None, bytes, int | None, str | None]:
-        digest = reply.digest
-        page = None if digest == window.digest else read_page(reply.body, window, after=window.start)
-        return page, digest, retry.server_time(reply.headers), reply.request_id
-
+    read_first = PageReader(window, window.start, window.digest)
     page, digest, said_at, request_id = await client.get(
         spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
     )
     if page is None:
         return Answer(window, None, digest, said_at, request_id)
-    buckets: list[Bucket] = list(page.buckets)
+    buckets = page.buckets
     warnings = dict.fromkeys(page.warnings)
     seen: set[str] = set()
     while page.next_page is not None:
@@ -106,22 +103,19 @@ async def _fetch(client: AdminClient, window: Window, think: Think, pause: Calla
         seen.add(page.next_page)
         pause()
         page = await _fetch_more(client, window, page.next_page, buckets, think)
-        buckets += page.buckets
+        buckets.extend(page.buckets)
         warnings |= dict.fromkeys(page.warnings)
     whole = not seen and len(buckets) == window.buckets
-    return Answer(window, tuple(buckets), digest if whole else None, said_at, request_id, tuple(warnings))
+    return Answer(window, buckets, digest if whole else None, said_at, request_id, tuple(warnings))
 
 
-async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Sequence[Bucket], think: Think) -> Page:
-    after = so_far[-1].start + window.series.bucket_width.seconds if so_far else window.start
+async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Buckets, think: Think) -> Page:
+    after = so_far.starts[-1] + window.series.bucket_width.seconds if so_far.starts else window.start
     query = [*window_query(window), ("page", token)]
-    return await client.get(
-        SPECS[window.series.report].path,
-        query,
-        lambda reply: read_page(reply.body, window, after=after),
-        beta=window_beta(window),
-        think=think,
-    )
+    path, read = SPECS[window.series.report].path, PageReader(window, after)
+    told = await client.get(path, query, read, beta=window_beta(window), think=think)
+    assert told.page is not None
+    return told.page
 
 
 async def fetch_organization(client: AdminClient) -> Organization:

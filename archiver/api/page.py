@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
-    from archiver.model import Bucket
+    from archiver.answer import Buckets
 
 B = TypeVar("B")
 
@@ -23,8 +23,8 @@ class WirePage(msgspec.Struct, Generic[B], forbid_unknown_fields=True, gc=False)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a report, believed: buckets oldest first, the token of the next page if there is one."""
+    """One page of a report, believed: its buckets, and the token of the next page if there is one."""
 
-    buckets: tuple[Bucket, ...]
+    buckets: Buckets
     next_page: str | None
     warnings: tuple[str, ...] = ()

@@ -49,6 +49,10 @@ class TransportError(Exception):
         self.trouble = trouble
         self.request_id = request_id
 
+    def __reduce__(self) -> tuple[type[TransportError], tuple[Trouble, str, str | None]]:
+        """Let it come whole from another process."""
+        return TransportError, (self.trouble, str(self), self.request_id)
+
 
 @dataclass(slots=True)
 class Reply:
@@ -93,7 +97,8 @@ def _scrubbed(body: bytes | bytearray, secret: str) -> bytes | bytearray:
     plain, hidden = secret.encode(), _HIDDEN.encode()
     if plain in body:
         body = body.replace(plain, hidden)
-    return _spelled(secret).sub(hidden, body) if b"\\u00" in body else body
+    # A backslash is looked for first: that takes a tenth of the time, and pages of numbers have none.
+    return _spelled(secret).sub(hidden, body) if b"\\" in body and b"\\u00" in body else body
 
 
 @cache

@@ -18,12 +18,12 @@ from archiver.api.careful import read_carefully
 from archiver.api.interval import read_interval
 from archiver.api.page import Page, WirePage
 from archiver.errors import ContractError
-from archiver.model import Bucket
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from archiver.answer import Buckets
     from archiver.model import Dimensions, Report, Window
 
 _ENVELOPE_KEYS = 3
@@ -41,14 +41,14 @@ class _RawBucket(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class _Types:
     """How the rows of one series are read; every documented field is demanded, so their keys can be counted.
 
-    `read_named` reads the columns that may have a value, as a tuple; `places` says where each stands among all of them,
-    None where there is none.
+    `read_named` reads the dimensions that may have a value, as a tuple; `columns` says where each stands among all of
+    them, None where there is none.
     """
 
     rows: msgspec.json.Decoder[Any]
     keys_a_row: int
     read_named: Callable[[Any], tuple[str | None, ...]]
-    places: tuple[int | None, ...]
+    columns: tuple[int | None, ...]
 
 
 def _plain(raw: msgspec.Raw) -> str:
@@ -56,16 +56,18 @@ def _plain(raw: msgspec.Raw) -> str:
     return bytes(raw)[1:-1].decode()
 
 
-class _Known(dict["Dimensions", "Dimensions"]):
-    """The values of the named columns → those of all columns: each set is made once, and is one object."""
+class _Places(dict["Dimensions", int]):
+    """The values of the named dimensions → the place of those of all of them."""
 
-    def __init__(self, places: tuple[int | None, ...]) -> None:
-        self._places = places
+    def __init__(self, columns: tuple[int | None, ...], buckets: Buckets) -> None:
+        self._columns = columns
+        self._buckets = buckets
 
-    def __missing__(self, named: Dimensions) -> Dimensions:
+    def __missing__(self, named: Dimensions) -> int:
         """Make a set known."""
-        self[named] = whole = tuple(None if place is None else named[place] for place in self._places)
-        return whole
+        whole = tuple(None if column is None else named[column] for column in self._columns)
+        self[named] = place = self._buckets.place_of(whole)
+        return place
 
 
 @cache
@@ -73,8 +75,8 @@ def _types(report: Report, group_by: tuple[str, ...]) -> _Types:
     spec = SPECS[report]
     complete: Any = spec.wire_row(group_by, complete=True)
     named = [column for column in spec.columns if column in {*group_by, *spec.parsed, *spec.wire_measures}]
-    places = tuple(named.index(column) if column in named else None for column in spec.columns)
-    return _Types(msgspec.json.Decoder(list[complete]), _count_keys(complete), _tuple_of(named), places)
+    columns = tuple(named.index(column) if column in named else None for column in spec.columns)
+    return _Types(msgspec.json.Decoder(list[complete]), _count_keys(complete), _tuple_of(named), columns)
 
 
 def _tuple_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -117,25 +119,31 @@ def _read_quickly(body: bytes | bytearray, window: Window, after: int) -> Page |
         return None
     if page.has_more and not page.next_page:
         return None
-    rows = sum(len(bucket.rows) for bucket in buckets)
-    keys = _ENVELOPE_KEYS + _BUCKET_KEYS * len(buckets) + types.keys_a_row * rows
-    # A repeated key, of which the decoder keeps the last, makes one too many, a repeated row several. All colons are
-    # counted too, for a key with space behind it would not be counted and could hide another; text with a colon in it
-    # goes the careful way.
-    regular = body.count(b'":') == keys and body.count(b":") == keys + _TIME_COLONS * len(buckets)
+    keys = _ENVELOPE_KEYS + _BUCKET_KEYS * len(buckets) + types.keys_a_row * buckets.rows
+    # Every key that is demanded has a colon, and every time two at least. So a repeated key, of which the decoder keeps
+    # the last, makes one too many, and so does text with a colon in it, which goes the careful way as well.
+    regular = body.count(b":") == keys + _TIME_COLONS * len(buckets)
     return Page(buckets, page.next_page if page.has_more else None) if regular else None
 
 
-def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, after: int) -> tuple[Bucket, ...]:
-    """Make rows of raw buckets. Equal sets of dimension values are one object within a page."""
+def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, after: int) -> Buckets:
+    """Read raw buckets, one at a time: what is decoded of one is gone before the next.
+
+    Raises:
+        ValueError: Two rows of a bucket have the same dimensions.
+        ContractError, msgspec.MsgspecError, UnicodeDecodeError: As it is.
+    """
+    spec = SPECS[window.series.report]
     width = window.series.bucket_width.seconds
-    known, read_values = _Known(types.places), SPECS[window.series.report].read_values
-    buckets = []
+    buckets = spec.no_buckets()
+    places = _Places(types.columns, buckets)
     at = after
     for raw in data:
         start = read_interval(_plain(raw.starting_at), _plain(raw.ending_at), window, at, "")
         at = start + width
         results = types.rows.decode(raw.results)
-        dimensions = map(known.__getitem__, map(types.read_named, results))
-        buckets.append(Bucket(start, dict(zip(dimensions, map(read_values, results), strict=True))))
-    return tuple(buckets)
+        rows = [places[named] for named in map(types.read_named, results)]
+        if len(set(rows)) != len(rows):
+            raise ValueError
+        buckets.add(start, rows, [map(read, results) for read in spec.read_measures])
+    return buckets

@@ -27,6 +27,7 @@ COMMANDS = {
     "query": ("archiver.cli.query", "Ask the archive in SQL, offline and read-only."),
     "schema": ("archiver.cli.schema", "Show the views and their columns, and what they mean."),
     "report": ("archiver.cli.report", "Answer a ready question: spend, keys, cache, budget and more."),
+    "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
     "verify": ("archiver.cli.verify", "Prove the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
     "migrate": ("archiver.cli.migrate", "Bring the archive's schema up to date."),

@@ -15,7 +15,7 @@ from archiver.cli.options import Duration, Time, config_option, db_option, forma
 from archiver.errors import ConfigurationError
 from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
-from archiver.offline.saved import saved_queries
+from archiver.offline.saved import saved_queries, value_of
 from archiver.store.sandbox import Limits, run_query
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
 def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
@@ -35,10 +33,7 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
         name, separator, value = text.partition("=")
         if not separator or not name.isidentifier():
             raise click.UsageError(f"--param {text!r} is not name=value")
-        if _INTEGER.fullmatch(value):
-            parameters[name] = int(value)
-        else:
-            parameters[name] = float(value) if _DECIMAL.fullmatch(value) else value
+        parameters[name] = value_of(value)
     return parameters
 
 

@@ -15,7 +15,7 @@ from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
-from archiver.offline.render import PEOPLE, Format, show, write_rows
+from archiver.offline.render import PEOPLE, Format, is_unicode, show, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
 from archiver.offline.tables import for_people, for_programs
 from archiver.offline.whole import write_whole
@@ -54,17 +54,18 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     `budget` compares with the configuration: [budgets] total = 5000, [budgets.workspaces] NAME = 1000, in dollars a
     month. It ends with exit code 3 when a limit is passed.
     """
-    asked = _asked(name, options, ctx.meta.get("archiver.config", {}))
+    chosen = format_of(how)
+    asked = _asked(name, {**options, "trends": chosen in PEOPLE and not html}, ctx.meta.get("archiver.config", {}))
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
     if html:
         return _write_page(html, how, name, db, asked, unit)
     table = REPORTS[name][1](db, asked)
-    chosen = format_of(how)
-    spelled = for_people(table, unit) if chosen in PEOPLE else for_programs(table, unit)
+    ascii_only = not is_unicode(sys.stdout)
+    spelled = for_people(table, unit, ascii_only=ascii_only) if chosen in PEOPLE else for_programs(table, unit)
     write_rows(*spelled, sys.stdout, chosen, raw=raw)
-    if table.note:
-        click.echo(f"note: {table.note}", err=True)
+    for said in filter(None, (table.note, table.legend)):
+        click.echo(f"note: {said}", err=True)
     return PARTIAL_EXIT if table.passed else 0
 
 
@@ -93,7 +94,7 @@ def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
         raise ConfigurationError(f"report {name} is of a month", hint="choose it with --month YYYY-MM")
     days = (_day(since), _day(until)) if whole is None else _bounds(whole)
     as_of = None if options["as_of"] is None else int(options["as_of"].timestamp())
-    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"], as_of)
+    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"], as_of, options["trends"])
     learnt = (_time(since), _time(until)) if whole is None else tuple(f"{day}T00:00:00Z" for day in _bounds(whole))
     return Asked(question, whole, learnt, datetime.now(UTC).date(), _budgets(config.get("budgets", {})))  # type: ignore[arg-type]
 

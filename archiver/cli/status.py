@@ -11,6 +11,7 @@ import click
 from archiver.cli.options import config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
 from archiver.offline.render import show
+from archiver.store.chosen import NOT_GROUPED
 from archiver.store.reader import Coverage, Overview, read_overview
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ def _spell_bytes(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
+def spell_grouping(group_by: str) -> str:
+    """Say what a series is grouped by."""
+    return f"by {group_by}" if group_by else NOT_GROUPED
+
+
 def _say(overview: Overview) -> None:
     name = overview.organization
     click.echo(f"archive       {overview.path}")
@@ -92,12 +98,12 @@ def _say(overview: Overview) -> None:
     for identity in overview.series:
         report, bucket_width, group_by, filters = identity
         where = f" where {show(filters)}" if filters else ""
-        click.echo(f"\n{report} {bucket_width} by {group_by or 'nothing'}{where}")
+        click.echo(f"\n{report} {bucket_width} {spell_grouping(group_by)}{where}")
         for one in _coverage_of(overview, identity):
             fetched = f", read {one.fetched_at} or later" if one.fetched_at else ""
             click.echo(f"  {one.start} to {one.end}  {one.state}{fetched}")
     for report, bucket_width, group_by, start in overview.suspects:
-        series = f"{report} {bucket_width} by {group_by or 'nothing'}"
+        series = f"{report} {bucket_width} {spell_grouping(group_by)}"
         click.echo(f"\nsuspect: {series} at {start} came back with less than half and is kept as it was")
     gaps = [one for one in overview.coverage if one.is_gap]
     click.echo("\nno gaps" if not gaps else f"\n{len(gaps)} gaps; archiver sync fills what can be had")

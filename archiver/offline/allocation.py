@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -21,8 +22,17 @@ def allocate(amount: int, weights: Mapping[K, int]) -> dict[K, int]:
     if len(weights) == 1:
         return dict.fromkeys(weights, amount)
     sign = -1 if amount < 0 else 1
-    shares = {key: divmod(abs(amount) * weight, total) for key, weight in weights.items()}
-    left = abs(amount) - sum(whole for whole, _ in shares.values())
-    order = sorted(shares, key=lambda key: (-shares[key][1], str(key)))
-    more = set(order[:left])
-    return {key: sign * (whole + (key in more)) for key, (whole, _) in shares.items()}
+    left = whole = abs(amount)
+    shares: dict[K, int] = {}
+    rests: list[tuple[int, str, K]] = []
+    for key, weight in weights.items():
+        share, rest = divmod(whole * weight, total)
+        shares[key] = sign * share
+        left -= share
+        if rest:
+            rests.append((-rest, str(key), key))
+    if left:
+        rests.sort(key=itemgetter(0, 1))
+        for _, _, key in rests[:left]:
+            shares[key] += sign
+    return shares

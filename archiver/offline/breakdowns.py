@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
-from archiver.offline.allocation import allocate
 from archiver.offline.tables import Column, Kind, Table
-from archiver.store.reader import read_grouped
+from archiver.offline.trends import Known, Slots, Trends
+from archiver.store.chosen import unasked
+from archiver.store.reader import read_grouped, read_over_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from archiver.store.chosen import Day, Line
 
 COST_NOTE = "from the cost report, not the invoice; priority tier is not included"
 NAMED = {"day": ("date",), "workspace": ("workspace_id", "workspace_name"), "api_key": ("api_key_id", "api_key_name")}
@@ -46,18 +49,22 @@ COUNT_OF = {
     "cache_read_input_tokens": 3,
     "output_tokens": 4,
 }
-_WEB_SEARCHES = 5
+WEB_SEARCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: dates as text (`until` exclusive), dimensions, how many rows at most, and as it was known when."""
+    """What is asked: dates as text (`until` exclusive), dimensions, how many rows at most, and as it was known when.
+
+    `trends`: how lines went over their days is wanted, too.
+    """
 
     since: str | None = None
     until: str | None = None
     by: tuple[str, ...] = ()
     top: int | None = None
     as_of: int | None = None
+    trends: bool = False
 
     def checked(self, dimensions: Sequence[str], default: Sequence[str]) -> Question:
         """Fill in the default dimensions.
@@ -81,42 +88,73 @@ def columns_of(by: Sequence[str]) -> list[str]:
 def spend(path: Path, asked: Question, default: Sequence[str], *, ranked: bool) -> Table:
     """Money by dimensions; ranked by amount with its share, or in order of the dimensions."""
     asked = asked.checked(OF_COST, default)
-    rows = read_grouped(path, "cost", columns_of(asked.by), asked.by, asked.since, asked.until, asked.as_of)
-    names = [*columns_of(asked.by), "currency"]
-    return _money_table(names, rows, asked.top, ranked=ranked or asked.top is not None, note=_note(rows))
+    names, lines, trends = _read(path, "cost", asked, itemgetter(0))
+    ranked = ranked or asked.top is not None
+    note = cost_note({str(line.group[-1]) for line in lines})
+    return trends.beside(*money_table(names, lines, note, asked.top, ranked=ranked), lines)
 
 
-def _note(rows: Sequence[tuple[Any, ...]]) -> str:
-    currencies = sorted({str(row[-2]) for row in rows}) or ["USD"]
-    return f"amounts in {', '.join(currencies)}, {COST_NOTE}"
+def cost_note(currencies: set[str]) -> str:
+    """Say what amounts are."""
+    return f"amounts in {', '.join(sorted(currencies)) or 'USD'}, {COST_NOTE}"
 
 
-def _money_table(
-    names: Sequence[str], rows: Sequence[tuple[Any, ...]], top: int | None, *, ranked: bool, note: str
-) -> Table:
-    whole = sum(row[-1] for row in rows)
+def _read(
+    path: Path, report: str, asked: Question, measure: Callable[[Sequence[int]], int]
+) -> tuple[list[str], list[Line], Trends]:
+    """Read lines; their trends are by days of the measure, where they were asked for."""
+    slots: Slots | None = None
+
+    def over(days: Sequence[Day]) -> Callable[[Day], int] | None:
+        nonlocal slots
+        if asked.trends and "day" not in asked.by:
+            slots = Slots.over(days, asked.since, asked.until, monthly="month" in asked.by)
+        return slots.of if slots else None
+
+    names, lines, days = read_over_time(path, report, asked.by, asked.since, asked.until, asked.as_of, over)
+    if slots is None:
+        return names, lines, Trends()
+    month_at = names.index("month") if slots.monthly else None
+    return names, lines, Trends(Known(((day, unasked(report, names, day)) for day in days), slots), measure, month_at)
+
+
+def money_table(
+    names: Sequence[str], lines: Sequence[Line], note: str, top: int | None, *, ranked: bool
+) -> tuple[Table, list[list[Line]]]:
+    """Lay out lines of money, with a total; ranked, the largest first, with shares, and the rest beyond `top` added up.
+
+    Gives the lines that each row is made of beside the table.
+    """
+    whole = sum(line.sums[0] for line in lines)
     columns = [*(Column(name) for name in names), Column("amount", Kind.MONEY)]
-    total = ("total", *[None] * (len(names) - 1), whole) if names else (whole,)
+    total = ("total", *[None] * (len(names) - 1), whole)
     if not ranked:
-        return Table(columns, rows, note, total)
-    told = sorted(rows, key=lambda row: -row[-1])
+        return Table(columns, [(*line.group, line.sums[0]) for line in lines], note, total), [[line] for line in lines]
+    told = [(line.group, [line]) for line in sorted(lines, key=lambda line: -line.sums[0])]
     if top is not None and len(told) > top:
-        rest = sum(row[-1] for row in told[top:])
-        told = [*told[:top], (_OTHERS, *[""] * (len(names) - 1), rest)]
-    shared = [(*row, row[-1] / whole if whole else None) for row in told]
-    return Table([*columns, Column("share", Kind.SHARE)], shared, note, (*total, 1.0 if whole else None))
+        rest = [line for _, of in told[top:] for line in of]
+        told = [*told[:top], ((_OTHERS, *[""] * (len(names) - 1)), rest)]
+    amounts = [(group, sum(line.sums[0] for line in of)) for group, of in told]
+    shared = [(*group, amount, amount / whole if whole else None) for group, amount in amounts]
+    table = Table([*columns, Column("share", Kind.SHARE)], shared, note, (*total, 1.0 if whole else None))
+    return table, [of for _, of in told]
 
 
 def tokens(path: Path, asked: Question) -> Table:
     """Count tokens by dimensions."""
     asked = asked.checked(OF_USAGE, ("month", "workspace", "model"))
-    names = columns_of(asked.by)
-    rows = read_grouped(path, "usage", names, asked.by, asked.since, asked.until, asked.as_of)
-    sums = [sum(row[len(names) + i] for row in rows) for i in range(len(COUNTS))]
-    if asked.top is not None:
-        rows = sorted(rows, key=lambda row: -sum(row[-len(COUNTS) : -1]))[: asked.top]
+    names, lines, trends = _read(path, "usage", asked, all_tokens)
+    sums = [sum(line.sums[i] for line in lines) for i in range(len(COUNTS))]
+    told = lines if asked.top is None else sorted(lines, key=lambda line: -all_tokens(line.sums))[: asked.top]
     columns = [*(Column(name) for name in names), *(Column(name, Kind.COUNT) for name in COUNTS)]
-    return Table(columns, rows, total=("total", *[None] * (len(names) - 1), *sums) if names else None)
+    total = ("total", *[None] * (len(names) - 1), *sums) if names else None
+    table = Table(columns, [(*line.group, *line.sums) for line in told], total=total)
+    return trends.beside(table, [[line] for line in told], lines)
+
+
+def all_tokens(sums: Sequence[int]) -> int:
+    """Add up the tokens among the counts of use."""
+    return sum(sums[:WEB_SEARCHES])
 
 
 def cache(path: Path, asked: Question) -> Table:
@@ -133,45 +171,3 @@ def cache(path: Path, asked: Question) -> Table:
     counts = ("uncached_input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     columns = [*(Column(name) for name in names), *(Column(name, Kind.COUNT) for name in counts)]
     return Table([*columns, Column("cache_hit_rate", Kind.SHARE)], rows)
-
-
-def keys(path: Path, asked: Question) -> Table:
-    """Share billed money out to API keys by their tokens of the same day, workspace, model, tier, window and type."""
-    asked = asked.checked(("day", "month", "workspace", "api_key"), ("api_key",))
-    cost_by = ("day", "workspace", "model", "cost_type", "service_tier", "context_window", "token_type")
-    billed = read_grouped(path, "cost", columns_of(cost_by), cost_by, asked.since, asked.until, asked.as_of)
-    use_by = ("day", "workspace", "api_key", "model", "service_tier", "context_window")
-    used = read_grouped(path, "usage", columns_of(use_by), use_by, asked.since, asked.until, asked.as_of)
-    weights: dict[tuple[Any, ...], dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    names: dict[Any, str | None] = {}
-    for day, workspace, _, key, name, model, tier, window, *counts in used:
-        names[key] = name
-        for kind, at in COUNT_OF.items():
-            weights[day, workspace, model, tier, window, kind][key] += counts[at]
-        weights[day, workspace, "web_search"][key] += counts[_WEB_SEARCHES]
-    sums: dict[tuple[Any, ...], int] = defaultdict(int)
-    for day, workspace, workspace_name, model, cost_type, tier, window, kind, currency, amount in billed:
-        found = weights.get((day, workspace, model, tier, window, kind), {}) if cost_type == "tokens" else {}
-        if cost_type == "web_search":
-            found = weights.get((day, workspace, "web_search"), {})
-        shares: dict[Any, int] = allocate(amount, found)
-        for key, share in shares.items() if shares else [("(not allocated)", amount)]:
-            parts = {
-                "day": (day,),
-                "month": (day[:7],),
-                "workspace": (workspace, workspace_name),
-                "api_key": (key, names.get(key)),
-            }
-            sums[(*(value for one in asked.by for value in parts[one]), currency)] += share
-    rows = [(*group, amount) for group, amount in sums.items() if amount or group]
-    note = f"allocated: billed money shared out by tokens of the same kind; {_note(rows)}"
-    return _money_table([*columns_of(asked.by), "currency"], rows, asked.top, ranked=True, note=note)
-
-
-def without_days(by_day: Table, top: int | None) -> Table:
-    """Add up a table of money by day and more, as the report without days would."""
-    sums: dict[tuple[Any, ...], int] = defaultdict(int)
-    for _, *group, amount, _ in by_day.rows:
-        sums[tuple(group)] += amount
-    names = [column.name for column in by_day.columns[1:-2]]
-    return _money_table(names, [(*group, sum_) for group, sum_ in sums.items()], top, ranked=True, note=by_day.note)

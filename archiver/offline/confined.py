@@ -47,13 +47,18 @@ def run_confined(work: Callable[[], int], seconds: float, mebibytes: int) -> int
 def _be_the_child(work: Callable[[], int], seconds: float, mebibytes: int) -> None:
     code = 1
     try:
-        used = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
-        resource.setrlimit(resource.RLIMIT_CPU, (used, used + _GRACE_SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGXCPU would dump the environment, and the key in it
-        _bound_memory(mebibytes)
+        confine(seconds, mebibytes)
         code = work()
     finally:
         os._exit(code)
+
+
+def confine(seconds: float, mebibytes: int) -> None:
+    """Bound this process for the rest of its life: so many more seconds of the processor, so much more memory."""
+    used = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (used, used + _GRACE_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGXCPU would dump the environment, and the key in it
+    _bound_memory(mebibytes)
 
 
 def _bound_memory(mebibytes: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archiver.offline.breakdowns import COUNTS, cache, spend, tokens
 from archiver.offline.tables import Column, Kind, Table
-from archiver.store.reader import read_days
+from archiver.store.reader import read_spoken_days
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,11 @@ _TOKENS = len(COUNTS) - 1  # the last count is that of web searches
 
 def overview(path: Path, asked: Question) -> Table:
     """Tell money, tokens, cache hit rate and billed days by month; what a month has nothing of is an empty cell."""
-    asked = replace(asked.checked(("month",), ("month",)), top=None)
+    asked = replace(asked.checked(("month",), ("month",)), top=None, trends=False)
     money = spend(path, asked, ("month",), ranked=False)
     used = {row[0]: sum(row[1 : 1 + _TOKENS]) for row in tokens(path, asked).rows}
     hits = {row[0]: row[1:] for row in cache(path, asked).rows}
-    days = Counter(day[:7] for day, _ in read_days(path, "cost", asked.since, asked.until, asked.as_of))
+    days = Counter(day[:7] for day, _ in read_spoken_days(path, "cost", asked.since, asked.until, asked.as_of))
     billed = {row[0] for row in money.rows}
     lines = [*money.rows, *((month, None, None) for month in {*used, *days} - billed)]
     rows = [

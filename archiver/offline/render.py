@@ -48,9 +48,9 @@ def write_rows(
     if how in {Format.JSON, Format.NL}:
         columns = _distinct(columns)
     if how is Format.CSV:
-        _write_separated(columns, rows, to, csv.excel(), _plain if raw else _inert)
+        _write_separated(columns, rows, to, csv.excel(), _plain if raw else inert)
     elif how is Format.TSV:
-        _write_separated(columns, rows, to, csv.excel_tab(), _plain if raw else _inert)
+        _write_separated(columns, rows, to, csv.excel_tab(), _plain if raw else inert)
     elif how is Format.JSON:
         _write_json(columns, rows, to)
     elif how is Format.NL:
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _inert(value: Any) -> Any:
+def inert(value: Any) -> Any:
     """Give a value that neither a terminal nor a spreadsheet acts on: a formula gets an apostrophe in front."""
     if not isinstance(value, str):
         return _plain(value)
@@ -189,6 +189,11 @@ def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
         return str(value)
     text = value if value.isprintable() else "".join(map(_escaped, value))
     return text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
+
+
+def is_unicode(to: TextIO) -> bool:
+    """Say whether more than plain ASCII can be written there."""
+    return (to.encoding or "").lower().replace("_", "-") in {"utf-8", "utf8", "utf-16", "utf-8-sig"}
 
 
 def display_width(text: str) -> int:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline import breakdowns, months
+from archiver.offline.keys import keys
 from archiver.offline.months import Budgets
 from archiver.offline.overview import overview
 from archiver.offline.periods import Period, month_of
@@ -69,7 +70,7 @@ REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
     "models": ("money by model, the most expensive first, with shares", _ranked("model")),
     "keys": (
         "billed money shared out to API keys by their tokens",
-        lambda path, asked: breakdowns.keys(path, asked.question),
+        lambda path, asked: keys(path, asked.question),
     ),
     "tokens": ("tokens by month, workspace and model", lambda path, asked: breakdowns.tokens(path, asked.question)),
     "cache": (

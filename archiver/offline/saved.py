@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,13 @@ def saved_queries(folder: Path) -> dict[str, Saved]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"a saved query in {folder} cannot be read: {type(error).__name__}") from None
     return {one.name: one for one in sorted(found, key=lambda one: (one.own, one.name))}
+
+
+def value_of(text: str) -> int | float | str:
+    """Give what is bound for a parameter that was typed: a plain number is one, anything else is text."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def _read(entry: Traversable, *, own: bool) -> Saved:

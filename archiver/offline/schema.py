@@ -51,7 +51,7 @@ COLUMNS = {
     "filters": "filters as dimension=value pairs; empty for none",
     "finished_at": "when it ended; NULL: it was cut short",
     "gap_days": "days of the month that no series covers, those to come among them",
-    "group_by": "the dimensions that were asked for, in alphabetical order; empty for none",
+    "group_by": "the dimensions that were asked for, in alphabetical order; NULL in any other was not asked",
     "id": "the vendor's identifier; of a run, its number",
     "inference_geo": "where it was computed; NULL: not asked, or none",
     "learnt_at": "when it was learnt, by the API's clock",

@@ -8,16 +8,26 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.render import dollars
+from archiver.offline.trends import sparkline
+from archiver.store.chosen import NOT_GROUPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archiver.offline.trends import Trend
+
 _MICROCENTS = {"usd": 100_000_000, "cents": 1_000_000}
+_NONE = "(none)"
 NOBODY = {
     "workspace_id": "(default workspace)",
     "api_key_id": "(no API key: Console)",
+    **dict.fromkeys(("model", "description", "cost_type", "service_tier", "context_window", "token_type"), _NONE),
+    "inference_geo": _NONE,
 }
+"""What it means that a dimension is null in an answer that was grouped by it; otherwise it is NOT_GROUPED."""
+_LABELS = frozenset({*NOBODY.values(), str.__str__(NOT_GROUPED), "(others)", "(not allocated)", "total"})
 _NAME_OF = {"workspace_id": "workspace_name", "api_key_id": "api_key_name"}
+_ID_OF = {name: one for one, name in _NAME_OF.items()}
 
 
 class Kind(Enum):
@@ -39,14 +49,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A ready answer, and what has to be said with it. `passed` says that a limit is, for the exit code."""
+    """A ready answer, and what has to be said with it. `passed` says that a limit is, for the exit code.
+
+    `trends` are how the rows went over their days, for people alone; `legend` says how they are drawn.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[tuple[Any, ...]]
     note: str = ""
     total: tuple[Any, ...] | None = None
     passed: bool = False
-    labels: frozenset[str] = field(default_factory=lambda: frozenset({"workspace_id", "api_key_id"}))
+    trends: Sequence[Trend] = ()
+    total_trend: Trend = field(default_factory=list)
+    legend: str = ""
 
 
 def exact(microcents: int, unit: str) -> str:
@@ -68,31 +83,42 @@ def for_programs(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
     return names, rows
 
 
-def for_people(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
-    """Spell amounts to the cent with thousands, shares in percent, and names in place of ids."""
+def for_people(table: Table, unit: str, *, ascii_only: bool = False) -> tuple[list[str], list[list[Any]]]:
+    """Spell amounts to the cent with thousands, shares in percent, and names in place of ids; and draw trends."""
     names = [column.name for column in table.columns]
-    hidden = [names.index(name) for of, name in _NAME_OF.items() if of in names and name in names]
-    kept = [i for i in range(len(names)) if i not in hidden]
-    rows = [*table.rows, *([table.total] if table.total is not None else [])]
-    told = []
-    for number, row in enumerate(rows):
-        labelled = table.total is None or number < len(table.rows)
-        told.append([_spell(table, row, i, unit) if labelled or row[i] is not None else "" for i in kept])
-    return [names[i].removesuffix("_id") if names[i] in NOBODY else names[i] for i in kept], told
+    kept = [i for i, name in enumerate(names) if _ID_OF.get(name) not in names]
+    told = [[_spell(table, row, i, unit) for i in kept] for row in table.rows]
+    if table.total is not None:
+        told.append([_spell(table, table.total, i, unit) if table.total[i] is not None else "" for i in kept])
+    titles = [names[i].removesuffix("_id") if names[i] in NOBODY else names[i] for i in kept]
+    if table.trends:
+        titles.append("days")
+        for row, trend in zip(told, [*table.trends, table.total_trend], strict=False):
+            row.append(sparkline(trend, ascii_only=ascii_only))
+    return titles, told
 
 
 def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str) -> str:
     column, value = table.columns[i], row[i]
-    if column.name in NOBODY and column.name in table.labels:
-        names = [one.name for one in table.columns]
-        if value is None:
-            return NOBODY[column.name]
-        name = row[names.index(_NAME_OF[column.name])] if _NAME_OF[column.name] in names else None
-        return str(name or value)
+    if column.name in _NAME_OF:
+        return str(named(table, row, i))
     if value is None:
-        return ""
+        return NOBODY.get(column.name, "")
     if column.kind is Kind.MONEY:
         return dollars(value) if unit == "usd" else f"{Decimal(value) / _MICROCENTS[unit]:,.2f}"
     if column.kind is Kind.SHARE:
         return f"{value:.1%}"
     return f"{value:,}" if column.kind is Kind.COUNT else str(value)
+
+
+def named(table: Table, row: tuple[Any, ...], i: int) -> str:
+    """Give what a person knows an id by: its name, or what it means that there is none.
+
+    Where a name reads as one of our own labels, its id stands beside it.
+    """
+    column, value = table.columns[i].name, row[i]
+    if value is None:
+        return NOBODY[column]
+    at = next((j for j, one in enumerate(table.columns) if one.name == _NAME_OF[column]), None)
+    name = row[at] if at is not None else None
+    return f"{name} {value}" if name in _LABELS else str(name or value)

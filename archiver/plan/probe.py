@@ -11,7 +11,7 @@ from archiver.plan.windows import cut
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from archiver.model import Answer
+    from archiver.answer import Answer
 
 
 @dataclass(slots=True)

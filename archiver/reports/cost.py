@@ -48,13 +48,8 @@ def to_microcents(amount: str) -> int:
     return -microcents if sign else microcents
 
 
-def read_values(result: Any) -> tuple[str, int, str | None]:
-    """Read the amount as text and in microcents, and what is extra.
-
-    Raises:
-        ValueError: It is not a plain decimal number.
-    """
-    return result.amount, to_microcents(result.amount), result.extra
+def _microcents(result: Any) -> int:
+    return to_microcents(result.amount)
 
 
 COST = ReportSpec(
@@ -67,6 +62,7 @@ COST = ReportSpec(
     measures=MEASURES,
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
-    read_values=read_values,
+    read_measures=(attrgetter("amount"), _microcents),
+    texts=("amount",),
     parsed=COLUMNS[2:-1],
 )

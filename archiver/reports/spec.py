@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
+from archiver.answer import Buckets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -42,7 +44,8 @@ class ReportSpec:
         parsed: Fields of a wire row that come with a dimension and need not be asked for by name.
         only_when_asked: Dimensions that a wire row does not even name unless they were asked for.
         read_dimensions: A wire row → the values of `columns`.
-        read_values: A wire row → the values of `measures`, and its `extra`; raises ValueError where types cannot tell.
+        read_measures: For each of `measures`, a wire row → its value; raises ValueError where types cannot tell.
+        texts: Those of `measures` that are text; the others are whole numbers of at most 64 bits.
     """
 
     report: Report
@@ -54,11 +57,16 @@ class ReportSpec:
     measures: tuple[str, ...]
     wire_measures: Mapping[str, Any]
     read_dimensions: Callable[[Any], tuple[str | None, ...]]
-    read_values: Callable[[Any], tuple[int | str | None, ...]]
+    read_measures: tuple[Callable[[Any], Any], ...]
+    texts: tuple[str, ...] = ()
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     betas: Mapping[str, str] = field(default_factory=dict)
+
+    def no_buckets(self) -> Buckets:
+        """Begin an answer about this report."""
+        return Buckets(measure in self.texts for measure in self.measures)
 
     def wire_row(self, group_by: tuple[str, ...], *, complete: bool) -> type[msgspec.Struct]:
         """Build the type of a row of a series: what was asked for must be there, what was not must be null.

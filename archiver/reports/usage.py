@@ -53,14 +53,13 @@ WIRE_MEASURES = {
 }
 
 
-READ_VALUES = attrgetter(
-    "uncached_input_tokens",
-    "cache_creation.ephemeral_1h_input_tokens",
-    "cache_creation.ephemeral_5m_input_tokens",
-    "cache_read_input_tokens",
-    "output_tokens",
-    "server_tool_use.web_search_requests",
-    "extra",
+READ_MEASURES = (
+    attrgetter("uncached_input_tokens"),
+    attrgetter("cache_creation.ephemeral_1h_input_tokens"),
+    attrgetter("cache_creation.ephemeral_5m_input_tokens"),
+    attrgetter("cache_read_input_tokens"),
+    attrgetter("output_tokens"),
+    attrgetter("server_tool_use.web_search_requests"),
 )
 
 
@@ -74,7 +73,7 @@ USAGE = ReportSpec(
     measures=MEASURES,
     wire_measures=WIRE_MEASURES,
     read_dimensions=attrgetter(*COLUMNS),
-    read_values=READ_VALUES,
+    read_measures=READ_MEASURES,
     only_when_asked=("speed",),
     filters={
         "api_key_id": "api_key_ids[]",

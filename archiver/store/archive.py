@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from archiver.model import Answer, NamedObject, Report, Series, Window
+    from archiver.answer import Answer
+    from archiver.model import NamedObject, Report, Series, Window
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import Moment
     from archiver.store.inspect import Finding

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Facts = dict[int, "Values"]
 """The rows of one bucket by the id of their dimensions."""
 
+Pairs = list[tuple[int, "Values"]]
+"""The same as pairs, in the order of the ids."""
+
 _DIGEST_BYTES = 8
 _id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode
@@ -24,7 +27,12 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def facts_digest(facts: Facts) -> bytes:
     """Give the digest of a bucket's stored rows, whatever order they came in."""
-    return blake2b(_encode(sorted(facts.items(), key=_id)), digest_size=_DIGEST_BYTES).digest()
+    return pairs_digest(sorted(facts.items(), key=_id))
+
+
+def pairs_digest(pairs: Pairs) -> bytes:
+    """Give the digest of the rows of a bucket in the order of their ids."""
+    return blake2b(_encode(pairs), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)

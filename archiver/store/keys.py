@@ -9,7 +9,7 @@ from archiver.store.statements import sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from archiver.model import Report
 
@@ -35,15 +35,15 @@ class KeyDictionary:
         """Forget every id: after a rollback some may not be in the file."""
         self._ids.clear()
 
-    def ids(self, wanted: Iterable[Dimensions]) -> dict[Dimensions, int]:
-        """Find the ids of sets of values, making new ones known. Call it within a transaction."""
+    def ids(self, wanted: Sequence[Dimensions]) -> list[int]:
+        """Find the ids of sets of values, one by one, making new ones known. Call it within a transaction."""
         unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
         if unknown:
             if len(self._ids) + len(unknown) > _MOST_REMEMBERED:
                 self._ids.clear()
                 unknown = list(wanted)
             self._learn({key_text(dimensions): dimensions for dimensions in unknown})
-        return self._ids
+        return [self._ids[dimensions] for dimensions in wanted]
 
     def _learn(self, unknown: dict[str, Dimensions]) -> None:
         found = self._find(unknown)

@@ -212,6 +212,13 @@ WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_second
   AND bucket_start >= :day AND bucket_start < :day + 86400
 GROUP BY series_id, key_id;
 
+-- name: add_day
+-- Put the sums of a day in.
+INSERT INTO usage_day (
+  series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: usage.add_change
 -- Keep what a row said before and after a revision.
 INSERT INTO usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
@@ -262,49 +269,56 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 -- The last run.
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
--- name: grouped_cost
--- Money by whatever is chosen, from the canonical series of each day.
-SELECT
-  CASE WHEN :day THEN date END AS date,
-  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
-  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
-  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
-  CASE WHEN :model THEN model END AS model,
-  CASE WHEN :description THEN description END AS description,
-  CASE WHEN :cost_type THEN cost_type END AS cost_type,
-  CASE WHEN :service_tier THEN service_tier END AS service_tier,
-  CASE WHEN :context_window THEN context_window END AS context_window,
-  CASE WHEN :token_type THEN token_type END AS token_type,
-  CASE WHEN :inference_geo THEN inference_geo END AS inference_geo,
-  currency,
-  sum(amount_microcents) AS amount_microcents
-FROM daily_cost
-WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12
-ORDER BY 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12;
+-- name: chosen.days
+-- The days of a report that a series speaks for, and how it was asked.
+SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by
+FROM canonical_day AS d JOIN series AS s ON s.id = d.series_id
+WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
+ORDER BY d.day_start;
 
--- name: grouped_usage
--- Tokens by whatever is chosen, from the canonical series of each day.
+-- name: chosen.day
+-- Choose a day, and say which part of the answer it belongs to.
+INSERT INTO chosen_day (series_id, day_start, is_bucket, part) VALUES (?, ?, ?, ?);
+
+-- name: chosen.line
+-- Say which line of the answer a set of dimension values belongs to.
+INSERT INTO chosen_line (key_id, line) VALUES (?, ?);
+
+-- name: chosen.names
+-- Names and their times.
+SELECT kind, id, name, since, until FROM name_period WHERE kind IN ('workspace', 'api_key');
+
+-- name: cost.dimensions
+-- The sets of dimension values.
 SELECT
-  CASE WHEN :day THEN date END AS date,
-  CASE WHEN :month THEN substr(date, 1, 7) END AS month,
-  CASE WHEN :workspace THEN workspace_id END AS workspace_id,
-  CASE WHEN :workspace THEN max(workspace_name) END AS workspace_name,
-  CASE WHEN :api_key THEN api_key_id END AS api_key_id,
-  CASE WHEN :api_key THEN max(api_key_name) END AS api_key_name,
-  CASE WHEN :model THEN model END AS model,
-  CASE WHEN :service_tier THEN service_tier END AS service_tier,
-  CASE WHEN :context_window THEN context_window END AS context_window,
-  sum(uncached_input_tokens) AS uncached_input_tokens,
-  sum(cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
-  sum(cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
-  sum(cache_read_input_tokens) AS cache_read_input_tokens,
-  sum(output_tokens) AS output_tokens,
-  sum(web_search_requests) AS web_search_requests
-FROM daily_tokens
-WHERE (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
-GROUP BY 1, 2, 3, 5, 7, 8, 9
-ORDER BY 1, 2, 3, 5, 7, 8, 9;
+  id, workspace_id, model, description, cost_type, service_tier, context_window, token_type, inference_geo, currency
+FROM cost_key;
+
+-- name: usage.dimensions
+-- The sets of dimension values.
+SELECT id, workspace_id, api_key_id, model, service_tier, context_window FROM usage_key;
+
+-- name: cost.chosen_sums
+-- Money of the chosen days by part and line.
+SELECT part, line, max(day_start), sum(amount_microcents) FROM chosen_money GROUP BY part, line ORDER BY part;
+
+-- name: cost.chosen_facts
+-- Money of the chosen days row by row.
+SELECT part, line, day_start, amount_microcents FROM chosen_money;
+
+-- name: usage.chosen_sums
+-- Use of the chosen days by part and line.
+SELECT
+  part, line, max(day_start), sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
+  sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
+FROM chosen_use GROUP BY part, line ORDER BY part;
+
+-- name: usage.chosen_facts
+-- Use of the chosen days row by row.
+SELECT
+  part, line, day_start, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests
+FROM chosen_use;
 
 -- name: billed_days
 -- How many days of a range have a cost series, and the last of them.

@@ -5,26 +5,26 @@ from __future__ import annotations
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import GAPS, Organization, Span, State
+from archiver.store.chosen import read_days, read_lines, read_names, read_sums
 from archiver.store.faults import reconsidered, translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.lookback import look_back
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
-from archiver.store.regroup import Grouped, regrouped
 from archiver.store.statements import FOREVER, series_values, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Protocol
 
     from archiver.model import Report, Series
+    from archiver.store.chosen import Day, Line, Sums
 
     class Period(Protocol):
         """Days from `since` to `until`, exclusive."""
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 
 _BUSY_SECONDS = 10.0
-_MEASURES = ("_tokens", "_requests", "_microcents")
 
 
 @contextmanager
@@ -61,54 +60,6 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
                 f"{path} was made by an older program; this one reads schema {newest_version()}",
                 hint="run archiver migrate",
             )
-        yield connection
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """What is read of one archive at one moment: a connection for each time looked back to, and answers given."""
-
-    path: Path
-    opened: ExitStack
-    connections: dict[int | None, sqlite3.Connection] = field(default_factory=dict)
-    answers: dict[tuple[object, ...], list[Grouped]] = field(default_factory=dict)
-
-    def connection(self, as_of: int | None) -> sqlite3.Connection:
-        """Open one where there is none yet; what it reads first decides which moment it shows."""
-        if as_of not in self.connections:
-            connection = self.opened.enter_context(open_reader(self.path))
-            if as_of is not None:
-                look_back(connection, as_of)
-            connection.execute("BEGIN")
-            self.connections[as_of] = connection
-        return self.connections[as_of]
-
-
-_MOMENT: ContextVar[_Moment | None] = ContextVar("moment", default=None)
-
-
-@contextmanager
-def one_moment(path: Path) -> Iterator[None]:
-    """Let grouped answers and days inside be of one moment, whatever a run writes meanwhile, and be read once."""
-    with ExitStack() as opened:
-        moment = _MOMENT.get()
-        if moment is not None and moment.path == path:
-            yield
-            return
-        token = _MOMENT.set(_Moment(path, opened))
-        opened.callback(_MOMENT.reset, token)
-        yield
-
-
-@contextmanager
-def _reader_as_of(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
-    moment = _MOMENT.get()
-    if moment is not None and moment.path == path:
-        yield moment.connection(as_of)
-        return
-    with open_reader(path) as connection:
-        if as_of is not None:
-            look_back(connection, as_of)
         yield connection
 
 
@@ -167,9 +118,7 @@ class Overview:
 
 def read_overview(path: Path) -> Overview:
     """Read everything `status` shows; raises what `open_reader` raises."""
-    with _reader_as_of(path, None) as connection:
-        if not connection.in_transaction:
-            connection.execute("BEGIN")
+    with open_past(path, None) as connection:
         organization = connection.execute(sql("organization")).fetchone()
         runs = connection.execute(sql("status_last_run"))
         last_run = runs.fetchone()
@@ -191,24 +140,9 @@ def read_report(path: Path, name: str, since: str | None, until: str | None) -> 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
-    with _reader_as_of(path, None) as connection:
+    with open_past(path, None) as connection:
         answer = connection.execute(sql(f"report_{name}"), {"since": since, "until": until})
         return [column[0] for column in answer.description], answer.fetchall()
-
-
-_DIMENSIONS = (
-    "day",
-    "month",
-    "workspace",
-    "api_key",
-    "model",
-    "description",
-    "cost_type",
-    "service_tier",
-    "context_window",
-    "token_type",
-    "inference_geo",
-)
 
 
 def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
@@ -222,50 +156,126 @@ def read_grouped(  # noqa: PLR0913, PLR0917  # what a question is
 ) -> list[tuple[Any, ...]]:
     """Read the canonical money (`cost`) or tokens (`usage`) of dates, grouped; `columns` are those of the groups.
 
-    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts. `as_of` is the
-    moment whose knowledge is asked for, in UTC seconds.
+    Rows are the columns, the currency where it is money, and the measures: microcents, or six counts. Days whose series
+    was not grouped by a dimension have NOT_GROUPED there and lines of their own. `as_of` is the moment whose knowledge
+    is asked for, in UTC seconds.
 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
-    moment = _MOMENT.get()
-    if moment is None or moment.path != path:
-        return _ask_grouped(path, report, columns, by, since, until, as_of).rows
-    answers = moment.answers.setdefault((report, since, until, as_of), [])
-    for finer in sorted(answers, key=lambda one: len(one.rows)):
-        if (found := regrouped(finer, frozenset(by), columns)) is not None:
-            return found.rows
-    answers.append(_ask_grouped(path, report, columns, by, since, until, as_of))
-    return answers[-1].rows
+    with open_past(path, as_of) as connection:
+        names, lines = read_lines(connection, report, by, read_days(connection, report, since, until))
+    kept = [i for i, name in enumerate(names) if name in {*columns, "currency"}]
+    return [(*(line.group[i] for i in kept), *line.sums) for line in lines]
 
 
-def _ask_grouped(  # noqa: PLR0913, PLR0917  # the same
+def read_over_time(  # noqa: PLR0913, PLR0917  # what a question is
     path: Path,
     report: str,
-    columns: Sequence[str],
     by: Sequence[str],
     since: str | None,
     until: str | None,
     as_of: int | None,
-) -> Grouped:
-    values: dict[str, object] = {one: one in by for one in _DIMENSIONS} | {"since": since, "until": until}
-    with _reader_as_of(path, as_of) as connection, translated(path, system=False):
-        answer = connection.execute(sql(f"grouped_{report}"), values)
-        names = [column[0] for column in answer.description]
-        kept = [i for i, name in enumerate(names) if name in columns or name == "currency" or name.endswith(_MEASURES)]
-        groups = tuple(names[i] for i in kept if not names[i].endswith(_MEASURES))
-        return Grouped(frozenset(by), groups, list(map(itemgetter(*kept), answer)))  # two at least, so tuples
+    slots_over: Callable[[Sequence[Day]], Callable[[Day], int] | None],
+) -> tuple[list[str], list[Line], list[Day]]:
+    """Read as `read_grouped` does, and keep the sums by slots of time, which are laid once the days are known.
+
+    Gives the names of the columns, the lines, and the days that are archived.
+    """
+    with open_past(path, as_of) as connection:
+        days = read_days(connection, report, since, until)
+        return *read_lines(connection, report, by, days, slots_over(days)), days
+
+
+@dataclass(frozen=True, slots=True)
+class UseAndMoney:
+    """Use and money as one moment shows them: the days that are archived, rows of which each part is one, and names."""
+
+    used_days: list[Day]
+    used: Sums
+    billed_days: list[Day]
+    billed: Sums
+    name_at: Callable[[str, str | None, int], str | None]
+
+
+def read_use_and_money(  # noqa: PLR0913, PLR0917  # what a question is
+    path: Path, used: Sequence[str], billed: Sequence[str], since: str | None, until: str | None, as_of: int | None
+) -> UseAndMoney:
+    """Read use and money of each day by columns of their own; raises what `open_past` raises."""
+    with open_past(path, as_of) as connection:
+        used_days, used_sums = _read_daily(connection, "usage", used, since, until)
+        billed_days, billed_sums = _read_daily(connection, "cost", billed, since, until)
+        return UseAndMoney(used_days, used_sums, billed_days, billed_sums, read_names(connection))
+
+
+def _read_daily(
+    connection: sqlite3.Connection, report: str, columns: Sequence[str], since: str | None, until: str | None
+) -> tuple[list[Day], Sums]:
+    days = read_days(connection, report, since, until)
+    sums = read_sums(connection, report, columns, days, lambda day: day, whole=False)
+    return days, replace(sums, rows=list(sums.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What is read of one archive at one moment: a connection for each time looked back to."""
+
+    path: Path
+    opened: ExitStack
+    connections: dict[int | None, sqlite3.Connection] = field(default_factory=dict)
+
+
+_MOMENT: ContextVar[_Moment | None] = ContextVar("moment", default=None)
+
+
+@contextmanager
+def one_moment(path: Path) -> Iterator[None]:
+    """Let what is read inside be of one moment (for each time looked back to), whatever a run writes meanwhile."""
+    moment = _MOMENT.get()
+    if moment is not None and moment.path == path:
+        yield
+        return
+    with ExitStack() as opened:
+        token = _MOMENT.set(_Moment(path, opened))
+        opened.callback(_MOMENT.reset, token)
+        yield
+
+
+@contextmanager
+def open_past(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
+    """Open an archive for reading, as it was known at a time (UTC seconds; None: now), and as one moment shows it.
+
+    Raises:
+        ConfigurationError, DamagedError, NewerError, StorageError: As the file is; a sum that does not fit.
+    """
+    moment = _MOMENT.get()
+    if moment is not None and moment.path == path:
+        if as_of not in moment.connections:
+            moment.connections[as_of] = moment.opened.enter_context(_begun(path, as_of))
+        yield moment.connections[as_of]
+        return
+    with _begun(path, as_of) as connection:
+        yield connection
+
+
+@contextmanager
+def _begun(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
+    with open_reader(path) as connection, translated(path, system=False):
+        if as_of is not None:
+            look_back(connection, as_of)
+        connection.execute("BEGIN")
+        yield connection
 
 
 def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
     """Count the days of a period that have a cost series, and give the last of them."""
     values = {"since": period.since.isoformat(), "until": period.until.isoformat()}
-    with _reader_as_of(path, as_of) as connection:
+    with open_past(path, as_of) as connection:
         count, last = connection.execute(sql("billed_days"), values).fetchone()
     return count, date.fromisoformat(last) if last else None
 
 
-def read_days(
+def read_spoken_days(
     path: Path, report: str, since: str | None, until: str | None, as_of: int | None = None
 ) -> list[tuple[str, bool]]:
     """Read which dates have a series of `cost` or `usage`, in order, and whether it is settled there now.
@@ -274,7 +284,7 @@ def read_days(
         ConfigurationError, DamagedError, NewerError, StorageError: As the file is.
     """
     values = {"report": report, "since": since, "until": until}
-    with _reader_as_of(path, as_of) as connection:
+    with open_past(path, as_of) as connection:
         return [(day, bool(settled)) for day, settled in connection.execute(sql("spoken_days"), values)]
 
 

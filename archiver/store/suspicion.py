@@ -10,7 +10,7 @@ from archiver.store.statements import sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from archiver.model import Span, Window
     from archiver.store.diff import Facts
@@ -31,12 +31,12 @@ def _magnitude(report: Report, facts: Facts) -> int:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What an answer changes: the changed buckets, their rows before and now, their digests, and the old coverage."""
+    """What an answer says otherwise: rows before and now, their digests, all it speaks of, and the old coverage."""
 
-    changed: Sequence[int]
     was: Mapping[int, Facts]
     now: Mapping[int, Facts]
     digests: Mapping[int, bytes]
+    listed: Collection[int]
     before: Sequence[Span]
 
 
@@ -53,12 +53,12 @@ class Suspicions:
         known: dict[int, bytes] = dict(rows)
         doubted = [
             start
-            for start in news.changed
+            for start in news.now
             if not moment.accept_restatements
             and known.get(start) != news.digests[start]
             and self._is_doubtful(start, window, news, moment)
         ]
-        settled_again = [(series_id, start) for start in known if start not in doubted and start in news.now]
+        settled_again = [(series_id, start) for start in known if start not in doubted and start in news.listed]
         self._connection.executemany(sql("unsuspect"), settled_again)
         self._connection.executemany(
             sql("suspect"), [(series_id, start, news.digests[start], moment.now) for start in doubted]

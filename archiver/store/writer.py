@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
+from archiver.plan.calendar import ceiling
+from archiver.reports.spec import LARGEST_INTEGER
 from archiver.store.coverage import after_answer
-from archiver.store.diff import Facts, compare, facts_digest
+from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_digest
 from archiver.store.history import History, Past
 from archiver.store.keys import KeyDictionary
 from archiver.store.statements import insert_many, sql
@@ -18,9 +19,10 @@ from archiver.store.suspicion import News, Suspicions
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from archiver.model import Answer, Bucket, Window
+    from archiver.answer import Answer, Buckets
+    from archiver.model import Window
     from archiver.store.history import Moment
 
 
@@ -57,7 +59,7 @@ class WindowWriter:
             present: set[int] = set(_covered_starts(window, before))
             written = Written(RowCounts(unchanged=self._count_facts(series_id, window)))
         else:
-            present = {bucket.start for bucket in answer.buckets}
+            present = set(answer.buckets.starts)
             written = self._write_buckets(series_id, window, answer.buckets, before, moment)
             self._save_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, moment.now, moment.settled_until)
@@ -120,41 +122,37 @@ class WindowWriter:
         return int(next(iter(rows))[0])
 
     def _write_buckets(
-        self, series_id: int, window: Window, buckets: Sequence[Bucket], before: Sequence[Span], moment: Moment
+        self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], moment: Moment
     ) -> Written:
-        report = window.series.report
-        now = self._facts_of(report, buckets)
-        digests = {start: facts_digest(facts) for start, facts in now.items()}
-        known = self._known_buckets(series_id, window)
-        changed = [s for s in now if (known[s][0] != digests[s] if s in known else now[s])]
-        was = self._stored_facts(series_id, window) if any(s in known for s in changed) else {}
-        doubted = self._suspicions.sift(series_id, window, News(changed, was, now, digests, before), moment)
-        changed = [start for start in changed if start not in doubted]
-        unchanged = sum(len(now[s]) for s in now if s in known and known[s][0] == digests[s])
-        written = Written(RowCounts(unchanged=unchanged), tuple(doubted))
-        if not changed:
-            return written
-        self._replace(report, series_id, {start: now[start] for start in changed}, was)
-        if has_day_sums(window.series):
-            self._sum_days(series_id, changed)
-        self._connection.executemany(
-            sql("save_bucket"), [(series_id, s, digests[s], _learnt_at(known.get(s), moment.now)) for s in changed]
-        )
-        past = Past(known, before)
-        fresh = [start for start in changed if not past.is_known(start)]
-        counts = RowCounts(inserted=sum(len(now[start]) for start in fresh), unchanged=unchanged)
-        differences = {start: compare(was.get(start, {}), now[start]) for start in changed if past.is_known(start)}
-        self._history.keep(window.series, series_id, differences, past, moment)
-        counts = sum((difference.counts for difference in differences.values()), counts)
-        return Written(counts, tuple(doubted))
+        """Write new buckets as they come; those that were known before are compared first, and doubted."""
+        past = Past(self._known_buckets(series_id, window), before)
+        seen = _Seen(past)
+        ids = self._keys[window.series.report].ids(buckets.dimensions)
+        new = seen.sift(buckets.by_key(ids))
+        rows = ((series_id, start, key, *values) for start, pairs in new for key, values in pairs)
+        insert_many(self._connection, f"{window.series.report}.add_fact", rows)
+        written = self._rewrite(series_id, window, seen, moment)
+        changed = [start for start in seen.digests if start not in written.suspects]
+        if changed and has_day_sums(window.series):
+            summed = self._sum_new_days(series_id, window, buckets, ids, seen.new)
+            self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
+        learnt = ((s, seen.digests[s], _learnt_at(past.buckets.get(s), moment.now)) for s in changed)
+        self._connection.executemany(sql("save_bucket"), ((series_id, *one) for one in learnt))
+        return Written(written.rows + seen.counts, written.suspects)
 
-    def _facts_of(self, report: Report, buckets: Sequence[Bucket]) -> dict[int, Facts]:
-        """Give rows the ids of their dimension values, in the order of the ids: that of the table."""
-        ids = self._keys[report].ids(set().union(*(bucket.rows for bucket in buckets)))
-        return {
-            start: dict(sorted(zip(map(ids.__getitem__, rows), rows.values(), strict=True), key=_id))
-            for start, rows in buckets
-        }
+    def _rewrite(self, series_id: int, window: Window, seen: _Seen, moment: Moment) -> Written:
+        """Replace the rows of buckets that were known and say otherwise now, and are believed; keep what they said."""
+        differing, past = seen.differing, seen.past
+        was = self._stored_facts(series_id, window) if any(s in past.buckets for s in differing) else {}
+        doubted = self._suspicions.sift(
+            series_id, window, News(was, differing, seen.digests, seen.starts, past.spans), moment
+        )
+        changed = [start for start in differing if start not in doubted]
+        self._replace(window.series.report, series_id, {start: differing[start] for start in changed}, was)
+        differences = {start: compare(was.get(start, {}), differing[start]) for start in changed}
+        self._history.keep(window.series, series_id, differences, past, moment)
+        counts = sum((difference.counts for difference in differences.values()), RowCounts())
+        return Written(counts, tuple(doubted))
 
     def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -182,6 +180,22 @@ class WindowWriter:
         self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(days)})
         self._connection.executemany(sql("sum_day"), [{"series_id": series_id, "day": day} for day in days])
 
+    def _sum_new_days(
+        self, series_id: int, window: Window, buckets: Buckets, ids: Sequence[int], new: Collection[int]
+    ) -> set[int]:
+        """Sum the days of which nothing was known before and all is now, without reading them again; say which."""
+        width = window.series.bucket_width.seconds
+        whole = range(ceiling(window.start, DAY), window.end - DAY + 1, DAY)
+        days = {day for day in whole if all(start in new for start in range(day, day + DAY, width))}
+        self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(sorted(days))})
+        rows = (
+            (series_id, day, ids[place], *(value if value <= LARGEST_INTEGER else None for value in values))
+            for day in sorted(days)
+            for place, values in sorted(buckets.sums(day, day + DAY), key=lambda one: ids[one[0]])
+        )
+        insert_many(self._connection, "add_day", rows)
+        return days
+
     def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
         window = answer.window
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -194,7 +208,40 @@ class WindowWriter:
         self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
 
 
-_id = itemgetter(0)
+@dataclass(slots=True)
+class _Seen:
+    """What an answer says that was not known: the `digests` of such buckets, and of those that said otherwise the rows.
+
+    `starts` are all buckets that it speaks of, `new` those of which nothing was known; `counts` are of the new rows and
+    of those that are as they were.
+    """
+
+    past: Past
+    starts: set[int] = field(default_factory=set)
+    digests: dict[int, bytes] = field(default_factory=dict)
+    differing: dict[int, Facts] = field(default_factory=dict)
+    new: set[int] = field(default_factory=set)
+    counts: RowCounts = field(default_factory=RowCounts)
+
+    def sift(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
+        """Look at every bucket once; give those that are new, for writing."""
+        inserted = unchanged = 0
+        known = self.past.buckets
+        for start, pairs in buckets:
+            self.starts.add(start)
+            digest = pairs_digest(pairs)
+            if start in known and known[start][0] == digest:
+                unchanged += len(pairs)
+            elif self.past.is_known(start):
+                if pairs or start in known:
+                    self.digests[start], self.differing[start] = digest, dict(pairs)
+            else:
+                self.new.add(start)
+                if pairs:
+                    self.digests[start] = digest
+                    inserted += len(pairs)
+                    yield start, pairs
+        self.counts = RowCounts(inserted=inserted, unchanged=unchanged)
 
 
 def has_day_sums(series: Series) -> bool:

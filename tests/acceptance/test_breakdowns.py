@@ -212,9 +212,9 @@ def test_people_see_names_totals_and_nobody_told_apart(world: tuple[Simulator, P
 def test_markdown_is_a_table_that_markup_does_not_break(world: tuple[Simulator, Path]) -> None:
     done = archiver("report", "spend", "--by", "description", "--markdown", "--db", str(world[1]))
     lines = done.stdout.splitlines()
-    assert lines[0] == "| description | currency | amount |"
-    assert lines[1] == "|---|---|---:|"
-    assert {line.count("|") - line.count("\\|") for line in lines} == {4}
+    assert lines[0] == "| description | currency | amount | days |"
+    assert lines[1] == "|---|---|---:|---|"
+    assert {line.count("|") - line.count("\\|") for line in lines} == {5}
 
 
 def test_months_follow_each_other() -> None:

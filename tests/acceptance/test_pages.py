@@ -101,7 +101,10 @@ def test_the_lines_of_the_charts_add_up_to_the_reports(whole: Path) -> None:
     for facet in (0, 1):
         assert sum(map(sum, read.lines("spend", facet).values())) == billed
     assert sum(map(sum, read.lines("keys").values())) == billed
-    by_key = {row[1] or row[0] or "(no API key: Console)": row[3] for row in REPORTS["keys"][1](whole, EVERYTHING).rows}
+    ranked = REPORTS["keys"][1](whole, EVERYTHING).rows
+    by_key = {
+        f"{row[1] or row[0] or '(no API key: Console)'}": row[3] for row in ranked
+    }  # labels equal themselves alone
     shown = {name: sum(values) for name, values in read.lines("keys").items() if "other" not in name}
     assert shown == by_key
     kinds = ("uncached_input", "cache_creation_1h_input", "cache_creation_5m_input", "cache_read_input", "output")
@@ -268,3 +271,12 @@ def test_amounts_of_two_currencies_are_kept_apart_and_have_no_sum(whole: Path, t
     assert "Amounts are in EUR, USD" in made
     assert '<dd class="figure">\u2013 <span class="unit">EUR, USD</span>' in made
     assert Read(page.overview(whole, EVERYTHING)).figures["unit"] == "USD"
+
+
+@pytest.mark.parametrize("name", ["workspaces", "keys", "models"])
+def test_a_line_of_others_is_in_no_currency_of_its_own(whole: Path, name: str) -> None:
+    made = page.of_report(whole, name, replace(EVERYTHING, question=Question(top=1)))[0]
+    read = Read(made)
+    assert (read.figures["mixed"], read.figures["unit"]) == (False, "USD")
+    assert "Amounts are in USD, " in made
+    assert "amount (USD)" in read.tables["Table"][0]

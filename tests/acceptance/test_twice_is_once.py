@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver import desk
 from archiver.model import BucketWidth, Report, RowCounts
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
@@ -33,6 +34,28 @@ def test_a_second_sync_finds_nothing_new_and_writes_no_rows(api: Simulator, db: 
     assert second.rows.changed == 0
     assert second.unchanged == second.fetched == second.planned > 0
     assert dump(db) == before
+
+
+@pytest.mark.parametrize("width", BucketWidth)
+def test_what_is_read_in_another_process_is_the_same(
+    api: Simulator, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: BucketWidth
+) -> None:
+    scope = Scope(bucket_widths=(width,), since=day("2026-01-09"))
+    sync(api, tmp_path / "here.db", scope)
+    monkeypatch.setattr(desk, "LARGE", 0)
+    monkeypatch.setattr(desk, "MANY", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    used = []
+    beside = desk._read_beside
+
+    async def noted(*what: Any) -> Any:
+        used.append(what)
+        return await beside(*what)
+
+    monkeypatch.setattr(desk, "_read_beside", noted)
+    assert sync(api, db, scope).rows.inserted > 0
+    assert used
+    assert dump(db) == dump(tmp_path / "here.db")
 
 
 def test_a_second_sync_asks_only_for_the_trailing_refresh_days(api: Simulator, db: Path) -> None:

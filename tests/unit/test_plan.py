@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from archiver.answer import Answer, Bucket
 from archiver.errors import ConfigurationError
 from archiver.model import (
     DAY,
     HOUR,
-    Answer,
-    Bucket,
     BucketWidth,
     Dimensions,
     Report,
@@ -27,7 +26,7 @@ from archiver.plan.probe import Probe
 from archiver.plan.scope import Scope
 from archiver.plan.windows import cut
 from archiver.plan.work import needed, plan_series, subtract
-from archiver.reports import COST, USAGE
+from archiver.reports import COST, SPECS, USAGE
 
 FIVE = USAGE.default_dimensions
 NOW = int(datetime(2026, 1, 15, 12, 30, tzinfo=UTC).timestamp())
@@ -188,9 +187,12 @@ def test_widths_and_filters_concern_usage_only() -> None:
 
 
 def answered(window: Window, *with_rows: int, left_out: tuple[int, ...] = ()) -> Answer:
-    rows: dict[Dimensions, Values] = {(None,) * 9: (1,) * 6}
-    starts = [s for s in range(window.start, window.end, DAY) if s not in left_out]
-    return Answer(window, tuple(Bucket(s, rows if s in with_rows else {}) for s in starts), b"", NOW)
+    rows: dict[Dimensions, Values] = {(None,) * 9: (*(1,) * 6, None)}
+    buckets = SPECS[window.series.report].no_buckets()
+    for start in range(window.start, window.end, DAY):
+        if start not in left_out:
+            buckets.append(Bucket(start, rows if start in with_rows else {}))
+    return Answer(window, buckets, b"", NOW)
 
 
 def probe() -> Probe:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archiver import __version__
 from archiver.offline import breakdowns
 from archiver.offline.breakdowns import COST_NOTE
+from archiver.offline.keys import keys
 from archiver.offline.page import figures
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table
 from archiver.offline.page.html import Page, assemble, currencies, unit_name
@@ -19,7 +20,7 @@ from archiver.offline.reports import REPORTS
 from archiver.store.reader import one_moment, read_overview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from archiver.offline.page.figures import Chart, Days
@@ -50,9 +51,7 @@ def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
 
 def _overview(path: Path, asked: Asked, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
-    by_key = _keys_by_day(path, asked)
-    tables = {name: REPORTS[name][1](path, asked) for name in ("overview", "spend", "tokens", "cache", "restatements")}
-    tables["keys"] = breakdowns.without_days(by_key, asked.question.top)
+    tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview")}
     by_model = breakdowns.spend(path, replace(asked.question, by=("month", "model")), (), ranked=False)
     tables_of = {
         "spend": [
@@ -66,12 +65,9 @@ def _overview(path: Path, asked: Asked, unit: str) -> str:
         "restatements": [("All restatements", tables["restatements"])],
         "coverage": [("All stretches", coverage_table(about.coverage))],
     }
-    charts = [coverage_strips(about.coverage)]
-    if days.dates:
-        over_time = [_CHARTS[name](path, asked, days) for name in ("spend", "tokens", "cache")]
-        told = [figures.keys(by_key, days, asked.question.top), figures.restatements(tables["restatements"], days)]
-        charts = [asdict(one) for one in (*over_time, *told)] + charts
-    money = currencies(tables.values())
+    charts = [asdict(_CHARTS[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
+    charts.append(coverage_strips(about.coverage))
+    money = _currencies(tables.values(), charts)
     page = _page(about, "", asked, days, charts, unit, money)
     sections = [section_html(_section(name, some, chart=True), unit) for name, some in tables_of.items()]
     top = cards_html(cards_of(path, asked, tables["overview"], about, days, unit, money))
@@ -90,7 +86,8 @@ def of_report(path: Path, name: str, asked: Asked, unit: str = "usd") -> tuple[s
 def _single(path: Path, name: str, asked: Asked, table: Table, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
     charts = [_CHARTS[name](path, asked, days)] if name in _CHARTS and days.dates else []
-    page = _page(about, name, asked, days, [asdict(one) for one in charts], unit, currencies([table]))
+    told = [asdict(one) for one in charts]
+    page = _page(about, name, asked, days, told, unit, _currencies([table], told))
     what = REPORTS[name][0]
     says = Section(name, name.capitalize(), f"{what[0].upper()}{what[1:]}.", [("Table", table)])
     one = _section(charts[0].id, [("Table", table)], chart=True) if charts else says
@@ -145,6 +142,12 @@ def _page(  # noqa: PLR0913, PLR0917  # what every page says
     )
 
 
+def _currencies(tables: Iterable[Table], charts: Iterable[dict[str, Any]]) -> list[str]:
+    """Name all currencies of a page; a table that tells its largest rows alone need not name them all."""
+    of_charts = {name for one in charts for facet in one.get("facets", ()) for name in facet["currencies"]}
+    return sorted({*of_charts, *currencies(tables)})
+
+
 def _first_and_last(charts: Sequence[dict[str, Any]]) -> tuple[str, str]:
     """Bound the choice of days: all that the charts over time have."""
     begins = [one["begin"] for one in charts if one.get("begin")]
@@ -160,8 +163,9 @@ def _spend(*default: str) -> Callable[[Path, Asked, Days], Chart]:
     return lambda path, asked, days: figures.money(path, asked.question, days, _by(asked, default))
 
 
-def _keys_by_day(path: Path, asked: Asked) -> Table:
-    return breakdowns.keys(path, replace(asked.question, by=("day", "api_key"), top=None))
+def _keys(path: Path, asked: Asked, days: Days) -> Chart:
+    by_day = keys(path, replace(asked.question, by=("day", "api_key"), top=None))
+    return figures.keys(by_day, days, asked.question.top)
 
 
 _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
@@ -170,6 +174,7 @@ _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
     "models": _spend("model"),
     "tokens": lambda path, asked, days: figures.tokens(path, asked.question, days, _by(asked, ("model", "workspace"))),
     "cache": lambda path, asked, days: figures.cache(path, asked.question, days, _by(asked, ("model", "workspace"))),
-    "keys": lambda path, asked, days: figures.keys(_keys_by_day(path, asked), days, asked.question.top),
+    "keys": _keys,
     "restatements": lambda path, asked, days: figures.restatements(REPORTS["restatements"][1](path, asked), days),
 }
+_CHARTS_OF_ALL = ("spend", "tokens", "cache", "keys", "restatements")

@@ -12,7 +12,7 @@ from archiver.offline import breakdowns
 from archiver.offline.breakdowns import COUNTS, columns_of
 from archiver.offline.render import show
 from archiver.offline.tables import Column, Table, for_people
-from archiver.store.reader import read_days
+from archiver.store.reader import read_spoken_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,10 +52,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A chart's lines by one dimension, the largest first."""
+    """A chart's lines by one dimension, the largest first, and the currencies that they are in."""
 
     by: str
     lines: Sequence[Line]
+    currencies: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Days:
 def days_of(path: Path, asked: Question) -> Days:
     """Give the days that an archive covers of what is asked, with the gaps between them."""
     known = {
-        report: dict(read_days(path, report, asked.since, asked.until, asked.as_of)) for report in ("cost", "usage")
+        report: dict(read_spoken_days(path, report, asked.since, asked.until, asked.as_of))
+        for report in ("cost", "usage")
     }
     covered = sorted({*known["cost"], *known["usage"]})
     if not covered:
@@ -152,7 +154,7 @@ def keys(table: Table, days: Days, top: int | None) -> Chart:
     """Chart money by key, from a table by day and key."""
     facet = _facet("api_key", table, days, lambda row: (row[-2],), top, MOST_RANKED)
     lines = [replace(one, colour=COLOURS[0] if one.name[0].isalnum() else OTHERS_COLOUR) for one in facet.lines]
-    return _chart("keys", "ranked", "money", [Facet("api_key", lines)], days, "cost")
+    return _chart("keys", "ranked", "money", [Facet("api_key", lines, facet.currencies)], days, "cost")
 
 
 def restatements(table: Table, days: Days) -> Chart:
@@ -175,7 +177,7 @@ def _chart(name: str, kind: str, measure: str, facets: Sequence[Facet], days: Da
 
 
 def _daily(asked: Question, by: str) -> Question:
-    return replace(asked, by=("day", by), top=None)
+    return replace(asked, by=("day", by), top=None, trends=False)
 
 
 def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
@@ -199,7 +201,7 @@ def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
     named = {group: (labels[group], by_day) for group, by_day in groups.items()}
     if len(currencies) > 1:  # what is of several currencies is not added up
         top, most = None, len(named)
-    return Facet(by, _lines(named, days, top, most))
+    return Facet(by, _lines(named, days, top, most), sorted(currencies))
 
 
 def _labels(

@@ -108,7 +108,7 @@ def currencies(tables: Iterable[Table]) -> list[str]:
         names = [column.name for column in table.columns]
         if "currency" in names:
             found |= {row[names.index("currency")] for row in table.rows}
-    return sorted(found - {None}) or ["USD"]
+    return sorted(found - {None, ""}) or ["USD"]
 
 
 def unit_name(of: Sequence[str], unit: str) -> str:

@@ -1,0 +1,1 @@
+"""The archive in a browser: Datasette over children that read, behind a guard."""

@@ -1,0 +1,114 @@
+"""Statements that want to write, to leave the file, or to take all time and memory, asked of the server."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.plan.scope import Scope
+from archiver.simulator import background
+from tests.acceptance.test_hostile_sql import BOMBS, HARMLESS, REFUSED, untouched
+from tests.serving import Server, begin, serving
+from tests.support import SMALL, archiver, day, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_MEBIBYTES = 500
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    db = tmp_path_factory.mktemp("asked") / "archive.db"
+    with background(SMALL) as api:
+        sync(api, db, Scope(since=day("2026-01-10")))
+    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
+    return db
+
+
+@pytest.fixture(scope="module")
+def server(archive: Path) -> Iterator[Server]:
+    with serving(archive) as one:
+        yield one
+
+
+@pytest.mark.parametrize("name", [n for n in REFUSED if "null" not in n])
+def test_a_statement_that_wants_more_than_to_read_is_refused(server: Server, archive: Path, name: str) -> None:
+    with untouched(archive):
+        assert server.query(REFUSED[name]).status == 400
+
+
+@pytest.mark.parametrize("name", [n for n, (sql, _) in BOMBS.items() if len(sql) < 60_000])
+def test_a_statement_that_wants_too_much_costs_the_server_nothing(server: Server, archive: Path, name: str) -> None:
+    with untouched(archive):
+        began = time.monotonic()
+        reply = server.query(BOMBS[name][0])
+        assert time.monotonic() - began < 20
+    assert reply.status == 400
+    assert server.query("SELECT 1 AS x").json()["rows"] == [[1]]
+    assert peak_mebibytes(server) < 500
+
+
+@pytest.mark.parametrize("name", [n for n, (sql, _) in BOMBS.items() if len(sql) >= 300_000])
+def test_a_statement_that_is_too_long_is_not_read(server: Server, name: str) -> None:
+    with suppress(ConnectionError):  # it may hang up in the middle
+        assert server.query(BOMBS[name][0]).status == 400
+    assert server.query("SELECT 1 AS x").json()["rows"] == [[1]]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, sql in HARMLESS.items() if len(sql) < 60_000 and not n.startswith("the col")]
+)
+def test_a_strange_statement_that_only_reads_is_answered(server: Server, name: str) -> None:
+    assert server.query(HARMLESS[name]).status == 200
+
+
+def test_a_beginning_of_nothing_takes_no_time(server: Server) -> None:
+    began = time.monotonic()
+    assert server.query("/**/" + " " * 60_000 + "x").status == 400
+    assert time.monotonic() - began < 3
+
+
+def test_other_pages_are_answered_while_a_statement_takes_its_time(server: Server) -> None:
+    with closing(socket.create_connection(("127.0.0.1", server.port))) as slow:
+        path = (
+            "/archive.json?sql=WITH+RECURSIVE+n(x)+AS+(SELECT+1+UNION+ALL+SELECT+x%2B1+FROM+n)+SELECT+count(*)+FROM+n"
+        )
+        slow.sendall(f"GET {path} HTTP/1.1\r\nHost: {server.host}\r\n\r\n".encode())
+        began = time.monotonic()
+        assert server.query("SELECT 1 AS x").status == 200
+        assert time.monotonic() - began < 2
+        slow.settimeout(20)
+        assert b" 400 " in slow.recv(100)
+
+
+def peak_mebibytes(server: Server) -> int:
+    status = Path(f"/proc/{server.process.pid}/status")
+    if not status.exists():
+        return 0
+    (line,) = (line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell which files are open")
+def test_the_server_itself_has_no_file_of_the_archive_open(server: Server, archive: Path) -> None:
+    """Closing any descriptor of a file drops all of a process's locks on it: neighbours would lose theirs."""
+    assert server.ask("/").status == server.ask("/archive/usage").status == 200
+    opened = []
+    for one in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # a socket that was closed meanwhile
+            opened.append(one.readlink().name)
+    assert opened
+    assert not [name for name in opened if name.startswith(archive.name)]
+
+
+def test_a_server_that_is_killed_leaves_nobody_behind(archive: Path) -> None:
+    server = Server(begin(archive))
+    assert server.ask("/archive/usage").status == 200
+    server.process.kill()
+    assert server.process.communicate(timeout=20)  # ends when the last one who could write there is gone
