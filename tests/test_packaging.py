@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -11,18 +13,22 @@ import pytest
 
 from archiver import __version__
 from archiver.store.migrate import shipped_migrations
+from scripts.hatch_build import RUNTIME, SHA256
 from tests.support import environment
 
 TOP = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def build_wheel(source: Path, folder: Path) -> Path:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*build, str(folder), str(TOP)], check=True, capture_output=True)
+    subprocess.run([*build, str(folder), str(source)], check=True, capture_output=True)
     (built,) = folder.glob("claude_usage_archiver-*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(TOP, tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_carries_migrations_statements_and_types(wheel: Path) -> None:
@@ -33,6 +39,31 @@ def test_the_wheel_carries_migrations_statements_and_types(wheel: Path) -> None:
     assert "archiver/py.typed" in names
     assert {"archiver/web/templates/dashboard.html", "archiver/web/static/archiver.css"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_wheel_carries_the_pages_with_the_tested_chart_runtime_and_its_licences(wheel: Path) -> None:
+    built = zipfile.ZipFile(wheel)
+    assert hashlib.sha256(built.read(RUNTIME)).hexdigest() == SHA256
+    for name in ("page.html", "page.css", "page.js", "vega-licenses.txt"):
+        shipped = built.read(f"archiver/offline/page/{name}")
+        assert shipped == (TOP / "archiver" / "offline" / "page" / name).read_bytes()
+    assert b"University of Washington" in built.read("archiver/offline/page/vega-licenses.txt")
+
+
+def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """It does not hold the chart runtime: the build makes that."""
+    make = "from hatchling.build import build_sdist; build_sdist(__import__('sys').argv[1])"
+    subprocess.run([sys.executable, "-c", make, str(tmp_path)], cwd=TOP, check=True, capture_output=True)
+    (made,) = tmp_path.glob("claude_usage_archiver-*.tar.gz")
+    with tarfile.open(made) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    assert not (source / RUNTIME).exists()
+    again = zipfile.ZipFile(build_wheel(source, tmp_path))
+    first = zipfile.ZipFile(wheel)
+    assert {name: again.read(name) for name in again.namelist()} == {
+        name: first.read(name) for name in first.namelist()
+    }
 
 
 def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -> None:

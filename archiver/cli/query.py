@@ -27,6 +27,7 @@ from archiver.errors import ConfigurationError
 from archiver.offline.confined import run_confined
 from archiver.offline.render import Format, write_rows
 from archiver.offline.saved import saved_queries, value_of
+from archiver.offline.whole import staged
 from archiver.store.sandbox import Limits, Result, run_query
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
 
 def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:
     """Write an answer as a spreadsheet; the file is put in its place here, when the child that wrote it went well."""
-    from archiver.offline.sheet import staged, write_sheet  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
     from archiver.offline.tables import Column  # noqa: PLC0415  # the same
 
     with staged(xlsx, db) as stage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,14 +24,13 @@ from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
 from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
-from archiver.offline.render import PEOPLE, Format, is_unicode, write_rows
+from archiver.offline.render import PEOPLE, Format, is_unicode, show, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
 from archiver.offline.tables import for_people, for_programs, for_sheets
 from archiver.offline.trends import GAP
+from archiver.offline.whole import staged, write_whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.offline.tables import Table
 
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
@@ -45,6 +45,7 @@ _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 @option("--top", type=click.IntRange(min=1), metavar="N", help="The N largest alone.")
 @option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
 @option("--unit", type=click.Choice(["usd", "cents"]), default="usd", show_default=True, help="Unit of amounts.")
+@option("--html", metavar="FILE", help="Write a page for a browser, charts and table in one file; - for stdout.")
 @format_options
 @db_option
 @config_option
@@ -59,6 +60,7 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     raw: bool,
     xlsx: Path | None,
     unit: str,
+    html: str | None,
     **options: Any,
 ) -> int:
     """Answer one of the ready questions, offline.
@@ -67,11 +69,15 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     month. It ends with exit code 3 when a limit is passed.
     """
     check_sheet(xlsx, how, raw=raw)
+    if html and (how or xlsx):
+        raise ConfigurationError(f"--html and --{how or 'xlsx'} are both given", hint="give one of them")
     chosen = format_of(how)
-    people = chosen in PEOPLE and xlsx is None
+    people = chosen in PEOPLE and xlsx is None and html is None
     asked = _asked(name, {**options, "trends": people}, ctx.meta.get("archiver.config", {}))
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
+    if html:
+        return _write_page(html, name, db, asked, unit)
     table = REPORTS[name][1](db, asked)
     ascii_only = not is_unicode(sys.stdout)
     if xlsx is not None:
@@ -87,12 +93,26 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
 
 
 def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
-    from archiver.offline.sheet import staged, write_sheet  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
     with staged(xlsx, db) as stage:
         count = write_sheet(stage.file, table.columns, for_sheets(table), unit, table.note)
         stage.keep()
     say_written(count, xlsx)
+
+
+def _write_page(  # what a page is of
+    target: str, name: str, db: Path, asked: Asked, unit: str
+) -> int:
+    from archiver.offline import page  # noqa: PLC0415  # only where a page is wanted
+
+    made, passed = page.of_report(db, name, asked, unit)
+    if target == "-":
+        click.echo(made.encode(), nl=False)  # UTF-8, whatever the terminal's encoding is
+    else:
+        write_whole(Path(target), made.encode(), db)
+        click.echo(f"wrote {show(target)}", err=True)
+    return PARTIAL_EXIT if passed else 0
 
 
 def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:

@@ -19,6 +19,8 @@ def allocate(amount: int, weights: Mapping[K, int]) -> dict[K, int]:
     total = sum(weights.values())
     if total <= 0:
         return {}
+    if len(weights) == 1:
+        return dict.fromkeys(weights, amount)
     sign = -1 if amount < 0 else 1
     left = whole = abs(amount)
     shares: dict[K, int] = {}

@@ -10,7 +10,7 @@ from archiver.errors import ConfigurationError
 from archiver.offline.tables import Column, Kind, Table
 from archiver.offline.trends import Known, Slots, Trends
 from archiver.store.chosen import unasked
-from archiver.store.reader import read_grouped, read_over_time
+from archiver.store.questions import read_grouped, read_over_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

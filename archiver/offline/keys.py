@@ -11,7 +11,7 @@ from archiver.offline.allocation import allocate
 from archiver.offline.breakdowns import COUNT_OF, WEB_SEARCHES, Question, columns_of, cost_note, money_table
 from archiver.offline.trends import Known, Slots, Trends
 from archiver.store.chosen import NOT_GROUPED, Label, Line, labelled, unasked
-from archiver.store.reader import read_use_and_money
+from archiver.store.questions import read_use_and_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from archiver.offline.tables import Table
     from archiver.store.chosen import Day, Sums
-    from archiver.store.reader import UseAndMoney
+    from archiver.store.questions import UseAndMoney
 
 T = TypeVar("T")
 
@@ -38,10 +38,14 @@ _Amounts = dict[tuple[Any, Any, Any], int]
 
 def keys(path: Path, asked: Question) -> Table:
     """Share billed money out to API keys by their tokens of the same day, workspace, model, tier, window and type."""
-    asked = asked.checked(("month", "workspace", "api_key"), ("api_key",))
+    asked = asked.checked(("day", "month", "workspace", "api_key"), ("api_key",))
     both = read_use_and_money(path, _USED, _BILLED, asked.since, asked.until, asked.as_of)
     monthly = "month" in asked.by
-    slots = Slots.over(both.billed_days, asked.since, asked.until, monthly=monthly) if asked.trends else None
+    slots = (
+        Slots.over(both.billed_days, asked.since, asked.until, monthly=monthly)
+        if asked.trends and "day" not in asked.by
+        else None
+    )
     lines = _lines(both, asked.by, slots.of if slots else None)
     names = [*columns_of(asked.by), "currency"]
     trends = Trends()
@@ -57,16 +61,17 @@ def _lines(both: UseAndMoney, by: Sequence[str], slot_of: Callable[[Day], int] |
     """Add up the shares of all days by what is asked for, and put names to them."""
     lines: dict[tuple[Any, ...], Line] = {}
     for day, amounts in _shares(both, by):
-        month = f"{day.date:%Y-%m}" if "month" in by else None
+        when = (f"{day.date}" if "day" in by else None, f"{day.date:%Y-%m}" if "month" in by else None)
         slot = slot_of(day) if slot_of else None
         for whose, amount in amounts.items():
-            line = lines.get((month, *whose))
+            line = lines.get((*when, *whose))
             if line is None:
-                line = lines[month, *whose] = Line((month, *whose), [0], 0, _missing(*whose))
+                line = lines[*when, *whose] = Line((*when, *whose), [0], 0, _missing(*whose))
             line.add(slot, day.start, [amount])
     for line in lines.values():
-        month, workspace, key, currency = line.group
+        date, month, workspace, key, currency = line.group
         names = {
+            "day": (date,),
             "month": (month,),
             "workspace": (workspace, both.name_at("workspace", workspace, line.last_day)),
             "api_key": (key, both.name_at("api_key", key, line.last_day)),

@@ -12,7 +12,7 @@ from archiver.offline.periods import Period, month_before
 from archiver.offline.render import dollars
 from archiver.offline.tables import NOBODY, Column, Kind, Table
 from archiver.store.chosen import NOT_GROUPED
-from archiver.store.reader import read_billed_days, read_grouped
+from archiver.store.questions import read_billed_days, read_grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

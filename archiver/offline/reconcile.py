@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.offline.breakdowns import COST_NOTE, COUNT_OF, OF_COST, Question, columns_of
 from archiver.offline.tables import Column, Kind, Table
-from archiver.store.reader import read_comparable
+from archiver.store.questions import read_comparable
 
 if TYPE_CHECKING:
     from pathlib import Path

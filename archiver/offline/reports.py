@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from archiver.offline import breakdowns, months
 from archiver.offline.keys import keys
 from archiver.offline.months import Budgets
+from archiver.offline.overview import overview
 from archiver.offline.periods import Period, month_of
 from archiver.offline.reconcile import reconcile
 from archiver.offline.tables import Column, Kind, Table
-from archiver.store.reader import read_report
+from archiver.store.questions import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,10 @@ def _ranked(*by: str) -> Callable[[Path, Asked], Table]:
 
 
 REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
+    "overview": (
+        "the totals of each month; with --html, everything on one page",
+        lambda path, asked: overview(path, asked.question),
+    ),
     "spend": (
         "money by month and workspace",
         lambda path, asked: breakdowns.spend(path, asked.question, ("month", "workspace"), ranked=False),

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from archiver.errors import ConfigurationError, StorageError
+from archiver.errors import ConfigurationError
 from archiver.offline.render import begins_formula, display_width, printable
 from archiver.offline.tables import Column, Kind, exact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 MOST_ROWS = 1_048_576
 LONGEST_TEXT = 32_767
@@ -27,53 +23,7 @@ _ROWS_OF_NOTES = 4
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _WIDEST_COLUMN = 60
 _MEASURED_ROWS = 1000
-_DATABASE = b"SQLite format 3\0"
-_BESIDE_AN_ARCHIVE = ("", "-wal", "-shm", "-journal", ".lock")
 _INSTEAD = "write --csv, which has no such limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A file that becomes another one, all at once, when it is kept."""
-
-    file: Path
-    target: Path
-
-    def keep(self) -> None:
-        """Put it in place of what is there."""
-        with self.file.open("rb") as made:
-            os.fsync(made.fileno())
-        self.file.replace(self.target)
-
-
-@contextmanager
-def staged(path: Path, archive: Path) -> Iterator[Stage]:
-    """Give a file to write in a new folder beside `path`; without being kept, it goes, and `path` stays as it is.
-
-    Raises:
-        ConfigurationError: `path` is no regular file, or it is a database or belongs to the archive.
-        StorageError: It cannot be written.
-    """
-    try:
-        target = path.resolve()
-        if target in {Path(f"{archive.resolve()}{end}") for end in _BESIDE_AN_ARCHIVE} or _is_database(target):
-            raise ConfigurationError(f"{path} is an archive", hint="name another file")
-        with TemporaryDirectory(prefix=f".{target.name[:80]}.", dir=target.parent) as folder:
-            yield Stage(Path(folder) / "sheet.xlsx", target)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror or type(error).__name__}",
-            hint="check the disk, the path and its permissions",
-        ) from error
-
-
-def _is_database(target: Path) -> bool:
-    if not target.exists():
-        return False
-    if not target.is_file():
-        raise ConfigurationError(f"{target} is not a regular file", hint="name another file")
-    with target.open("rb") as file:
-        return file.read(len(_DATABASE)) == _DATABASE
 
 
 def load_library() -> Any:

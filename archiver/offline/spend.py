@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archiver.offline.breakdowns import columns_of
 from archiver.offline.render import dollars
-from archiver.store.reader import read_grouped
+from archiver.store.questions import read_grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -133,7 +133,8 @@ def read_sums(  # noqa: PLR0913  # what a sum is
 
     Unless `whole`, rows come faster and one line may have several for a part, which the caller adds up.
     """
-    connection.executescript(files("archiver.store").joinpath("chosen.sql").read_text("utf-8"))
+    for statement in files("archiver.store").joinpath("chosen.sql").read_text("utf-8").split(";\n"):
+        connection.execute(statement)  # one by one: a script would end the transaction, and with it the moment
     parts: dict[Hashable, int] = {}
     chosen = [(d.series_id, d.start, d.is_bucket, parts.setdefault(part_of(d), len(parts))) for d in days]
     insert_many(connection, "chosen.day", chosen)

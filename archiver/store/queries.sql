@@ -325,6 +325,12 @@ FROM chosen_use;
 SELECT count(*), max(date(day_start, 'unixepoch')) FROM canonical_day
 WHERE report = 'cost' AND date(day_start, 'unixepoch') >= :since AND date(day_start, 'unixepoch') < :until;
 
+-- name: spoken_days
+-- The days of a range that a series speaks for, and whether it is settled there.
+SELECT date(day_start, 'unixepoch') AS date, rank >= 1000 FROM canonical_day
+WHERE report = :report AND (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
+ORDER BY 1;
+
 -- name: report_restatements
 -- What changed in settled buckets, field by field, by the time it was learnt.
 SELECT learnt_at, report, bucket_width, group_by, bucket_start, field, was, now FROM restatement

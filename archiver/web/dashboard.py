@@ -13,13 +13,13 @@ from archiver.offline.periods import month, month_before
 from archiver.offline.render import dollars, show
 from archiver.offline.schema import VIEWS
 from archiver.offline.spend import read_spend
-from archiver.store.reader import read_billed_days, read_overview
+from archiver.store.questions import read_billed_days, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archiver.offline.spend import Spend
-    from archiver.store.reader import Overview
+    from archiver.store.questions import Overview
 
 POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

@@ -16,8 +16,9 @@ from openpyxl.utils.escape import unescape
 
 from archiver.errors import ConfigurationError, StorageError
 from archiver.offline import sheet
-from archiver.offline.sheet import LONGEST_TEXT, staged, write_sheet
+from archiver.offline.sheet import LONGEST_TEXT, write_sheet
 from archiver.offline.tables import Column, Kind
+from archiver.offline.whole import staged
 from archiver.plan.scope import Scope
 from tests.support import archiver, day, sync
 

@@ -1,0 +1,47 @@
+"""Everything by month in one table: the totals of the page that shows everything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archiver.offline.breakdowns import COUNTS, cache, spend, tokens
+from archiver.offline.tables import Column, Kind, Table
+from archiver.store.questions import read_spoken_days
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.offline.breakdowns import Question
+
+_TOKENS = len(COUNTS) - 1  # the last count is that of web searches
+
+
+def overview(path: Path, asked: Question) -> Table:
+    """Tell money, tokens, cache hit rate and billed days by month; what a month has nothing of is an empty cell."""
+    asked = replace(asked.checked(("month",), ("month",)), top=None, trends=False)
+    money = spend(path, asked, ("month",), ranked=False)
+    used = {row[0]: sum(row[1 : 1 + _TOKENS]) for row in tokens(path, asked).rows}
+    hits = {row[0]: row[1:] for row in cache(path, asked).rows}
+    days = Counter(day[:7] for day, _ in read_spoken_days(path, "cost", asked.since, asked.until, asked.as_of))
+    billed = {row[0] for row in money.rows}
+    lines = [*money.rows, *((month, None, None) for month in {*used, *days} - billed)]
+    rows = [
+        (month, currency, amount, used.get(month), hits[month][-1] if month in hits else None, days[month])
+        for month, currency, amount in sorted(lines, key=lambda line: (line[0], line[1] or ""))
+    ]
+    read, whole = sum(row[2] for row in hits.values()), sum(sum(row[:3]) for row in hits.values())
+    alone = len({row[1] for row in money.rows}) <= 1  # amounts of several currencies have no sum
+    rate = round(read / whole, 4) if whole else None
+    billed_sum = sum(row[-1] for row in money.rows) if alone else None
+    total = ("total", None, billed_sum, sum(used.values()), rate, sum(days.values()))
+    columns = [
+        Column("month"),
+        Column("currency"),
+        Column("amount", Kind.MONEY),
+        Column("tokens", Kind.COUNT),
+        Column("cache_hit_rate", Kind.SHARE),
+        Column("billed_days", Kind.COUNT),
+    ]
+    return Table(columns, rows, money.note, total)

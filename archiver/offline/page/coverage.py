@@ -1,0 +1,54 @@
+"""What is archived, as a chart and a table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from archiver.offline.render import show
+from archiver.offline.tables import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.store.questions import Coverage
+
+STATES = {"settled": "#228833", "provisional": "#66ccee", "missing": "#ee6677", "failed": "#aa3377"}
+_UNKNOWN_STATE = "#999999"
+
+
+def coverage_table(coverage: Sequence[Coverage]) -> Table:
+    """Lay out what is archived."""
+    names = ("report", "bucket_width", "group_by", "filters", "start", "end", "state", "fetched_at")
+    return Table([Column(name) for name in names], [tuple(getattr(one, name) for name in names) for one in coverage])
+
+
+def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
+    """Give the chart of what is archived: a row a series, a strip a stretch of one state."""
+    names = list(dict.fromkeys(map(_series_name, coverage)))
+    rows = [
+        {
+            "place": names.index(_series_name(one)),
+            "key": str(key),
+            "name": _series_name(one),
+            "begin": _moment(one.start),
+            "end": _moment(one.end),
+            "colour": STATES.get(one.state, _UNKNOWN_STATE),
+            "state": one.state,
+            "from": one.start,
+            "to": one.end,
+            "read": f"{one.fetched_at} or later" if one.fetched_at else "",
+        }
+        for key, one in enumerate(coverage)
+    ]
+    rows_of_names = [{"place": place, "name": name} for place, name in enumerate(names)]
+    return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
+
+
+def _series_name(one: Coverage) -> str:
+    where = f" where {show(one.filters)}" if one.filters else ""
+    return f"{one.report} {one.bucket_width} by {one.group_by.replace(',', ', ') or 'nothing'}{where}"
+
+
+def _moment(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp()) * 1000

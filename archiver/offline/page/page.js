@@ -1,0 +1,446 @@
+// Draws the charts of a page from its exact figures, and keeps them to the chosen days and lines.
+// Sums are of whole numbers (BigInt): what is told is exact; floats only say where to draw.
+"use strict";
+
+const DAY = 86400000;
+const figures = JSON.parse(document.getElementById("figures").textContent);
+const chosen = { since: figures.first, until: figures.last, grain: "", facet: {}, hidden: {} };
+const views = {};
+const told = {};
+const tip = document.getElementById("tip");
+
+const utc = (day) => Date.parse(day + "T00:00:00Z");
+const iso = (moment) => new Date(moment).toISOString().slice(0, 10);
+const grouped = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
+const absolute = (value) => (value < 0n ? -value : value);
+const sum = (values) => values.reduce((so_far, value) => so_far + value, 0n);
+
+// --- exact text -----------------------------------------------------------------------------------------------------
+
+function exact(value, measure) {
+  const digits = measure === "money" ? figures.digits : 0;
+  const text = String(absolute(value)).padStart(digits + 1, "0");
+  const whole = (value < 0n ? "-" : "") + grouped(text.slice(0, text.length - digits));
+  const rest = digits ? text.slice(text.length - digits).replace(/0+$/, "") : "";
+  return digits ? whole + "." + rest.padEnd(2, "0") : whole;
+}
+
+function split(text, digits) {
+  // Both parts of an exact amount: to the cents, and the fainter rest, as long as that of the others beside it.
+  const point = text.indexOf(".");
+  return [text.slice(0, point + 3), text.slice(point + 3).padEnd(digits, "0")];
+}
+
+function rounded(value) {
+  const cent = 10n ** BigInt(figures.digits - 2);
+  const cents = (absolute(value) + cent / 2n) / cent;
+  const sign = value < 0n && cents ? "-" : "";
+  return sign + grouped(String(cents / 100n)) + "." + String(cents % 100n).padStart(2, "0");
+}
+
+function percent(part, whole) {
+  if (!whole) return "";
+  const tenths = (part * 2000n + whole) / (2n * whole);
+  return `${tenths / 10n}.${tenths % 10n}%`;
+}
+
+function compact(value) {
+  for (const [size, word] of [[10n ** 12n, "trillion"], [10n ** 9n, "billion"], [10n ** 6n, "million"]]) {
+    if (value >= size) return [`${value / size}.${String((value % size) / (size / 100n)).padStart(2, "0")}`, word];
+  }
+  return [grouped(String(value)), ""];
+}
+
+// --- days and sums --------------------------------------------------------------------------------------------------
+
+function span(chart) {
+  const first = utc(chart.begin);
+  const from = Math.max(0, (utc(chosen.since) - first) / DAY);
+  const to = Math.max(-1, Math.min(chart.states.length - 1, (utc(chosen.until) - first) / DAY));
+  return [from, to];
+}
+
+function grain() {
+  if (chosen.grain) return chosen.grain;
+  const days = (utc(chosen.until) - utc(chosen.since)) / DAY + 1;
+  return days <= 100 ? "day" : days <= 800 ? "week" : "month";
+}
+
+function bucket_of(moment) {
+  const date = new Date(moment);
+  if (grain() === "month") return iso(moment).slice(0, 7);
+  return iso(grain() === "week" ? moment - ((date.getUTCDay() + 6) % 7) * DAY : moment);
+}
+
+function buckets_of(chart) {
+  const [from, to] = span(chart);
+  const found = [];
+  for (let i = from; i <= to; i++) {
+    const moment = utc(chart.begin) + i * DAY;
+    const name = bucket_of(moment);
+    if (!found.length || found.at(-1).name !== name) found.push({ key: String(found.length), name, begin: moment, from: i });
+    Object.assign(found.at(-1), { end: moment + DAY, to: i });
+  }
+  for (const one of found) {
+    const states = chart.states.slice(one.from, one.to + 1);
+    one.days = states.length;
+    one.gaps = states.split("-").length - 1;
+    one.empty = /^[- ]+$/.test(states);
+    one.provisional = states.includes("p");
+    one.title = one.days === 1 ? iso(one.begin) : `${iso(one.begin)} to ${iso(one.end - DAY)}`;
+  }
+  return found;
+}
+
+const between = (values, from, to) => sum(values.slice(from, to + 1).map((text) => BigInt(text || 0)));
+const facet_of = (chart) => chart.facets[chosen.facet[chart.id] || 0];
+const hidden_of = (chart) => (chosen.hidden[chart.id + facet_of(chart).by] ??= new Set());
+const lines_of = (chart) => facet_of(chart).lines.filter((line) => !hidden_of(chart).has(line.name));
+
+// --- what each kind of chart shows ----------------------------------------------------------------------------------
+
+const drawn = {
+  stack(chart, buckets) {
+    const scale = chart.measure === "money" ? 10 ** figures.digits : 1;
+    const rows = [];
+    for (const one of buckets) {
+      let [above, below] = [0n, 0n];
+      for (const line of lines_of(chart)) {
+        const value = between(line.values, one.from, one.to);
+        if (!value) continue;
+        const low = value < 0n ? below : above;
+        if (value < 0n) below += value; else above += value;
+        rows.push({
+          begin: one.begin, till: one.begin + (one.end - one.begin) * 0.86, colour: line.colour,
+          low: Number(low) / scale, high: Number(low + value) / scale,
+        });
+      }
+    }
+    return rows;
+  },
+  rate(chart, buckets) {
+    return lines_of(chart).flatMap((line) => buckets.map((one) => {
+      const whole = between(line.whole, one.from, one.to);
+      const rate = whole ? Number(between(line.values, one.from, one.to)) / Number(whole) : null;
+      return { middle: (one.begin + one.end) / 2, rate, colour: line.colour, name: line.name };
+    }));
+  },
+  ranked(chart) {
+    const [from, to] = span(chart);
+    const rows = lines_of(chart).map((line) => ({ line, value: between(line.values, from, to) }));
+    rows.sort((a, b) => a.line.rest - b.line.rest || (a.value < b.value ? 1 : a.value > b.value ? -1 : 0));
+    told[chart.id] = rows;
+    return rows.map(({ line, value }, place) => ({
+      place, key: String(place), name: line.name, colour: line.colour, value: Number(value), told: rounded(value),
+    }));
+  },
+};
+
+// A scale wants something to be of, also where all is missing.
+function unseen({ begin }) {
+  return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
+}
+
+function data_of(chart) {
+  if (chart.kind === "strips") {
+    told[chart.id] = chart.rows;
+    return { rows: chart.rows, names: chart.names };
+  }
+  const buckets = chart.kind === "ranked" ? [] : buckets_of(chart);
+  if (chart.kind === "ranked") return { rows: drawn.ranked(chart) };
+  told[chart.id] = buckets;
+  const rows = drawn[chart.kind](chart, buckets);
+  if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
+  const gaps = buckets.filter((one) => one.gaps);
+  return { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
+}
+
+// --- the tooltip ----------------------------------------------------------------------------------------------------
+
+function element(name, text = "", kind = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function swatch(colour) {
+  const made = element("span", "", "swatch");
+  made.style.background = colour;
+  return made;
+}
+
+function line_told(colour, name, cells, kind = "") {
+  const row = element("tr", "", kind);
+  const head = element("th", name);
+  if (colour) head.prepend(swatch(colour));
+  row.append(head, ...cells.map((text) => element("td", text, "n")));
+  return row;
+}
+
+function align(cells) {
+  const longest = Math.max(...cells.map((cell) => cell.textContent.length - cell.textContent.indexOf(".") - 3));
+  for (const cell of cells) {
+    const [cents, fine] = split(cell.textContent, longest);
+    cell.replaceChildren(cents, element("span", fine, "fine"));
+  }
+}
+
+function bucket_told(chart, one) {
+  if (one.empty) return [[], "not archived"];
+  const rate = chart.kind === "rate";
+  const found = lines_of(chart).map((line) => ({
+    line, value: between(line.values, one.from, one.to), whole: rate ? between(line.whole, one.from, one.to) : 0n,
+  })).filter(({ value, whole }) => value || whole);
+  if (!rate) found.sort((a, b) => (a.value < b.value ? 1 : -1));
+  const rows = found.map(({ line, value, whole }) => line_told(line.colour, line.name,
+    rate ? [percent(value, whole), `${exact(value)} of ${exact(whole)}`] : [exact(value, chart.measure)]));
+  if (!rate && !(figures.mixed && chart.measure === "money")) {
+    const whole = exact(sum(found.map(({ value }) => value)), chart.measure);
+    rows.push(line_told("", chart.measure === "money" ? `total, ${figures.unit}` : "total", [whole], "sum"));
+  }
+  if (chart.measure === "money") align(rows.map((row) => row.lastChild));
+  const asides = [];
+  if (one.gaps) asides.push(`${one.gaps} of ${one.days} days are not archived`);
+  if (one.provisional) asides.push("provisional, may still change");
+  return [rows, asides.join("; ")];
+}
+
+function told_of(chart, key) {
+  const one = told[chart.id][Number(key)];
+  if (chart.kind === "strips") {
+    const rows = [["from", one.from], ["to", one.to], ["read", one.read]].filter(([, text]) => text);
+    return [`${one.name}: ${one.state}`, rows.map(([name, text]) => line_told("", name, [text])), ""];
+  }
+  if (chart.kind === "ranked") {
+    const whole = sum(told[chart.id].map(({ value }) => value));
+    const share = figures.mixed ? [] : [line_told("", "share", [percent(one.value, whole)])];
+    return [one.line.name, [line_told("", figures.unit, [exact(one.value, "money")]), ...share], ""];
+  }
+  return [one.title, ...bucket_told(chart, one)];
+}
+
+function point_at(chart, event, key) {
+  if (key === null || key === undefined || key === "") {
+    tip.hidden = true;
+    return;
+  }
+  const [title, rows, aside] = told_of(chart, key);
+  const table = element("table");
+  table.append(...rows);
+  tip.replaceChildren(element("p", title, "title"), table, element("p", aside, "aside"));
+  tip.hidden = false;
+  const { clientX: x, clientY: y } = event.touches?.[0] ?? event;
+  const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+  tip.style.left = `${Math.max(8, x + 16 + width > innerWidth - 8 ? Math.min(x - 16 - width, innerWidth - 8 - width) : x + 16)}px`;
+  tip.style.top = `${Math.max(8, Math.min(y + 16, innerHeight - 8 - height))}px`;
+}
+
+// --- drawing --------------------------------------------------------------------------------------------------------
+
+async function draw(chart) {
+  const section = document.getElementById(chart.id);
+  const data = data_of(chart);
+  const nothing = data.rows.every((row) => row.name === "" || row.rate === null) && !(data.gaps ?? []).some((one) => one.gaps);
+  section.querySelector(".empty").hidden = !nothing;
+  section.querySelector(".chart").hidden = nothing;
+  if (chart.kind !== "strips") tell(chart, section, nothing);
+  if (nothing) return;
+  if (!views[chart.id]) {
+    const spec = { ...figures.specs[chart.kind], datasets: data };
+    if (chart.kind === "ranked") spec.height *= data.rows.length;
+    if (chart.kind === "strips") spec.height *= data.names.length;
+    const made = await vegaEmbed(section.querySelector(".chart"), spec, {
+      mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false,
+      tooltip: (_handler, event, _item, key) => {
+        if (event.pointerType !== "touch") point_at(chart, event, key); // a finger that leaves has not left
+      },
+    });
+    views[chart.id] = made.view;
+    made.view.addEventListener("pointerdown", (event, item) => {
+      if (event.pointerType === "touch") point_at(chart, event, item?.tooltip ?? null);
+    });
+    return;
+  }
+  for (const [name, rows] of Object.entries(data)) views[chart.id].data(name, rows);
+  await views[chart.id].resize().runAsync();
+}
+
+function tell(chart, section, nothing) {
+  const [from, to] = span(chart);
+  const shown = section.querySelector(".shown");
+  const values = lines_of(chart).map((line) => between(line.values, from, to));
+  const wholes = chart.kind === "rate" ? lines_of(chart).map((line) => between(line.whole, from, to)) : [];
+  const number = figures.mixed && chart.measure === "money"
+    ? `amounts in ${figures.unit} have no sum`
+    : chart.kind === "rate"
+    ? `${percent(sum(values), sum(wholes))} of ${exact(sum(wholes))} input tokens`
+    : `${exact(sum(values), chart.measure)} ${chart.measure === "money" ? figures.unit : "tokens"}`;
+  shown.replaceChildren(element("b", number), `, ${chosen.since} to ${chosen.until}`);
+  shown.hidden = nothing && !lines_of(chart).length;
+  if (chart.kind !== "ranked") legend(chart, section, from, to);
+}
+
+function line_sum(chart, line, from, to) {
+  const value = between(line.values, from, to);
+  if (chart.kind === "rate") return percent(value, between(line.whole, from, to));
+  return chart.measure === "money" ? rounded(value) : compact(value).join(" ").trim();
+}
+
+function legend(chart, section, from, to) {
+  const hidden = hidden_of(chart);
+  const list = section.querySelector(".legend");
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.line : undefined;
+  const buttons = facet_of(chart).lines.map((line) => {
+    const button = element("button");
+    button.type = "button";
+    button.title = "show or hide";
+    button.dataset.line = line.name;
+    button.setAttribute("aria-pressed", String(!hidden.has(line.name)));
+    const name = element("span", line.name, "name");
+    button.append(swatch(line.colour), name, element("span", line_sum(chart, line, from, to), "sum"));
+    button.addEventListener("click", () => {
+      if (!hidden.delete(line.name)) hidden.add(line.name);
+      draw(chart);
+    });
+    return button;
+  });
+  list.replaceChildren(...buttons.map((button) => {
+    const entry = element("li");
+    entry.append(button);
+    return entry;
+  }));
+  buttons.find((button) => button.dataset.line === focused)?.focus();
+}
+
+function key_of_strips(section) {
+  section.querySelector(".legend").replaceChildren(...figures.states.map(([state, colour]) => {
+    const entry = element("li", "", "key");
+    entry.append(swatch(colour), element("span", state, "name"));
+    return entry;
+  }));
+}
+
+// --- the figures on top ---------------------------------------------------------------------------------------------
+
+function headline() {
+  const told_by = {
+    spend: (values) => [figures.mixed ? "\u2013" : rounded(sum(values)), figures.unit],
+    tokens: (values) => compact(sum(values)),
+    cache: (values, wholes) => [percent(sum(values), sum(wholes)) || "\u2013", ""],
+  };
+  for (const card of document.querySelectorAll("[data-live]")) {
+    const chart = figures.charts.find((one) => one.id === card.dataset.live);
+    const [from, to] = span(chart);
+    const lines = chart.facets[0].lines;
+    const wholes = chart.kind === "rate" ? lines.map((line) => between(line.whole, from, to)) : [];
+    const [number, unit] = told_by[chart.id](lines.map((line) => between(line.values, from, to)), wholes);
+    card.querySelector(".figure").replaceChildren(number + " ", element("span", unit, "unit"));
+    card.querySelector(".aside").textContent = `${chosen.since} to ${chosen.until}`;
+  }
+}
+
+// --- controls -------------------------------------------------------------------------------------------------------
+
+function redraw() {
+  headline();
+  for (const button of document.querySelectorAll("#grain button")) {
+    button.setAttribute("aria-pressed", String(button.value === grain()));
+  }
+  const whole = chosen.since === figures.first && chosen.until === figures.last;
+  document.getElementById("narrowed").hidden = whole;
+  return Promise.all(figures.charts.map(draw));
+}
+
+function choose(since, until) {
+  chosen.since = since;
+  chosen.until = until;
+  document.getElementById("since").value = since;
+  document.getElementById("until").value = until;
+  return redraw();
+}
+
+function choose_days() {
+  const within = (text, otherwise) => (text >= figures.first && text <= figures.last ? text : otherwise);
+  const since = within(document.getElementById("since").value, figures.first);
+  const until = within(document.getElementById("until").value, figures.last);
+  return since <= until ? choose(since, until) : choose(until, since);
+}
+
+function prepare_controls() {
+  for (const name of ["since", "until"]) document.getElementById(name).addEventListener("change", choose_days);
+  for (const button of document.querySelectorAll("#last button")) {
+    button.addEventListener("click", () => {
+      const days = Number(button.value);
+      const since = days ? iso(utc(figures.last) - (days - 1) * DAY) : figures.first;
+      choose(since < figures.first ? figures.first : since, figures.last);
+    });
+  }
+  for (const button of document.querySelectorAll("#grain button")) {
+    button.addEventListener("click", () => {
+      chosen.grain = button.value;
+      redraw();
+    });
+  }
+}
+
+function prepare_facets(chart) {
+  const choice = document.getElementById(chart.id).querySelector(".choice");
+  if (!choice || chart.facets.length < 2) return;
+  choice.replaceChildren(...chart.facets.map((facet, number) => {
+    const button = element("button", facet.by.replaceAll("_", " "));
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(number === 0));
+    button.addEventListener("click", () => {
+      chosen.facet[chart.id] = number;
+      choice.querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+      draw(chart);
+    });
+    return button;
+  }));
+}
+
+function prepare_theme() {
+  const button = document.getElementById("theme");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const is_dark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+  const name = () => { button.textContent = is_dark() ? "Light" : "Dark"; };
+  button.addEventListener("click", () => {
+    document.documentElement.dataset.theme = is_dark() ? "light" : "dark";
+    name();
+  });
+  dark.addEventListener("change", name);
+  name();
+}
+
+function prepare_tables() {
+  const tables = [...document.querySelectorAll("section details")];
+  let opened = [];
+  if (figures.charts.length > 1) for (const one of tables) one.open = false;
+  addEventListener("beforeprint", () => {
+    opened = tables.filter((one) => !one.open);
+    for (const one of opened) one.open = true;
+  });
+  addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
+}
+
+async function start() {
+  prepare_tables();
+  prepare_theme();
+  document.querySelectorAll(".needs-script").forEach((one) => { one.hidden = false; });
+  if (figures.charts.length) {
+    prepare_controls();
+    for (const chart of figures.charts) {
+      if (chart.kind === "strips") key_of_strips(document.getElementById(chart.id));
+      else prepare_facets(chart);
+    }
+    addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+    document.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest(".chart")) tip.hidden = true;
+    });
+    await redraw();
+  }
+  document.documentElement.dataset.drawn = "yes";
+}
+
+await start();

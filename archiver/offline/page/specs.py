@@ -1,0 +1,160 @@
+"""The charts as Vega-Lite. Their data is filled in by page.js, which knows the chosen days and lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SHORT = (
+    "abs(datum.value) >= 1e12 ? format(datum.value / 1e12, '~r') + 'tn' : "
+    "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~r') + 'bn' : "
+    "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : "
+    "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + 'k' : format(datum.value, '~r')"
+)
+_WHEN = (
+    "utcdate(datum.value) != 1 ? utcFormat(datum.value, '%-d %b') : "
+    "utcmonth(datum.value) == 0 ? utcFormat(datum.value, '%Y') : utcFormat(datum.value, '%b')"
+)
+_DAYS = {
+    "scale": {"type": "utc"},
+    "type": "temporal",
+    "axis": {
+        "title": None,
+        "grid": False,
+        "labelExpr": _WHEN,
+        "labelAlign": "left",
+        "labelBound": True,
+        "tickCount": {"expr": "ceil(width / 70)"},
+    },
+}
+_FONT = (
+    "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', "
+    "system-ui, sans-serif"
+)
+_CONFIG = {
+    "background": None,
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False,
+        "ticks": False,
+        "labelFontSize": 12,
+        "labelPadding": 8,
+        "labelColor": "#666",
+        "gridColor": "#ddd",
+        "titleFontWeight": "normal",
+    },
+    "axisX": {"labelOverlap": "greedy", "labelSeparation": 12},
+    "bar": {"binSpacing": 0},
+}
+_GAPS = {
+    "data": {"name": "gaps"},
+    "mark": {"type": "rect", "tooltip": None, "color": "#c98a00", "opacity": 0.22},
+    "encoding": {"x": {"field": "begin", **_DAYS}, "x2": {"field": "end"}},
+}
+_HOVER = {
+    "data": {"name": "buckets"},
+    "params": [{"name": "at", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}],
+    "mark": {"type": "rect", "color": "#888"},
+    "encoding": {
+        "x": {"field": "begin", **_DAYS},
+        "x2": {"field": "end"},
+        "opacity": {"condition": {"param": "at", "empty": False, "value": 0.16}, "value": 0},
+        "tooltip": {"field": "key"},
+    },
+}
+
+
+def _wide(height: int, layer: list[dict[str, Any]]) -> dict[str, Any]:
+    sized = {"width": "container", "height": height, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**sized, "data": {"name": "rows"}, "layer": layer, "config": _CONFIG}
+
+
+def _value_axis(labels: str) -> dict[str, Any]:
+    return {"title": None, "tickCount": 5, "labelExpr": labels}
+
+
+def stack() -> dict[str, Any]:
+    """Bars over time; `low` and `high` are where a part of a bar begins and ends."""
+    bars = {
+        "mark": {"type": "bar", "tooltip": None},
+        "encoding": {
+            "x": {"field": "begin", **_DAYS},
+            "x2": {"field": "till"},
+            "y": {"field": "low", "type": "quantitative", "axis": _value_axis(_SHORT)},
+            "y2": {"field": "high"},
+            "color": {"field": "colour", "type": "nominal", "scale": None},
+        },
+    }
+    return _wide(280, [_GAPS, bars, _HOVER])
+
+
+def rate() -> dict[str, Any]:
+    """Lines over time between nothing and all; a line breaks where there is nothing to tell."""
+    encoding = {
+        "x": {"field": "middle", **_DAYS},
+        "y": {
+            "field": "rate",
+            "type": "quantitative",
+            "scale": {"zero": False, "nice": True, "clamp": True},
+            "axis": _value_axis("format(datum.value, '.0%')"),
+        },
+        "color": {"field": "colour", "type": "nominal", "scale": None},
+        "detail": {"field": "name"},
+    }
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2, "tooltip": None, "invalid": "break-paths-show-domains"},
+        "encoding": encoding,
+    }
+    points = {"mark": {"type": "circle", "size": 14, "opacity": 1, "tooltip": None}, "encoding": encoding}
+    return _wide(240, [_GAPS, line, points, _HOVER])
+
+
+def ranked() -> dict[str, Any]:
+    """Bars below each other, each under its name and its value; the height is that of one."""
+    place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
+    text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "tooltip": None}
+    layer: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "bar", "height": 10, "cornerRadius": 2, "yOffset": 0},
+            "encoding": {
+                "x": {"field": "value", "type": "quantitative", "axis": None},
+                "color": {"field": "colour", "type": "nominal", "scale": None},
+                "tooltip": {"field": "key"},
+            },
+        },
+        {
+            "mark": {**text, "align": "left", "limit": {"expr": "max(60, width - 130)"}},
+            "encoding": {"x": {"value": 0}, "text": {"field": "name"}},
+        },
+        {
+            "mark": {**text, "align": "right"},
+            "encoding": {"x": {"value": "width"}, "text": {"field": "told"}},
+        },
+    ]
+    return {**_wide(44, layer), "encoding": {"y": place}}
+
+
+def strips() -> dict[str, Any]:
+    """Stretches of time, a row a series; the height is that of one."""
+    place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
+    text = {"type": "text", "baseline": "bottom", "align": "left", "dy": -11, "fontSize": 13}
+    layer: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "bar", "height": 14, "cornerRadius": 2},
+            "encoding": {
+                "x": {"field": "begin", **_DAYS},
+                "x2": {"field": "end"},
+                "color": {"field": "colour", "type": "nominal", "scale": None},
+                "tooltip": {"field": "key"},
+            },
+        },
+        {
+            "data": {"name": "names"},
+            "mark": {**text, "tooltip": None, "limit": {"expr": "width"}},
+            "encoding": {"x": {"value": 0}, "text": {"field": "name"}},
+        },
+    ]
+    return {**_wide(52, layer), "encoding": {"y": place}}
+
+
+SPECS = {"stack": stack(), "rate": rate(), "ranked": ranked(), "strips": strips()}

@@ -1,0 +1,104 @@
+"""The figures on top of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.offline.months import today_in
+from archiver.offline.page.html import text, unit_name
+from archiver.offline.render import dollars
+from archiver.offline.reports import REPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from archiver.offline.page.figures import Days
+    from archiver.offline.reports import Asked
+    from archiver.offline.tables import Table
+    from archiver.store.questions import Overview
+
+_LOOK = "see coverage below"
+_SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure on top of the page; `live` names the chart whose chosen days it follows."""
+
+    title: str
+    figure: str
+    unit: str
+    aside: str
+    live: str = ""
+    warns: bool = False
+
+
+def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
+    path: Path, asked: Asked, totals: Table, about: Overview, days: Days, unit: str, money: Sequence[str]
+) -> list[Card]:
+    """Tell the totals of the days, the month to date and where it goes, and whether anything is missing.
+
+    Amounts of several currencies have no sum, and none is told.
+    """
+    assert totals.total is not None
+    _, _, billed, used, rate, _ = totals.total
+    period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "no day is archived"
+    number, word = compact(used)
+    named = unit_name(money, unit)
+    return [
+        Card("Spend", _money(billed, unit), named, period, "spend" if days.dates else ""),
+        _month_to_date(path, asked, unit, money),
+        Card("Tokens", number, word, period, "tokens" if days.dates else ""),
+        Card("Cache hit rate", "\u2013" if rate is None else f"{rate:.1%}", "", period, "cache" if days.dates else ""),
+        _coverage(about, days),
+    ]
+
+
+def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) -> Card:
+    forecast = REPORTS["forecast"][1](path, asked)
+    assert forecast.total is not None
+    to_date, projected = forecast.total[-2:] if len(money) == 1 else (None, None)
+    month = asked.month.since if asked.month else today_in(path, asked.today)
+    told = f"projected {_money(projected, unit)}"
+    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), told)
+
+
+def _coverage(about: Overview, days: Days) -> Card:
+    missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
+    gaps = sum(one.is_gap for one in about.coverage)
+    if missing:
+        return Card("Coverage", str(missing), "day missing" if missing == 1 else "days missing", _LOOK, warns=True)
+    if gaps:
+        return Card("Coverage", str(gaps), "gap" if gaps == 1 else "gaps", _LOOK, warns=True)
+    provisional = days.states["cost"].count("p")
+    return Card("Coverage", "no gaps", "", f"{provisional} days may still change" if provisional else "all settled")
+
+
+def _money(microcents: int | None, unit: str) -> str:
+    if microcents is None:
+        return "\u2013"
+    return dollars(microcents if unit == "usd" else microcents * 100)
+
+
+def compact(count: int) -> tuple[str, str]:
+    """Spell a count short, cut after two digits, and the word for its size."""
+    for size, word in _SIZES:
+        if count >= size:
+            return f"{count // size}.{count % size * 100 // size:02d}", word
+    return f"{count:,}", ""
+
+
+def cards_html(cards: Sequence[Card]) -> str:
+    """Write the figures on top."""
+    return '<dl class="cards">' + "".join(map(_card_html, cards)) + "</dl>"
+
+
+def _card_html(card: Card) -> str:
+    live = f' data-live="{text(card.live)}"' if card.live else ""
+    return (
+        f'<div class="card{" warn" if card.warns else ""}"{live}><dt>{text(card.title)}</dt>'
+        f'<dd class="figure">{text(card.figure)} <span class="unit">{text(card.unit)}</span></dd>'
+        f'<dd class="aside">{text(card.aside)}</dd></div>'
+    )

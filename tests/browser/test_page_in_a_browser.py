@@ -1,0 +1,342 @@
+"""Pages in a real browser: drawn, exact under the pointer, obedient to the controls, silent, and alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.offline import page
+from archiver.offline.breakdowns import Question
+from archiver.offline.page.html import amounts
+from archiver.offline.reports import REPORTS, Asked
+from tests.pages import HOSTILE
+from tests.support import select
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.browser.conftest import Opener, Seen
+
+EVERYTHING = Asked(Question(), today=date(2026, 1, 15))
+A_DAY = "2025-12-10"
+
+
+@pytest.fixture(scope="module")
+def overview(archive: Path) -> str:
+    """Make the page of everything, once."""
+    return page.overview(archive, EVERYTHING)
+
+
+def billed(archive: Path, where: str = "1", *values: str) -> str:
+    """Spell what is billed, exactly, as a page does."""
+    ((amount,),) = select(archive, f"SELECT sum(amount_microcents) FROM daily_cost WHERE {where}", *values)  # noqa: S608
+    (told,) = amounts([amount], "usd")
+    return str(told)
+
+
+def is_alone_and_silent(seen: Seen) -> None:
+    assert seen.said == []
+    assert seen.asked == []
+
+
+def widths(seen: Seen) -> Any:
+    return seen.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+
+
+def colour(seen: Seen, selector: str, name: str) -> str:
+    return str(seen.page.eval_on_selector(selector, f"(e) => getComputedStyle(e)['{name}']"))
+
+
+def test_every_chart_is_drawn_and_nothing_is_said_or_asked_for(overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    for chart in ("spend", "tokens"):
+        assert seen.page.locator(f"#{chart} .chart svg .mark-rect path").count() > 50, chart
+    assert seen.page.locator("#cache .chart svg .mark-line path").count() >= 3
+    assert seen.page.locator("#keys .chart svg .mark-rect path").count() == 8
+    assert seen.page.locator("#coverage .chart svg .mark-rect path").count() >= 3
+    assert "No settled amount" in seen.text("#restatements .empty")
+    is_alone_and_silent(seen)
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if name != "overview"])
+def test_the_page_of_every_report_opens_silently(archive: Path, opened: Opener, name: str) -> None:
+    seen = opened(page.of_report(archive, name, EVERYTHING)[0])
+    assert seen.page.locator("table").first.is_visible()
+    is_alone_and_silent(seen)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(
+    archive: Path, overview: str, opened: Opener, zone: str
+) -> None:
+    seen = opened(overview, timezone_id=zone)
+    seen.choose(A_DAY, A_DAY)
+    told = seen.hover("spend")
+    assert told.startswith(A_DAY)
+    assert "10 Dec" in seen.page.locator("#spend .chart svg .role-axis-label text").all_text_contents()
+    total = next(line for line in told.splitlines() if line.startswith("total"))
+    assert total.split("\t")[-1].strip() == billed(archive, "date = ?", A_DAY)
+    for name, amount in select(
+        archive,
+        "SELECT workspace_name, sum(amount_microcents) FROM daily_cost WHERE date = ? AND workspace_id NOT NULL "
+        "GROUP BY 1",
+        A_DAY,
+    ):
+        (exact,) = amounts([amount], "usd")
+        line = next(line for line in told.splitlines() if line.startswith(name))
+        assert line.split("\t")[-1].strip().rstrip("0") == str(exact).rstrip("0")
+    is_alone_and_silent(seen)
+
+
+def test_a_number_that_no_float_holds_is_told_to_its_last_digit(archive: Path, tmp_path: Path, opened: Opener) -> None:
+    odd = 2**53 + 1
+    large = shutil.copy(archive, tmp_path / "large.db")
+    (first,) = select(archive, "SELECT min(bucket_start) FROM usage_fact")[0]
+    with closing(sqlite3.connect(large)) as connection, connection:
+        connection.execute("DELETE FROM usage_fact WHERE bucket_start <> ?", (first,))
+        connection.execute(
+            "UPDATE usage_fact SET uncached_input_tokens = 0, cache_creation_1h_input_tokens = 0, "
+            "cache_creation_5m_input_tokens = 0, cache_read_input_tokens = 0, output_tokens = 0"
+        )
+        connection.execute(
+            "UPDATE usage_fact SET output_tokens = ? WHERE key_id = (SELECT min(key_id) FROM usage_fact)", (odd,)
+        )
+    seen = opened(page.of_report(tmp_path / "large.db", "tokens", EVERYTHING)[0])
+    assert f"{odd:,} tokens" in seen.text("#tokens .shown")
+    begin = str(seen.page.locator("#since").input_value())
+    seen.choose(begin, begin)
+    assert f"{odd:,}" in seen.hover("tokens")
+
+
+def test_the_legend_takes_a_line_out_and_puts_it_back(archive: Path, overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    bars = seen.page.locator("#spend .chart svg .mark-rect path")
+    whole = seen.text("#spend .shown b")
+    assert whole == f"{billed(archive)} USD"
+    before = bars.count()
+    button = seen.page.locator("#spend .legend button").first
+    gone = button.get_attribute("data-line")
+    button.click()
+    seen.settle()
+    assert seen.page.locator("#spend .legend button").first.get_attribute("aria-pressed") == "false"
+    left = billed(archive, "coalesce(workspace_name, '(default workspace)') <> ?", str(gone))
+    assert seen.text("#spend .shown b") == f"{left} USD"
+    assert bars.count() < before
+    assert str(gone) not in seen.hover("spend")
+    seen.page.locator("#spend .legend button").first.click()
+    seen.settle()
+    assert seen.text("#spend .shown b") == whole
+    assert bars.count() == before
+    is_alone_and_silent(seen)
+
+
+def test_the_keyboard_reaches_a_line_and_keeps_its_place(overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    seen.page.locator("#spend .legend button").nth(1).focus()
+    name = seen.page.evaluate("document.activeElement.dataset.line")
+    seen.page.keyboard.press("Enter")
+    seen.settle()
+    assert seen.page.evaluate("document.activeElement.dataset.line") == name
+    assert seen.page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "false"
+
+
+def test_chosen_days_change_charts_and_figures_and_not_the_tables(archive: Path, overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    table = seen.page.locator("#spend table").first.text_content()
+    assert seen.page.locator("#narrowed").is_hidden()
+    seen.choose("2025-12-01", "2025-12-31")
+    december = billed(archive, "date BETWEEN '2025-12-01' AND '2025-12-31'")
+    assert seen.text("#spend .shown") == f"{december} USD, 2025-12-01 to 2025-12-31"
+    assert seen.text("#keys .shown") == f"{december} USD, 2025-12-01 to 2025-12-31"
+    assert seen.text('[data-live="spend"] .figure').startswith(f"{float(december.replace(',', '')):,.2f}")
+    assert seen.page.locator("#spend table").first.text_content() == table
+    assert "Tables stay whole" in seen.text("#narrowed")
+    seen.choose("2025-12-31", "2025-12-01")  # the wrong way round
+    assert seen.text("#spend .shown").endswith("2025-12-01 to 2025-12-31")
+    seen.page.locator("#last button", has_text="All").click()
+    seen.settle()
+    assert seen.text("#spend .shown b") == f"{billed(archive)} USD"
+    is_alone_and_silent(seen)
+
+
+def test_weeks_and_months_add_up_their_days(archive: Path, overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    seen.page.locator("#grain button", has_text="Month").click()
+    seen.settle()
+    seen.choose("2025-12-01", "2025-12-31")
+    assert billed(archive, "date LIKE '2025-12-%'") in seen.hover("spend")
+    assert "2025-12-01 to 2025-12-31" in seen.text("#tip")
+    seen.page.locator("#grain button", has_text="Week").click()
+    seen.settle()
+    seen.choose("2025-12-08", "2025-12-14")
+    assert billed(archive, "date BETWEEN '2025-12-08' AND '2025-12-14'") in seen.hover("spend")
+
+
+def test_another_dimension_tells_the_same_sum(overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    whole = seen.text("#tokens .shown b")
+    for name in ("workspace", "kind"):
+        seen.page.locator("#tokens .choice button", has_text=name).click()
+        seen.settle()
+        assert seen.text("#tokens .shown b") == whole
+    assert "read from the cache" in seen.text("#tokens .legend")
+
+
+def test_a_gap_is_shaded_and_told(gaping: Path, opened: Opener) -> None:
+    seen = opened(page.overview(gaping, EVERYTHING))
+    told = seen.hover("spend", across=0.5, down=0.3)
+    assert "not archived" in told
+    assert "total" not in told
+    assert "6 days missing" in seen.text(".card.warn")
+    seen.page.locator("#grain button", has_text="Month").click()
+    seen.settle()
+    assert "6 of 10 days are not archived" in seen.hover("spend", down=0.3)
+    is_alone_and_silent(seen)
+
+
+def test_days_before_a_chart_begins_add_nothing(archive: Path, tmp_path: Path, opened: Opener) -> None:
+    """Restatements learnt in the days of a page may be of days before them."""
+    restated = tmp_path / "restated.db"
+    with sqlite3.connect(shutil.copy(archive, restated)) as connection:
+        (series, bucket, key, microcents) = connection.execute(
+            "SELECT series_id, bucket_start, key_id, amount_microcents FROM cost_fact ORDER BY 2 LIMIT 1"
+        ).fetchone()
+        connection.execute("INSERT INTO revision VALUES (1, ?, ?, 1767225600, 1764547200, 1)", (series, bucket))
+        connection.execute(
+            "INSERT INTO cost_revision (revision_id, key_id, was_amount, was_amount_microcents, now_amount, "
+            "now_amount_microcents) VALUES (1, ?, '1.5', 1500000, '2.5', 2500000)",
+            (key,),
+        )
+    connection.close()
+    assert microcents >= 0
+    asked = Asked(Question("2025-12-20"), learnt=("2025-12-20T00:00:00Z", None), today=date(2026, 1, 15))
+    seen = opened(page.overview(restated, asked))
+    first = str(seen.page.locator("#since").input_value())
+    assert first < "2025-12-20"
+    assert seen.text("#restatements .shown b") == "0.01 USD"
+    seen.choose(first, "2025-12-10")
+    assert seen.text("#spend .shown b") == "0.00 USD"
+    assert seen.text('[data-live="tokens"] .figure').strip() == "0"
+    assert seen.text("#restatements .shown b") == "0.01 USD"
+    is_alone_and_silent(seen)
+
+
+def test_days_that_are_all_missing_are_shaded_silently(gaping: Path, opened: Opener) -> None:
+    seen = opened(page.overview(gaping, EVERYTHING))
+    seen.choose("2025-11-13", "2025-11-16")
+    assert "not archived" in seen.hover("spend")
+    assert "not archived" in seen.hover("cache")
+    is_alone_and_silent(seen)
+
+
+def test_hostile_names_are_shown_and_do_nothing(archive: Path, tmp_path: Path, opened: Opener) -> None:
+    hostile = tmp_path / "hostile.db"
+    shutil.copy(archive, hostile)
+    with closing(sqlite3.connect(hostile)) as connection, connection:
+        for table, column in (("name", "name"), ("cost_key", "model"), ("usage_key", "model")):
+            values = connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT NULL").fetchall()  # noqa: S608
+            for number, (value,) in enumerate(values):
+                name = f"{HOSTILE[number % len(HOSTILE)]}{number if number >= len(HOSTILE) else ''}"
+                connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (name, value))  # noqa: S608
+    seen = opened(page.overview(hostile, EVERYTHING))
+    for chart in ("spend", "tokens", "cache"):
+        assert any(name.strip() in seen.hover(chart) for name in HOSTILE[:3])
+    seen.page.locator("#keys .chart svg .mark-rect path").first.hover()
+    assert "USD" in seen.text("#tip")
+    for number in range(seen.page.locator("#spend .legend button").count()):
+        seen.page.locator("#spend .legend button").nth(number).click()
+    assert any("<img src=x" in name for name in seen.page.locator(".legend .name").all_inner_texts())
+    assert any("<img src=x" in name for name in seen.page.locator("#keys svg text").all_text_contents())
+    assert seen.page.locator("img, main svg svg, iframe, object").count() == 0
+    assert seen.page.locator("script").count() == 3
+    is_alone_and_silent(seen)
+
+
+def test_an_injected_script_or_eval_is_refused(overview: str, opened: Opener) -> None:
+    seen = opened(overview.replace("</main>", "<script>document.title = 'run'</script></main>"))
+    assert seen.page.title() != "run"
+    assert any("Content Security Policy" in one for one in seen.said)
+    refused = "() => { try { return Function('return 1')(); } catch (error) { return error.name; } }"
+    assert seen.page.evaluate(f"({refused})()") in {"EvalError", 1}  # the debugger itself may be let through
+    assert "'unsafe-eval'" not in overview.partition("</head>")[0][:2000]
+
+
+def test_dark_and_light_follow_the_system_and_the_button(overview: str, opened: Opener) -> None:
+    dark = opened(overview, color_scheme="dark")
+    paper, ink = colour(dark, "body", "backgroundColor"), colour(dark, "#spend svg text", "fill")
+    dark.page.locator("#theme").click()
+    assert colour(dark, "body", "backgroundColor") != paper
+    assert colour(dark, "#spend svg text", "fill") != ink
+    assert dark.text("#theme") == "Dark"
+    light = opened(overview, color_scheme="light")
+    assert colour(light, "body", "backgroundColor") == colour(dark, "body", "backgroundColor")
+    light.page.locator("#theme").click()
+    assert colour(light, "body", "backgroundColor") == paper
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(overview: str, opened: Opener) -> None:
+    seen = opened(overview, viewport={"width": 360, "height": 740}, has_touch=True)
+    assert widths(seen) == [360, 360]
+    seen.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert widths(seen) == [360, 360]
+    box = seen.page.locator("#spend .chart svg").bounding_box()
+    assert box is not None
+    assert box["width"] <= 340
+    is_alone_and_silent(seen)
+
+
+def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: str, opened: Opener) -> None:
+    seen = opened(overview, viewport={"width": 360, "height": 740}, has_touch=True)
+    seen.choose(A_DAY, A_DAY)
+    place = seen.page.locator("#spend .chart svg")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box is not None
+    seen.page.touchscreen.tap(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    seen.page.locator("#tip").wait_for(state="visible")
+    assert billed(archive, "date = ?", A_DAY) in seen.text("#tip")
+    tip = seen.page.locator("#tip").bounding_box()
+    assert tip is not None
+    assert tip["x"] >= 0
+    assert tip["x"] + tip["width"] <= 360
+    seen.page.locator("#spend h2").tap()
+    assert seen.page.locator("#tip").is_hidden()
+    is_alone_and_silent(seen)
+
+
+def test_a_narrower_window_draws_narrower_charts(overview: str, opened: Opener) -> None:
+    seen = opened(overview)
+    seen.page.set_viewport_size({"width": 600, "height": 900})
+    seen.page.wait_for_function("document.querySelector('#spend .chart svg').getBoundingClientRect().width < 600")
+    assert widths(seen) == [600, 600]
+
+
+def test_print_has_the_tables_and_no_controls(overview: str, opened: Opener) -> None:
+    seen = opened(overview, color_scheme="dark")
+    made = seen.page.pdf(format="A4")
+    assert made.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", made)) > 5
+    seen.page.emulate_media(media="print")
+    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert colour(seen, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert seen.page.locator(".controls").is_hidden()
+    assert seen.page.locator("#theme").is_hidden()
+    assert all(seen.page.locator("section table").nth(n).is_visible() for n in range(3))
+    seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    seen.page.emulate_media(media="screen")
+    assert not seen.page.locator("section table").first.is_visible()
+    is_alone_and_silent(seen)
+
+
+def test_without_a_script_the_tables_are_there_and_it_is_said(overview: str, opened: Opener) -> None:
+    seen = opened(overview, java_script_enabled=False)
+    assert "Charts need JavaScript" in seen.text("noscript")
+    assert all(seen.page.locator("section table").nth(n).is_visible() for n in range(8))
+    assert seen.page.locator(".controls").is_hidden()
+    assert seen.asked == []

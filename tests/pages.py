@@ -1,0 +1,94 @@
+"""Reading pages as a browser would, without one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "=cmd|'/c calc'!A1",
+    '"><svg onload=alert(3)>',
+    "{{constructor.constructor('alert(4)')()}}",
+    "datum.x \u2028\u202e&lt;b&gt;",
+)
+"""Names that would do something where they are taken for more than text; invented."""
+
+
+@dataclass
+class Element:
+    """A start tag with its attributes."""
+
+    name: str
+    attributes: dict[str, str | None]
+
+
+@dataclass
+class Read(HTMLParser):
+    """A page's elements, the text of its scripts and styles, and its tables by their captions' first words."""
+
+    text: str
+    elements: list[Element] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    styles: list[str] = field(default_factory=list)
+    tables: dict[str, list[list[str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._rows: list[list[str]] = []
+        self._inside = ""
+        self._caption = ""
+        self.feed(self.text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element, and where its text belongs."""
+        self.elements.append(Element(tag, dict(attrs)))
+        if tag in {"script", "style"}:
+            {"script": self.scripts, "style": self.styles}[tag].append("")
+        if tag == "table":
+            self._rows, self._caption = [], ""
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in {"td", "th"}:
+            self._rows[-1].append("")
+        if tag in {"script", "style", "caption", "td", "th"}:
+            self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        if tag == "table":
+            self.tables[self._caption.partition(":")[0]] = self._rows
+        if tag in {"script", "style", "caption", "td", "th"}:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        """Note text where it belongs."""
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside == "style":
+            self.styles[-1] += data
+        elif self._inside == "caption":
+            self._caption += data
+        elif self._inside:
+            self._rows[-1][-1] += data
+
+    @property
+    def figures(self) -> Any:
+        """The data of the charts."""
+        return json.loads(self.scripts[0])
+
+    @property
+    def policy(self) -> dict[str, list[str]]:
+        """The content security policy, rule by rule."""
+        (found,) = [e for e in self.elements if e.attributes.get("http-equiv") == "Content-Security-Policy"]
+        rules = [rule.split() for rule in str(found.attributes["content"]).split(";")]
+        return {rule[0]: rule[1:] for rule in rules}
+
+    def lines(self, chart: str, facet: int = 0) -> dict[str, list[int]]:
+        """Give the lines of a chart by name, an integer a day."""
+        (found,) = [one for one in self.figures["charts"] if one["id"] == chart]
+        return {line["name"]: [int(v or 0) for v in line["values"]] for line in found["facets"][facet]["lines"]}
