@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from scripts.benchmark.pages import Shape
 
+_SECONDS_BETWEEN_LOOKS = 0.03
 KEY = "sk-ant-admin01-invented-key-of-the-benchmark"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took: wall and processor seconds, and the most memory it had, in MiB."""
+    """What a program took: wall and processor seconds, and the most memory it had with its children, in MiB."""
 
     seconds: float
     cpu: float
@@ -51,13 +53,48 @@ def run(command: Sequence[str]) -> Run:
         text=True,
     )
     assert process.stderr is not None
+    memory = Memory(process.pid)
+    memory.start()
     said = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    memory.join()
     process.stderr.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {said[-2000:]}")
-    return Run(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Run(seconds, used.ru_utime + used.ru_stime, max(memory.peak, used.ru_maxrss / 1024))
+
+
+class Memory(threading.Thread):
+    """Watches what a process and its children hold together, where Linux tells; shared pages are counted once."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self.peak = 0.0
+
+    def run(self) -> None:
+        """Look until the process is gone."""
+        while held := sum(map(_held, (self._pid, *_children(self._pid)))):
+            self.peak = max(self.peak, held)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _held(pid: int) -> float:
+    """Give the MiB that a process holds, its share of shared pages; none when it is gone."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in rollup.splitlines() if line.startswith("Pss:")), 0.0)
 
 
 def sync_command(url: str, db: Path, arguments: Sequence[str]) -> list[str]:
