@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scripts.benchmark.pages import Shape
 
-_SECONDS_BETWEEN_LOOKS = 0.03
+_SECONDS_BETWEEN_LOOKS = 0.25  # a look holds up the program for some milliseconds
 KEY = "sk-ant-admin01-invented-key-of-the-benchmark"
 
 
