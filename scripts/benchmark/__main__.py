@@ -42,6 +42,7 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
         folder = Path(name)
         db = folder / "archive.db"
         run(sync_command(url, folder / "warm.db", workload.arguments()))  # the server builds its pages now
+        watched = run(sync_command(url, folder / "watched.db", workload.arguments()), watched=True)
         first, second, bare = [], [], []
         for _ in range(runs):
             for file in folder.glob("archive.db*"):
@@ -61,7 +62,7 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
             "seconds": seconds,
             "cpu": statistics.median(one.cpu for one in first),
             "rows_per_second": rows / seconds,
-            "peak_mib": max(one.peak for one in first),
+            "peak_mib": watched.peak,
             "bytes_per_row": db.stat().st_size / rows,
             "second_of_first": statistics.median(one.seconds for one in second) / seconds,
             "of_the_floor": statistics.median(bare) / seconds,
@@ -96,7 +97,7 @@ def measure_growth(runs: int) -> dict[str, Any]:
     with serving(E.shape) as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         year, db = folder / "year.db", folder / "archive.db"
-        whole = run(sync_command(url, year, E.arguments()))
+        whole = run(sync_command(url, year, E.arguments()), watched=True)
         run(sync_command(url, folder / "warm.db", day))
         small, large = [], []
         for _ in range(runs):

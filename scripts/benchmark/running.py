@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scripts.benchmark.pages import Shape
 
-_SECONDS_BETWEEN_LOOKS = 0.25  # a look holds up the program for some milliseconds
+_SECONDS_BETWEEN_LOOKS = 0.25
 KEY = "sk-ant-admin01-invented-key-of-the-benchmark"
 
 
@@ -42,8 +42,11 @@ def serving(shape: Shape, latency: float = 0.0) -> Iterator[str]:
             server.terminate()
 
 
-def run(command: Sequence[str]) -> Run:
-    """Run a program to its end; what it prints is not shown unless it fails."""
+def run(command: Sequence[str], *, watched: bool = False) -> Run:
+    """Run a program to its end; what it prints is not shown unless it fails.
+
+    Unless it is `watched`, its memory is that of its largest process. Watching makes it slower.
+    """
     began = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603  # a program of this benchmark
         command,
@@ -54,11 +57,13 @@ def run(command: Sequence[str]) -> Run:
     )
     assert process.stderr is not None
     memory = Memory(process.pid)
-    memory.start()
+    if watched:
+        memory.start()
     said = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
-    memory.join()
+    if watched:
+        memory.join()
     process.stderr.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
