@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from archiver.offline.page.html import own_policy
 from archiver.web.dashboard import POLICY
 from archiver.web.database import Wanted, wanted
 from archiver.web.reading import MOST_ROWS_OF_A_FILE
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Send = Callable[[Any], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PAGES = re.compile(rb"/|/archive(?:/[A-Za-z0-9_~+-]+)?(?:\.json|\.csv)?|/favicon\.ico")
+_PAGES = re.compile(rb"/|/charts|/archive(?:/[A-Za-z0-9_~+-]+)?(?:\.json|\.csv)?|/favicon\.ico")
 _ASSETS = re.compile(rb"/-/(?:static|archiver)/[A-Za-z0-9_.-]+")
 _OURS = frozenset({b"none", b"same-origin"})
 _PARTS_OF_A_FILE = {"_size", "_next", "_stream", "_timelimit"}
@@ -95,9 +96,15 @@ def _wanted(path: bytes, query: bytes) -> tuple[bytes, bytes, Wanted]:
     return path, query, Wanted(whole=whole_json)
 
 
+def _policy(path: bytes, nonce: str) -> str:
+    if path == b"/charts":
+        return f"{own_policy()}; frame-ancestors 'none'"
+    return POLICY if path == b"/" else _DATASETTE_POLICY.format(nonce=nonce)
+
+
 def _guarded(send: Send, path: bytes, nonce: str) -> Send:
     """Send with the headers that keep an answer in its place."""
-    policy = POLICY if path == b"/" else _DATASETTE_POLICY.format(nonce=nonce)
+    policy = _policy(path, nonce)
     mine = [*_HEADERS, (b"content-security-policy", policy.encode("ascii"))]
     if not _ASSETS.fullmatch(path):
         mine.append((b"cache-control", b"no-store"))

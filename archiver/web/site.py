@@ -158,6 +158,17 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
     def _make_dashboard(self, saved: list[list[str]]) -> Any:
         return self._children.ask("dashboard", _DASHBOARD_BOUNDS, str(self.db), saved)
 
+    async def charts(self) -> str:
+        """Have a child make the page of charts.
+
+        Raises:
+            ArchiverError: As the file is.
+        """
+        return str(await asyncio.get_running_loop().run_in_executor(self.executor, self._make_charts))
+
+    def _make_charts(self) -> Any:
+        return self._children.ask("charts", _DASHBOARD_BOUNDS, str(self.db))
+
 
 def _metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
     tables = {
@@ -197,12 +208,16 @@ def render_cell(value: Any) -> str | None:
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
-    """Let the first page be the dashboard."""
-    return [(r"^/$", _dashboard)]
+    """Let the first page be the dashboard, and charts be one click away."""
+    return [(r"^/$", _dashboard), (r"^/charts$", _charts)]
 
 
 async def _dashboard(datasette: Site) -> Response:
     return Response.html(await datasette.dashboard())
+
+
+async def _charts(datasette: Site) -> Response:
+    return Response.html(await datasette.charts())
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same

@@ -1,19 +1,26 @@
-"""Where the time of a sync goes, by stage. The profiler slows Python down, so the shares are rough."""
+"""Where the work of a sync goes, by stage, all of it done in one process: its profiler sees no other.
+
+The profiler slows Python down, so the shares are rough.
+"""
 
 from __future__ import annotations
 
 import cProfile
+import os
 import pstats
 import sys
 import tempfile
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.benchmark.running import KEY, serving, sync_command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts.benchmark.workloads import Workload
 
 BY_FUNCTION = {
@@ -35,6 +42,7 @@ BY_FILE = {
     "client_proto.py": "receive",
     "diff.py": "digest",
     "keys.py": "encode",
+    "answer.py": "encode",
     "writer.py": "encode",
     "statements.py": "encode",
     "coverage.py": "encode",
@@ -58,7 +66,7 @@ def profile(workload: Workload) -> dict[str, float]:
         profiles.append(cProfile.Profile())
         profiles[-1].runcall(inner, thread)
 
-    with serving(workload.shape) as url, tempfile.TemporaryDirectory() as folder, _patched(outer):
+    with serving(workload.shape) as url, tempfile.TemporaryDirectory() as folder, _patched(outer), _alone():
         arguments = sync_command(url, Path(folder) / "warm.db", workload.arguments())[3:]
         options = [*arguments, "--admin-key-command", f"echo {KEY}"]
         cli.main(options, standalone_mode=False)
@@ -72,6 +80,17 @@ def profile(workload: Workload) -> dict[str, float]:
     del spent["wait"]
     whole = sum(spent.values())
     return {stage: seconds / whole for stage, seconds in spent.most_common()}
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let there be one processor, so that nothing is read in another process."""
+    count = os.cpu_count
+    os.cpu_count = lambda: 1
+    try:
+        yield
+    finally:
+        os.cpu_count = count
 
 
 class _patched:  # noqa: N801  # used as a context

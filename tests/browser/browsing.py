@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 BAD = {"error", "warning"}
-_SWITCHES = [
+SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -26,6 +26,43 @@ _SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@dataclass
+class Seen:
+    """An open page, with what it said and asked for meanwhile."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """Read the text of one element."""
+        return self.page.locator(selector).first.inner_text()
+
+    def hover(self, chart: str, across: float = 0.5, down: float = 0.5) -> str:
+        """Point at a place of a chart, and read what the tooltip says."""
+        place = self.page.locator(f"#{chart} .chart")
+        place.scroll_into_view_if_needed()
+        self.page.evaluate("scrollBy(0, -80)")
+        box = place.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] * across, box["y"] + box["height"] * down
+        self.page.mouse.move(x - 1, y)
+        self.page.mouse.move(x, y)
+        self.page.locator("#tip").wait_for(state="visible")
+        return self.text("#tip")
+
+    def choose(self, since: str, until: str) -> None:
+        """Choose days as a person does."""
+        for name, value in (("since", since), ("until", until)):
+            self.page.locator(f"#{name}").fill(value)
+            self.page.locator(f"#{name}").dispatch_event("change")
+        self.settle()
+
+    def settle(self) -> None:
+        """Let what was begun be drawn."""
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 @dataclass
@@ -40,7 +77,7 @@ class Watched:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a browser with nothing in it."""
-    with sync_playwright() as play, play.chromium.launch(executable_path=CHROMIUM, args=_SWITCHES) as browser:
+    with sync_playwright() as play, play.chromium.launch(executable_path=CHROMIUM, args=SWITCHES) as browser:
         yield browser
 
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Route, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from archiver.plan.scope import Scope
 from archiver.simulator import background
+from tests.browser.browsing import CHROMIUM, SWITCHES, Seen
 from tests.support import SMALL, day, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+    from playwright.sync_api import Browser, Dialog, Route
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +27,7 @@ def browser(archive: Path, gaping: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium was found: scripts/browser installs it, or name one in CHROMIUM")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield started
         started.close()
 
@@ -60,43 +49,6 @@ def gaping(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sync(api, made, Scope(since=day("2025-11-10"), until=day("2025-11-12")))
         sync(api, made, Scope(since=day("2025-11-18"), until=day("2025-11-20")))
     return made
-
-
-@dataclass
-class Seen:
-    """An open page, with what it said and asked for meanwhile."""
-
-    page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def text(self, selector: str) -> str:
-        """Read the text of one element."""
-        return self.page.locator(selector).first.inner_text()
-
-    def hover(self, chart: str, across: float = 0.5, down: float = 0.5) -> str:
-        """Point at a place of a chart, and read what the tooltip says."""
-        place = self.page.locator(f"#{chart} .chart")
-        place.scroll_into_view_if_needed()
-        self.page.evaluate("scrollBy(0, -80)")
-        box = place.bounding_box()
-        assert box is not None
-        x, y = box["x"] + box["width"] * across, box["y"] + box["height"] * down
-        self.page.mouse.move(x - 1, y)
-        self.page.mouse.move(x, y)
-        self.page.locator("#tip").wait_for(state="visible")
-        return self.text("#tip")
-
-    def choose(self, since: str, until: str) -> None:
-        """Choose days as a person does."""
-        for name, value in (("since", since), ("until", until)):
-            self.page.locator(f"#{name}").fill(value)
-            self.page.locator(f"#{name}").dispatch_event("change")
-        self.settle()
-
-    def settle(self) -> None:
-        """Let what was begun be drawn."""
-        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 class Opener:

@@ -21,7 +21,8 @@ from tests.support import select
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.browser.conftest import Opener, Seen
+    from tests.browser.browsing import Seen
+    from tests.browser.conftest import Opener
 
 EVERYTHING = Asked(Question(), today=date(2026, 1, 15))
 A_DAY = "2025-12-10"

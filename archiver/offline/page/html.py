@@ -57,12 +57,12 @@ def assemble(page: Page) -> str:
     Raises:
         ConfigurationError: The chart runtime is not there.
     """
-    style, script, runtime = _own("page.css"), _own("page.js"), _runtime()
+    style, script, runtime = _parts()
     values = {name: text(getattr(page, name)) for name in ("title", "heading", "lede", "notes", "made", "version")}
     return Template(_own("page.html")).substitute(
         values,
         source=text(page.source),
-        policy=policy([style], [runtime, script]),
+        policy=own_policy(),
         style=style,
         script=script,
         runtime=runtime,
@@ -70,6 +70,20 @@ def assemble(page: Page) -> str:
         main=page.main,
         licences=escape(_own("vega-licenses.txt")),
     )
+
+
+def own_policy() -> str:
+    """Say what a browser lets a page do.
+
+    Raises:
+        ConfigurationError: The chart runtime is not there.
+    """
+    style, script, runtime = _parts()
+    return policy([style], [runtime, script])
+
+
+def _parts() -> tuple[str, str, str]:
+    return _own("page.css"), _own("page.js"), _runtime()
 
 
 def policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
