@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api import fetch, retry, transport
+from archiver.api import reading, retry, transport
 from archiver.api.client import AdminClient
 from archiver.api.transport import Reply
 from archiver.cli import run
@@ -93,7 +93,7 @@ def test_a_second_between_two_clocks_of_the_api_is_no_damage(
             return None if shown is None else shown - 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch, "retry", Behind)
+        patch.setattr(reading, "retry", Behind)
         sync(api, db, Scope((Report.USAGE,), (BucketWidth.MINUTE,), group_by=("none",), since=day("2026-01-15")))
     done = archiver("verify", "--db", str(db))
     assert done.returncode == 0, done.stdout
