@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -77,6 +77,11 @@ class Buckets(Sequence[Bucket]):
         """Add all buckets of another page."""
         for bucket in later:
             self.append(bucket)
+
+    def texts(self) -> Iterator[str | None]:
+        """Give every text of the rows: dimensions once, measures that are text, and what is extra."""
+        columns = (column for column in self._columns if isinstance(column, list))
+        return chain(*self.dimensions, *columns, self._extras.values())
 
     @property
     def rows(self) -> int:

@@ -5,19 +5,20 @@ So memory does not grow with the number of workers: those who wait for the desk 
 
 from __future__ import annotations
 
-import os
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
 from archiver.api.reading import PageReader
+from archiver.beside import Beside
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
 
 T = TypeVar("T")
 
@@ -38,41 +39,35 @@ class Think(Protocol):
 class Desk:
     """Reads answers one after the other: in the thread that writes, or beside it when there is much to read."""
 
-    def __init__(self, think: Think) -> None:
+    def __init__(self, think: Think, beside: Beside) -> None:
         self.places = anyio.Semaphore(PLACES)
         self._think = think
+        self._beside = beside
         self._one = anyio.CapacityLimiter(1)
         self._large = 0
-        self._beside = (os.cpu_count() or 1) > 1
 
     async def read(self, read: Callable[[Reply], T], reply: Reply) -> T:
         """Let a reply be read; raises what `read` does."""
         async with self._one:
-            if self._is_much(read, reply):
-                try:
-                    return await _read_beside(read, reply)
-                except (anyio.BrokenWorkerProcess, OSError, KeyboardInterrupt):
-                    self._beside = False  # it was killed, or there may be no other process
-            return await self._think(partial(read, reply))
+            told: Any = None
+            if isinstance(read, PageReader) and self._is_much(read, reply):
+                told = await self._beside.read(read, reply)
+            return await self._think(partial(read, reply)) if told is None else told
 
-    def _is_much(self, read: Callable[[Reply], T], reply: Reply) -> bool:
-        size = read.size(reply) if isinstance(read, PageReader) and len(reply.wire) >= LARGE else 0
+    def _is_much(self, read: PageReader, reply: Reply) -> bool:
+        size = read.size(reply) if len(reply.wire) >= LARGE else 0
         self._large += size
-        return self._beside and size > 0 and self._large > MANY
+        return size > 0 and self._large > MANY and not self._beside.broken
 
 
-async def _read_beside(read: Callable[[Reply], T], reply: Reply) -> T:
-    from anyio import to_process  # noqa: PLC0415  # costs a start that most runs do not need
-
-    return await to_process.run_sync(_read_alone, read, reply, cancellable=True)
-
-
-def _read_alone(read: Callable[[Reply], T], reply: Reply) -> T:
-    """Read a reply in a process of its own, which a Ctrl-C of the terminal reaches as well: it is not meant for it."""
-    import signal  # noqa: PLC0415  # only there
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return read(reply)
+@asynccontextmanager
+async def open_desk(think: Think) -> AsyncIterator[Desk]:
+    """Open a desk; the process beside it, if one was begun, ends with it."""
+    beside = Beside()
+    try:
+        yield Desk(think, beside)
+    finally:
+        await beside.close()
 
 
 @dataclass(slots=True)

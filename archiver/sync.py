@@ -16,7 +16,7 @@ import anyio
 
 from archiver.answer import Answer
 from archiver.api.fetch import fetch_window
-from archiver.desk import Desk, Place
+from archiver.desk import Place, open_desk
 from archiver.errors import (
     ApiError,
     ArchiverError,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
+    from archiver.desk import Desk
     from archiver.model import Series
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
@@ -234,8 +235,7 @@ class Run:
         """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
-        desk = Desk(self.archive.think)
-        async with anyio.create_task_group() as tasks, work, results:
+        async with open_desk(self.archive.think) as desk, anyio.create_task_group() as tasks, work, results:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):

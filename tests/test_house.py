@@ -22,6 +22,7 @@ ROOMS = {
     "archiver.sync": 8,
     "archiver.opening": 7,
     "archiver.desk": 7,
+    "archiver.beside": 6,
     "archiver.recording": 7,
     "archiver.summary": 6,
     "archiver.offline": 6,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from archiver.api import retry
 from archiver.api.endurance import Course
-from archiver.api.transport import USER_AGENT, TransportError, exchange
+from archiver.api.reply import TransportError
+from archiver.api.transport import USER_AGENT, exchange
 from archiver.api.verdict import Setback, damaged, judge, judge_failure
 from archiver.errors import ApiError, ContractError, DamagedAnswerError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from archiver.api.endurance import Endurance
     from archiver.api.key import AdminKey
     from archiver.api.pace import Pace
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
     from archiver.clock import Clock
 
     Exchange = Callable[[Any, str, Sequence[tuple[str, str]], Mapping[str, str]], Awaitable[Reply]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archiver.answer import Buckets
     from archiver.api.client import AdminClient, Think
     from archiver.api.page import Page
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
     from archiver.model import Window
 
 _LARGEST_LIST_PAGE = 1000

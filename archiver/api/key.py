@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
 
 _LONGEST_KEY = 4096
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from archiver.answer import Buckets
 
 B = TypeVar("B")
@@ -28,3 +31,7 @@ class Page:
     buckets: Buckets
     next_page: str | None
     warnings: tuple[str, ...] = ()
+
+    def texts(self) -> Iterator[str | None]:
+        """Give every text of the page once."""
+        return chain([self.next_page], self.warnings, self.buckets.texts())

@@ -10,7 +10,7 @@ from archiver.api.wire import read_page
 
 if TYPE_CHECKING:
     from archiver.api.page import Page
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
     from archiver.model import Window
 
 

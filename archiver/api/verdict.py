@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archiver.api import retry
+from archiver.api.reply import TransportError, Trouble
 from archiver.api.text import excerpt
-from archiver.api.transport import TransportError, Trouble
 from archiver.errors import (
     ApiError,
     ContractError,
@@ -22,7 +22,7 @@ from archiver.errors import (
 )
 
 if TYPE_CHECKING:
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
 
 _CAP = re.compile(r"more than (\d+) group_by")
 _MOST_ERROR_TEXT = 2000

@@ -44,6 +44,8 @@ def translate(  # noqa: PLR0911  # a table of errors
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="ask for a shorter range, or add up the rows in another tool"
         )
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return DamagedError(f"{path} has rows that no answer brought: {error}", hint="archiver verify says which")
     if code in _BUSY:
         return LockedError(f"{path} is held by another program: {error}", hint="try again when it is done")
     return None

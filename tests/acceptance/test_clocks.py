@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from archiver.api.transport import Reply
+    from archiver.api.reply import Reply
     from archiver.simulator import Simulator
 
     Exchange = Callable[..., Awaitable[Reply]]

@@ -13,7 +13,7 @@ import pytest
 
 from archiver.api import reading, retry, transport
 from archiver.api.client import AdminClient
-from archiver.api.transport import Reply
+from archiver.api.reply import Reply
 from archiver.cli import run
 from archiver.clock import Clock
 from archiver.errors import OrganizationMismatchError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver import desk
+from archiver.beside import Beside
 from archiver.model import BucketWidth, Report, RowCounts
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
@@ -46,15 +47,16 @@ def test_what_is_read_in_another_process_is_the_same(
     monkeypatch.setattr(desk, "MANY", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     used = []
-    beside = desk._read_beside
+    read = Beside.read
 
     async def noted(*what: Any) -> Any:
-        used.append(what)
-        return await beside(*what)
+        used.append(await read(*what))
+        return used[-1]
 
-    monkeypatch.setattr(desk, "_read_beside", noted)
+    monkeypatch.setattr(Beside, "read", noted)
     assert sync(api, db, scope).rows.inserted > 0
     assert used
+    assert None not in used
     assert dump(db) == dump(tmp_path / "here.db")
 
 

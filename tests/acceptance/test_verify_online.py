@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from archiver.api import transport
+from archiver.api import reply, transport
 from archiver.api.key import AdminKey
 from archiver.api.rate import Rate
 from archiver.cli.run import ask_again
@@ -119,6 +119,7 @@ def test_a_window_that_is_too_wide_is_compared_in_halves(
 ) -> None:
     sync(api, db, Scope(group_by=("none",), since=day("2025-11-01")))
     monkeypatch.setattr(transport, "LARGEST_BODY", 6000)
+    monkeypatch.setattr(reply, "LARGEST_BODY", 6000)
     asked, findings = ask_again(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
     assert (asked, findings) == (2, [])
 

@@ -16,7 +16,7 @@ from archiver.api.endurance import Endurance
 from archiver.api.key import AdminKey
 from archiver.api.pace import DEFAULT_BURST, Pace
 from archiver.api.rate import Rate
-from archiver.api.transport import Reply, TransportError, Trouble
+from archiver.api.reply import Reply, TransportError, Trouble
 from archiver.errors import ApiError
 from tests.virtual_loop import run_virtually, virtual_clock
 

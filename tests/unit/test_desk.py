@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -20,10 +16,10 @@ from archiver.api.key import AdminKey
 from archiver.api.pace import Pace
 from archiver.api.rate import Rate
 from archiver.api.reading import PageReader
-from archiver.api.transport import Reply, TransportError, Trouble
+from archiver.api.reply import Reply
+from archiver.beside import Beside
 from archiver.clock import Clock
-from archiver.desk import Desk, Place
-from archiver.errors import ContractError, DamagedAnswerError
+from archiver.desk import Desk, Place, open_desk
 from archiver.model import DAY, BucketWidth, Report, Series, Window, to_text
 
 if TYPE_CHECKING:
@@ -39,7 +35,7 @@ T = TypeVar("T")
 def always_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desks, "LARGE", 0)
     monkeypatch.setattr(desks, "MANY", 0)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
 def here(seen: list[str]) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
@@ -57,7 +53,7 @@ def page_of(*, page: int = 0, more: bool = False) -> bytes:
 
 
 async def test_a_place_is_taken_once_until_it_is_left() -> None:
-    desk = Desk(here([]))
+    desk = Desk(here([]), Beside())
     place = Place(desk)
     free = desk.places.value
     assert await place.think(lambda _: 1, REPLY) == 1
@@ -69,7 +65,7 @@ async def test_a_place_is_taken_once_until_it_is_left() -> None:
 
 
 async def test_what_fails_leaves_its_place() -> None:
-    desk = Desk(here([]))
+    desk = Desk(here([]), Beside())
     free = desk.places.value
 
     def fail(_: Reply) -> None:
@@ -81,7 +77,7 @@ async def test_what_fails_leaves_its_place() -> None:
 
 
 async def test_another_waits_for_a_place() -> None:
-    desk = Desk(here([]))
+    desk = Desk(here([]), Beside())
     places = [Place(desk) for _ in range(desk.places.value + 1)]
     order: list[str] = []
 
@@ -99,7 +95,7 @@ async def test_another_waits_for_a_place() -> None:
 
 
 async def test_no_place_is_kept_while_a_further_page_is_asked_for() -> None:
-    desk = Desk(here([]))
+    desk = Desk(here([]), Beside())
     free = desk.places.value
     place = Place(desk)
     seen: list[int] = []
@@ -119,111 +115,42 @@ async def test_no_place_is_kept_while_a_further_page_is_asked_for() -> None:
     assert desk.places.value == free - 1
 
 
+async def test_little_is_read_here() -> None:
+    seen: list[str] = []
+    await Desk(here(seen), Beside()).read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))
+    assert seen == ["here"]
+
+
 @pytest.mark.usefixtures("always_beside")
 async def test_much_is_read_beside_and_says_the_same() -> None:
     seen: list[str] = []
     reply = Reply(200, {"request-id": "req_invented"}, page_of(), "sk-ant-admin01-invented")
     read = PageReader(WINDOW, WINDOW.start)
-    beside = await Desk(here(seen)).read(read, reply)
+    async with open_desk(here(seen)) as desk:
+        told = await desk.read(read, reply)
+        await desk.read(read, reply)
     assert seen == []
     expected = read(reply)
-    assert (beside.digest, beside.request_id) == (expected.digest, "req_invented")
-    assert beside.page is not None
+    assert (told.digest, told.request_id) == (expected.digest, "req_invented")
+    assert told.page is not None
     assert expected.page is not None
-    assert list(beside.page.buckets) == list(expected.page.buckets)
+    assert list(told.page.buckets) == list(expected.page.buckets)
 
 
 @pytest.mark.usefixtures("always_beside")
 async def test_what_is_known_already_is_not_sent_anywhere() -> None:
     seen: list[str] = []
     reply = Reply(200, {}, page_of())
-    assert (await Desk(here(seen)).read(PageReader(WINDOW, WINDOW.start, reply.digest), reply)).page is None
-    assert seen == ["here"]
-
-
-async def test_little_is_read_here() -> None:
-    seen: list[str] = []
-    await Desk(here(seen)).read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))
+    async with open_desk(here(seen)) as desk:
+        assert (await desk.read(PageReader(WINDOW, WINDOW.start, reply.digest), reply)).page is None
     assert seen == ["here"]
 
 
 @pytest.mark.usefixtures("always_beside")
-async def test_refusals_come_whole_from_beside() -> None:
-    read = PageReader(WINDOW, WINDOW.start)
-    with pytest.raises(DamagedAnswerError, match="is not JSON"):
-        await Desk(here([])).read(read, Reply(200, {}, b"{"))
-    with pytest.raises(TransportError, match="compression is damaged") as damaged:
-        await Desk(here([])).read(read, Reply(200, {"content-encoding": "gzip", "request-id": "req_1"}, b"xx"))
-    assert (damaged.value.trouble, damaged.value.request_id) == (Trouble.DAMAGED, "req_1")
-    with pytest.raises(ContractError, match=r"Expected .?array") as refused:
-        await Desk(here([])).read(read, Reply(200, {}, b'{"data":1,"has_more":false,"next_page":null}'))
-    assert (refused.value.place, refused.value.message.count("at data")) == ("data", 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Dying(PageReader):
-    """Ends the process that reads, unless that is the one of the test."""
-
-    home: int = 0
-    by: int = signal.SIGKILL
-
-    def __call__(self, reply: Reply) -> Any:
-        if os.getpid() != self.home:
-            os.kill(os.getpid(), self.by)
-        return PageReader(self.window, self.after)(reply)
-
-
-@pytest.mark.usefixtures("always_beside")
-async def test_when_the_process_beside_is_killed_the_work_is_done_here() -> None:
-    seen: list[str] = []
-    desk = Desk(here(seen))
-    reply = Reply(200, {}, page_of())
-    told = await desk.read(Dying(WINDOW, WINDOW.start, home=os.getpid()), reply)
-    assert told.page is not None
-    await desk.read(PageReader(WINDOW, WINDOW.start), reply)
-    assert seen == ["here", "here"], "it is not tried again"
-
-
-@pytest.mark.usefixtures("always_beside")
-async def test_a_ctrl_c_of_the_terminal_does_not_disturb_the_process_beside() -> None:
-    seen: list[str] = []
-    told = await Desk(here(seen)).read(
-        Dying(WINDOW, WINDOW.start, home=os.getpid(), by=signal.SIGINT), Reply(200, {}, page_of())
-    )
-    assert told.page is not None
-    assert seen == []
-
-
-@pytest.mark.usefixtures("always_beside")
-async def test_without_another_process_the_work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_process_leaves_all_work_here(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    assert (await Desk(here(seen)).read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))).page
-    assert seen == ["here"]
-
-
-@dataclass(frozen=True, slots=True)
-class Slow(PageReader):
-    """Says which process it is read in, and never ends."""
-
-    told: str = ""
-
-    def __call__(self, _: Reply) -> Any:
-        with open(self.told, "w") as file:  # noqa: PTH123  # in another process
-            file.write(str(os.getpid()))
-        signal.pause()
-
-
-@pytest.mark.usefixtures("always_beside")
-async def test_a_run_that_is_stopped_does_not_wait_for_the_process_beside(tmp_path: Any) -> None:
-    told = anyio.Path(tmp_path / "pid")
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(
-                partial(Desk(here([])).read, Slow(WINDOW, WINDOW.start, told=str(told)), Reply(200, {}, page_of()))
-            )
-            while not await told.exists() or not await told.read_text():  # noqa: ASYNC110  # another process writes it
-                await anyio.sleep(0.01)
-            tasks.cancel_scope.cancel()
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(await told.read_text()), 0)
+    async with open_desk(here(seen)) as desk:
+        for _ in range(2):
+            assert (await desk.read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))).page
+    assert seen == ["here", "here"]
