@@ -53,10 +53,7 @@ class Beside:
         return None if told is None or (told.page and reply.repeats_in(told.page.texts())) else told
 
     async def _ask(self, question: bytes) -> Told | None:
-        process = self._process
-        if process is None:
-            with anyio.CancelScope(shield=True):  # one that is cancelled while it is begun would be nobody's
-                process = self._process = await _begin()
+        process = await self._begun()
         assert process.stdin is not None
         assert process.stdout is not None
         await process.stdin.send(len(question).to_bytes(_LENGTH) + question)
@@ -64,6 +61,13 @@ class Beside:
         length = int.from_bytes(await answer.receive_exactly(_LENGTH))
         told: Told | None = pickle.loads(await answer.receive_exactly(length))  # noqa: S301  # of our own process
         return told
+
+    async def _begun(self) -> Process:
+        if self._process is None:
+            with anyio.CancelScope(shield=True):  # one that is cancelled while it is begun would be nobody's
+                self._process = await _begin()
+        assert self._process is not None
+        return self._process
 
     async def close(self) -> None:
         """End the process; may come twice."""

@@ -22,6 +22,7 @@ _STORAGE = {
     sqlite3.SQLITE_NOLFS,
 }
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_REPEATED = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
 _PRIMARY_CODE = 0xFF
 _BLOCK = 1 << 20
 
@@ -44,7 +45,7 @@ def translate(  # noqa: PLR0911  # a table of errors
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="ask for a shorter range, or add up the rows in another tool"
         )
-    if code == sqlite3.SQLITE_CONSTRAINT:
+    if getattr(error, "sqlite_errorcode", -1) in _REPEATED:
         return DamagedError(f"{path} has rows that no answer brought: {error}", hint="archiver verify says which")
     if code in _BUSY:
         return LockedError(f"{path} is held by another program: {error}", hint="try again when it is done")

@@ -16,7 +16,7 @@ from archiver.api.client import AdminClient
 from archiver.api.reply import Reply
 from archiver.cli import run
 from archiver.clock import Clock
-from archiver.errors import OrganizationMismatchError
+from archiver.errors import DamagedError, OrganizationMismatchError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.scope import Scope
 from archiver.simulator import background
@@ -61,6 +61,20 @@ def test_rows_that_an_answer_brought_survive_verify_without_their_coverage(api: 
     assert archiver("verify", "--db", str(db)).returncode == 8
     assert select(db, "SELECT count(*) FROM usage_fact") == [rows]
     sync(api, db, SCOPE)
+    assert archiver("verify", "--db", str(db)).returncode == 0
+
+
+def test_rows_that_no_answer_brought_stop_a_sync_until_verify_has_seen_them(api: Simulator, db: Path) -> None:
+    sync(api, db, SCOPE)
+    before = select(db, SETTLED_TOKENS)
+    forget_coverage(db)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("DELETE FROM bucket WHERE bucket_start < 1765411200")
+    with pytest.raises(DamagedError, match="rows that no answer brought"):
+        sync(api, db, SCOPE)
+    assert archiver("verify", "--db", str(db)).returncode == 8
+    sync(api, db, SCOPE)
+    assert select(db, SETTLED_TOKENS) == before
     assert archiver("verify", "--db", str(db)).returncode == 0
 
 
