@@ -245,7 +245,7 @@ CREATE VIEW monthly_cost AS
 SELECT
   substr(c.date, 1, 7) AS month,
   c.workspace_id,
-  max(c.workspace_name) AS workspace_name,
+  max(w.name) AS workspace_name,
   c.description,
   c.cost_type,
   c.model,
@@ -261,14 +261,18 @@ SELECT
 FROM daily_cost AS c
 JOIN day_series AS s ON s.report = 'cost' AND s.date = c.date
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
+LEFT JOIN name_period AS w
+  ON w.kind = 'workspace' AND w.id = c.workspace_id
+  AND w.since < CAST(strftime('%s', substr(c.date, 1, 7) || '-01', '+1 month') AS INTEGER)
+  AND w.until >= CAST(strftime('%s', substr(c.date, 1, 7) || '-01', '+1 month') AS INTEGER)
 GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, s.group_by;
 CREATE VIEW monthly_tokens AS
 SELECT
   substr(t.date, 1, 7) AS month,
   t.workspace_id,
-  max(t.workspace_name) AS workspace_name,
+  max(w.name) AS workspace_name,
   t.api_key_id,
-  max(t.api_key_name) AS api_key_name,
+  max(a.name) AS api_key_name,
   t.model,
   t.service_tier,
   t.context_window,
@@ -283,6 +287,14 @@ SELECT
 FROM daily_tokens AS t
 JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
 JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
+LEFT JOIN name_period AS w
+  ON w.kind = 'workspace' AND w.id = t.workspace_id
+  AND w.since < CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
+  AND w.until >= CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
+LEFT JOIN name_period AS a
+  ON a.kind = 'api_key' AND a.id = t.api_key_id
+  AND a.since < CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
+  AND a.until >= CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
 GROUP BY 1, 2, 4, 6, 7, 8, s.group_by;
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),

@@ -125,3 +125,15 @@ def test_the_cache_hit_rate_is_what_was_read_of_all_input(api: Simulator, db: Pa
         "FROM cache_efficiency",
     ):
         assert rate == pytest.approx(read / (uncached + created + read))
+
+
+def test_a_month_has_the_name_of_its_end(api: Simulator, db: Path) -> None:
+    sync(api, db, Scope(group_by=("finest",), since=day("2025-12-20"), until=day("2026-01-15")))
+    (workspace, before) = select(db, "SELECT id, name FROM workspace ORDER BY id LIMIT 1")[0]
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE name SET learnt_at = 0")
+        renamed = int(day("2026-01-05").timestamp()) + 3600
+        connection.execute("INSERT INTO name VALUES ('workspace', ?, ?, 'AAA renamed', '{}')", (workspace, renamed))
+    for view in ("monthly_cost", "monthly_tokens"):
+        rows = select(db, f"SELECT DISTINCT month, workspace_name FROM {view} WHERE workspace_id = ?", workspace)  # noqa: S608
+        assert sorted(rows) == [("2025-12", before), ("2026-01", "AAA renamed")]
