@@ -26,6 +26,9 @@ CREATE TABLE bucket (
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW cache_efficiency AS
+WITH day AS MATERIALIZED (
+  SELECT date, group_by FROM day_series WHERE report = 'usage'
+)
 SELECT
   t.date,
   workspace_id,
@@ -40,7 +43,7 @@ SELECT
   ) AS cache_hit_rate,
   s.group_by
 FROM daily_tokens AS t
-JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
+JOIN day AS s ON s.date = t.date
 GROUP BY t.date, workspace_id, model;
 CREATE TABLE canonical_day (
   report TEXT NOT NULL,
@@ -242,60 +245,99 @@ SELECT
 FROM canonical_day
 GROUP BY report, month;
 CREATE VIEW monthly_cost AS
+WITH summed AS (
+  SELECT
+    strftime('%Y-%m', d.day_start, 'unixepoch') AS month,
+    k.workspace_id,
+    k.description,
+    k.cost_type,
+    k.model,
+    k.service_tier,
+    k.context_window,
+    k.token_type,
+    k.inference_geo,
+    k.currency,
+    sum(f.amount_microcents) AS amount_microcents,
+    s.group_by
+  FROM canonical_day AS d
+  JOIN series AS s ON s.id = d.series_id
+  JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  JOIN cost_key AS k ON k.id = f.key_id
+  WHERE d.report = 'cost'
+  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
+)
 SELECT
-  substr(c.date, 1, 7) AS month,
-  c.workspace_id,
-  max(w.name) AS workspace_name,
-  c.description,
-  c.cost_type,
-  c.model,
-  c.service_tier,
-  c.context_window,
-  c.token_type,
-  c.inference_geo,
-  c.currency,
-  sum(c.amount_microcents) AS amount_microcents,
-  sum(c.amount_microcents) / 1e8 AS amount_usd,
+  m.month,
+  m.workspace_id,
+  w.name AS workspace_name,
+  m.description,
+  m.cost_type,
+  m.model,
+  m.service_tier,
+  m.context_window,
+  m.token_type,
+  m.inference_geo,
+  m.currency,
+  m.amount_microcents,
+  m.amount_microcents / 1e8 AS amount_usd,
   g.gap_days,
-  s.group_by
-FROM daily_cost AS c
-JOIN day_series AS s ON s.report = 'cost' AND s.date = c.date
-JOIN month_gap AS g ON g.report = 'cost' AND g.month = substr(c.date, 1, 7)
+  m.group_by
+FROM summed AS m
+JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
 LEFT JOIN name_period AS w
-  ON w.kind = 'workspace' AND w.id = c.workspace_id
-  AND w.since < CAST(strftime('%s', substr(c.date, 1, 7) || '-01', '+1 month') AS INTEGER)
-  AND w.until >= CAST(strftime('%s', substr(c.date, 1, 7) || '-01', '+1 month') AS INTEGER)
-GROUP BY 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, s.group_by;
+  ON w.kind = 'workspace' AND w.id = m.workspace_id
+  AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
+  AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
 CREATE VIEW monthly_tokens AS
+WITH day AS MATERIALIZED (
+  SELECT date, group_by FROM day_series WHERE report = 'usage'
+),
+summed AS (
+  SELECT
+    substr(t.date, 1, 7) AS month,
+    t.workspace_id,
+    t.api_key_id,
+    t.model,
+    t.service_tier,
+    t.context_window,
+    sum(t.uncached_input_tokens) AS uncached_input_tokens,
+    sum(t.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+    sum(t.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+    sum(t.cache_read_input_tokens) AS cache_read_input_tokens,
+    sum(t.output_tokens) AS output_tokens,
+    sum(t.web_search_requests) AS web_search_requests,
+    s.group_by
+  FROM daily_tokens AS t
+  JOIN day AS s ON s.date = t.date
+  GROUP BY 1, 2, 3, 4, 5, 6, s.group_by
+)
 SELECT
-  substr(t.date, 1, 7) AS month,
-  t.workspace_id,
-  max(w.name) AS workspace_name,
-  t.api_key_id,
-  max(a.name) AS api_key_name,
-  t.model,
-  t.service_tier,
-  t.context_window,
-  sum(t.uncached_input_tokens) AS uncached_input_tokens,
-  sum(t.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
-  sum(t.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
-  sum(t.cache_read_input_tokens) AS cache_read_input_tokens,
-  sum(t.output_tokens) AS output_tokens,
-  sum(t.web_search_requests) AS web_search_requests,
+  m.month,
+  m.workspace_id,
+  w.name AS workspace_name,
+  m.api_key_id,
+  a.name AS api_key_name,
+  m.model,
+  m.service_tier,
+  m.context_window,
+  m.uncached_input_tokens,
+  m.cache_creation_1h_input_tokens,
+  m.cache_creation_5m_input_tokens,
+  m.cache_read_input_tokens,
+  m.output_tokens,
+  m.web_search_requests,
   g.gap_days,
-  s.group_by
-FROM daily_tokens AS t
-JOIN day_series AS s ON s.report = 'usage' AND s.date = t.date
-JOIN month_gap AS g ON g.report = 'usage' AND g.month = substr(t.date, 1, 7)
+  m.group_by
+FROM summed AS m
+JOIN month_gap AS g ON g.report = 'usage' AND g.month = m.month
 LEFT JOIN name_period AS w
-  ON w.kind = 'workspace' AND w.id = t.workspace_id
-  AND w.since < CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
-  AND w.until >= CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
+  ON w.kind = 'workspace' AND w.id = m.workspace_id
+  AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
+  AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
 LEFT JOIN name_period AS a
-  ON a.kind = 'api_key' AND a.id = t.api_key_id
-  AND a.since < CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
-  AND a.until >= CAST(strftime('%s', substr(t.date, 1, 7) || '-01', '+1 month') AS INTEGER)
-GROUP BY 1, 2, 4, 6, 7, 8, s.group_by;
+  ON a.kind = 'api_key' AND a.id = m.api_key_id
+  AND a.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
+  AND a.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
