@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from archiver.cli.options import (
     Time,
@@ -33,6 +34,7 @@ from archiver.offline.whole import staged, write_whole
 if TYPE_CHECKING:
     from archiver.offline.tables import Table
 
+_BOUNDS = ("since", "until")  # what the configuration and the environment say of these is what to sync
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
 
@@ -73,6 +75,7 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
         raise ConfigurationError(f"--html and --{how or 'xlsx'} are both given", hint="give one of them")
     chosen = format_of(how)
     people = chosen in PEOPLE and xlsx is None and html is None
+    options |= {one: None for one in _BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
     asked = _asked(name, {**options, "trends": people}, ctx.meta.get("archiver.config", {}))
     if name == "budget" and asked.budgets == Budgets(None, {}):
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
@@ -117,7 +120,7 @@ def _write_page(  # what a page is of
 
 def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
     whole = None if options["month"] is None else month(options["month"])
-    since, until = (_moment(options[one]) for one in ("since", "until"))
+    since, until = (_moment(options[one]) for one in _BOUNDS)
     if whole is not None and (since or until):
         raise ConfigurationError("--month and --since or --until are both given", hint="give one of them")
     if name in OF_A_MONTH and (since or until):

@@ -74,3 +74,18 @@ def test_restatements_say_what_changed_and_by_how_much(api: Simulator, db: Path)
 def test_every_cost_says_where_it_comes_from(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day("2026-01-10")))
     assert "not the invoice" in archiver("report", "spend", "--db", str(db)).stderr
+
+
+def test_what_is_configured_for_sync_bounds_no_report(shared_api: Simulator, db: Path, tmp_path: Path) -> None:
+    sync(shared_api, db, Scope((Report.COST,), since=day("2025-12-20")))
+    config = tmp_path / "config.toml"
+    config.write_text('since = "2026-01-01"\nuntil = "2026-01-10"\n[budgets]\ntotal = 5000\n', encoding="utf-8")
+    whole = report(db, "spend")
+    assert report(db, "spend", "--config", str(config)) == whole
+    asked = ("--db", str(db), "--json")
+    assert json.loads(archiver("report", "spend", *asked, ARCHIVER_SINCE="2026-01-01").stdout) == whole
+    for of_a_month in (("compare",), ("forecast",), ("budget", "--month", "2025-12"), ("spend", "--month", "2025-12")):
+        done = archiver("report", *of_a_month, *asked, "--config", str(config))
+        assert done.returncode in {0, 3}, done.stderr
+        done = archiver("report", *of_a_month, "--config", str(config), *asked, ARCHIVER_UNTIL="2026-01-01")
+        assert done.returncode in {0, 3}, done.stderr
