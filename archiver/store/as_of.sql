@@ -104,7 +104,33 @@ CREATE TEMP TABLE canonical_day (
   PRIMARY KEY (report, series_id, day_start)
 ) STRICT, WITHOUT ROWID;
 
+-- The days that a series covers now: as of a moment coverage is not kept, but a part of it still tells.
+CREATE TEMP VIEW covered_day AS
+WITH RECURSIVE stretch (series_id, day_start, span_end) AS (
+  SELECT c.series_id, c.span_start / 86400 * 86400, c.span_end
+  FROM main.span AS c JOIN main.series AS s ON s.id = c.series_id
+  WHERE c.state IN ('settled', 'provisional') AND s.fineness IS NOT NULL
+  UNION ALL
+  SELECT series_id, day_start + 86400, span_end FROM stretch WHERE day_start + 86400 < span_end
+)
+SELECT DISTINCT series_id, day_start FROM stretch;
+
+-- The days of which something was known then: rows, or that there were none, where nobody read them again since.
+CREATE TEMP VIEW known_day AS
+SELECT DISTINCT series_id, bucket_start / 86400 * 86400 AS day_start FROM usage_fact
+UNION
+SELECT DISTINCT series_id, bucket_start FROM cost_fact
+UNION
+SELECT d.series_id, d.day_start FROM covered_day AS d JOIN as_of AS a
+WHERE NOT EXISTS (
+  SELECT 1 FROM main.span AS c
+  WHERE c.series_id = d.series_id AND c.span_start < d.day_start + 86400 AND c.span_end > d.day_start
+    AND coalesce(c.fetched_at > a.moment, 1)
+);
+
 -- Which series spoke for a day then: the finest that covers all of it, and of which nothing was learnt only later.
+-- A day without rows that was read again since may have been known then or not: between days that were, it is taken for
+-- known, so that a day without use is not called a gap. It has no rows, and so adds nothing to any sum.
 CREATE TEMP VIEW day_then AS
 SELECT report, day_start, series_id, 0 AS rank
 FROM (
@@ -112,11 +138,17 @@ FROM (
     s.report,
     b.day_start,
     b.series_id,
-    row_number() OVER (PARTITION BY s.report, b.day_start ORDER BY s.fineness DESC, s.id) AS place
+    row_number() OVER (PARTITION BY s.report, b.day_start ORDER BY b.is_sure DESC, s.fineness DESC, s.id) AS place
   FROM (
-    SELECT DISTINCT series_id, bucket_start / 86400 * 86400 AS day_start FROM usage_fact
-    UNION
-    SELECT DISTINCT series_id, bucket_start FROM cost_fact
+    SELECT series_id, day_start, max(is_sure) AS is_sure
+    FROM (
+      SELECT series_id, day_start, 1 AS is_sure FROM known_day
+      UNION ALL
+      SELECT d.series_id, d.day_start, 0
+      FROM (SELECT series_id, min(day_start) AS first, max(day_start) AS last FROM known_day GROUP BY series_id) AS r
+      JOIN covered_day AS d ON d.series_id = r.series_id AND d.day_start BETWEEN r.first AND r.last
+    )
+    GROUP BY series_id, day_start
   ) AS b
   JOIN main.series AS s ON s.id = b.series_id
   WHERE s.fineness IS NOT NULL AND (

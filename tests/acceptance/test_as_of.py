@@ -139,3 +139,19 @@ def test_a_report_says_what_a_month_looked_like_when_it_was_closed(api: Simulato
     assert archiver(*asked).stdout != closed
     moment = (NOW - timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert archiver(*asked, "--as-of", moment).stdout == closed
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_day_without_rows_was_no_gap_then(api: Simulator, db: Path, *, again: bool) -> None:
+    for quiet in ("2026-01-03", "2026-01-04", "2026-01-10"):
+        api.remove(day(quiet).date())
+    scope = Scope((Report.COST,), group_by=("finest",), since=day("2026-01-01"))
+    sync(api, db, scope)
+    months = "SELECT DISTINCT month, gap_days FROM monthly_cost"
+    expected = ask(db, months)
+    moment = (NOW + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if again:
+        api.clock.now = NOW + timedelta(hours=5)
+        sync(api, db, Scope((Report.COST,), group_by=("finest",), since=day("2026-01-01"), refresh_days=90))
+    assert ask(db, months, "--as-of", moment) == expected
+    assert ask(db, months, "--as-of", "2020-01-01") == []
