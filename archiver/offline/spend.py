@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from archiver.offline.render import dollars
 from archiver.store.questions import read_grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 DEFAULT_WORKSPACE = "(default workspace)"
@@ -45,13 +45,24 @@ class Spend:
 
 def read_spend(path: Path) -> Spend:
     """Read the table from an archive; raises what opening one raises."""
-    amounts: dict[tuple[str, str], int] = defaultdict(int)
+    amounts: dict[tuple[str, str | None], int] = defaultdict(int)
+    names: dict[str | None, str] = {}
     currencies = set()
     by = ("month", "workspace")
     for month, workspace_id, name, currency, microcents in read_grouped(path, "cost", columns_of(by), by, None, None):
-        label = DEFAULT_WORKSPACE if workspace_id is None else name or workspace_id
-        amounts[month, label] += microcents
+        names[workspace_id] = DEFAULT_WORKSPACE if workspace_id is None else name or workspace_id  # the latest, at last
+        amounts[month, workspace_id] += microcents
         currencies.add(currency)
+    labels = _labels(names)
     months = tuple(sorted({month for month, _ in amounts}))
-    workspaces = tuple(sorted({workspace for _, workspace in amounts}))
-    return Spend(months, workspaces, dict(amounts), tuple(sorted(currencies)))
+    told = {(month, labels[one]): amount for (month, one), amount in amounts.items()}
+    return Spend(months, tuple(sorted(labels.values())), told, tuple(sorted(currencies)))
+
+
+def _labels(names: Mapping[str | None, str]) -> dict[str | None, str]:
+    """Tell workspaces of one name apart by their ids."""
+    count = Counter(map(str, names.values()))
+    return {
+        one: name if one is None or count[str(name)] == 1 or name == one else f"{name} {one}"
+        for one, name in names.items()
+    }

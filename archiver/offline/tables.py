@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -12,7 +13,7 @@ from archiver.offline.trends import sparkline
 from archiver.store.chosen import NOT_GROUPED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from archiver.offline.trends import Trend
 
@@ -109,9 +110,10 @@ def for_people(
     """
     names = [column.name for column in table.columns]
     kept = [i for i, name in enumerate(names) if _ID_OF.get(name) not in names]
-    told = [[_spell(table, row, i, unit) for i in kept] for row in table.rows]
+    shared = _shared_names(table)
+    told = [[_spell(table, row, i, unit, shared) for i in kept] for row in table.rows]
     if table.total is not None:
-        told.append([_spell(table, table.total, i, unit) if table.total[i] is not None else "" for i in kept])
+        told.append([_spell(table, table.total, i, unit, shared) if table.total[i] is not None else "" for i in kept])
     titles = [_title(table.columns[i], narrow=narrow) for i in kept]
     if table.trends:
         titles.append("days")
@@ -125,10 +127,22 @@ def _title(column: Column, *, narrow: bool) -> str:
     return name.replace("_", "\n") if narrow and column.kind is not Kind.TEXT and len(name) > _LONGEST_TITLE else name
 
 
-def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str) -> str:
+def _shared_names(table: Table) -> set[tuple[str, str]]:
+    """Find the names that several ids have, by the column of the ids."""
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    at = {column.name: i for i, column in enumerate(table.columns)}
+    for one, name in _NAME_OF.items():
+        if one in at and name in at:
+            for row in table.rows:
+                if row[at[one]] is not None and row[at[name]]:
+                    ids[one, row[at[name]]].add(row[at[one]])
+    return {key for key, found in ids.items() if len(found) > 1}
+
+
+def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str, shared: Collection[tuple[str, str]]) -> str:
     column, value = table.columns[i], row[i]
     if column.name in _NAME_OF:
-        return str(named(table, row, i))
+        return str(named(table, row, i, shared))
     if value is None:
         return NOBODY.get(column.name, "")
     if column.kind is Kind.MONEY:
@@ -138,14 +152,14 @@ def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str) -> str:
     return f"{value:,}" if column.kind is Kind.COUNT else str(value)
 
 
-def named(table: Table, row: tuple[Any, ...], i: int) -> str:
+def named(table: Table, row: tuple[Any, ...], i: int, shared: Collection[tuple[str, str]] = ()) -> str:
     """Give what a person knows an id by: its name, or what it means that there is none.
 
-    Where a name reads as one of our own labels, its id stands beside it.
+    Where a name reads as one of our own labels, or is `shared` with another id, its id stands beside it.
     """
     column, value = table.columns[i].name, row[i]
     if value is None:
         return NOBODY[column]
     at = next((j for j, one in enumerate(table.columns) if one.name == _NAME_OF[column]), None)
     name = row[at] if at is not None else None
-    return f"{name} {value}" if name in _LABELS else str(name or value)
+    return f"{name} {value}" if name in _LABELS or (column, name) in shared else str(name or value)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
+from archiver.offline.spend import read_spend
 from archiver.plan.scope import Scope
 from tests.support import archiver, day, sync, truth
 
@@ -89,3 +92,18 @@ def test_what_is_configured_for_sync_bounds_no_report(shared_api: Simulator, db:
         assert done.returncode in {0, 3}, done.stderr
         done = archiver("report", *of_a_month, "--config", str(config), *asked, ARCHIVER_UNTIL="2026-01-01")
         assert done.returncode in {0, 3}, done.stderr
+
+
+def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) -> None:
+    sync(shared_api, db, Scope((Report.COST,), since=day("2025-12-20")))
+    expected: dict[str | None, int] = defaultdict(int)
+    for row in report(db, "spend"):
+        expected[row["workspace_id"]] += row["amount_microcents"]
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE name SET name = 'Team' WHERE kind = 'workspace'")
+    spend = read_spend(db)
+    labels = {one: "(default workspace)" if one is None else f"Team {one}" for one in expected}
+    assert len(expected) > 2
+    assert {one: spend.total(workspace=label) for one, label in labels.items()} == expected
+    told = archiver("report", "workspaces", "--db", str(db)).stdout
+    assert all(label in told for label in labels.values())
