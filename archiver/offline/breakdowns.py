@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.offline.tables import Column, Kind, Table
@@ -123,21 +124,33 @@ def money_table(
 ) -> tuple[Table, list[list[Line]]]:
     """Lay out lines of money, with a total; ranked, the largest first, with shares, and the rest beyond `top` added up.
 
+    Amounts of several currencies have no sum: each currency is ranked and shared by itself then, and there is no total.
     Gives the lines that each row is made of beside the table.
     """
-    whole = sum(line.sums[0] for line in lines)
+    wholes: dict[str, int] = defaultdict(int)
+    for line in lines:
+        wholes[line.group[-1]] += line.sums[0]
     columns = [*(Column(name) for name in names), Column("amount", Kind.MONEY)]
-    total = ("total", *[None] * (len(names) - 1), whole)
+    alone = len(wholes) <= 1
+    whole = sum(wholes.values())
+    total = ("total", *[None] * (len(names) - 1), whole) if alone else None
+    note = note if alone else f"{note}; amounts of several currencies have no sum"
     if not ranked:
         return Table(columns, [(*line.group, line.sums[0]) for line in lines], note, total), [[line] for line in lines]
-    told = [(line.group, [line]) for line in sorted(lines, key=lambda line: -line.sums[0])]
-    if top is not None and len(told) > top:
-        rest = [line for _, of in told[top:] for line in of]
-        told = [*told[:top], ((_OTHERS, *[""] * (len(names) - 1)), rest)]
+    told = [one for currency in sorted(wholes) for one in _ranked(lines, currency, top)]
     amounts = [(group, sum(line.sums[0] for line in of)) for group, of in told]
-    shared = [(*group, amount, amount / whole if whole else None) for group, amount in amounts]
-    table = Table([*columns, Column("share", Kind.SHARE)], shared, note, (*total, 1.0 if whole else None))
+    shared = [(*group, amount, amount / wholes[group[-1]] if wholes[group[-1]] else None) for group, amount in amounts]
+    table = Table([*columns, Column("share", Kind.SHARE)], shared, note, total and (*total, 1.0 if whole else None))
     return table, [of for _, of in told]
+
+
+def _ranked(lines: Sequence[Line], currency: str, top: int | None) -> list[tuple[tuple[Any, ...], list[Line]]]:
+    """Put the lines of a currency in order, the largest first, and the rest beyond `top` into one."""
+    ordered = sorted((line for line in lines if line.group[-1] == currency), key=lambda line: -line.sums[0])
+    told: list[tuple[tuple[Any, ...], list[Line]]] = [(line.group, [line]) for line in ordered[:top]]
+    if rest := ordered[len(told) :]:
+        told.append(((_OTHERS, *[""] * (len(rest[0].group) - 2), currency), rest))
+    return told
 
 
 def tokens(path: Path, asked: Question) -> Table:

@@ -107,3 +107,26 @@ def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) 
     assert {one: spend.total(workspace=label) for one, label in labels.items()} == expected
     told = archiver("report", "workspaces", "--db", str(db)).stdout
     assert all(label in told for label in labels.values())
+
+
+def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) -> None:
+    sync(shared_api, db, Scope((Report.COST,), since=day("2025-12-20")))
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE cost_key SET currency = 'EUR' WHERE id % 2")
+    sums: dict[str, int] = defaultdict(int)
+    for row in report(db, "spend"):
+        sums[row["currency"]] += row["amount_microcents"]
+    assert set(sums) == {"EUR", "USD"}
+    for name in ("workspaces", "models", "keys"):
+        rows = report(db, name, "--top", "2")
+        currencies = [row["currency"] for row in rows]
+        assert currencies == sorted(currencies)
+        assert max(map(currencies.count, sums)) <= 3
+        for currency, whole in sums.items():
+            mine = [row for row in rows if row["currency"] == currency]
+            assert sum(row["amount_microcents"] for row in mine) == whole
+            assert [row["share"] for row in mine] == [row["amount_microcents"] / whole for row in mine]
+        told = archiver("report", name, "--db", str(db))
+        assert "total" not in told.stdout
+        assert "amounts of several currencies have no sum" in told.stderr
+    assert "total" not in archiver("report", "spend", "--db", str(db)).stdout
