@@ -52,8 +52,11 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
 
 def _list(how: Format, *, raw: bool) -> None:
     found = saved_queries(default_queries())
-    rows = [(one.name, "your own" if one.own else "shipped", one.what) for one in found.values()]
+    rows = [(one.name, "your own" if one.own else "shipped", one.what) for one in found.values() if not one.fault]
     write_rows(["name", "from", "what"], rows, sys.stdout, how, raw=raw)
+    for one in found.values():
+        if one.fault:
+            click.echo(f"warning: {one.fault}", err=True)
 
 
 def _sql_of(text: str) -> str:
@@ -65,12 +68,15 @@ def _sql_of(text: str) -> str:
     found = saved_queries(default_queries())
     if text not in found:
         raise ConfigurationError(f"there is no saved query {text!r}", hint="archiver query --list shows them")
+    if found[text].fault:
+        raise ConfigurationError(found[text].fault)
     return found[text].sql
 
 
 def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a saved query in a shell."""
-    return [name for name in saved_queries(default_queries()) if name.startswith(incomplete)]
+    found = saved_queries(default_queries()).items()
+    return [name for name, one in found if name.startswith(incomplete) and not one.fault]
 
 
 @click.command

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
+from archiver.offline.render import show
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -19,27 +20,30 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query by name; `what` is its first comment."""
+    """A query by name; `what` is its first comment, and `fault` why it cannot be read, where it cannot."""
 
     name: str
     what: str
     sql: str
     own: bool
+    fault: str = ""
 
 
 def saved_queries(folder: Path) -> dict[str, Saved]:
     """Read all saved queries by name; those in `folder` win over those that came with the program.
 
+    One that cannot be read has its fault in place of SQL, and takes none of the others with it.
+
     Raises:
-        ConfigurationError: One cannot be read.
+        ConfigurationError: The folder cannot be read.
     """
     shipped: Traversable = files("archiver.offline").joinpath("saved")
     try:
         own = sorted(folder.glob("*.sql")) if folder.is_dir() else []
         found = [_read(entry, own=False) for entry in shipped.iterdir() if entry.name.endswith(".sql")]
         found += [_read(entry, own=True) for entry in own]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"a saved query in {folder} cannot be read: {type(error).__name__}") from None
+    except OSError as error:
+        raise ConfigurationError(f"the saved queries in {folder} cannot be read: {type(error).__name__}") from None
     return {one.name: one for one in sorted(found, key=lambda one: (one.own, one.name))}
 
 
@@ -51,7 +55,14 @@ def value_of(text: str) -> int | float | str:
 
 
 def _read(entry: Traversable, *, own: bool) -> Saved:
-    sql = entry.read_text("utf-8")
+    name = entry.name.removesuffix(".sql")
+    try:
+        sql = entry.read_text("utf-8")
+    except UnicodeDecodeError:
+        return Saved(name, "", "", own, f"the saved query {show(str(entry), None)} cannot be read: it is not UTF-8")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return Saved(name, "", "", own, f"the saved query {show(str(entry), None)} cannot be read: {why}")
     first = sql.lstrip().partition("\n")[0]
     what = first.removeprefix("--").strip() if first.startswith("--") else ""
-    return Saved(entry.name.removesuffix(".sql"), what, sql, own)
+    return Saved(name, what, sql, own)

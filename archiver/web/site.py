@@ -70,6 +70,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         """`queries` is the folder of a person's own, `columns` are those of each public view."""
         _keep_to_known_plugins()
         self.db = db
+        self._faults: set[str] = set()
         self._queries = queries
         self._children = children
         super().__init__(
@@ -108,10 +109,16 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         return action in _ALLOWED or (action == "view-database" and resource == NAME)
 
     async def get_canned_queries(self, database_name: str, actor: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002  # the same
-        """Give the saved queries, as the folder is now."""
+        """Give the saved queries, as the folder is now; of one that cannot be read it is said once."""
+        found = saved_queries(self._queries)
+        faults = {one.fault for one in found.values() if one.fault}
+        for fault in sorted(faults - self._faults):
+            sys.stderr.write(f"warning: {fault}\n")
+        self._faults = faults
         return {
             name: {"name": name, "sql": one.sql, "description": show(one.what, None)}
-            for name, one in saved_queries(self._queries).items()
+            for name, one in found.items()
+            if not one.fault
         }
 
     async def execute(  # noqa: PLR0913, PLR0917  # Datasette's signature

@@ -51,6 +51,25 @@ def test_ones_own_query_is_listed_and_wins(filled: Path, tmp_path: Path) -> None
     )
 
 
+def test_one_that_cannot_be_read_takes_no_other_with_it(filled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "archiver" / "queries"
+    folder.mkdir(parents=True)
+    (folder / "cost_by_day.sql").write_bytes(b"SELECT '\xff'")
+    (folder / "folder.sql").mkdir()
+    (folder / "mine.sql").write_text("SELECT 42 AS answer")
+    home = str(tmp_path)
+    done = archiver("query", "--list", "--json", XDG_CONFIG_HOME=home)
+    assert done.returncode == 0
+    assert {one["name"] for one in json.loads(done.stdout)} >= {"mine"}
+    assert {one["name"] for one in json.loads(done.stdout)}.isdisjoint({"cost_by_day", "folder"})
+    assert "cost_by_day.sql" in done.stderr
+    assert archiver("query", "mine", "--csv", "--db", str(filled), XDG_CONFIG_HOME=home).stdout == "answer\n42\n"
+    done = archiver("query", "cost_by_day", "--db", str(filled), XDG_CONFIG_HOME=home)
+    assert done.returncode == 2
+    assert "cost_by_day.sql" in done.stderr
+    assert "UTF-8" in done.stderr
+
+
 def test_a_name_that_is_not_saved_is_said(filled: Path) -> None:
     done = archiver("query", "no_such_query", "--db", str(filled))
     assert done.returncode == 2

@@ -60,6 +60,7 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("config")
     folder = home / "archiver" / "queries"
     folder.mkdir(parents=True)
+    (folder / "broken.sql").write_bytes(b"\xff")  # not UTF-8: it is left out, and takes no other with it
     (folder / "larger.sql").write_text(f"-- Mine {HOSTILE}.\nSELECT 30 > :limit AS larger, typeof(:limit) AS type")
     return home
 
@@ -90,6 +91,7 @@ def test_views_and_saved_queries_are_there_on_the_first_start(server: Server, tm
             assert f'href="/archive/{name}"' in text
             assert one.what in text
         assert 'href="/archive/larger"' in text
+        assert "broken" not in text
 
 
 @pytest.mark.parametrize("view", VIEWS)
