@@ -243,7 +243,8 @@ def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any
 
 def _told(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
     if isinstance(exception, DatasetteError):
-        return exception.status, _TOO_LONG if exception.message_is_html else exception.message
+        refused = exception.status == 500 and exception.__context__ is None  # noqa: PLR2004  # of an address, unnumbered
+        return 400 if refused else exception.status, _TOO_LONG if exception.message_is_html else exception.message
     if isinstance(exception, Base400):
         return exception.status, str(exception.args[0]) if exception.status != 404 else "there is no such page"  # noqa: PLR2004
     if isinstance(exception, QueryInterrupted):

@@ -112,3 +112,9 @@ def test_a_server_that_is_killed_leaves_nobody_behind(archive: Path) -> None:
     assert server.ask("/archive/usage").status == 200
     server.process.kill()
     assert server.process.communicate(timeout=20)  # ends when the last one who could write there is gone
+
+
+@pytest.mark.parametrize("query", ["_sort=zzz", "_sort_desc=zzz", "_sort=date&_sort_desc=date"])
+@pytest.mark.parametrize("kind", ["", ".json", ".csv"])
+def test_what_cannot_be_sorted_by_is_the_addresss_mistake(server: Server, query: str, kind: str) -> None:
+    assert server.ask(f"/archive/daily_cost{kind}?{query}").status == 400
