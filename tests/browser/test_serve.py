@@ -148,3 +148,10 @@ def test_a_phone_does_not_scroll_sideways(server: Server, browser: Browser) -> N
     with watching(browser, viewport={"width": 390, "height": 800}) as one:
         one.page.goto(server.url)
         assert one.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_no_box_stays_white_on_a_dark_screen(server: Server, browser: Browser) -> None:
+    ground = "getComputedStyle(document.querySelector('.advanced-export')).backgroundColor"
+    with watching(browser, color_scheme="dark") as one:
+        one.page.goto(f"{server.url}archive/daily_cost")
+        assert one.page.evaluate(ground) == "rgb(31, 34, 38)"
