@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from archiver.offline.tables import Table
 
 _BOUNDS = ("since", "until")  # what the configuration and the environment say of these is what to sync
+_UNGROUPED = ("budget", "restatements")
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
 
@@ -125,11 +126,24 @@ def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
         raise ConfigurationError("--month and --since or --until are both given", hint="give one of them")
     if name in OF_A_MONTH and (since or until):
         raise ConfigurationError(f"report {name} is of a month", hint="choose it with --month YYYY-MM")
+    _check(name, options, since, until)
     days = (_day(since), _day(until)) if whole is None else _bounds(whole)
     as_of = None if options["as_of"] is None else int(options["as_of"].timestamp())
     question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"], as_of, options["trends"])
     learnt = (_time(since), _time(until)) if whole is None else tuple(f"{day}T00:00:00Z" for day in _bounds(whole))
     return Asked(question, whole, learnt, datetime.now(UTC).date(), _budgets(config.get("budgets", {})))  # type: ignore[arg-type]
+
+
+def _check(name: str, options: dict[str, Any], since: datetime | None, until: datetime | None) -> None:
+    """Refuse what a report would pass over."""
+    for one in ("by", "top"):
+        if options[one] and name in _UNGROUPED:
+            raise ConfigurationError(f"report {name} takes no --{one}")
+    if since and until and since >= until:
+        raise ConfigurationError("--since is not before --until", hint="--until is exclusive")
+    for one, moment in zip(_BOUNDS, (since, until), strict=True):
+        if moment and name != "restatements" and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
+            raise ConfigurationError(f"--{one} has a time of day", hint=f"report {name} is of whole UTC days")
 
 
 def _budgets(config: dict[str, Any]) -> Budgets:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from archiver.model import Report
 from archiver.offline.spend import read_spend
 from archiver.plan.scope import Scope
@@ -130,3 +132,24 @@ def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) 
         assert "total" not in told.stdout
         assert "amounts of several currencies have no sum" in told.stderr
     assert "total" not in archiver("report", "spend", "--db", str(db)).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["budget", "--by", "month"], "takes no --by"),
+        (["restatements", "--top", "3"], "takes no --top"),
+        (["spend", "--since", "2026-01-05", "--until", "2026-01-02"], "not before --until"),
+        (["restatements", "--since", "2026-01-05", "--until", "2026-01-05"], "not before --until"),
+        (["spend", "--until", "2026-01-11T12:00Z"], "time of day"),
+        (["tokens", "--since", "2026-01-11T00:00+01:00"], "time of day"),
+    ],
+)
+def test_what_a_report_would_pass_over_is_refused(
+    shared_api: Simulator, db: Path, arguments: list[str], said: str
+) -> None:
+    sync(shared_api, db, Scope((Report.COST,), since=day("2026-01-10")))
+    done = archiver("report", *arguments, "--db", str(db))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert archiver("report", "restatements", "--since", "2026-01-11T12:00Z", "--db", str(db)).returncode == 0
