@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from archiver.errors import ConfigurationError
 from archiver.offline.breakdowns import COST_NOTE, OF_COST, Question, columns_of
 from archiver.offline.periods import Period, month_before
 from archiver.offline.render import dollars
 from archiver.offline.tables import NOBODY, Column, Kind, Table
 from archiver.store.chosen import NOT_GROUPED
-from archiver.store.questions import read_billed_days, read_grouped
+from archiver.store.questions import read_billed_days, read_grouped, read_workspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -96,14 +97,20 @@ def forecast(path: Path, asked: Question, period: Period) -> Table:
 
 
 def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = None) -> Table:
-    """Compare a month with its limits."""
+    """Compare a month with its limits.
+
+    Raises:
+        ConfigurationError: One of them is of a workspace that nobody knows.
+    """
+    names = read_workspaces(path)
     projected, days, _ = project(path, ("workspace",), period, as_of)
     rows: list[tuple[Any, ...]] = []
     if budgets.total is not None:
         sums = [sum(amounts[i] for amounts in projected.values()) for i in range(2)]
         rows.append(_against("total", budgets.total, sums[0], sums[1]))
     for wanted, limit in budgets.workspaces.items():
-        found = [amounts for group, amounts in projected.items() if wanted in _called(group[0], group[1])]
+        ids = _called(wanted, names)
+        found = [amounts for group, amounts in projected.items() if group[0] in ids]
         rows.append(_against(wanted, limit, sum(one[0] for one in found), sum(one[1] for one in found)))
     columns = [
         Column("budget"),
@@ -121,9 +128,21 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
     return Table(columns, rows, note, passed=any(row[-1] == "passed" for row in rows))
 
 
-def _called(workspace: str | None, name: str | None) -> set[str | None]:
-    """Give what a workspace can be called in the configuration."""
-    return {NOBODY["workspace_id"]} if workspace is None else {workspace, name}
+def _called(wanted: str, names: Mapping[str, Sequence[str | None]]) -> set[str | None]:
+    """Give the ids that a budget is of: the one it says, else of who has that name, else of who ever had it."""
+    if wanted == NOBODY["workspace_id"]:
+        return {None}
+    found = (
+        {wanted} & names.keys()
+        or {one for one, had in names.items() if had[-1] == wanted}
+        or {one for one, had in names.items() if wanted in had}
+    )
+    if not found:
+        raise ConfigurationError(
+            f"there is a budget of {wanted!r}, and no workspace has or had that name",
+            hint=f"in [budgets.workspaces], write a name, an id, or '{NOBODY['workspace_id']}'",
+        )
+    return {*found}
 
 
 def _against(name: str, limit: Decimal, spent: int, projected: int) -> tuple[Any, ...]:

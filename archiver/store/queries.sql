@@ -320,6 +320,17 @@ SELECT
   cache_read_input_tokens, output_tokens, web_search_requests
 FROM chosen_use;
 
+-- name: workspaces
+-- The workspaces that are known: each with every name it ever had, the newest last, and null where it had none.
+SELECT id, name FROM (
+  SELECT id, name, since FROM name_period WHERE kind = 'workspace'
+  UNION ALL
+  SELECT workspace_id, NULL, -1 FROM cost_key WHERE workspace_id IS NOT NULL
+  UNION ALL
+  SELECT workspace_id, NULL, -1 FROM usage_key WHERE workspace_id IS NOT NULL
+)
+ORDER BY since;
+
 -- name: billed_days
 -- How many days of a range have a cost series, and the last of them.
 SELECT count(*), max(date(day_start, 'unixepoch')) FROM canonical_day

@@ -239,6 +239,18 @@ def _begun(path: Path, as_of: int | None) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def read_workspaces(path: Path) -> dict[str, list[str | None]]:
+    """Read every workspace that is known by its id, and the names that each ever had, the newest last.
+
+    Raises what `open_past` raises.
+    """
+    names: dict[str, list[str | None]] = {}
+    with open_past(path, None) as connection:
+        for one, name in connection.execute(sql("workspaces")):
+            names.setdefault(one, []).append(name)
+    return names
+
+
 def read_billed_days(path: Path, period: Period, as_of: int | None = None) -> tuple[int, date | None]:
     """Count the days of a period that have a cost series, and give the last of them."""
     values = {"since": period.since.isoformat(), "until": period.until.isoformat()}

@@ -169,12 +169,14 @@ def test_a_budget_that_is_passed_is_exit_code_3(
     api, db = world
     spent = sum(billed(api, since="2025-12-01", until="2026-01-01").values()) / 10**8
     config = tmp_path / "config.toml"
-    config.write_text(f"[budgets]\ntotal = {float(spent * factor):.2f}\n[budgets.workspaces]\n'Nobody' = 1\n")
+    config.write_text(
+        f"[budgets]\ntotal = {float(spent * factor):.2f}\n[budgets.workspaces]\n'(default workspace)' = 1000000\n"
+    )
     asked = ("report", "budget", "--month", "2025-12", "--json", "--db", str(db), "--config", str(config))
     done = archiver(*asked)
     assert done.returncode == code, done.stderr
-    total, nobody = json.loads(done.stdout)
-    assert (total["state"], nobody["state"]) == (state, "kept")
+    total, default = json.loads(done.stdout)
+    assert (total["state"], default["state"]) == (state, "kept")
     assert float(total["spent"]) == pytest.approx(spent)
 
 

@@ -1,0 +1,80 @@
+"""A month against the one before, to its end and against its budgets, where names change and days are missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.model import Report
+from archiver.plan.scope import Scope
+from archiver.simulator import Settings, Simulator, background
+from tests.support import NOW, archiver, day, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Path]]:
+    db = tmp_path_factory.mktemp("months") / "archive.db"
+    with background(Settings(first_day=date(2025, 12, 1), now=NOW, size=0.1)) as api:
+        sync(api, db, Scope((Report.COST,)))
+        yield api, db
+
+
+@pytest.fixture
+def renamed(world: tuple[Simulator, Path], tmp_path: Path) -> tuple[Path, str, str]:
+    """Give an archive whose largest named workspace is called `Later` since January, its id, and its first name."""
+    db = tmp_path / "renamed.db"
+    shutil.copy(world[1], db)
+    one = next(row for row in report(db, "workspaces", "--month", "2025-12") if row["workspace_name"])
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute(
+            "INSERT INTO name (kind, id, learnt_at, name, details) VALUES ('workspace', ?, ?, 'Later', '{}')",
+            (one["workspace_id"], int(day("2026-01-03").timestamp())),
+        )
+        connection.execute("UPDATE name SET learnt_at = ? WHERE name <> 'Later'", (int(day("2025-12-01").timestamp()),))
+    return db, one["workspace_id"], one["workspace_name"]
+
+
+def report(db: Path, *arguments: str) -> Any:
+    done = archiver("report", *arguments, "--json", "--db", str(db))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def budget(db: Path, tmp_path: Path, budgets: str, *arguments: str) -> Any:
+    config = tmp_path / "config.toml"
+    config.write_text(f"[budgets]\n{budgets}")
+    return archiver("report", "budget", *arguments, "--json", "--config", str(config), "--db", str(db))
+
+
+def archived(api: Simulator, db: Path, *ranges: tuple[str, str]) -> Path:
+    for since, until in ranges:
+        sync(api, db, Scope((Report.COST,), since=day(since), until=day(until)))
+    return db
+
+
+def test_a_budget_follows_a_workspace_through_its_names(renamed: tuple[Path, str, str], tmp_path: Path) -> None:
+    db, one, first = renamed
+    limits = "".join(f"'{name}' = 1\n" for name in (one, first, "Later"))
+    for month in ("2025-12", "2026-01"):
+        done = budget(db, tmp_path, f"[budgets.workspaces]\n{limits}", "--month", month)
+        assert done.returncode == 3, done.stderr
+        spent = [row["spent"] for row in json.loads(done.stdout)]
+        told = {row["workspace_id"]: row["amount"] for row in report(db, "workspaces", "--month", month)}
+        assert spent == [told[one]] * 3
+
+
+def test_a_budget_of_nobody_is_refused(world: tuple[Simulator, Path], tmp_path: Path) -> None:
+    done = budget(world[1], tmp_path, "[budgets.workspaces]\nReserch = 1\n")
+    assert done.returncode == 2
+    assert "'Reserch'" in done.stderr
+    assert "hint: " in done.stderr
