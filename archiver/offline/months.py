@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RECENT_DAYS = 7
+_OF_A_MONTH = tuple(one for one in OF_COST if one not in {"day", "month"})
 _MICROCENTS_A_DOLLAR = 100_000_000
 
 
@@ -32,28 +33,41 @@ class Budgets:
     workspaces: Mapping[str, Decimal]
 
 
-def _billed(path: Path, by: tuple[str, ...], period: Period, as_of: int | None) -> dict[tuple[Any, ...], int]:
-    days = period.since.isoformat(), period.until.isoformat()
-    rows = read_grouped(path, "cost", columns_of(by), by, *days, as_of)
-    sums: dict[tuple[Any, ...], int] = defaultdict(int)
-    for row in rows:
-        sums[row[:-1]] += row[-1]
-    return sums
+@dataclass(frozen=True, slots=True)
+class _Billed:
+    """Money by group, told apart by ids alone; and each group as it is shown, with the last of its names."""
+
+    sums: dict[tuple[Any, ...], int]
+    shown: dict[tuple[Any, ...], tuple[Any, ...]]
+
+    @classmethod
+    def read(cls, path: Path, by: tuple[str, ...], period: Period, as_of: int | None) -> _Billed:
+        """Read what is billed in a period."""
+        names = columns_of(by)
+        kept = [i for i, name in enumerate([*names, "currency"]) if name != "workspace_name"]
+        billed = cls(defaultdict(int), {})
+        days = period.since.isoformat(), period.until.isoformat()
+        for *group, amount in read_grouped(path, "cost", names, by, *days, as_of):
+            key = tuple(group[i] for i in kept)
+            billed.sums[key] += amount
+            billed.shown[key] = tuple(group)
+        return billed
 
 
 def compare(path: Path, asked: Question, period: Period) -> Table:
     """Compare a month with the one before: with the same number of days of it, and with all of it."""
-    asked = asked.checked(OF_COST, ("workspace",))
+    asked = asked.checked(_OF_A_MONTH, ("workspace",))
     days, last = read_billed_days(path, period, asked.as_of)
     reached = (last - period.since).days + 1 if last is not None else 0
     before = month_before(period)
     same = before.first(reached)
-    now, then, whole = (_billed(path, asked.by, one, asked.as_of) for one in (period, same, before))
+    now, then, whole = (_Billed.read(path, asked.by, one, asked.as_of) for one in (period, same, before))
     names = [*columns_of(asked.by), "currency"]
-    rows = [
-        (*group, whole.get(group, 0), then.get(group, 0), now.get(group, 0), now.get(group, 0) - then.get(group, 0))
-        for group in sorted({*now, *whole}, key=lambda group: (-now.get(group, 0), str(group)))
-    ]
+    shown = whole.shown | now.shown
+    rows = []
+    for key in sorted(shown, key=lambda key: (-now.sums.get(key, 0), str(shown[key]))):
+        past, as_far, amount = (one.sums.get(key, 0) for one in (whole, then, now))
+        rows.append((*shown[key], past, as_far, amount, amount - as_far))
     told = ("month_before", "same_days_before", "this_month", "change")
     sums = [sum(row[len(names) + i] for row in rows) for i in range(len(told))]
     note = f"{days} days of {period.since:%Y-%m} are billed, against {same.days} of {before.since:%Y-%m}; {COST_NOTE}"
@@ -73,16 +87,17 @@ def project(
         return {}, 0, period.days
     left = (period.until - last).days - 1
     recent = Period(max(period.since, last - timedelta(days=_RECENT_DAYS - 1)), last + timedelta(days=1))
-    billed, lately = (_billed(path, by, one, as_of) for one in (period, recent))
+    billed, lately = (_Billed.read(path, by, one, as_of) for one in (period, recent))
     projected = {
-        group: (amount, amount + lately.get(group, 0) * left // recent.days) for group, amount in billed.items()
+        billed.shown[key]: (amount, amount + lately.sums.get(key, 0) * left // recent.days)
+        for key, amount in billed.sums.items()
     }
     return projected, days, left
 
 
 def forecast(path: Path, asked: Question, period: Period) -> Table:
     """Say what a month costs to date, and what it will cost if its days go on like the last seven."""
-    asked = asked.checked(OF_COST, ("workspace",))
+    asked = asked.checked(_OF_A_MONTH, ("workspace",))
     projected, days, left = project(path, asked.by, period, asked.as_of)
     names = [*columns_of(asked.by), "currency"]
     ranked = sorted(projected.items(), key=lambda item: -item[1][1])

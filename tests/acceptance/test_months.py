@@ -78,3 +78,18 @@ def test_a_budget_of_nobody_is_refused(world: tuple[Simulator, Path], tmp_path: 
     assert done.returncode == 2
     assert "'Reserch'" in done.stderr
     assert "hint: " in done.stderr
+
+
+@pytest.mark.parametrize("name", ["compare", "forecast"])
+def test_a_renamed_workspace_is_one_line_under_its_last_name(renamed: tuple[Path, str, str], name: str) -> None:
+    db, one, _ = renamed
+    rows = report(db, name, "--month", "2026-01")
+    assert [row["workspace_name"] for row in rows if row["workspace_id"] == one] == ["Later"]
+
+
+@pytest.mark.parametrize("name", ["compare", "forecast"])
+@pytest.mark.parametrize("by", ["day", "month"])
+def test_a_month_has_no_lines_by_time(world: tuple[Simulator, Path], name: str, by: str) -> None:
+    done = archiver("report", name, "--by", by, "--db", str(world[1]))
+    assert done.returncode == 2
+    assert f"cannot be by '{by}'" in done.stderr

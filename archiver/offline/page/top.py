@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archiver.offline.months import today_in
@@ -57,7 +57,7 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
 
 
 def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) -> Card:
-    forecast = REPORTS["forecast"][1](path, asked)
+    forecast = REPORTS["forecast"][1](path, replace(asked, question=replace(asked.question, by=())))
     assert forecast.total is not None
     to_date, projected = forecast.total[-2:] if len(money) == 1 else (None, None)
     month = asked.month.since if asked.month else today_in(path, asked.today)
