@@ -55,23 +55,33 @@ class _Billed:
 
 
 def compare(path: Path, asked: Question, period: Period) -> Table:
-    """Compare a month with the one before: with the same number of days of it, and with all of it."""
+    """Compare a month with the one before: with the same number of days of it, and with all of it.
+
+    Where nothing of a stretch is archived, there is no amount and no change: it is not known, and not nothing.
+    """
     asked = asked.checked(_OF_A_MONTH, ("workspace",))
     days, last = read_billed_days(path, period, asked.as_of)
     reached = (last - period.since).days + 1 if last is not None else 0
     before = month_before(period)
     same = before.first(reached)
     now, then, whole = (_Billed.read(path, asked.by, one, asked.as_of) for one in (period, same, before))
+    days_then, days_before = (read_billed_days(path, one, asked.as_of)[0] for one in (same, before))
+
+    def told(past: int, as_far: int, amount: int) -> tuple[int | None, ...]:
+        change = amount - as_far if days and days_then else None
+        return past if days_before else None, as_far if days_then else None, amount if days else None, change
+
     names = [*columns_of(asked.by), "currency"]
     shown = whole.shown | now.shown
-    rows = []
-    for key in sorted(shown, key=lambda key: (-now.sums.get(key, 0), str(shown[key]))):
-        past, as_far, amount = (one.sums.get(key, 0) for one in (whole, then, now))
-        rows.append((*shown[key], past, as_far, amount, amount - as_far))
-    told = ("month_before", "same_days_before", "this_month", "change")
-    sums = [sum(row[len(names) + i] for row in rows) for i in range(len(told))]
-    note = f"{days} days of {period.since:%Y-%m} are billed, against {same.days} of {before.since:%Y-%m}; {COST_NOTE}"
-    columns = [*(Column(name) for name in names), *(Column(name, Kind.MONEY) for name in told)]
+    groups = sorted(shown, key=lambda key: (-now.sums.get(key, 0), str(shown[key])))
+    rows = [(*shown[key], *told(*(one.sums.get(key, 0) for one in (whole, then, now)))) for key in groups]
+    sums = told(*(sum(one.sums.values()) for one in (whole, then, now)))
+    note = (
+        f"{days} of the first {reached} days of {period.since:%Y-%m} are billed, against {days_then} of the first "
+        f"{same.days} of {before.since:%Y-%m} ({days_before} of {before.days} of the whole month); {COST_NOTE}"
+    )
+    money = [Column(name, Kind.MONEY) for name in ("month_before", "same_days_before", "this_month", "change")]
+    columns = [*(Column(name) for name in names), *money]
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
 
 

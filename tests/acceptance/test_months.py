@@ -93,3 +93,30 @@ def test_a_month_has_no_lines_by_time(world: tuple[Simulator, Path], name: str, 
     done = archiver("report", name, "--by", by, "--db", str(world[1]))
     assert done.returncode == 2
     assert f"cannot be by '{by}'" in done.stderr
+
+
+def test_days_that_are_not_archived_are_no_zero(world: tuple[Simulator, Path], tmp_path: Path) -> None:
+    db = archived(world[0], tmp_path / "archive.db", ("2026-01-01", "2026-01-10"))
+    for row in report(db, "compare", "--month", "2026-01"):
+        assert (row["month_before"], row["same_days_before"], row["change"]) == (None, None, None)
+        assert row["this_month"] is not None
+    done = archiver("report", "compare", "--month", "2026-01", "--db", str(db))
+    assert "9 of the first 9 days of 2026-01 are billed, against 0 of the first 9 of 2025-12" in done.stderr
+    assert " 0.00" not in done.stdout.splitlines()[-1]
+    archived(world[0], db, ("2025-12-05", "2025-12-20"))
+    done = archiver("report", "compare", "--month", "2026-01", "--db", str(db))
+    assert "against 5 of the first 9 of 2025-12" in done.stderr
+    assert "(15 of 31 of the whole month)" in done.stderr
+    assert {(row["this_month"], row["change"]) for row in report(db, "compare", "--month", "2026-02")} == {(None, None)}
+    for how in ("--html", "--xlsx"):
+        done = archiver("report", "compare", "--month", "2026-02", how, str(tmp_path / "file"), "--db", str(db))
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_month_before_of_which_only_later_days_are_archived_has_no_same_days(
+    world: tuple[Simulator, Path], tmp_path: Path
+) -> None:
+    db = archived(world[0], tmp_path / "archive.db", ("2026-01-01", "2026-01-04"), ("2025-12-20", "2026-01-01"))
+    rows = report(db, "compare", "--month", "2026-01")
+    assert {(row["same_days_before"], row["change"]) for row in rows} == {(None, None)}
+    assert all(row["month_before"] is not None for row in rows)
