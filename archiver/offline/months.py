@@ -85,40 +85,57 @@ def compare(path: Path, asked: Question, period: Period) -> Table:
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
 
 
-def project(
-    path: Path, by: tuple[str, ...], period: Period, as_of: int | None = None
-) -> tuple[dict[tuple[Any, ...], tuple[int, int]], int, int]:
-    """Give what is billed and what will be at the month's end, by group; how many days are, and how many are left.
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a month costs to date and to its end, by group, and the days that say so.
 
-    The days that are left cost what the last billed days cost on average: seven, or as many as the month has so far.
+    `days` of the first `reached` are billed, `left` are to come, and `recent` of the last seven are billed.
+    """
+
+    sums: dict[tuple[Any, ...], tuple[int, int]]
+    days: int
+    reached: int
+    left: int
+    recent: int
+
+
+def project(path: Path, by: tuple[str, ...], period: Period, as_of: int | None = None) -> Projection:
+    """Give what is billed and what will be at the month's end, by group.
+
+    The days that are left cost what the billed ones cost on average of the last seven, or of as many as the month has.
     """
     days, last = read_billed_days(path, period, as_of)
     if last is None:
-        return {}, 0, period.days
+        return Projection({}, 0, 0, period.days, 0)
     left = (period.until - last).days - 1
-    recent = Period(max(period.since, last - timedelta(days=_RECENT_DAYS - 1)), last + timedelta(days=1))
-    billed, lately = (_Billed.read(path, by, one, as_of) for one in (period, recent))
-    projected = {
-        billed.shown[key]: (amount, amount + lately.sums.get(key, 0) * left // recent.days)
+    lately = Period(max(period.since, last - timedelta(days=_RECENT_DAYS - 1)), last + timedelta(days=1))
+    recent, _ = read_billed_days(path, lately, as_of)
+    billed, late = (_Billed.read(path, by, one, as_of) for one in (period, lately))
+    sums = {
+        billed.shown[key]: (amount, amount + late.sums.get(key, 0) * left // recent)
         for key, amount in billed.sums.items()
     }
-    return projected, days, left
+    return Projection(sums, days, period.days - left, left, recent)
 
 
 def forecast(path: Path, asked: Question, period: Period) -> Table:
     """Say what a month costs to date, and what it will cost if its days go on like the last seven."""
     asked = asked.checked(_OF_A_MONTH, ("workspace",))
-    projected, days, left = project(path, asked.by, period, asked.as_of)
+    projected = project(path, asked.by, period, asked.as_of)
     names = [*columns_of(asked.by), "currency"]
-    ranked = sorted(projected.items(), key=lambda item: -item[1][1])
+    ranked = sorted(projected.sums.items(), key=lambda item: -item[1][1])
     rows = [(*group, *amounts) for group, amounts in ranked]
     note = (
-        f"{days} days of {period.since:%Y-%m} are billed; each of the {left} that are left is taken to cost what the "
-        f"last {_RECENT_DAYS} billed days did on average; {COST_NOTE}"
+        f"{_billed_days(projected, period)}; each of the {projected.left} that are left is taken to cost what the "
+        f"{projected.recent} billed days of the last {_RECENT_DAYS} did on average; {COST_NOTE}"
     )
     columns = [*(Column(name) for name in names), Column("to_date", Kind.MONEY), Column("projected", Kind.MONEY)]
     sums = [sum(row[len(names) + i] for row in rows) for i in range(2)]
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
+
+
+def _billed_days(projected: Projection, period: Period) -> str:
+    return f"{projected.days} of the first {projected.reached} days of {period.since:%Y-%m} are billed"
 
 
 def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = None) -> Table:
@@ -128,14 +145,14 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
         ConfigurationError: One of them is of a workspace that nobody knows.
     """
     names = read_workspaces(path)
-    projected, days, _ = project(path, ("workspace",), period, as_of)
+    projected = project(path, ("workspace",), period, as_of)
     rows: list[tuple[Any, ...]] = []
     if budgets.total is not None:
-        sums = [sum(amounts[i] for amounts in projected.values()) for i in range(2)]
+        sums = [sum(amounts[i] for amounts in projected.sums.values()) for i in range(2)]
         rows.append(_against("total", budgets.total, sums[0], sums[1]))
     for wanted, limit in budgets.workspaces.items():
         ids = _called(wanted, names)
-        found = [amounts for group, amounts in projected.items() if group[0] in ids]
+        found = [amounts for group, amounts in projected.sums.items() if group[0] in ids]
         rows.append(_against(wanted, limit, sum(one[0] for one in found), sum(one[1] for one in found)))
     columns = [
         Column("budget"),
@@ -146,8 +163,8 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
         Column("projected", Kind.MONEY),
         Column("state"),
     ]
-    note = f"{days} days of {period.since:%Y-%m} are billed, {COST_NOTE}"
-    nobodys = sum(amounts[0] for group, amounts in projected.items() if group[0] is NOT_GROUPED)
+    note = f"{_billed_days(projected, period)}, {COST_NOTE}"
+    nobodys = sum(amounts[0] for group, amounts in projected.sums.items() if group[0] is NOT_GROUPED)
     if nobodys and budgets.workspaces:
         note += f"; {dollars(nobodys)} of days that were not grouped by workspace count for the total alone"
     return Table(columns, rows, note, passed=any(row[-1] == "passed" for row in rows))

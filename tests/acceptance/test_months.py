@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,3 +121,20 @@ def test_a_month_before_of_which_only_later_days_are_archived_has_no_same_days(
     rows = report(db, "compare", "--month", "2026-01")
     assert {(row["same_days_before"], row["change"]) for row in rows} == {(None, None)}
     assert all(row["month_before"] is not None for row in rows)
+
+
+def test_a_projection_takes_the_mean_of_the_days_that_are_archived(
+    world: tuple[Simulator, Path], tmp_path: Path
+) -> None:
+    db = archived(world[0], tmp_path / "archive.db", ("2026-01-01", "2026-01-03"), ("2026-01-06", "2026-01-09"))
+    done = archiver("report", "forecast", "--month", "2026-01", "--json", "--db", str(db))
+    soon = report(db, "workspaces", "--since", "2026-01-02", "--until", "2026-01-09")
+    recent = {row["workspace_id"]: row["amount_microcents"] for row in soon}
+    for row in json.loads(done.stdout):
+        to_date, projected = (int(Decimal(row[name]) * 10**8) for name in ("to_date", "projected"))
+        assert projected == to_date + recent.get(row["workspace_id"], 0) * 23 // 4
+    assert "5 of the first 8 days of 2026-01 are billed" in done.stderr
+    assert "each of the 23 that are left is taken to cost what the 4 billed days of the last 7 did" in done.stderr
+    total = sum(int(Decimal(row["projected"]) * 10**8) for row in json.loads(done.stdout))
+    told = json.loads(budget(db, tmp_path, "total = 1000000\n", "--month", "2026-01").stdout)
+    assert int(Decimal(told[0]["projected"]) * 10**8) == total
