@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
@@ -193,7 +193,12 @@ def _against(name: str, limit: Decimal, spent: int, projected: int) -> tuple[Any
     return name, most, spent, round(spent / most, 4) if most else None, most - spent, projected, state
 
 
-def today_in(path: Path, today: date) -> date:
-    """Give the day that a report without a month speaks of: today, or the last billed day where that is earlier."""
-    _, last = read_billed_days(path, Period(date(2000, 1, 1), today + timedelta(days=1)))
+def today_in(path: Path, today: date, as_of: int | None = None) -> date:
+    """Give the day that a report without a month speaks of: today, or the last billed day where that is earlier.
+
+    Both are as they were at the time that is looked back to.
+    """
+    if as_of is not None:
+        today = min(today, datetime.fromtimestamp(as_of, UTC).date())
+    _, last = read_billed_days(path, Period(date(2000, 1, 1), today + timedelta(days=1)), as_of)
     return last or today

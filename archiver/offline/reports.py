@@ -54,7 +54,7 @@ def _restatements(path: Path, asked: Asked) -> Table:
 
 
 def _month(path: Path, asked: Asked) -> Period:
-    return asked.month or month_of(months.today_in(path, asked.today))
+    return asked.month or month_of(months.today_in(path, asked.today, asked.question.as_of))
 
 
 def _ranked(*by: str) -> Callable[[Path, Asked], Table]:

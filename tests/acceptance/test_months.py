@@ -138,3 +138,20 @@ def test_a_projection_takes_the_mean_of_the_days_that_are_archived(
     total = sum(int(Decimal(row["projected"]) * 10**8) for row in json.loads(done.stdout))
     told = json.loads(budget(db, tmp_path, "total = 1000000\n", "--month", "2026-01").stdout)
     assert int(Decimal(told[0]["projected"]) * 10**8) == total
+
+
+@pytest.mark.parametrize("name", ["compare", "forecast", "budget"])
+def test_the_month_as_of_a_time_is_that_of_the_last_day_billed_then(
+    world: tuple[Simulator, Path], tmp_path: Path, name: str
+) -> None:
+    db = archived(world[0], tmp_path / "archive.db", ("2025-12-20", "2025-12-25"), ("2026-01-01", "2026-01-05"))
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute(
+            "UPDATE bucket SET learnt_at = iif(bucket_start < ?, ?, ?)",
+            [int(day(one).timestamp()) for one in ("2026-01-01", "2025-12-26", "2026-01-06")],
+        )
+    (tmp_path / "config.toml").write_text("[budgets]\ntotal = 1000000\n")
+    asked = ("report", name, "--config", str(tmp_path / "config.toml"), "--db", str(db))
+    assert "days of 2025-12 are billed" in archiver(*asked, "--as-of", "2025-12-27").stderr
+    assert "days of 2026-01 are billed" in archiver(*asked, "--as-of", "2026-01-07").stderr
+    assert "0 of the first 0 days of 2025-11 are billed" in archiver(*asked, "--as-of", "2025-11-27").stderr

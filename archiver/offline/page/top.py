@@ -60,7 +60,7 @@ def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) ->
     forecast = REPORTS["forecast"][1](path, replace(asked, question=replace(asked.question, by=())))
     assert forecast.total is not None
     to_date, projected = forecast.total[-2:] if len(money) == 1 else (None, None)
-    month = asked.month.since if asked.month else today_in(path, asked.today)
+    month = asked.month.since if asked.month else today_in(path, asked.today, asked.question.as_of)
     told = f"projected {_money(projected, unit)}"
     return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), told)
 
