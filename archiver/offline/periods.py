@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from archiver.errors import ConfigurationError
 
+_EARLIEST_YEAR = 2000
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 
 
@@ -41,12 +42,18 @@ def month(text: str) -> Period:
         first = None
     if first is None or first.year >= date.max.year:
         raise ConfigurationError(f"{text!r} is not a month", hint="write it as 2026-01")
+    if first.year < _EARLIEST_YEAR:
+        raise ConfigurationError(f"{text!r} is long before there was anything to archive")
+    return _whole(first)
+
+
+def _whole(first: date) -> Period:
     return Period(first, (first + timedelta(days=31)).replace(day=1))
 
 
 def month_of(day: date) -> Period:
     """Give the month of a day."""
-    return month(f"{day:%Y-%m}")
+    return _whole(day.replace(day=1))
 
 
 def month_before(period: Period) -> Period:

@@ -155,3 +155,10 @@ def test_the_month_as_of_a_time_is_that_of_the_last_day_billed_then(
     assert "days of 2025-12 are billed" in archiver(*asked, "--as-of", "2025-12-27").stderr
     assert "days of 2026-01 are billed" in archiver(*asked, "--as-of", "2026-01-07").stderr
     assert "0 of the first 0 days of 2025-11 are billed" in archiver(*asked, "--as-of", "2025-11-27").stderr
+
+
+@pytest.mark.parametrize("text", ["0001-01", "0001-02", "1999-12"])
+def test_a_month_long_before_everything_is_refused(world: tuple[Simulator, Path], text: str) -> None:
+    done = archiver("report", "compare", "--month", text, "--db", str(world[1]))
+    assert done.returncode == 2, done.stderr
+    assert archiver("report", "compare", "--month", "2000-01", "--db", str(world[1])).returncode == 0
