@@ -77,8 +77,8 @@ def compare(path: Path, asked: Question, period: Period) -> Table:
     rows = [(*shown[key], *told(*(one.sums.get(key, 0) for one in (whole, then, now)))) for key in groups]
     sums = told(*(sum(one.sums.values()) for one in (whole, then, now)))
     note = (
-        f"{days} of the first {reached} days of {period.since:%Y-%m} are billed, against {days_then} of the first "
-        f"{same.days} of {before.since:%Y-%m} ({days_before} of {before.days} of the whole month); {COST_NOTE}"
+        f"{_billed_days(days, reached, period)}, against {days_then} of the first {same.days} of "
+        f"{before.since:%Y-%m} ({days_before} of {before.days} of the whole month); {COST_NOTE}"
     )
     money = [Column(name, Kind.MONEY) for name in ("month_before", "same_days_before", "this_month", "change")]
     columns = [*(Column(name) for name in names), *money]
@@ -125,17 +125,22 @@ def forecast(path: Path, asked: Question, period: Period) -> Table:
     names = [*columns_of(asked.by), "currency"]
     ranked = sorted(projected.sums.items(), key=lambda item: -item[1][1])
     rows = [(*group, *amounts) for group, amounts in ranked]
-    note = (
-        f"{_billed_days(projected, period)}; each of the {projected.left} that are left is taken to cost what the "
-        f"{projected.recent} billed days of the last {_RECENT_DAYS} did on average; {COST_NOTE}"
-    )
+    note = _billed_days(projected.days, projected.reached, period)
+    if projected.days:
+        note += (
+            f"; each of the {projected.left} that are left is taken to cost what the {projected.recent} billed days "
+            f"of the last {_RECENT_DAYS} did on average"
+        )
+    note += f"; {COST_NOTE}"
     columns = [*(Column(name) for name in names), Column("to_date", Kind.MONEY), Column("projected", Kind.MONEY)]
-    sums = [sum(row[len(names) + i] for row in rows) for i in range(2)]
+    sums = [sum(row[len(names) + i] for row in rows) if projected.days else None for i in range(2)]
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
 
 
-def _billed_days(projected: Projection, period: Period) -> str:
-    return f"{projected.days} of the first {projected.reached} days of {period.since:%Y-%m} are billed"
+def _billed_days(days: int, reached: int, period: Period) -> str:
+    if not days:
+        return f"nothing of {period.since:%Y-%m} is archived"
+    return f"{days} of the first {reached} days of {period.since:%Y-%m} are billed"
 
 
 def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = None) -> Table:
@@ -149,11 +154,12 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
     rows: list[tuple[Any, ...]] = []
     if budgets.total is not None:
         sums = [sum(amounts[i] for amounts in projected.sums.values()) for i in range(2)]
-        rows.append(_against("total", budgets.total, sums[0], sums[1]))
+        rows.append(_against("total", budgets.total, sums if projected.days else None))
     for wanted, limit in budgets.workspaces.items():
         ids = _called(wanted, names)
         found = [amounts for group, amounts in projected.sums.items() if group[0] in ids]
-        rows.append(_against(wanted, limit, sum(one[0] for one in found), sum(one[1] for one in found)))
+        sums = [sum(amounts[i] for amounts in found) for i in range(2)]
+        rows.append(_against(wanted, limit, sums if projected.days else None))
     columns = [
         Column("budget"),
         Column("limit", Kind.MONEY),
@@ -163,7 +169,7 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
         Column("projected", Kind.MONEY),
         Column("state"),
     ]
-    note = f"{_billed_days(projected, period)}, {COST_NOTE}"
+    note = f"{_billed_days(projected.days, projected.reached, period)}, {COST_NOTE}"
     nobodys = sum(amounts[0] for group, amounts in projected.sums.items() if group[0] is NOT_GROUPED)
     if nobodys and budgets.workspaces:
         note += f"; {dollars(nobodys)} of days that were not grouped by workspace count for the total alone"
@@ -187,8 +193,11 @@ def _called(wanted: str, names: Mapping[str, Sequence[str | None]]) -> set[str |
     return {*found}
 
 
-def _against(name: str, limit: Decimal, spent: int, projected: int) -> tuple[Any, ...]:
+def _against(name: str, limit: Decimal, amounts: Sequence[int] | None) -> tuple[Any, ...]:
     most = int(limit * _MICROCENTS_A_DOLLAR)
+    if amounts is None:
+        return name, most, None, None, None, None, "not archived"
+    spent, projected = amounts
     state = "passed" if spent > most else "will be passed" if projected > most else "kept"
     return name, most, spent, round(spent / most, 4) if most else None, most - spent, projected, state
 

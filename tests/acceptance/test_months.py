@@ -154,7 +154,7 @@ def test_the_month_as_of_a_time_is_that_of_the_last_day_billed_then(
     asked = ("report", name, "--config", str(tmp_path / "config.toml"), "--db", str(db))
     assert "days of 2025-12 are billed" in archiver(*asked, "--as-of", "2025-12-27").stderr
     assert "days of 2026-01 are billed" in archiver(*asked, "--as-of", "2026-01-07").stderr
-    assert "0 of the first 0 days of 2025-11 are billed" in archiver(*asked, "--as-of", "2025-11-27").stderr
+    assert "nothing of 2025-11 is archived" in archiver(*asked, "--as-of", "2025-11-27").stderr
 
 
 @pytest.mark.parametrize("text", ["0001-01", "0001-02", "1999-12"])
@@ -162,3 +162,24 @@ def test_a_month_long_before_everything_is_refused(world: tuple[Simulator, Path]
     done = archiver("report", "compare", "--month", text, "--db", str(world[1]))
     assert done.returncode == 2, done.stderr
     assert archiver("report", "compare", "--month", "2000-01", "--db", str(world[1])).returncode == 0
+
+
+def test_a_month_of_which_nothing_is_archived_keeps_no_budget(world: tuple[Simulator, Path], tmp_path: Path) -> None:
+    api, whole = world
+    used = tmp_path / "used.db"
+    sync(api, used, Scope((Report.USAGE,), since=day("2026-01-01"), until=day("2026-01-05")))
+    for db, *arguments in (
+        (whole, "--month", "2020-01"),
+        (whole, "--as-of", "2025-11-01"),
+        (used, "--month", "2026-01"),
+    ):
+        done = budget(db, tmp_path, "total = 1\n[budgets.workspaces]\n'(default workspace)' = 1\n", *arguments)
+        assert done.returncode == 0, done.stderr
+        for row in json.loads(done.stdout):
+            assert row["limit"] == "1.00000000"
+            assert [row[name] for name in ("spent", "used", "left", "projected")] == [None] * 4
+            assert row["state"] == "not archived"
+        assert "note: nothing of " in done.stderr
+        people = archiver("report", "forecast", *arguments, "--db", str(db))
+        assert "0.00" not in people.stdout
+        assert "note: nothing of " in people.stderr
