@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,14 @@ def _restatements(path: Path, asked: Asked) -> Table:
         told,
         "tokens, and amounts in cents",
     )
+
+
+def restated_days(path: Path, asked: Asked) -> Table:
+    """Tell what changed of the days that are asked for, whenever it was learnt."""
+    table = _restatements(path, replace(asked, learnt=(None, None)))
+    since, until = asked.question.since or "", asked.question.until or "~"
+    at = [column.name for column in table.columns].index("bucket_start")
+    return replace(table, rows=[row for row in table.rows if since <= row[at][:10] < until])
 
 
 def _month(path: Path, asked: Asked) -> Period:

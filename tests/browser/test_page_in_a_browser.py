@@ -201,33 +201,6 @@ def test_a_gap_is_shaded_and_told(gaping: Path, opened: Opener) -> None:
     is_alone_and_silent(seen)
 
 
-def test_days_before_a_chart_begins_add_nothing(archive: Path, tmp_path: Path, opened: Opener) -> None:
-    """Restatements learnt in the days of a page may be of days before them."""
-    restated = tmp_path / "restated.db"
-    with sqlite3.connect(shutil.copy(archive, restated)) as connection:
-        (series, bucket, key, microcents) = connection.execute(
-            "SELECT series_id, bucket_start, key_id, amount_microcents FROM cost_fact ORDER BY 2 LIMIT 1"
-        ).fetchone()
-        connection.execute("INSERT INTO revision VALUES (1, ?, ?, 1767225600, 1764547200, 1)", (series, bucket))
-        connection.execute(
-            "INSERT INTO cost_revision (revision_id, key_id, was_amount, was_amount_microcents, now_amount, "
-            "now_amount_microcents) VALUES (1, ?, '1.5', 1500000, '2.5', 2500000)",
-            (key,),
-        )
-    connection.close()
-    assert microcents >= 0
-    asked = Asked(Question("2025-12-20"), learnt=("2025-12-20T00:00:00Z", None), today=date(2026, 1, 15))
-    seen = opened(page.overview(restated, asked))
-    first = str(seen.page.locator("#since").input_value())
-    assert first < "2025-12-20"
-    assert seen.text("#restatements .shown b") == "0.01 USD"
-    seen.choose(first, "2025-12-10")
-    assert seen.text("#spend .shown b") == "0.00 USD"
-    assert seen.text('[data-live="tokens"] .figure').strip() == "0"
-    assert seen.text("#restatements .shown b") == "0.01 USD"
-    is_alone_and_silent(seen)
-
-
 def test_days_that_are_all_missing_are_shaded_silently(gaping: Path, opened: Opener) -> None:
     seen = opened(page.overview(gaping, EVERYTHING))
     seen.choose("2025-11-13", "2025-11-16")

@@ -16,7 +16,7 @@ from archiver.offline.page.html import Page, assemble, currencies, unit_name
 from archiver.offline.page.sections import Section, controls_html, section_html
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.top import cards_html, cards_of
-from archiver.offline.reports import REPORTS
+from archiver.offline.reports import REPORTS, restated_days
 from archiver.store.questions import one_moment, read_overview
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
 
 def _overview(path: Path, asked: Asked, unit: str) -> str:
     about, days = read_overview(path), figures.days_of(path, asked.question)
-    tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview")}
+    tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview") if name != "restatements"}
+    tables["restatements"] = restated_days(path, asked)
     by_model = breakdowns.spend(path, replace(asked.question, by=("month", "model")), (), ranked=False)
     tables_of = {
         "spend": [
@@ -65,7 +66,8 @@ def _overview(path: Path, asked: Asked, unit: str) -> str:
         "restatements": [("All restatements", tables["restatements"])],
         "coverage": [("All stretches", coverage_table(about.coverage))],
     }
-    charts = [asdict(_CHARTS[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
+    made = {**_CHARTS, "restatements": lambda *_: figures.restatements(tables["restatements"], days)}
+    charts = [asdict(made[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
     charts.append(coverage_strips(about.coverage))
     money = _currencies(tables.values(), charts)
     page = _page(about, "", asked, days, charts, unit, money)
@@ -168,6 +170,11 @@ def _keys(path: Path, asked: Asked, days: Days) -> Chart:
     return figures.keys(by_day, days, asked.question.top)
 
 
+def _restatements(path: Path, asked: Asked, days: Days) -> Chart:
+    table = REPORTS["restatements"][1](path, asked)  # by when they were learnt: of any day
+    return figures.restatements(table, figures.reaching(days, table))
+
+
 _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
     "spend": _spend("workspace", "model"),
     "workspaces": _spend("workspace"),
@@ -175,6 +182,6 @@ _CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
     "tokens": lambda path, asked, days: figures.tokens(path, asked.question, days, _by(asked, ("model", "workspace"))),
     "cache": lambda path, asked, days: figures.cache(path, asked.question, days, _by(asked, ("model", "workspace"))),
     "keys": _keys,
-    "restatements": lambda path, asked, days: figures.restatements(REPORTS["restatements"][1](path, asked), days),
+    "restatements": _restatements,
 }
 _CHARTS_OF_ALL = ("spend", "tokens", "cache", "keys", "restatements")

@@ -157,8 +157,14 @@ def keys(table: Table, days: Days, top: int | None) -> Chart:
     return _chart("keys", "ranked", "money", [Facet("api_key", lines, facet.currencies)], days, "cost")
 
 
+def reaching(days: Days, restated: Table) -> Days:
+    """Widen days to all that restatements are of."""
+    at = [column.name for column in restated.columns].index("bucket_start")
+    return replace(days, dates=_between([*days.dates, *(row[at][:10] for row in restated.rows)]))
+
+
 def restatements(table: Table, days: Days) -> Chart:
-    """Chart by how much settled amounts changed, by the day they are of and the series that said so."""
+    """Chart by how much settled amounts of these days changed, by the day and the series that said so."""
     at = {column.name: i for i, column in enumerate(table.columns)}
     sums: dict[str, dict[str, Amounts]] = defaultdict(dict)
     for row in table.rows:
@@ -166,8 +172,7 @@ def restatements(table: Table, days: Days) -> Chart:
             by_day = sums[f"{row[at['report']]} by {row[at['group_by']] or 'nothing'}"]
             day = row[at["bucket_start"]][:10]
             by_day[day] = (by_day.get(day, (0,))[0] + int(Decimal(row[at["change"]]) * _MICROCENTS_A_CENT),)
-    dates = _between([*days.dates, *(day for one in sums.values() for day in one)])
-    known = Days(dates, {"cost": "k" * len(dates)})
+    known = replace(days, states={"cost": "k" * len(days.dates)})
     lines = _lines({name: (name, by_day) for name, by_day in sums.items()}, known, None, len(COLOURS))
     return _chart("restatements", "stack", "money", [Facet("series", lines)], known, "cost")
 
