@@ -72,6 +72,13 @@ def test_the_page_of_every_report_opens_silently(archive: Path, opened: Opener, 
     is_alone_and_silent(seen)
 
 
+def test_a_period_without_days_still_shows_what_is_archived(archive: Path, opened: Opener) -> None:
+    seen = opened(page.overview(archive, Asked(Question("2020-01-01", "2020-02-01"), today=date(2026, 1, 15))))
+    assert "nothing of this period is archived" in seen.text("body")
+    assert seen.page.locator("#coverage .chart svg .mark-rect path").count() >= 3
+    is_alone_and_silent(seen)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
 def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(
     archive: Path, overview: str, opened: Opener, zone: str

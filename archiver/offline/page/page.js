@@ -348,7 +348,8 @@ function redraw() {
     button.setAttribute("aria-pressed", String(button.value === grain()));
   }
   const whole = chosen.since === figures.first && chosen.until === figures.last;
-  document.getElementById("narrowed").hidden = whole;
+  const narrowed = document.getElementById("narrowed");
+  if (narrowed) narrowed.hidden = whole;
   return Promise.all(figures.charts.map(draw));
 }
 
@@ -368,6 +369,7 @@ function choose_days() {
 }
 
 function prepare_controls() {
+  if (!document.getElementById("since")) return; // there are no days to choose from
   for (const name of ["since", "until"]) document.getElementById(name).addEventListener("change", choose_days);
   for (const button of document.querySelectorAll("#last button")) {
     button.addEventListener("click", () => {
