@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,12 @@ class Asked:
 
 
 def _restatements(path: Path, asked: Asked) -> Table:
-    """Add up the fields of one bucket that were learnt together; amounts are decimal cents."""
-    names, rows = read_report(path, "restatements", *asked.learnt)
+    """Add up the fields of one bucket that were learnt together, and by then; amounts are decimal cents."""
+    since, until = asked.learnt
+    if asked.question.as_of is not None:
+        then = datetime.fromtimestamp(asked.question.as_of + 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        until = min(until or then, then)
+    names, rows = read_report(path, "restatements", since, until)
     sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
     for *key, was, now in rows:
         total = sums[tuple(key)]

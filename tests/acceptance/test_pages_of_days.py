@@ -53,3 +53,14 @@ def test_restatements_of_other_days_are_left_out_and_do_not_widen_the_page(resta
     assert (read.figures["first"], read.figures["last"]) == ("2026-01-01", "2026-01-15")
     alone = Read(page.of_report(restated, "restatements", of_days("2026-01-01", "2026-02-01"))[0])
     assert (alone.figures["first"], alone.figures["last"]) == ("2025-11-12", "2026-01-15")
+
+
+def test_restatements_that_were_learnt_later_are_not_told_as_of_before(restated: Path) -> None:
+    learnt = int((NOW + timedelta(hours=1)).timestamp())
+    for name in ("overview", "restatements"):
+        before, then = (
+            Read(page.of_report(restated, name, replace(EVERYTHING, question=Question(as_of=as_of)))[0])
+            for as_of in (learnt - 1, learnt)
+        )
+        assert not before.lines("restatements")
+        assert sum(map(sum, then.lines("restatements").values())) > 0
