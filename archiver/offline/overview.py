@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from archiver.errors import ConfigurationError
 from archiver.offline.breakdowns import COUNTS, cache, spend, tokens
 from archiver.offline.tables import Column, Kind, Table
 from archiver.store.questions import read_spoken_days
@@ -18,9 +19,23 @@ if TYPE_CHECKING:
 _TOKENS = len(COUNTS) - 1  # the last count is that of web searches
 
 
+def check(asked: Question) -> None:
+    """Refuse dimensions.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if asked.by:
+        raise ConfigurationError(
+            "the report overview is by month alone",
+            hint="leave --by out, or give it to another report, such as spend, tokens or keys",
+        )
+
+
 def overview(path: Path, asked: Question) -> Table:
     """Tell money, tokens, cache hit rate and billed days by month; what a month has nothing of is an empty cell."""
-    asked = replace(asked.checked(("month",), ("month",)), top=None, trends=False)
+    check(asked)
+    asked = replace(asked, by=("month",), top=None, trends=False)
     money = spend(path, asked, ("month",), ranked=False)
     used = {row[0]: sum(row[1 : 1 + _TOKENS]) for row in tokens(path, asked).rows}
     hits = {row[0]: row[1:] for row in cache(path, asked).rows}

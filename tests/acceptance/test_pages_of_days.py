@@ -14,7 +14,7 @@ from archiver.offline.reports import Asked
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from tests.pages import Read
-from tests.support import NOW, SMALL, day, sync
+from tests.support import NOW, SMALL, archiver, day, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +64,11 @@ def test_restatements_that_were_learnt_later_are_not_told_as_of_before(restated:
         )
         assert not before.lines("restatements")
         assert sum(map(sum, then.lines("restatements").values())) > 0
+
+
+@pytest.mark.parametrize("by", ["month", "model", "api_key"])
+@pytest.mark.parametrize("html", [(), ("--html", "-")])
+def test_the_page_of_everything_refuses_dimensions_plainly(restated: Path, by: str, html: tuple[str, ...]) -> None:
+    done = archiver("report", "overview", "--db", str(restated), "--by", by, *html)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the report overview is by month alone" in done.stderr

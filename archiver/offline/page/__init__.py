@@ -10,6 +10,7 @@ from archiver import __version__
 from archiver.offline import breakdowns
 from archiver.offline.breakdowns import COST_NOTE
 from archiver.offline.keys import keys
+from archiver.offline.overview import check
 from archiver.offline.page import figures
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table
 from archiver.offline.page.html import Page, assemble, currencies, unit_name
@@ -45,6 +46,7 @@ _TIME = ("day", "month")
 
 def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
     """Make the page that shows everything of an archive; raises what reading one does."""
+    check(asked.question)
     with one_moment(path):
         return _overview(path, asked, unit)
 
