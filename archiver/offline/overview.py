@@ -39,7 +39,8 @@ def overview(path: Path, asked: Question) -> Table:
     money = spend(path, asked, ("month",), ranked=False)
     used = {row[0]: sum(row[1 : 1 + _TOKENS]) for row in tokens(path, asked).rows}
     hits = {row[0]: row[1:] for row in cache(path, asked).rows}
-    days = Counter(day[:7] for day, _ in read_spoken_days(path, "cost", asked.since, asked.until, asked.as_of))
+    bounds = asked.since, asked.until, asked.as_of
+    days = Counter(day[:7] for day, _ in read_spoken_days(path, "cost", *bounds))
     billed = {row[0] for row in money.rows}
     lines = [*money.rows, *((month, None, None) for month in {*used, *days} - billed)]
     rows = [
@@ -49,8 +50,10 @@ def overview(path: Path, asked: Question) -> Table:
     read, whole = sum(row[2] for row in hits.values()), sum(sum(row[:3]) for row in hits.values())
     alone = len({row[1] for row in money.rows}) <= 1  # amounts of several currencies have no sum
     rate = round(read / whole, 4) if whole else None
-    billed_sum = sum(row[-1] for row in money.rows) if alone else None
-    total = ("total", None, billed_sum, sum(used.values()), rate, sum(days.values()))
+    # what is not archived is not zero
+    billed_sum = sum(row[-1] for row in money.rows) if alone and days else None
+    used_sum = sum(used.values()) if read_spoken_days(path, "usage", *bounds) else None
+    total = ("total", None, billed_sum, used_sum, rate, sum(days.values()))
     columns = [
         Column("month"),
         Column("currency"),

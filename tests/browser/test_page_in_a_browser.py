@@ -213,6 +213,8 @@ def test_days_that_are_all_missing_are_shaded_silently(gaping: Path, opened: Ope
     seen.choose("2025-11-13", "2025-11-16")
     assert "not archived" in seen.hover("spend")
     assert "not archived" in seen.hover("cache")
+    assert seen.text("#spend .shown b") == "not archived"
+    assert seen.text('[data-live="spend"] .figure') == seen.text('[data-live="tokens"] .figure') == "\u2013"
     is_alone_and_silent(seen)
 
 

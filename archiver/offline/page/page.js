@@ -271,7 +271,9 @@ function tell(chart, section, nothing) {
   const shown = section.querySelector(".shown");
   const values = lines_of(chart).map((line) => between(line.values, from, to));
   const wholes = chart.kind === "rate" ? lines_of(chart).map((line) => between(line.whole, from, to)) : [];
-  const number = figures.mixed && chart.measure === "money"
+  const number = /^[- ]*$/.test(chart.states.slice(from, to + 1))
+    ? "not archived"
+    : figures.mixed && chart.measure === "money"
     ? `amounts in ${figures.unit} have no sum`
     : chart.kind === "rate"
     ? `${percent(sum(values), sum(wholes))} of ${exact(sum(wholes))} input tokens`
@@ -332,6 +334,11 @@ function headline() {
   for (const card of document.querySelectorAll("[data-live]")) {
     const chart = figures.charts.find((one) => one.id === card.dataset.live);
     const [from, to] = span(chart);
+    if (/^[- ]*$/.test(chart.states.slice(from, to + 1))) {
+      card.querySelector(".figure").textContent = "\u2013";
+      card.querySelector(".aside").textContent = `not archived, ${chosen.since} to ${chosen.until}`;
+      continue;
+    }
     const lines = chart.facets[0].lines;
     const wholes = chart.kind === "rate" ? lines.map((line) => between(line.whole, from, to)) : [];
     const [number, unit] = told_by[chart.id](lines.map((line) => between(line.values, from, to)), wholes);

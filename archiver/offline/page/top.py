@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from archiver.offline.months import today_in
 from archiver.offline.page.html import text, unit_name
+from archiver.offline.periods import month_of
 from archiver.offline.render import dollars
 from archiver.offline.reports import REPORTS
+from archiver.store.questions import read_billed_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,7 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
     assert totals.total is not None
     _, _, billed, used, rate, _ = totals.total
     period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "no day is archived"
-    number, word = compact(used)
+    number, word = ("\u2013", "") if used is None else compact(used)
     named = unit_name(money, unit)
     return [
         Card("Spend", _money(billed, unit), named, period, "spend" if days.dates else ""),
@@ -59,9 +61,10 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
 def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) -> Card:
     forecast = REPORTS["forecast"][1](path, replace(asked, question=replace(asked.question, by=())))
     assert forecast.total is not None
-    to_date, projected = forecast.total[-2:] if len(money) == 1 else (None, None)
     month = asked.month.since if asked.month else today_in(path, asked.today, asked.question.as_of)
-    told = f"projected {_money(projected, unit)}"
+    billed, _ = read_billed_days(path, month_of(month), asked.question.as_of)
+    to_date, projected = forecast.total[-2:] if billed and len(money) == 1 else (None, None)
+    told = f"projected {_money(projected, unit)}" if billed else "not archived"
     return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), told)
 
 
@@ -72,8 +75,14 @@ def _coverage(about: Overview, days: Days) -> Card:
         return Card("Coverage", str(missing), "day missing" if missing == 1 else "days missing", _LOOK, warns=True)
     if gaps:
         return Card("Coverage", str(gaps), "gap" if gaps == 1 else "gaps", _LOOK, warns=True)
-    provisional = days.states["cost"].count("p")
-    return Card("Coverage", "no gaps", "", f"{provisional} days may still change" if provisional else "all settled")
+    letters = [set(one) for one in zip(*days.states.values(), strict=True)]
+    if not letters:
+        return Card("Coverage", "\u2013", "", "no day is archived")
+    if any("k" in one for one in letters):
+        return Card("Coverage", "no gaps", "", "as it was known then")
+    provisional = sum("p" in one for one in letters)
+    said = "1 day may still change" if provisional == 1 else f"{provisional} days may still change"
+    return Card("Coverage", "no gaps", "", said if provisional else "all settled")
 
 
 def _money(microcents: int | None, unit: str) -> str:
