@@ -27,7 +27,7 @@ from archiver.offline.months import Budgets
 from archiver.offline.periods import Period, month
 from archiver.offline.render import PEOPLE, Format, is_unicode, show, write_rows
 from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
-from archiver.offline.tables import for_people, for_programs, for_sheets
+from archiver.offline.tables import for_people, for_programs, for_sheets, noted
 from archiver.offline.trends import GAP
 from archiver.offline.whole import staged, write_whole
 
@@ -91,7 +91,7 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
         write_rows(*told, sys.stdout, chosen, raw=raw)
     else:
         write_rows(*for_programs(table, unit), sys.stdout, chosen, raw=raw)
-    for said in filter(None, (table.note, table.legend)):
+    for said in filter(None, (noted(table, unit), table.legend)):
         click.echo(f"note: {said.replace(GAP, 'blank') if ascii_only else said}", err=True)
     return PARTIAL_EXIT if table.passed else 0
 
@@ -100,7 +100,7 @@ def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
     from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
     with staged(xlsx, db) as stage:
-        count = write_sheet(stage.file, table.columns, for_sheets(table), unit, table.note)
+        count = write_sheet(stage.file, table.columns, for_sheets(table), unit, noted(table, unit))
         stage.keep()
     say_written(count, xlsx)
 

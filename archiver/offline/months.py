@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.offline.breakdowns import COST_NOTE, OF_COST, Question, columns_of
+from archiver.offline.breakdowns import OF_COST, Question, columns_of, cost_note
 from archiver.offline.periods import Period, month_before
 from archiver.offline.render import dollars
 from archiver.offline.tables import NOBODY, Column, Kind, Table
@@ -78,7 +78,8 @@ def compare(path: Path, asked: Question, period: Period) -> Table:
     sums = told(*(sum(one.sums.values()) for one in (whole, then, now)))
     note = (
         f"{_billed_days(days, reached, period)}, against {days_then} of the first {same.days} of "
-        f"{before.since:%Y-%m} ({days_before} of {before.days} of the whole month); {COST_NOTE}"
+        f"{before.since:%Y-%m} ({days_before} of {before.days} of the whole month); "
+        f"{cost_note({key[-1] for key in shown})}"
     )
     money = [Column(name, Kind.MONEY) for name in ("month_before", "same_days_before", "this_month", "change")]
     columns = [*(Column(name) for name in names), *money]
@@ -131,7 +132,7 @@ def forecast(path: Path, asked: Question, period: Period) -> Table:
             f"; each of the {projected.left} that are left is taken to cost what the {projected.recent} billed days "
             f"of the last {_RECENT_DAYS} did on average"
         )
-    note += f"; {COST_NOTE}"
+    note += f"; {cost_note({key[-1] for key in projected.sums})}"
     columns = [*(Column(name) for name in names), Column("to_date", Kind.MONEY), Column("projected", Kind.MONEY)]
     sums = [sum(row[len(names) + i] for row in rows) if projected.days else None for i in range(2)]
     return Table(columns, rows[: asked.top], note, ("total", *[None] * (len(names) - 1), *sums))
@@ -169,7 +170,9 @@ def budget(path: Path, period: Period, budgets: Budgets, as_of: int | None = Non
         Column("projected", Kind.MONEY),
         Column("state"),
     ]
-    note = f"{_billed_days(projected.days, projected.reached, period)}, {COST_NOTE}"
+    note = (
+        f"{_billed_days(projected.days, projected.reached, period)}; {cost_note({key[-1] for key in projected.sums})}"
+    )
     nobodys = sum(amounts[0] for group, amounts in projected.sums.items() if group[0] is NOT_GROUPED)
     if nobodys and budgets.workspaces:
         note += f"; {dollars(nobodys)} of days that were not grouped by workspace count for the total alone"

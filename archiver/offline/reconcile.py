@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.breakdowns import COST_NOTE, COUNT_OF, OF_COST, Question, columns_of
+from archiver.offline.breakdowns import COUNT_OF, OF_COST, Question, columns_of, cost_note
 from archiver.offline.tables import Column, Kind, Table
 from archiver.store.questions import read_comparable
 
@@ -47,7 +47,7 @@ def reconcile(path: Path, asked: Question) -> Table:
     if asked.top is not None:
         rows = sorted(rows, key=lambda row: -abs(row[-3] or 0))[: asked.top]
     columns = [*(Column(name) for name in names), Column("tokens", Kind.COUNT), Column("amount", Kind.MONEY)]
-    note = f"only token costs; the implied price is for a million tokens; {COST_NOTE}"
+    note = f"only token costs; the implied price is for a million tokens; {cost_note({row[-2] for row in billed})}"
     if left_out:
         note += f"; days left out, because use and cost are not both archived by all of this: {left_out}"
     return Table([*columns, Column("implied_price", Kind.MONEY), Column("state")], rows, note)

@@ -114,7 +114,7 @@ def for_people(
     told = [[_spell(table, row, i, unit, shared) for i in kept] for row in table.rows]
     if table.total is not None:
         told.append([_spell(table, table.total, i, unit, shared) if table.total[i] is not None else "" for i in kept])
-    titles = [_title(table.columns[i], narrow=narrow) for i in kept]
+    titles = [_title(table.columns[i], unit, narrow=narrow) for i in kept]
     if table.trends:
         titles.append("days")
         for row, trend in zip(told, [*table.trends, table.total_trend], strict=False):
@@ -122,9 +122,18 @@ def for_people(
     return titles, told
 
 
-def _title(column: Column, *, narrow: bool) -> str:
+def noted(table: Table, unit: str) -> str:
+    """Give what has to be said with a table whose amounts are in a unit."""
+    if unit == "usd" or not any(column.kind is Kind.MONEY for column in table.columns):
+        return table.note
+    return table.note.replace("amounts in ", "amounts in cents of ", 1)
+
+
+def _title(column: Column, unit: str, *, narrow: bool) -> str:
     name = column.name.removesuffix("_id") if column.name in NOBODY else column.name
-    return name.replace("_", "\n") if narrow and column.kind is not Kind.TEXT and len(name) > _LONGEST_TITLE else name
+    if narrow and column.kind is not Kind.TEXT and len(name) > _LONGEST_TITLE:
+        name = name.replace("_", "\n")
+    return f"{name} (cents)" if column.kind is Kind.MONEY and unit == "cents" else name
 
 
 def _shared_names(table: Table) -> set[tuple[str, str]]:

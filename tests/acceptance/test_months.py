@@ -183,3 +183,17 @@ def test_a_month_of_which_nothing_is_archived_keeps_no_budget(world: tuple[Simul
         people = archiver("report", "forecast", *arguments, "--db", str(db))
         assert "0.00" not in people.stdout
         assert "note: nothing of " in people.stderr
+
+
+@pytest.mark.parametrize("name", ["compare", "forecast", "budget", "reconcile", "spend"])
+@pytest.mark.parametrize(("unit", "said"), [("usd", "amounts in USD, "), ("cents", "amounts in cents of USD, ")])
+def test_people_are_told_what_amounts_are(
+    world: tuple[Simulator, Path], tmp_path: Path, name: str, unit: str, said: str
+) -> None:
+    (tmp_path / "config.toml").write_text("[budgets]\ntotal = 1000000\n")
+    asked = ("report", name, "--unit", unit, "--config", str(tmp_path / "config.toml"), "--db", str(world[1]))
+    done = archiver(*asked, "--markdown")
+    assert f"{said}from the cost report, not the invoice; priority tier is not included" in done.stderr
+    assert ("(cents)" in done.stdout.splitlines()[0]) is (unit == "cents")
+    assert "(cents)" not in archiver(*asked, "--csv").stdout
+    assert said in archiver(*asked, "--html", "-").stdout

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.offline.page.html import table_html, text
+from archiver.offline.tables import noted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,8 @@ def section_html(one: Section, unit: str) -> str:
         f'<p class="empty" hidden>{text(one.empty)}</p>'
     )
     tables = [
-        f"<details open><summary>{text(caption)}</summary>{table_html(table, unit, _caption(caption, table))}</details>"
+        f"<details open><summary>{text(caption)}</summary>"
+        f"{table_html(table, unit, _caption(caption, table, unit))}</details>"
         for caption, table in one.tables
     ]
     return (
@@ -43,8 +45,8 @@ def section_html(one: Section, unit: str) -> str:
     )
 
 
-def _caption(caption: str, table: Table) -> str:
-    return f"{caption}: {table.note}" if table.note else caption
+def _caption(caption: str, table: Table, unit: str) -> str:
+    return f"{caption}: {noted(table, unit)}" if table.note else caption
 
 
 def controls_html(first: str, last: str) -> str:
