@@ -63,6 +63,6 @@ def _labels(names: Mapping[str | None, str]) -> dict[str | None, str]:
     """Tell workspaces of one name apart by their ids."""
     count = Counter(map(str, names.values()))
     return {
-        one: name if one is None or count[str(name)] == 1 or name == one else f"{name} {one}"
+        one: name if one is None or count[str(name)] == 1 or name == one else f"{name} ({one})"
         for one, name in names.items()
     }

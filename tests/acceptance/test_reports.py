@@ -104,7 +104,7 @@ def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) 
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("UPDATE name SET name = 'Team' WHERE kind = 'workspace'")
     spend = read_spend(db)
-    labels = {one: "(default workspace)" if one is None else f"Team {one}" for one in expected}
+    labels = {one: "(default workspace)" if one is None else f"Team ({one})" for one in expected}
     assert len(expected) > 2
     assert {one: spend.total(workspace=label) for one, label in labels.items()} == expected
     told = archiver("report", "workspaces", "--db", str(db)).stdout
