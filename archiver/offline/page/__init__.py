@@ -12,7 +12,7 @@ from archiver.offline.breakdowns import COST_NOTE
 from archiver.offline.keys import keys
 from archiver.offline.overview import check
 from archiver.offline.page import figures
-from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table
+from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table, in_progress
 from archiver.offline.page.html import Page, assemble, currencies, unit_name
 from archiver.offline.page.sections import Section, controls_html, section_html
 from archiver.offline.page.specs import SPECS
@@ -136,6 +136,7 @@ def _page(  # noqa: PLR0913, PLR0917  # what every page says
             "digits": 8 if unit == "usd" else 6,
             "first": first,
             "last": last,
+            "progress": in_progress(about.coverage, days.dates[-1], then) if days.dates else "",
             "states": list(STATES.items()),
             "charts": charts,
             "specs": {kind: spec for kind, spec in SPECS.items() if kind in kinds},

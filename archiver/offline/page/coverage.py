@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.render import show
@@ -43,6 +43,14 @@ def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
     ]
     rows_of_names = [{"place": place, "name": name} for place, name in enumerate(names)]
     return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
+
+
+def in_progress(coverage: Sequence[Coverage], day: str, as_of: int | None) -> str:
+    """Give the day back if its use was read before it was over, else nothing."""
+    end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
+    reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
+    then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end
+    return day if reads and min(max(reads), then) < end else ""
 
 
 def _series_name(one: Coverage) -> str:

@@ -87,6 +87,7 @@ function buckets_of(chart) {
     one.gaps = states.split("-").length - 1;
     one.empty = /^[- ]+$/.test(states);
     one.provisional = states.includes("p");
+    one.progress = iso(one.end - DAY) === figures.progress;
     one.title = one.days === 1 ? iso(one.begin) : `${iso(one.begin)} to ${iso(one.end - DAY)}`;
   }
   return found;
@@ -120,8 +121,9 @@ const drawn = {
   },
   rate(chart, buckets) {
     return lines_of(chart).flatMap((line) => buckets.map((one) => {
-      const whole = between(line.whole, one.from, one.to);
-      const rate = whole ? Number(between(line.values, one.from, one.to)) / Number(whole) : null;
+      const to = one.progress && buckets.length > 1 ? one.to - 1 : one.to; // a few hours would set the scale of all
+      const whole = between(line.whole, one.from, to);
+      const rate = whole ? Number(between(line.values, one.from, to)) / Number(whole) : null;
       return { middle: (one.begin + one.end) / 2, rate, colour: line.colour, name: line.name };
     }));
   },
@@ -202,6 +204,7 @@ function bucket_told(chart, one) {
   if (chart.measure === "money") align(rows.map((row) => row.lastChild));
   const asides = [];
   if (one.gaps) asides.push(`${one.gaps} of ${one.days} days are not archived`);
+  if (rate && one.progress && told[chart.id].length > 1) asides.push("the line leaves the day in progress out");
   if (one.provisional) asides.push("provisional, may still change");
   return [rows, asides.join("; ")];
 }
