@@ -85,7 +85,7 @@ class Opener:
         seen.page.on("dialog", dismiss)
         seen.page.goto(file.as_uri())
         if context.get("java_script_enabled", True):
-            seen.page.wait_for_function("document.documentElement.dataset.drawn")
+            seen.page.locator("html[data-drawn]").wait_for(state="attached")
         return seen
 
 

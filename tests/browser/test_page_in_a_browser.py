@@ -296,7 +296,9 @@ def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: st
 def test_a_narrower_window_draws_narrower_charts(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     seen.page.set_viewport_size({"width": 600, "height": 900})
-    seen.page.wait_for_function("document.querySelector('#spend .chart svg')?.getBoundingClientRect().width < 600")
+    narrow = "document.querySelector('#spend .chart svg')?.getBoundingClientRect().width < 600"
+    while not seen.page.evaluate(narrow):  # the page's policy lets no function of the test poll in it
+        seen.page.wait_for_timeout(20)
     assert widths(seen) == [600, 600]
 
 
