@@ -171,6 +171,4 @@ def named(table: Table, row: tuple[Any, ...], i: int, shared: Collection[tuple[s
         return NOBODY[column]
     at = next((j for j, one in enumerate(table.columns) if one.name == _NAME_OF[column]), None)
     name = row[at] if at is not None else None
-    if (column, name) in shared:
-        return f"{name} ({value})"
-    return f"{name} {value}" if name in _LABELS else str(name or value)
+    return f"{name} ({value})" if name in _LABELS or (column, name) in shared else str(name or value)

@@ -101,7 +101,7 @@ def test_a_name_that_reads_as_our_label_has_its_id_beside_it(shared_api: Simulat
         connection.execute("UPDATE name SET name = ? WHERE kind = 'workspace'", (NO_WORKSPACE,))
     said = archiver("report", "workspaces", "--db", str(db)).stdout
     lines = [line for line in said.splitlines() if line.startswith(NO_WORKSPACE)]
-    assert sum(line.startswith(f"{NO_WORKSPACE} wrkspc_") for line in lines) == len(lines) - 1
+    assert sum(line.startswith(f"{NO_WORKSPACE} (wrkspc_") for line in lines) == len(lines) - 1
 
 
 def test_a_text_of_the_api_never_is_our_label() -> None:
