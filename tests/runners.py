@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 120.0
 READY = """
-import sys, archiver.cli.migrate, archiver.cli.sync, archiver.sync
+import sys, archiver.cli.migrate, archiver.cli.sync, archiver.crawl.run
 from archiver.cli import main
 print("ready", flush=True)
 sys.stdin.readline()

@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 @dataclass
-class Reply:
+class Response:
     """What the server said."""
 
     status: int
@@ -47,7 +47,7 @@ class Server:
         self.host = urlsplit(self.url).netloc
         self.port = int(self.host.rpartition(":")[2])
 
-    def ask(self, path: str, *, method: str = "GET", host: str | None = None, **headers: str) -> Reply:
+    def ask(self, path: str, *, method: str = "GET", host: str | None = None, **headers: str) -> Response:
         """Ask for a page, under any name; `sec_fetch_site` is the header `sec-fetch-site`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
@@ -57,11 +57,11 @@ class Server:
                 connection.putheader(name.replace("_", "-"), value)
             connection.endheaders()
             answer = connection.getresponse()
-            return Reply(answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read().decode())
+            return Response(answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read().decode())
         finally:
             connection.close()
 
-    def query(self, sql: str, form: str = ".json", **more: str) -> Reply:
+    def query(self, sql: str, form: str = ".json", **more: str) -> Response:
         """Ask a statement of one's own."""
         return self.ask(f"/archive{form}?{urlencode({'sql': sql, **more})}")
 

@@ -15,11 +15,11 @@ from archiver.api.key import AdminKey
 from archiver.api.rate import Rate
 from archiver.cli.run import synchronise
 from archiver.cli.settings import Settings as SyncSettings
+from archiver.crawl.recorder import Progress
+from archiver.crawl.summary import Summary
 from archiver.plan.scope import Scope
-from archiver.recording import Progress
 from archiver.reports import SPECS, USAGE
 from archiver.simulator import Settings, Simulator
-from archiver.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from archiver.model import DAY
 from archiver.plan.groupings import parse_group_by
 from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.support import NOW, day, dump, select, sync
 
 if TYPE_CHECKING:

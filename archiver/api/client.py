@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from archiver.api import retry
-from archiver.api.endurance import Course
-from archiver.api.reply import TransportError
+from archiver.api.classify import FailedAttempt, classify, classify_failure, damaged
+from archiver.api.response import TransportError
+from archiver.api.retry_policy import Attempts
 from archiver.api.transport import USER_AGENT, exchange
-from archiver.api.verdict import Setback, damaged, judge, judge_failure
 from archiver.errors import ApiError, ContractError, DamagedAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from archiver.api.endurance import Endurance
     from archiver.api.key import AdminKey
-    from archiver.api.pace import Pace
-    from archiver.api.reply import Reply
+    from archiver.api.rate_limit import RateLimiter
+    from archiver.api.response import Response
+    from archiver.api.retry_policy import RetryPolicy
     from archiver.clock import Clock
 
-    Exchange = Callable[[Any, str, Sequence[tuple[str, str]], Mapping[str, str]], Awaitable[Reply]]
+    Exchange = Callable[[Any, str, Sequence[tuple[str, str]], Mapping[str, str]], Awaitable[Response]]
 
 API_VERSION = "2023-06-01"
 
@@ -34,11 +34,11 @@ T = TypeVar("T")
 class Think(Protocol):
     """Lets a reply be understood some time, somewhere, and gives back what `read` made of it."""
 
-    async def __call__(self, read: Callable[[Reply], T], reply: Reply, /) -> T:
+    async def __call__(self, read: Callable[[Response], T], reply: Response, /) -> T:
         """Run `read` on the reply."""
 
 
-async def think_here(read: Callable[[Reply], T], reply: Reply) -> T:
+async def decode_here(read: Callable[[Response], T], reply: Response) -> T:
     """Understand a reply at once."""
     return read(reply)
 
@@ -62,9 +62,9 @@ class AdminClient:
     session: Any
     api_url: str
     key: AdminKey
-    pace: Pace
+    pace: RateLimiter
     clock: Clock
-    endurance: Endurance
+    retry_policy: RetryPolicy
     exchange: Exchange = exchange
     on_wait: Callable[[float, str], None] = field(default=_nobody)
     requests: int = 0
@@ -76,11 +76,11 @@ class AdminClient:
         self,
         path: str,
         query: Sequence[tuple[str, str]],
-        read: Callable[[Reply], T],
+        read: Callable[[Response], T],
         *,
         beta: str | None = None,
         splittable: bool = False,
-        think: Think = think_here,
+        think: Think = decode_here,
     ) -> T:
         """Ask until there is a good answer, or none is to be had; `read` understands it or raises ContractError.
 
@@ -93,24 +93,26 @@ class AdminClient:
             ContractError: The answer is not what the API promises.
             TooWideError: The answer is too large or too slow, and `splittable` says that a part can be asked for.
         """
-        course = Course(self.clock.monotonic(), splittable)
+        course = Attempts(self.clock.monotonic(), splittable)
         while True:
             async with self.pace.places:
                 await self.pace.turn()
                 course.sent_at = self.clock.monotonic()
                 reply = await self._exchange(path, query, beta)
-            outcome = reply if isinstance(reply, Setback) else await self._understand(reply, read, think)
-            if not isinstance(outcome, Setback):
-                self.endurance.succeeded()
+            outcome = reply if isinstance(reply, FailedAttempt) else await self._understand(reply, read, think)
+            if not isinstance(outcome, FailedAttempt):
+                self.retry_policy.succeeded()
                 return outcome
-            wait, everybody = self.endurance.pause_after(outcome, course)
+            wait, everybody = self.retry_policy.pause_after(outcome, course)
             self.retries += 1
             if everybody:
                 self.on_wait(wait, outcome.reason)
             else:
                 await self.clock.sleep(wait)
 
-    async def _exchange(self, path: str, query: Sequence[tuple[str, str]], beta: str | None) -> Reply | Setback:
+    async def _exchange(
+        self, path: str, query: Sequence[tuple[str, str]], beta: str | None
+    ) -> Response | FailedAttempt:
         """Send one request; whatever error comes of it does not tell the key, however the server spelled it."""
         self.requests += 1
         began = self.clock.monotonic()
@@ -119,17 +121,17 @@ class AdminClient:
         except TransportError as error:
             request_id = error.request_id and self.key.redact(error.request_id)
             self._log(path, query, began, error=self.key.redact(str(error)), request_id=request_id)
-            return self._redacted(judge_failure(error))
+            return self._redacted(classify_failure(error))
         self._log(path, query, began, status=reply.status, bytes=len(reply.wire), request_id=reply.request_id)
         self._look_at(reply)
         return reply
 
-    async def _understand(self, reply: Reply, read: Callable[[Reply], T], think: Think) -> T | Setback:
+    async def _understand(self, reply: Response, read: Callable[[Response], T], think: Think) -> T | FailedAttempt:
         try:
-            setback = judge(reply, self._server_now())
-            return self._redacted(setback) if setback else await think(read, reply)
+            failure = classify(reply, self._server_now())
+            return self._redacted(failure) if failure else await think(read, reply)
         except TransportError as error:
-            return self._redacted(judge_failure(error))
+            return self._redacted(classify_failure(error))
         except DamagedAnswerError as error:
             return self._redacted(damaged(error.message, reply.request_id))
         except ContractError as error:
@@ -137,9 +139,9 @@ class AdminClient:
             self._redact(error)
             raise
 
-    def _redacted(self, setback: Setback) -> Setback:
-        self._redact(setback.error)
-        return setback
+    def _redacted(self, failure: FailedAttempt) -> FailedAttempt:
+        self._redact(failure.error)
+        return failure
 
     def _redact(self, error: ApiError) -> None:
         error.message = self.key.redact(error.message)
@@ -155,7 +157,7 @@ class AdminClient:
         }
         return headers | ({"anthropic-beta": beta} if beta else {})
 
-    def _look_at(self, reply: Reply) -> None:
+    def _look_at(self, reply: Response) -> None:
         shown = retry.server_time(reply.headers)
         if shown is not None:
             self.server_time = max(shown, self.server_time or shown)

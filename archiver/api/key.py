@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from archiver.api.reply import Reply
+    from archiver.api.response import Response
 
 _LONGEST_KEY = 4096
 
@@ -43,7 +43,7 @@ class AdminKey:
         """Take the key out of a text."""
         return text.replace(self._text, "[key]")
 
-    def scrub(self, reply: Reply) -> Reply:
+    def scrub(self, reply: Response) -> Response:
         """Take the key out of a reply that repeats it."""
         return reply.without(self._text)
 

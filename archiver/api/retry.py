@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
 GATE_STATUSES = frozenset({429, 529})
-LONGEST_TOLD_WAIT = 3600.0
+LONGEST_RETRY_AFTER = 3600.0
 
 _FIRST_BACKOFF = 0.5
 _FIRST_SILENT_WAIT, _LONGEST_SILENT_WAIT = 15.0, 300.0
@@ -34,28 +34,28 @@ def is_temporary(status: int) -> bool:
     return status in RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def is_spent(message: str) -> bool:
+def is_spend_limit(message: str) -> bool:
     """Say whether a 429 is a spent limit, which does not end soon, and not a pace that was too fast."""
     return _SPENT.search(message) is not None
 
 
-def told_wait(headers: Mapping[str, str], now: float) -> float | None:
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read how long the server asks to wait, in seconds; None where it says nothing sensible.
 
     A wait of an hour or more, a negative one, or a reset that has passed is not sensible.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         wait = _number(headers.get(name))
-        if wait is not None and 0 <= wait * scale < LONGEST_TOLD_WAIT:
+        if wait is not None and 0 <= wait * scale < LONGEST_RETRY_AFTER:
             return wait * scale
     for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
         moment = read(headers.get(name, ""))
-        if moment is not None and 0 < moment - now < LONGEST_TOLD_WAIT:
+        if moment is not None and 0 < moment - now < LONGEST_RETRY_AFTER:
             return moment - now
     return None
 
 
-def silent_wait(refusals: int, chance: Callable[[], float]) -> float:
+def unadvised_wait(refusals: int, chance: Callable[[], float]) -> float:
     """Choose how long to wait after a 429 that says nothing: 15 s doubling to 5 minutes, and up to a fifth more.
 
     `refusals` counts the ones before it; `chance` gives numbers from 0 to 1.

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from archiver import __version__
-from archiver.api.reply import LARGEST_BODY, Reply, TransportError, Trouble, shown_id, too_large
+from archiver.api.response import LARGEST_BODY, Response, TransportError, TransportErrorKind, shown_id, too_large
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -38,7 +38,7 @@ async def open_session(
 
 async def exchange(
     session: aiohttp.ClientSession, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]
-) -> Reply:
+) -> Response:
     """Send one GET and read all of its reply; redirects are not followed.
 
     Raises:
@@ -49,18 +49,18 @@ async def exchange(
             received = {name.lower(): value for name, value in response.headers.items()}
             body = await _read(response, shown_id(received))
     except aiohttp.ClientPayloadError:
-        raise TransportError(Trouble.NETWORK, "the connection broke in the middle of an answer") from None
+        raise TransportError(TransportErrorKind.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:
-        raise TransportError(Trouble.TIMEOUT, "the API did not answer in time") from None
+        raise TransportError(TransportErrorKind.TIMEOUT, "the API did not answer in time") from None
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno
         reason = os.strerror(number) if number is not None and number > 0 else "the host is not known"
-        raise TransportError(Trouble.NETWORK, f"no connection to {URL(url).host}: {reason}") from None
+        raise TransportError(TransportErrorKind.NETWORK, f"no connection to {URL(url).host}: {reason}") from None
     except aiohttp.ServerDisconnectedError:
-        raise TransportError(Trouble.NETWORK, "the API closed the connection without an answer") from None
+        raise TransportError(TransportErrorKind.NETWORK, "the API closed the connection without an answer") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise TransportError(Trouble.NETWORK, f"the connection failed ({type(error).__name__})") from None
-    return Reply(response.status, received, body)
+        raise TransportError(TransportErrorKind.NETWORK, f"the connection failed ({type(error).__name__})") from None
+    return Response(response.status, received, body)
 
 
 async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> bytes:
@@ -69,6 +69,6 @@ async def _read(response: aiohttp.ClientResponse, request_id: str | None) -> byt
     async for chunk in response.content.iter_chunked(_CHUNK):
         size += len(chunk)
         if size > LARGEST_BODY:
-            raise TransportError(Trouble.TOO_LARGE, too_large(), request_id)
+            raise TransportError(TransportErrorKind.TOO_LARGE, too_large(), request_id)
         chunks.append(chunk)
     return b"".join(chunks)

@@ -78,7 +78,7 @@ def cli() -> None:
 
 def fail(error: ArchiverError) -> None:
     """Say on stderr what happened and what to do next."""
-    from archiver.offline.render import show  # noqa: PLC0415  # only needed once things went wrong
+    from archiver.offline.tables.write import show  # noqa: PLC0415  # only needed once things went wrong
 
     request_id = getattr(error, "request_id", None)
     click.echo(f"error: {show(error.message, None)}" + (f" (request id {request_id})" if request_id else ""), err=True)

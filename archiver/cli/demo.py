@@ -15,9 +15,9 @@ from archiver.cli import fail
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_summary
-from archiver.offline.render import Format, write_rows
+from archiver.crawl.summary import Summary
 from archiver.offline.spend import Spend, read_spend
-from archiver.summary import Summary
+from archiver.offline.tables.write import Format, write_rows
 
 DEMO_FILE = "archiver-demo.db"
 

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from archiver.offline.render import show
+from archiver.offline.tables.write import show
 
 
 class RequestFormatter(logging.Formatter):

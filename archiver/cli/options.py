@@ -10,7 +10,7 @@ import click
 
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
-from archiver.offline.render import Format, show
+from archiver.offline.tables.write import Format, show
 from archiver.plan.calendar import parse_time
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
         return
     if raw or how == "list" or format_of(how) is not Format.TABLE:
         raise click.UsageError("--xlsx stands alone: a file is written, and its text is inert")
-    from archiver.offline.sheet import load_library  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.tables.xlsx import load_library  # noqa: PLC0415  # spreadsheets are rare
 
     load_library()
 

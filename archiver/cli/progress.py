@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.talk import count
-from archiver.recording import Progress
+from archiver.crawl.recorder import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

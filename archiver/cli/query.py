@@ -24,11 +24,11 @@ from archiver.cli.options import (
     say_written,
 )
 from archiver.errors import ConfigurationError
-from archiver.offline.confined import run_confined
-from archiver.offline.render import Format, write_rows
+from archiver.offline.atomic import atomic_file
+from archiver.offline.limits import run_limited
 from archiver.offline.saved import saved_queries, value_of
-from archiver.offline.whole import staged
-from archiver.store.sandbox import Limits, Result, run_query
+from archiver.offline.tables.write import Format, write_rows
+from archiver.store.read.sandbox import Limits, Result, run_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,15 +135,15 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
             sys.stdout.flush()
         return 0
 
-    return run_confined(lambda: guarded(answer), timeout, max_memory)
+    return run_limited(lambda: guarded(answer), timeout, max_memory)
 
 
 def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:
     """Write an answer as a spreadsheet; the file is put in its place here, when the child that wrote it went well."""
-    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
-    from archiver.offline.tables import Column  # noqa: PLC0415  # the same
+    from archiver.offline.tables.table import Column  # noqa: PLC0415  # the same
+    from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
-    with staged(xlsx, db) as stage:
+    with atomic_file(xlsx, db) as stage:
 
         def answer() -> int:
             with ask() as result:
@@ -151,7 +151,7 @@ def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits,
             say_written(count, xlsx)
             return 0
 
-        code = run_confined(lambda: guarded(answer), limits.seconds, limits.mebibytes)
+        code = run_limited(lambda: guarded(answer), limits.seconds, limits.mebibytes)
         if code == 0:
             stage.keep()
     return code

@@ -22,17 +22,17 @@ from archiver.cli.options import (
     say_written,
 )
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
-from archiver.offline.breakdowns import OF_COST, OF_USAGE, Question
-from archiver.offline.months import Budgets
+from archiver.offline.atomic import atomic_file, write_atomic
 from archiver.offline.periods import Period, month
-from archiver.offline.render import PEOPLE, Format, is_unicode, show, write_rows
-from archiver.offline.reports import OF_A_MONTH, REPORTS, Asked
-from archiver.offline.tables import for_people, for_programs, for_sheets, noted
-from archiver.offline.trends import GAP
-from archiver.offline.whole import staged, write_whole
+from archiver.offline.reports.breakdowns import OF_COST, OF_USAGE, Question
+from archiver.offline.reports.months import Budgets
+from archiver.offline.reports.registry import OF_A_MONTH, REPORTS, Asked
+from archiver.offline.tables.sparkline import GAP
+from archiver.offline.tables.table import noted, to_display, to_export, to_sheet
+from archiver.offline.tables.write import PEOPLE, Format, is_unicode, show, write_rows
 
 if TYPE_CHECKING:
-    from archiver.offline.tables import Table
+    from archiver.offline.tables.table import Table
 
 _BOUNDS = ("since", "until")  # what the configuration and the environment say of these is what to sync
 _UNGROUPED = ("budget", "restatements")
@@ -87,20 +87,20 @@ def report(  # noqa: PLR0913  # click gives each option as an argument
     if xlsx is not None:
         _write_sheet(table, unit, xlsx, db)
     elif people:
-        told = for_people(table, unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
+        told = to_display(table, unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
         write_rows(*told, sys.stdout, chosen, raw=raw)
     else:
-        write_rows(*for_programs(table, unit), sys.stdout, chosen, raw=raw)
+        write_rows(*to_export(table, unit), sys.stdout, chosen, raw=raw)
     for said in filter(None, (noted(table, unit), table.legend)):
         click.echo(f"note: {said.replace(GAP, 'blank') if ascii_only else said}", err=True)
     return PARTIAL_EXIT if table.passed else 0
 
 
 def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
-    from archiver.offline.sheet import write_sheet  # noqa: PLC0415  # spreadsheets are rare
+    from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
-    with staged(xlsx, db) as stage:
-        count = write_sheet(stage.file, table.columns, for_sheets(table), unit, noted(table, unit))
+    with atomic_file(xlsx, db) as stage:
+        count = write_sheet(stage.file, table.columns, to_sheet(table), unit, noted(table, unit))
         stage.keep()
     say_written(count, xlsx)
 
@@ -114,7 +114,7 @@ def _write_page(  # what a page is of
     if target == "-":
         click.echo(made.encode(), nl=False)  # UTF-8, whatever the terminal's encoding is
     else:
-        write_whole(Path(target), made.encode(), db)
+        write_atomic(Path(target), made.encode(), db)
         click.echo(f"wrote {show(target)}", err=True)
     return PARTIAL_EXIT if passed else 0
 

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
-from archiver.api.pace import Pace
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.retry_policy import RetryPolicy
 from archiver.api.transport import open_session
 from archiver.clock import Clock
-from archiver.dry_run import Forecast, forecast
-from archiver.reread import reread
+from archiver.crawl.request_plan import RequestPlan, forecast
+from archiver.crawl.run import Run
+from archiver.crawl.spot_check import spot_check
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
-from archiver.store.reader import ReadOnlyArchive, open_reader
-from archiver.store.sample import Sample
-from archiver.sync import Run
+from archiver.store.read.reader import ReadOnlyArchive, open_reader
+from archiver.store.read.sample import Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.cli.settings import Connect, Settings
-    from archiver.recording import Progress
-    from archiver.store.inspect import Finding
-    from archiver.summary import Summary
+    from archiver.crawl.recorder import Progress
+    from archiver.crawl.summary import Summary
+    from archiver.store.read.verify import Finding
 
 
 def _client(to: Connect, session: Any, clock: Clock) -> AdminClient:
-    pace = Pace(to.rate, to.concurrency, clock)
-    return AdminClient(session, to.api_url, to.key, pace, clock, Endurance(pace, clock))
+    pace = RateLimiter(to.rate, to.concurrency, clock)
+    return AdminClient(session, to.api_url, to.key, pace, clock, RetryPolicy(pace, clock))
 
 
 def ask_again(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
@@ -47,7 +47,7 @@ def ask_again(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding
 async def _reread(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
     with open_reader(db) as connection:
         async with open_session(connect.api_url) as session:
-            return await reread(_client(connect, session, Clock()), Sample(connection), count)
+            return await spot_check(_client(connect, session, Clock()), Sample(connection), count)
 
 
 def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
@@ -78,7 +78,7 @@ async def _sync(settings: Settings, progress: Progress, summary: Summary) -> Non
         await run.execute()
 
 
-async def _forecast(settings: Settings) -> Forecast:
+async def _forecast(settings: Settings) -> RequestPlan:
     clock = Clock()
     with ExitStack() as stack:
         there = check_file(settings.db)
@@ -87,7 +87,7 @@ async def _forecast(settings: Settings) -> Forecast:
             return await forecast(known, _client(settings, session, clock), settings.scope, clock)
 
 
-def foresee(settings: Settings) -> Forecast:
+def plan_requests(settings: Settings) -> RequestPlan:
     """Say what a sync would ask; nothing is archived.
 
     Raises:

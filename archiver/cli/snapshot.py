@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archiver.cli.options import config_option, db_option
-from archiver.store.reader import copy_archive
+from archiver.store.read.reader import copy_archive
 
 
 @click.command

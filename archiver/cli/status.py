@@ -10,9 +10,9 @@ import click
 
 from archiver.cli.options import config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
-from archiver.offline.render import show
-from archiver.store.chosen import NOT_GROUPED
-from archiver.store.questions import Coverage, Overview, read_overview
+from archiver.offline.tables.write import show
+from archiver.store.read.daily_sums import NOT_GROUPED
+from archiver.store.read.reads import Coverage, Overview, read_overview
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.api.address import check_api_url
 from archiver.api.rate import Rate
+from archiver.api.url import check_api_url
 from archiver.cli import fail, show_bug
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import show_requests
@@ -17,17 +17,17 @@ from archiver.cli.options import Duration, Time, config_option, connect_options,
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
 from archiver.cli.talk import say_forecast, say_summary
+from archiver.crawl.summary import Summary
 from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError, StorageError
 from archiver.model import BucketWidth, Report, make_filters
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
 from archiver.reports import SPECS, USAGE
-from archiver.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archiver.dry_run import Forecast
+    from archiver.crawl.request_plan import RequestPlan
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
@@ -179,13 +179,13 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
     )
 
 
-def _foresee(settings: Settings) -> Forecast:
-    from archiver.cli.run import foresee  # noqa: PLC0415  # the imports of a run are for a run
+def _foresee(settings: Settings) -> RequestPlan:
+    from archiver.cli.run import plan_requests  # noqa: PLC0415  # the imports of a run are for a run
 
-    return foresee(settings)
+    return plan_requests(settings)
 
 
-def _show_forecast(plan: Forecast, *, as_json: bool, quiet: bool) -> int:
+def _show_forecast(plan: RequestPlan, *, as_json: bool, quiet: bool) -> int:
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
     elif not quiet:

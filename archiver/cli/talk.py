@@ -12,8 +12,8 @@ import click
 from archiver.model import to_text
 
 if TYPE_CHECKING:
-    from archiver.dry_run import Forecast
-    from archiver.summary import Summary
+    from archiver.crawl.request_plan import RequestPlan
+    from archiver.crawl.summary import Summary
 
 _MOST_FAILURES = 10
 
@@ -65,7 +65,7 @@ def _say_failures(summary: Summary) -> None:
         click.echo(f"and {count(len(reasons) - len(shown), 'more reason')}", err=True)
 
 
-def say_forecast(plan: Forecast) -> None:
+def say_forecast(plan: RequestPlan) -> None:
     """Print the plan and the number of requests."""
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -13,8 +13,8 @@ import click
 from archiver.cli.options import DEFAULT_API_URL, config_option, connect_options, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
 from archiver.model import DAY, to_text
-from archiver.offline.render import show
-from archiver.store.inspect import Finding, inspect
+from archiver.offline.tables.write import show
+from archiver.store.read.verify import Finding, inspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +57,12 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
 
     now = int(time.time())
 
-    async def distrust() -> None:
+    async def mark_damaged() -> None:
         async with open_archive(db) as archive:
-            await archive.distrust(damage, now)
+            await archive.mark_damaged(damage, now)
 
     with held_archive(db, now=now):
-        anyio.run(distrust)
+        anyio.run(mark_damaged)
 
 
 @click.command
@@ -110,8 +110,8 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
 
 
 def _ask_again(db: Path, count: int, options: dict[str, Any]) -> tuple[int, list[Finding]]:
-    from archiver.api.address import check_api_url  # noqa: PLC0415  # only where the API is asked
     from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.api.url import check_api_url  # noqa: PLC0415  # only where the API is asked
     from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
     from archiver.cli.run import ask_again  # noqa: PLC0415  # the same
     from archiver.cli.settings import Connect  # noqa: PLC0415  # the same

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
-from archiver.offline.render import show
+from archiver.offline.tables.write import show
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archiver.offline.breakdowns import columns_of
-from archiver.offline.render import dollars
-from archiver.store.questions import read_grouped
+from archiver.offline.reports.breakdowns import columns_of
+from archiver.offline.tables.write import dollars
+from archiver.store.read.reads import read_grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

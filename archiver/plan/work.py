@@ -43,7 +43,7 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
     return subtract(start, end, settled)
 
 
-def doubt(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
+def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
     """Cut suspect buckets out of settled stretches, so that they are asked for again."""
     cut: list[Span] = []
     for span in spans:

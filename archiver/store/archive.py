@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from archiver.answer import Answer
     from archiver.model import NamedObject, Report, Series, Window
     from archiver.plan.work import SeriesPlan
-    from archiver.store.history import Moment
-    from archiver.store.inspect import Finding
+    from archiver.store.history import AnswerTime
+    from archiver.store.read.verify import Finding
     from archiver.store.writer import Written
 
 _BUSY_SECONDS = 3.0
@@ -101,7 +101,7 @@ class Archive:
     def _fetch(self, name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql(name), dict(values)).fetchall()
 
-    async def claim_for(self, organization: Organization) -> None:
+    async def bind_organization(self, organization: Organization) -> None:
         """Make the archive this organisation's, if it is nobody's yet.
 
         Raises:
@@ -180,7 +180,7 @@ class Archive:
 
         await self._transact(mark)
 
-    async def take_back_future(self, now: int) -> int:
+    async def drop_future_coverage(self, now: int) -> int:
         """Take back coverage that lies ahead of when it was read, or of now, as a wrong clock or a hand makes it.
 
         Rows stay where they are: they are asked for again when their time has come. Answers how many stretches it was.
@@ -198,12 +198,12 @@ class Archive:
 
         return await self._transact(take_back)
 
-    async def forget_plans(self, series: Iterable[Series]) -> None:
+    async def remove_planned(self, series: Iterable[Series]) -> None:
         """Take back what was marked as missing and will not be asked after all."""
 
         def forget() -> None:
             for one in series:
-                self._connection.execute(sql("forget_plan"), {"series_id": self._series_id(one)})
+                self._connection.execute(sql("remove_planned"), {"series_id": self._series_id(one)})
 
         await self._transact(forget)
 
@@ -216,7 +216,7 @@ class Archive:
         rows = await self.think(lambda: self._fetch("recall", {"key": key}))
         return str(rows[0][0]) if rows else None
 
-    async def record(self, answer: Answer, moment: Moment) -> Written:
+    async def record(self, answer: Answer, moment: AnswerTime) -> Written:
         """Write one window: rows, history, coverage and digests, all or nothing."""
         return await self._transact(lambda: self._writer.write(self._series_id(answer.window.series), answer, moment))
 
@@ -226,20 +226,20 @@ class Archive:
         def mark() -> None:
             series_id = self._series_id(window.series)
             before = self._writer.spans(series_id, window.start, window.end)
-            self._writer.redraw(series_id, window, before, after_failure(window, before, now))
+            self._writer.replace_coverage(series_id, window, before, after_failure(window, before, now))
 
         await self._transact(mark)
 
-    async def distrust(self, findings: Sequence[Finding], now: int) -> None:
+    async def mark_damaged(self, findings: Sequence[Finding], now: int) -> None:
         """Mark damaged buckets as failed and take their digests away: the next sync reads and writes them anew."""
 
         def mark() -> None:
             for one in findings:
                 if one.series_id is None or one.report is None or one.start is None or one.end is None:
                     continue
-                self._writer.distrust(one.report, one.series_id, one.start, one.end, now)
+                self._writer.mark_damaged(one.report, one.series_id, one.start, one.end, now)
                 if one.key_id is not None:
-                    self._connection.execute(sql(f"{one.report}.distrust_key"), {"id": one.key_id})
+                    self._connection.execute(sql(f"{one.report}.mark_key_damaged"), {"id": one.key_id})
 
         await self._transact(mark)
 

@@ -36,18 +36,18 @@ def pairs_digest(pairs: Pairs) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class BucketDiff:
     """The rows that changed, by the id of their dimensions: (was, now), None where there is no row."""
 
     counts: RowCounts
     changes: dict[int, tuple[Values | None, Values | None]] = field(default_factory=dict)
 
 
-def compare(was: Facts, now: Facts) -> Difference:
+def compare(was: Facts, now: Facts) -> BucketDiff:
     """Compare the rows of one bucket."""
     changes = {key: (was.get(key), now.get(key)) for key in sorted(was.keys() | now.keys())}
     changes = {key: pair for key, pair in changes.items() if pair[0] != pair[1]}
     removed = sum(1 for _, after in changes.values() if after is None)
     inserted = sum(1 for before, _ in changes.values() if before is None)
     counts = RowCounts(inserted, len(changes) - inserted - removed, removed, len(was) - (len(changes) - inserted))
-    return Difference(counts, changes)
+    return BucketDiff(counts, changes)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.model import Series, Span
-    from archiver.store.diff import Difference
+    from archiver.store.diff import BucketDiff
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class AnswerTime:
     """When an answer was got, by the server's clock, and up to where buckets are settled by then.
 
     `accept_restatements` takes over at once what would be suspicious.
@@ -59,7 +59,7 @@ class History:
         self._connection = connection
 
     def keep(
-        self, series: Series, series_id: int, differences: Mapping[int, Difference], past: Past, moment: Moment
+        self, series: Series, series_id: int, differences: Mapping[int, BucketDiff], past: Past, moment: AnswerTime
     ) -> None:
         """Keep the changed rows of every bucket that had ended when it was last answered."""
         absent = (None,) * (len(SPECS[series.report].measures) + 1)

@@ -50,7 +50,7 @@ ORDER BY series_id, span_start;
 -- Forget one stretch.
 DELETE FROM span WHERE series_id = :series_id AND span_start = :start;
 
--- name: forget_plan
+-- name: remove_planned
 -- Take back what was only planned.
 DELETE FROM span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
 
@@ -336,7 +336,7 @@ ORDER BY since;
 SELECT count(*), max(date(day_start, 'unixepoch')) FROM canonical_day
 WHERE report = 'cost' AND date(day_start, 'unixepoch') >= :since AND date(day_start, 'unixepoch') < :until;
 
--- name: spoken_days
+-- name: canonical_days
 -- The days of a range that a series speaks for, and whether it is settled there.
 SELECT date(day_start, 'unixepoch') AS date, rank >= 1000 FROM canonical_day
 WHERE report = :report AND (:since IS NULL OR date >= :since) AND (:until IS NULL OR date < :until)
@@ -449,7 +449,7 @@ WHERE b.series_id = :series_id AND NOT EXISTS (
 -- Forget a bucket that never was.
 DELETE FROM bucket WHERE series_id = ? AND bucket_start = ?;
 
--- name: distrust_bucket
+-- name: mark_bucket_damaged
 -- Take the digest of a bucket away, so that whatever the API says next is written.
 INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
 ON CONFLICT DO UPDATE SET digest = x'';
@@ -468,7 +468,7 @@ SELECT
   cache_read_input_tokens, output_tokens, web_search_requests, extra
 FROM usage_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
 
--- name: usage.distrust_key
+-- name: usage.mark_key_damaged
 -- Let nobody find a damaged set of dimension values any more.
 UPDATE usage_key SET key = 'damaged ' || id WHERE id = :id;
 
@@ -513,7 +513,7 @@ FROM cost_key;
 SELECT bucket_start, key_id, amount, amount_microcents, extra
 FROM cost_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
 
--- name: cost.distrust_key
+-- name: cost.mark_key_damaged
 -- Let nobody find a damaged set of dimension values any more.
 UPDATE cost_key SET key = 'damaged ' || id WHERE id = :id;
 

@@ -15,7 +15,7 @@ from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_diges
 from archiver.store.history import History, Past
 from archiver.store.keys import KeyDictionary
 from archiver.store.statements import insert_many, sql
-from archiver.store.suspicion import News, Suspicions
+from archiver.store.suspects import Changes, Suspects
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from archiver.answer import Answer, Buckets
     from archiver.model import Window
-    from archiver.store.history import Moment
+    from archiver.store.history import AnswerTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class WindowWriter:
         self._connection = connection
         self._keys = {report: KeyDictionary(connection, report) for report in reports}
         self._history = History(connection)
-        self._suspicions = Suspicions(connection)
+        self._suspicions = Suspects(connection)
 
     def forget(self) -> None:
         """Forget what a rollback may have undone."""
         for keys in self._keys.values():
             keys.forget()
 
-    def write(self, series_id: int, answer: Answer, moment: Moment) -> Written:
+    def write(self, series_id: int, answer: Answer, moment: AnswerTime) -> Written:
         """Make the archive say what the answer says about its window, no more and no less.
 
         Only settled buckets that suddenly lost most of what they had are kept as they were: see `suspicion`.
@@ -63,7 +63,7 @@ class WindowWriter:
             written = self._write_buckets(series_id, window, answer.buckets, before, moment)
             self._save_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, moment.now, moment.settled_until)
-        self.redraw(series_id, window, before, after)
+        self.replace_coverage(series_id, window, before, after)
         self._offer_canonical_days(series_id, window)
         return written
 
@@ -72,7 +72,7 @@ class WindowWriter:
         rows = self._connection.execute(sql("spans"), {"series_id": series_id, "start": start, "end": end}).fetchall()
         return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
 
-    def redraw(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
+    def replace_coverage(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
         """Replace the coverage that touches a window, when it is not what it was."""
         if list(before) == list(after):
             return
@@ -90,7 +90,7 @@ class WindowWriter:
             ],
         )
 
-    def distrust(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
+    def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
         """Let a bucket be failed and without a digest; rows where no answer ever was are taken away."""
         before = self.spans(series_id, start, end)
         sound = self._are_archived(report, series_id, start, end)
@@ -107,7 +107,7 @@ class WindowWriter:
         self._connection.execute(sql("remove_spans"), where)
         self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
         self._connection.execute(sql("remove_answers"), where)
-        self._connection.execute(sql("distrust_bucket"), where | {"now": now})
+        self._connection.execute(sql("mark_bucket_damaged"), where | {"now": now})
 
     def _are_archived(self, report: Report, series_id: int, start: int, end: int) -> bool:
         """Say whether the rows of a bucket are those that some answer brought."""
@@ -122,7 +122,7 @@ class WindowWriter:
         return int(next(iter(rows))[0])
 
     def _write_buckets(
-        self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], moment: Moment
+        self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], moment: AnswerTime
     ) -> Written:
         """Write new buckets as they come; those that were known before are compared first, and doubted."""
         past = Past(self._known_buckets(series_id, window), before)
@@ -140,12 +140,12 @@ class WindowWriter:
         self._connection.executemany(sql("save_bucket"), ((series_id, *one) for one in learnt))
         return Written(written.rows + seen.counts, written.suspects)
 
-    def _rewrite(self, series_id: int, window: Window, seen: _Seen, moment: Moment) -> Written:
+    def _rewrite(self, series_id: int, window: Window, seen: _Seen, moment: AnswerTime) -> Written:
         """Replace the rows of buckets that were known and say otherwise now, and are believed; keep what they said."""
         differing, past = seen.differing, seen.past
         was = self._stored_facts(series_id, window) if any(s in past.buckets for s in differing) else {}
         doubted = self._suspicions.sift(
-            series_id, window, News(was, differing, seen.digests, seen.starts, past.spans), moment
+            series_id, window, Changes(was, differing, seen.digests, seen.starts, past.spans), moment
         )
         changed = [start for start in differing if start not in doubted]
         self._replace(window.series.report, series_id, {start: differing[start] for start in changed}, was)

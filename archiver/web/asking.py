@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.breakdowns import Question
 from archiver.offline.page import overview
-from archiver.offline.reports import Asked
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.registry import Asked
 from archiver.web.dashboard import dashboard
 from archiver.web.reading import read
 

@@ -19,7 +19,7 @@ import msgspec
 
 from archiver import errors
 from archiver.errors import ArchiverError, ConfigurationError, StorageError, TimeLimitError
-from archiver.offline.confined import confine
+from archiver.offline.limits import limit_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,7 +117,7 @@ def _answer(asker: socket.socket, works: Works) -> NoReturn:
 def _reply(question: bytes, works: Works) -> bytes:
     work, arguments, seconds, mebibytes = msgspec.msgpack.decode(question)
     try:
-        confine(seconds, mebibytes)
+        limit_process(seconds, mebibytes)
         return msgspec.msgpack.encode(["done", works[work](*arguments)])
     except MemoryError:
         return _failed(ConfigurationError("the query needs more memory than it may use"))

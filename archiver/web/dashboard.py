@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from archiver.offline.breakdowns import COST_NOTE
 from archiver.offline.periods import month, month_before
-from archiver.offline.render import dollars, show
+from archiver.offline.reports.breakdowns import COST_NOTE
 from archiver.offline.schema import VIEWS
 from archiver.offline.spend import read_spend
-from archiver.store.questions import read_billed_days, read_overview
+from archiver.offline.tables.write import dollars, show
+from archiver.store.read.reads import read_billed_days, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archiver.offline.spend import Spend
-    from archiver.store.questions import Overview
+    from archiver.store.read.reads import Overview
 
 POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

@@ -13,7 +13,7 @@ from datasette.utils import Column
 from datasette.views.base import DatasetteError
 
 from archiver.errors import ArchiverError, ConfigurationError, TimeLimitError
-from archiver.offline.render import inert
+from archiver.offline.tables.write import inert
 from archiver.web.children import Bounds
 from archiver.web.reading import MEBIBYTES, MOST_ROWS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ConfigurationError
-from archiver.store.sandbox import Limits, run_query
+from archiver.store.read.sandbox import Limits, run_query
 
 MEBIBYTES = 256
 MOST_ROWS, MOST_ROWS_OF_A_FILE = 1_000, 50_000

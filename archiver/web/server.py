@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from archiver.errors import ConfigurationError
 from archiver.offline.schema import VIEWS
 from archiver.store.migrate import columns_of_views
-from archiver.store.reader import open_reader
+from archiver.store.read.reader import open_reader
 from archiver.web.children import Children
 
 if TYPE_CHECKING:

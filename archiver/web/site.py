@@ -19,10 +19,10 @@ from datasette.views.base import DatasetteError
 from jinja2.ext import Extension
 
 from archiver.errors import ArchiverError, ConfigurationError
-from archiver.offline.render import show
 from archiver.offline.saved import saved_queries, value_of
 from archiver.offline.schema import COLUMNS, VIEWS
-from archiver.store.sandbox import check_reads
+from archiver.offline.tables.write import show
+from archiver.store.read.sandbox import check_reads
 from archiver.web.children import Bounds
 from archiver.web.database import QUERY_SECONDS, ArchiveDatabase, wanted
 from archiver.web.reading import MOST_ROWS

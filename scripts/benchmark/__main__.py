@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from archiver.offline.reports import REPORTS
+from archiver.offline.reports.registry import REPORTS
 from scripts.benchmark.profile import profile
 from scripts.benchmark.running import run, run_floor, serving, sync_command
 from scripts.benchmark.table import show

@@ -10,19 +10,19 @@ import anyio.lowlevel
 import pytest
 
 from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace
 from archiver.api.rate import Rate
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.retry_policy import RetryPolicy
 from archiver.api.transport import exchange, open_session
 from archiver.clock import Clock
+from archiver.crawl.run import Run
+from archiver.crawl.summary import Summary
 from archiver.model import DAY, BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from archiver.store.archive import held_archive, open_archive
-from archiver.store.inspect import inspect
-from archiver.summary import Summary
-from archiver.sync import Run
+from archiver.store.read.verify import inspect
 from tests.support import FIRST_DAY, NOW, SMALL, archived, day, dump, select, sync, truth
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from archiver.api.reply import Reply
+    from archiver.api.response import Response
     from archiver.simulator import Simulator
 
-    Exchange = Callable[..., Awaitable[Reply]]
+    Exchange = Callable[..., Awaitable[Response]]
 
 SCOPE = Scope(group_by=("none",), since=day("2025-11-05"))
 YEARS = 400 * DAY
@@ -46,10 +46,10 @@ def run(api: Simulator, db: Path, scope: Scope = SCOPE, *, skew: float = 0.0, th
     clock = Clock(now=lambda: api.clock.now.timestamp() + skew)
 
     async def go() -> None:
-        pace = Pace(Rate(None), 4, clock)
+        pace = RateLimiter(Rate(None), 4, clock)
         async with open_session(api.url) as session, open_archive(db) as archive:
             key = AdminKey(api.key, "a test")
-            client = AdminClient(session, api.url, key, pace, clock, Endurance(pace, clock), through)
+            client = AdminClient(session, api.url, key, pace, clock, RetryPolicy(pace, clock), through)
             await Run(archive, client, scope, clock, summary=summary).execute()
 
     with held_archive(db, now=0):
@@ -159,7 +159,7 @@ class Straggler:
         self._api = api
         self._cost_is_there, self._usage_is_there = anyio.Event(), anyio.Event()
 
-    async def __call__(self, session: Any, url: str, query: Any, headers: Any) -> Reply:
+    async def __call__(self, session: Any, url: str, query: Any, headers: Any) -> Response:
         if "cost_report" in url:
             reply = await exchange(session, url, query, headers)
             self._cost_is_there.set()

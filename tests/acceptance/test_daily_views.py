@@ -13,7 +13,7 @@ from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from archiver.store.statements import sql
 from tests.support import NOW, archiver, day, select, sync
 

@@ -13,18 +13,18 @@ import anyio
 import pytest
 
 from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace
 from archiver.api.rate import Rate
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.retry_policy import RetryPolicy
 from archiver.api.transport import open_session
 from archiver.clock import Clock
+from archiver.crawl.run import Run
+from archiver.crawl.summary import Summary
 from archiver.model import Report
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.archive import held_archive, open_archive
-from archiver.summary import Summary
-from archiver.sync import Run
 from tests.faults import FAULTS, HARMLESS, HOLE, TEMPORARY, raw
 from tests.raw_server import Good, RawServer, raw_server
 from tests.support import NOW, SMALL, archived, day, select, truth
@@ -90,10 +90,10 @@ def run(  # noqa: PLR0913  # what a run can differ in
 
     async def go() -> None:
         clock = hurried.clock()
-        pace = Pace(Rate(None), 4, clock)
-        endurance = Endurance(pace, clock, chance=lambda: 0.5)
+        pace = RateLimiter(Rate(None), 4, clock)
+        retry_policy = RetryPolicy(pace, clock, chance=lambda: 0.5)
         async with open_session(server.url, PATIENCE) as session, open_archive(db) as archive:
-            client = AdminClient(session, server.url, AdminKey(server.key, "a test"), pace, clock, endurance)
+            client = AdminClient(session, server.url, AdminKey(server.key, "a test"), pace, clock, retry_policy)
             await Run(archive, client, scope, clock, summary=summary).execute()
 
     with held_archive(db, now=0):

@@ -13,7 +13,7 @@ import pytest
 from archiver.model import DAY, Span, State
 from archiver.plan.scope import Scope
 from archiver.store.coverage import believable
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.support import NOW, day, dump, sync
 
 if TYPE_CHECKING:

@@ -261,7 +261,7 @@ def test_an_error_shows_foreign_text_inert(ask: Ask, name: str) -> None:
 SPILL = """
 import os, sys, time
 from pathlib import Path
-from archiver.store.sandbox import Limits, run_query
+from archiver.store.read.sandbox import Limits, run_query
 sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 20000) " \
       "SELECT hex(randomblob(5000)) AS y FROM n ORDER BY y"
 with run_query(Path(sys.argv[1]), sql, {}, Limits(60, 512), time.process_time) as result:
@@ -283,10 +283,10 @@ def test_a_query_fills_no_disk(archive: Path) -> None:
 
 CORE = """
 import resource, sys
-from archiver.offline.confined import run_confined
+from archiver.offline.limits import run_limited
 most = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (most, most))
-sys.exit(run_confined(lambda: int(resource.getrlimit(resource.RLIMIT_CORE)[0] != 0), 5, 512))
+sys.exit(run_limited(lambda: int(resource.getrlimit(resource.RLIMIT_CORE)[0] != 0), 5, 512))
 """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.strace import needs_strace, points, sample
 from tests.witness import Trial
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from archiver.plan.scope import Scope
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.support import day, dump, environment, select, sync
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api import reading, retry, transport
+from archiver.api import retry, transport
 from archiver.api.client import AdminClient
-from archiver.api.reply import Reply
+from archiver.api.decode import reader as reading
+from archiver.api.response import Response
 from archiver.cli import run
 from archiver.clock import Clock
 from archiver.errors import DamagedError, OrganizationMismatchError
@@ -146,13 +147,13 @@ def test_names_are_not_kept_while_nobody_knows_whose_they_are(
         connection.execute("UPDATE organization SET id = 'another'")
         connection.execute("DELETE FROM name")
 
-    async def nameless(session: Any, url: str, query: Any, headers: Any) -> Reply:
+    async def nameless(session: Any, url: str, query: Any, headers: Any) -> Response:
         """Let only the reports say whose they are, and let `/me` be nonsense."""
         reply = await transport.exchange(session, url, query, headers)
         if "report" in url:
             return reply
         kept = {name: value for name, value in reply.headers.items() if name != "anthropic-organization-id"}
-        return Reply(200, kept, b"{}") if url.endswith("/me") else Reply(reply.status, kept, reply.wire)
+        return Response(200, kept, b"{}") if url.endswith("/me") else Response(reply.status, kept, reply.wire)
 
     monkeypatch.setattr(run, "AdminClient", partial(AdminClient, exchange=nameless))
     with pytest.raises(OrganizationMismatchError):

@@ -15,8 +15,8 @@ import pytest
 
 from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
-from archiver.store.inspect import inspect
 from archiver.store.migrate import Migration, backup_path, migrate, shipped_migrations
+from archiver.store.read.verify import inspect
 from tests.support import day, dump, select, sync
 
 if TYPE_CHECKING:

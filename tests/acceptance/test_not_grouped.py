@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.model import Report
-from archiver.offline.trends import BARS
+from archiver.offline.tables.sparkline import BARS
 from archiver.plan.scope import Scope
-from archiver.store.chosen import NOT_GROUPED
+from archiver.store.read.daily_sums import NOT_GROUPED
 from tests.support import NOW, archiver, day, select, sync, truth
 
 if TYPE_CHECKING:

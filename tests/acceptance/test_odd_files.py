@@ -23,7 +23,7 @@ from tests.support import SMALL, archiver, day, environment, sync
 
 COMMANDS = ["sync", "sync --dry-run", "query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
 READERS = ["query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
-NOBODY = "http://127.0.0.1:9"
+NULL_LABELS = "http://127.0.0.1:9"
 
 
 Run = Callable[[str, Path], Any]
@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         def run_one(command: str, db: Path) -> SimpleNamespace:
             word, *more = command.split()
             own = {
-                "sync": ["--api-url", NOBODY],
+                "sync": ["--api-url", NULL_LABELS],
                 "query": ["SELECT 1"],
                 "report": ["spend"],
                 "snapshot": [str(db.with_name("copy.db"))],
@@ -221,7 +221,7 @@ def test_a_sync_into_a_folder_that_cannot_be_written_is_exit_7(tmp_path: Path) -
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o555)
     for db in (folder / "archive.db", folder / "below" / "archive.db"):
-        done = without_power("sync", "--api-url", NOBODY, "--db", str(db))
+        done = without_power("sync", "--api-url", NULL_LABELS, "--db", str(db))
         assert done.returncode == 7, done.stderr
         assert "Permission denied" in done.stderr
     assert list(folder.iterdir()) == []
@@ -230,7 +230,7 @@ def test_a_sync_into_a_folder_that_cannot_be_written_is_exit_7(tmp_path: Path) -
 def test_an_archive_that_may_not_be_read_is_exit_7(whole: Path, db: Path) -> None:
     shutil.copy(whole, db)
     db.chmod(0)
-    for command in (["status"], ["query", "SELECT 1"], ["verify"], ["sync", "--api-url", NOBODY]):
+    for command in (["status"], ["query", "SELECT 1"], ["verify"], ["sync", "--api-url", NULL_LABELS]):
         done = without_power(*command, "--db", str(db))
         assert done.returncode == 7, done.stderr
         assert "Permission denied" in done.stderr

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.offline import page
-from archiver.offline.breakdowns import Question
-from archiver.offline.months import Budgets
 from archiver.offline.page.html import amounts
-from archiver.offline.reports import REPORTS, Asked
-from archiver.offline.tables import Kind, Table, for_people
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.months import Budgets
+from archiver.offline.reports.registry import REPORTS, Asked
+from archiver.offline.tables.table import Kind, Table, to_display
 from archiver.plan.scope import Scope
 from archiver.simulator import background
-from archiver.store.questions import one_moment, read_grouped
+from archiver.store.read.reads import one_moment, read_grouped
 from tests.pages import HOSTILE, Read
 from tests.support import NOW, SMALL, archiver, day, select, sync
 
@@ -67,7 +67,7 @@ def told(table: Table, unit: str = "usd") -> list[list[str]]:
             for row, text in zip(rows, amounts([row[i] for row in rows], unit), strict=True):
                 row[i] = text
     split = len(rows) - bool(table.total)
-    _, lines = for_people(
+    _, lines = to_display(
         Table(columns, [tuple(r) for r in rows[:split]], total=tuple(rows[-1]) if table.total else None), unit
     )
     return [[str(value) for value in line] for line in lines]

@@ -12,9 +12,9 @@ import pytest
 
 from archiver.model import Report
 from archiver.offline import page
-from archiver.offline.breakdowns import Question
 from archiver.offline.periods import Period
-from archiver.offline.reports import Asked
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.registry import Asked
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from tests.pages import Read

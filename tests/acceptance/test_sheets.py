@@ -15,10 +15,10 @@ import pytest
 from openpyxl.utils.escape import unescape
 
 from archiver.errors import ConfigurationError, StorageError
-from archiver.offline import sheet
-from archiver.offline.sheet import LONGEST_TEXT, write_sheet
-from archiver.offline.tables import Column, Kind
-from archiver.offline.whole import staged
+from archiver.offline.atomic import atomic_file
+from archiver.offline.tables import xlsx as sheet
+from archiver.offline.tables.table import Column, Kind
+from archiver.offline.tables.xlsx import LONGEST_TEXT, write_sheet
 from archiver.plan.scope import Scope
 from tests.support import archiver, day, sync
 
@@ -145,7 +145,7 @@ def test_more_than_a_sheet_holds_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_that_is_not_kept_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "sheet.xlsx"
     target.write_text("before")
-    with pytest.raises(ConfigurationError), staged(target, tmp_path / "archive.db") as stage:
+    with pytest.raises(ConfigurationError), atomic_file(target, tmp_path / "archive.db") as stage:
         write_sheet(stage.file, [Column("name")], [("x" * (LONGEST_TEXT + 1),)])
     assert target.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.xlsx"]
@@ -158,7 +158,10 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     library = sheet.load_library()
     monkeypatch.setattr(library.workbook, "ZipFile", Full)
-    with pytest.raises(StorageError, match="No space left"), staged(tmp_path / "x.xlsx", tmp_path / "a.db") as stage:
+    with (
+        pytest.raises(StorageError, match="No space left"),
+        atomic_file(tmp_path / "x.xlsx", tmp_path / "a.db") as stage,
+    ):
         write_sheet(stage.file, [Column("name")], [("x",)])
     assert list(tmp_path.iterdir()) == []
 

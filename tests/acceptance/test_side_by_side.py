@@ -24,8 +24,8 @@ from archiver.simulator import Settings, background
 from archiver.store.archive import held_archive
 from archiver.store.diff import facts_digest
 from archiver.store.files import exclusive, lock_path, read_only_uri
-from archiver.store.inspect import inspect
 from archiver.store.migrate import shipped_migrations
+from archiver.store.read.verify import inspect
 from tests.runners import PATIENCE, Runner, together
 from tests.support import FIRST_DAY, NOW, SMALL, day, dump, select, sync
 
@@ -42,7 +42,7 @@ UNTIL = "2026-01-10"
 PROVE = """
 import sys, threading
 from pathlib import Path
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 asked = threading.Thread(target=sys.stdin.read, daemon=True)
 asked.start()
 while True:

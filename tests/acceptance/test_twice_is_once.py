@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver import desk
-from archiver.beside import Beside
+from archiver.crawl import decoding as desk
+from archiver.crawl.beside import Beside
 from archiver.model import BucketWidth, Report, RowCounts
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background

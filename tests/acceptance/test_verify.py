@@ -16,7 +16,7 @@ import pytest
 
 from archiver.model import BucketWidth
 from archiver.plan.scope import Scope
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.support import archiver, day, dump, select, sync
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from archiver.api import reply, transport
+from archiver.api import response as reply
+from archiver.api import transport
 from archiver.api.key import AdminKey
 from archiver.api.rate import Rate
 from archiver.cli.run import ask_again

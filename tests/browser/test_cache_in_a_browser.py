@@ -6,8 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from archiver.offline import page
-from archiver.offline.breakdowns import Question
-from archiver.offline.reports import Asked
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.registry import Asked
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.offline import page
-from archiver.offline.breakdowns import Question
 from archiver.offline.page.html import amounts
-from archiver.offline.reports import REPORTS, Asked
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.registry import REPORTS, Asked
 from tests.pages import HOSTILE
 from tests.support import select
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
-from archiver.store.inspect import inspect
+from archiver.store.read.verify import inspect
 from tests.support import NOW, archived, day, sync, truth
 
 EXAMPLES = int(os.environ.get("ARCHIVER_TEST_EXAMPLES", "12"))

@@ -1,6 +1,6 @@
 """Good answers, damaged at random: what should be refused is, and what is read is what is there.
 
-The judge is written anew here, plainly and slowly, and shares nothing with the gate it judges.
+The classify is written anew here, plainly and slowly, and shares nothing with the gate it judges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api.wire import read_page
+from archiver.api.decode.fast import read_page
 from archiver.errors import ContractError
 from archiver.model import DAY, BucketWidth, Report, Series, Window
 from tests.unit.test_wire import START, cost_row, page, usage_row
@@ -70,7 +70,7 @@ TIMES = [
 
 
 class Refused(Exception):  # noqa: N818  # it is no error here
-    """The judge would not have it."""
+    """The classify would not have it."""
 
 
 def need(good: bool) -> None:  # noqa: FBT001  # a plain question
@@ -78,7 +78,7 @@ def need(good: bool) -> None:  # noqa: FBT001  # a plain question
         raise Refused
 
 
-def judge(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
+def classify(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
     """Say which rows an answer has, or that it has to be refused."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
         raw, window = chance.choice([(usage, USAGE), (cost, COST)])
         body = mutate(raw, chance)
         try:
-            expected = judge(body, window)
+            expected = classify(body, window)
         except Refused:
             with pytest.raises(ContractError):
                 read_page(body, window, after=window.start)

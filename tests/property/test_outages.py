@@ -12,11 +12,11 @@ import anyio
 import pytest
 
 from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
 from archiver.api.key import AdminKey
-from archiver.api.pace import DEFAULT_BURST, Pace
 from archiver.api.rate import Rate
-from archiver.api.reply import Reply, TransportError, Trouble
+from archiver.api.rate_limit import DEFAULT_BURST, RateLimiter
+from archiver.api.response import Response, TransportError, TransportErrorKind
+from archiver.api.retry_policy import RetryPolicy
 from archiver.errors import ApiError
 from tests.virtual_loop import run_virtually, virtual_clock
 
@@ -54,7 +54,7 @@ class Weather:
 
     async def exchange(
         self, _session: Any, url: str, _query: Sequence[tuple[str, str]], _headers: Mapping[str, str]
-    ) -> Reply:
+    ) -> Response:
         time = anyio.current_time()
         self.moments.append(time)
         if time < self.closed_until - 1e-6:
@@ -65,29 +65,31 @@ class Weather:
             kind = "503" if self.chance.random() < 0.3 else "good"
         return self._answer(kind, url)
 
-    def _answer(self, kind: str, url: str) -> Reply:
+    def _answer(self, kind: str, url: str) -> Response:
         if kind == "broken":
-            raise TransportError(Trouble.NETWORK, "the connection broke")
+            raise TransportError(TransportErrorKind.NETWORK, "the connection broke")
         if kind == "slow":
-            raise TransportError(Trouble.TIMEOUT, "the API did not answer in time")
+            raise TransportError(TransportErrorKind.TIMEOUT, "the API did not answer in time")
         if kind == "html":
-            return Reply(502, {"content-type": "text/html"}, b"<html>")
+            return Response(502, {"content-type": "text/html"}, b"<html>")
         if kind == "told":
             wait = self.chance.choice([1, 7, 45, 120])
             self.closed_until = max(self.closed_until, anyio.current_time() + wait)
-            return Reply(429, {"retry-after": str(wait)}, b"{}")
+            return Response(429, {"retry-after": str(wait)}, b"{}")
         if kind in {"503", "429"}:
-            return Reply(int(kind), {}, b"{}")
-        return Reply(200, {"content-type": "application/json"}, json.dumps({"url": url}).encode())
+            return Response(int(kind), {}, b"{}")
+        return Response(200, {"content-type": "application/json"}, json.dumps({"url": url}).encode())
 
 
 async def crawl(weather: Weather) -> tuple[int, int, int, float, bool]:
     """Fetch a hundred windows with four workers; answer requests, good ones, failed ones, seconds and who ended it."""
     clock = virtual_clock(EPOCH)
-    pace = Pace(Rate.parse("50/min"), 4, clock)
-    endurance = Endurance(pace, clock, chance=weather.chance.random)
-    client = AdminClient(None, "http://x", AdminKey("sk-invented", "a test"), pace, clock, endurance, weather.exchange)
-    endurance.budget.grow(WINDOWS)
+    pace = RateLimiter(Rate.parse("50/min"), 4, clock)
+    retry_policy = RetryPolicy(pace, clock, chance=weather.chance.random)
+    client = AdminClient(
+        None, "http://x", AdminKey("sk-invented", "a test"), pace, clock, retry_policy, weather.exchange
+    )
+    retry_policy.budget.grow(WINDOWS)
     good, failed = 0, 0
     ends: list[bool] = []
     windows = list(range(WINDOWS))

@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.api import wire
-from archiver.api.careful import read_carefully
+from archiver.api.decode import fast as wire
+from archiver.api.decode.strict import read_strict
 from archiver.model import COVERED, DAY, BucketWidth, Report, Series, Span, State, Window
 from archiver.plan.windows import cut
 from archiver.plan.work import needed
@@ -68,8 +68,8 @@ def test_the_quick_and_the_careful_way_read_the_same(rows: list[tuple[str, int]]
     window = Window(SERIES, START, START + 2 * DAY)
     raw = page(*(usage_row(model=model, output_tokens=count) for model, count in rows))
     body = json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    quick = wire._read_quickly(body, window, window.start)
-    careful = read_carefully(body, window, window.start).buckets
+    quick = wire._read_fast(body, window, window.start)
+    careful = read_strict(body, window, window.start).buckets
     if quick is not None:
         assert list(quick.buckets) == list(careful)
     assert [(dimensions[2], values[4]) for dimensions, values in careful[0].rows.items()] == rows

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from archiver import beside
-from archiver.api.reading import PageReader
-from archiver.api.reply import Reply
-from archiver.beside import Beside
+from archiver.api.decode.reader import PageReader
+from archiver.api.response import Response
+from archiver.crawl import beside
+from archiver.crawl.beside import Beside
 from archiver.model import DAY, BucketWidth, Report, Series, Window, to_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def process() -> AsyncIterator[Beside]:
 class Telling(PageReader):
     """Tells of the process that reads, in the place of the request's id."""
 
-    def __call__(self, reply: Reply) -> Any:
+    def __call__(self, reply: Response) -> Any:
         import sys  # noqa: PLC0415  # that of the process
 
         about = {"pid": os.getpid(), "reply": repr(reply) + reply._secret, "environment": dict(os.environ)}
@@ -55,7 +55,7 @@ class Telling(PageReader):
 class Dying(PageReader):
     """Ends the process that reads."""
 
-    def __call__(self, _: Reply) -> Any:
+    def __call__(self, _: Response) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -65,12 +65,12 @@ class Slow(PageReader):
 
     told: str = ""
 
-    def __call__(self, _: Reply) -> Any:
+    def __call__(self, _: Response) -> Any:
         Path(self.told).write_text(str(os.getpid()))
         signal.pause()
 
 
-async def about(process: Beside, reply: Reply) -> Any:
+async def about(process: Beside, reply: Response) -> Any:
     told = await process.read(Telling(WINDOW, START), reply)
     assert told is not None
     assert told.request_id is not None
@@ -80,7 +80,7 @@ async def about(process: Beside, reply: Reply) -> Any:
 async def test_it_is_told_nothing_of_the_key(process: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_ADMIN_API_KEY", SECRET)
     monkeypatch.setenv("ARCHIVER_ADMIN_KEY_COMMAND", f"echo {SECRET}")
-    assert SECRET not in json.dumps(await about(process, Reply(200, {}, page(), SECRET)))
+    assert SECRET not in json.dumps(await about(process, Response(200, {}, page(), SECRET)))
 
 
 async def test_it_runs_nothing_of_the_current_folder(
@@ -90,16 +90,16 @@ async def test_it_runs_nothing_of_the_current_folder(
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert str(tmp_path) not in (await about(process, Reply(200, {}, page())))["path"]
+    assert str(tmp_path) not in (await about(process, Response(200, {}, page())))["path"]
     assert not (tmp_path / "ran").exists()
 
 
 async def test_the_terminals_signals_do_not_reach_it(process: Beside) -> None:
-    assert (await about(process, Reply(200, {}, page())))["session"] != os.getsid(0)
+    assert (await about(process, Response(200, {}, page())))["session"] != os.getsid(0)
 
 
 async def test_it_is_one_process_for_many_replies(process: Beside) -> None:
-    assert len({(await about(process, Reply(200, {}, page())))["pid"] for _ in range(3)}) == 1
+    assert len({(await about(process, Response(200, {}, page())))["pid"] for _ in range(3)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ async def test_it_is_one_process_for_many_replies(process: Beside) -> None:
 async def test_what_may_be_refused_or_tells_the_key_is_read_where_the_key_is_known(
     process: Beside, body: bytes
 ) -> None:
-    assert await process.read(PageReader(WINDOW, START), Reply(200, {}, body, SECRET)) is None
+    assert await process.read(PageReader(WINDOW, START), Response(200, {}, body, SECRET)) is None
     assert not process.broken
-    assert await process.read(PageReader(WINDOW, START), Reply(200, {}, page(), SECRET))
+    assert await process.read(PageReader(WINDOW, START), Response(200, {}, page(), SECRET))
 
 
 async def test_one_that_dies_is_not_asked_again(process: Beside) -> None:
-    assert await process.read(Dying(WINDOW, START), Reply(200, {}, page())) is None
+    assert await process.read(Dying(WINDOW, START), Response(200, {}, page())) is None
     assert process.broken
 
 
@@ -125,7 +125,7 @@ async def test_one_that_does_not_answer_is_given_up(
 ) -> None:
     monkeypatch.setattr(beside, "PATIENCE", 2.0)
     told = tmp_path / "pid"
-    assert await process.read(Slow(WINDOW, START, told=str(told)), Reply(200, {}, page())) is None
+    assert await process.read(Slow(WINDOW, START, told=str(told)), Response(200, {}, page())) is None
     assert process.broken
     with pytest.raises(ProcessLookupError):
         os.kill(int(told.read_text()), 0)
@@ -136,7 +136,7 @@ async def test_a_run_that_is_stopped_ends_it(process: Beside, tmp_path: Path, wa
     told = tmp_path / "pid"
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(process.read, Slow(WINDOW, START, told=str(told)), Reply(200, {}, page()))
+            tasks.start_soon(process.read, Slow(WINDOW, START, told=str(told)), Response(200, {}, page()))
             if wait is not None:
                 await anyio.sleep(wait)
             while wait is None and not (told.exists() and told.read_text()):  # noqa: ASYNC110  # another process writes it

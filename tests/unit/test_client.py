@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
-from archiver.api.address import check_api_url
 from archiver.api.client import AdminClient
-from archiver.api.endurance import MOST_ATTEMPTS, Endurance
-from archiver.api.fetch import fetch_names, fetch_organization, fetch_window, window_beta, window_query
+from archiver.api.endpoints import fetch_names, fetch_organization, fetch_window, window_beta, window_query
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace
 from archiver.api.rate import Rate
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.retry_policy import MOST_ATTEMPTS, RetryPolicy
 from archiver.api.transport import open_session
+from archiver.api.url import check_api_url
 from archiver.errors import (
     ApiError,
     ConfigurationError,
@@ -60,9 +60,9 @@ async def client(virtual: Virtual, web: aioresponses) -> AsyncIterator[AdminClie
     assert web is not None
     clock = virtual.clock()
     async with open_session(HOST) as session:
-        pace = Pace(Rate(None), 2, clock)
-        endurance = Endurance(pace, clock, chance=lambda: 0.5)
-        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), pace, clock, endurance)
+        pace = RateLimiter(Rate(None), 2, clock)
+        retry_policy = RetryPolicy(pace, clock, chance=lambda: 0.5)
+        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), pace, clock, retry_policy)
 
 
 def sent(web: aioresponses) -> list[Any]:

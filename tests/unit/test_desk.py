@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import pytest
 
-from archiver import desk as desks
 from archiver.api.client import AdminClient
-from archiver.api.endurance import Endurance
-from archiver.api.fetch import fetch_window
+from archiver.api.decode.reader import PageReader
+from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
-from archiver.api.pace import Pace
 from archiver.api.rate import Rate
-from archiver.api.reading import PageReader
-from archiver.api.reply import Reply
-from archiver.beside import Beside
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.response import Response
+from archiver.api.retry_policy import RetryPolicy
 from archiver.clock import Clock
-from archiver.desk import Desk, Place, open_desk
+from archiver.crawl import decoding as desks
+from archiver.crawl.beside import Beside
+from archiver.crawl.decoding import DecodeSlots, Slot, open_decode_slots
 from archiver.model import DAY, BucketWidth, Report, Series, Window, to_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 START = 86_400 * 20_000
 WINDOW = Window(Series(Report.USAGE, BucketWidth.DAY), START, START + 2 * DAY)
-REPLY = Reply(200, {}, b"")
+REPLY = Response(200, {}, b"")
 T = TypeVar("T")
 
 
@@ -53,8 +53,8 @@ def page_of(*, page: int = 0, more: bool = False) -> bytes:
 
 
 async def test_a_place_is_taken_once_until_it_is_left() -> None:
-    desk = Desk(here([]), Beside())
-    place = Place(desk)
+    desk = DecodeSlots(here([]), Beside())
+    place = Slot(desk)
     free = desk.places.value
     assert await place.think(lambda _: 1, REPLY) == 1
     assert await place.think(lambda _: 2, REPLY) == 2
@@ -65,23 +65,23 @@ async def test_a_place_is_taken_once_until_it_is_left() -> None:
 
 
 async def test_what_fails_leaves_its_place() -> None:
-    desk = Desk(here([]), Beside())
+    desk = DecodeSlots(here([]), Beside())
     free = desk.places.value
 
-    def fail(_: Reply) -> None:
+    def fail(_: Response) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await Place(desk).think(fail, REPLY)
+        await Slot(desk).think(fail, REPLY)
     assert desk.places.value == free
 
 
 async def test_another_waits_for_a_place() -> None:
-    desk = Desk(here([]), Beside())
-    places = [Place(desk) for _ in range(desk.places.value + 1)]
+    desk = DecodeSlots(here([]), Beside())
+    places = [Slot(desk) for _ in range(desk.places.value + 1)]
     order: list[str] = []
 
-    async def work(place: Place, name: str) -> None:
+    async def work(place: Slot, name: str) -> None:
         await place.think(lambda _: order.append(name), REPLY)
 
     for place in places[:-1]:
@@ -95,20 +95,20 @@ async def test_another_waits_for_a_place() -> None:
 
 
 async def test_no_place_is_kept_while_a_further_page_is_asked_for() -> None:
-    desk = Desk(here([]), Beside())
+    desk = DecodeSlots(here([]), Beside())
     free = desk.places.value
-    place = Place(desk)
+    place = Slot(desk)
     seen: list[int] = []
 
-    async def exchange(_session: Any, _url: str, query: Any, _headers: Any) -> Reply:
+    async def exchange(_session: Any, _url: str, query: Any, _headers: Any) -> Response:
         seen.append(desk.places.value)
         page = 1 if dict(query).get("page") else 0
-        return Reply(200, {}, page_of(page=page, more=not page))
+        return Response(200, {}, page_of(page=page, more=not page))
 
     clock = Clock()
-    pace = Pace(Rate(None), 1, clock)
+    pace = RateLimiter(Rate(None), 1, clock)
     key = AdminKey("sk-ant-admin01-invented", "a test")
-    client = AdminClient(None, "http://x", key, pace, clock, Endurance(pace, clock), exchange)
+    client = AdminClient(None, "http://x", key, pace, clock, RetryPolicy(pace, clock), exchange)
     answer = await fetch_window(client, WINDOW, place.think, place.leave)
     assert len(answer.buckets or ()) == 2
     assert seen == [free, free]
@@ -117,16 +117,16 @@ async def test_no_place_is_kept_while_a_further_page_is_asked_for() -> None:
 
 async def test_little_is_read_here() -> None:
     seen: list[str] = []
-    await Desk(here(seen), Beside()).read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))
+    await DecodeSlots(here(seen), Beside()).read(PageReader(WINDOW, WINDOW.start), Response(200, {}, page_of()))
     assert seen == ["here"]
 
 
 @pytest.mark.usefixtures("always_beside")
 async def test_much_is_read_beside_and_says_the_same() -> None:
     seen: list[str] = []
-    reply = Reply(200, {"request-id": "req_invented"}, page_of(), "sk-ant-admin01-invented")
+    reply = Response(200, {"request-id": "req_invented"}, page_of(), "sk-ant-admin01-invented")
     read = PageReader(WINDOW, WINDOW.start)
-    async with open_desk(here(seen)) as desk:
+    async with open_decode_slots(here(seen)) as desk:
         told = await desk.read(read, reply)
         await desk.read(read, reply)
     assert seen == []
@@ -140,8 +140,8 @@ async def test_much_is_read_beside_and_says_the_same() -> None:
 @pytest.mark.usefixtures("always_beside")
 async def test_what_is_known_already_is_not_sent_anywhere() -> None:
     seen: list[str] = []
-    reply = Reply(200, {}, page_of())
-    async with open_desk(here(seen)) as desk:
+    reply = Response(200, {}, page_of())
+    async with open_decode_slots(here(seen)) as desk:
         assert (await desk.read(PageReader(WINDOW, WINDOW.start, reply.digest), reply)).page is None
     assert seen == ["here"]
 
@@ -150,7 +150,7 @@ async def test_what_is_known_already_is_not_sent_anywhere() -> None:
 async def test_a_dead_process_leaves_all_work_here(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    async with open_desk(here(seen)) as desk:
+    async with open_decode_slots(here(seen)) as desk:
         for _ in range(2):
-            assert (await desk.read(PageReader(WINDOW, WINDOW.start), Reply(200, {}, page_of()))).page
+            assert (await desk.read(PageReader(WINDOW, WINDOW.start), Response(200, {}, page_of()))).page
     assert seen == ["here", "here"]

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from archiver.errors import ConfigurationError, StorageError
+from archiver.offline.atomic import write_atomic
 from archiver.offline.page import html
 from archiver.offline.page.html import Page, amounts, assemble, inline_json, table_html
 from archiver.offline.page.sections import Section, section_html
 from archiver.offline.page.top import compact
-from archiver.offline.tables import Column, Kind, Table
-from archiver.offline.whole import write_whole
+from archiver.offline.tables.table import Column, Kind, Table
 from tests.pages import HOSTILE, Read
 
 ALL = " ".join(HOSTILE)
@@ -126,7 +126,7 @@ def test_a_new_file_is_its_owners_alone_and_an_old_one_keeps_its_mode(tmp_path: 
     old.write_text("before")
     old.chmod(0o644)
     for one in (new, old):
-        write_whole(one, b"after", tmp_path / "archive.db")
+        write_atomic(one, b"after", tmp_path / "archive.db")
         assert one.read_bytes() == b"after"
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
     assert stat.S_IMODE(old.stat().st_mode) == 0o644
@@ -142,7 +142,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path, monkey
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
-        write_whole(target, b"after", tmp_path / "archive.db")
+        write_atomic(target, b"after", tmp_path / "archive.db")
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -150,12 +150,12 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path, monkey
 def test_a_link_is_followed_and_a_folder_refused(tmp_path: Path) -> None:
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to(target)
-    write_whole(link, b"after", tmp_path / "archive.db")
+    write_atomic(link, b"after", tmp_path / "archive.db")
     assert link.is_symlink()
     assert target.read_bytes() == b"after"
     for wrong in (tmp_path, tmp_path / "nowhere" / "page.html"):
         with pytest.raises((StorageError, ConfigurationError)):
-            write_whole(wrong, b"after", tmp_path / "archive.db")
+            write_atomic(wrong, b"after", tmp_path / "archive.db")
 
 
 def test_an_archive_is_never_written_over(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_an_archive_is_never_written_over(tmp_path: Path) -> None:
         one.write_bytes(b"SQLite format 3\0 and so on")
     for wrong in (archive, other, tmp_path / "archive.db-wal", tmp_path / "archive.db.lock"):
         with pytest.raises(ConfigurationError, match="is an archive"):
-            write_whole(wrong, b"after", archive)
+            write_atomic(wrong, b"after", archive)
     assert archive.read_bytes() == other.read_bytes() == b"SQLite format 3\0 and so on"
 
 
@@ -173,7 +173,7 @@ def test_what_is_no_plain_file_is_written_to_as_it_is(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        write_whole(pipe, b"after", tmp_path / "archive.db")
+        write_atomic(pipe, b"after", tmp_path / "archive.db")
         assert os.read(reader, 100) == b"after"
     finally:
         os.close(reader)

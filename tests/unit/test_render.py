@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from archiver.offline.render import Format, write_rows
+from archiver.offline.tables.write import Format, write_rows
 
 ESCAPE = "\x1b]0;owned\x07"
 HOSTILE = [

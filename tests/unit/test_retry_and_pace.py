@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from archiver.api.pace import Pace
 from archiver.api.rate import Rate
-from archiver.api.retry import backoff, is_retried, is_spent, server_time, silent_wait, told_wait
+from archiver.api.rate_limit import RateLimiter
+from archiver.api.retry import backoff, is_retried, is_spend_limit, retry_after, server_time, unadvised_wait
 from archiver.clock import Clock
 from archiver.errors import ConfigurationError
 
@@ -58,7 +58,7 @@ def test_the_server_says_whether_to_retry() -> None:
     ],
 )
 def test_a_told_wait_is_obeyed(headers: dict[str, str], wait: float) -> None:
-    assert told_wait(headers, NOW) == pytest.approx(wait)
+    assert retry_after(headers, NOW) == pytest.approx(wait)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_a_told_wait_is_obeyed(headers: dict[str, str], wait: float) -> None:
     ],
 )
 def test_an_odd_wait_is_as_good_as_none(headers: dict[str, str]) -> None:
-    assert told_wait(headers, NOW) is None
+    assert retry_after(headers, NOW) is None
 
 
 def test_a_silent_refusal_waits_15_seconds_doubling_to_five_minutes() -> None:
-    assert [silent_wait(n, lambda: 0.0) for n in range(7)] == [15, 30, 60, 120, 240, 300, 300]
-    assert silent_wait(0, lambda: 1.0) == pytest.approx(18)
+    assert [unadvised_wait(n, lambda: 0.0) for n in range(7)] == [15, 30, 60, 120, 240, 300, 300]
+    assert unadvised_wait(0, lambda: 1.0) == pytest.approx(18)
 
 
 def test_backoff_has_full_jitter_and_a_bound() -> None:
@@ -100,7 +100,7 @@ def test_backoff_has_full_jitter_and_a_bound() -> None:
     ],
 )
 def test_a_spent_limit_is_told_from_a_pace(message: str, spent: bool) -> None:  # noqa: FBT001  # the expected answer
-    assert is_spent(message) is spent
+    assert is_spend_limit(message) is spent
 
 
 def test_the_servers_clock_is_read_from_date() -> None:
@@ -125,7 +125,7 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 
 async def test_a_fresh_start_has_a_burst_and_then_keeps_the_rate() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
+    pace = RateLimiter(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
     moments = []
     for _ in range(130):
         await pace.turn()
@@ -138,7 +138,7 @@ async def test_a_fresh_start_has_a_burst_and_then_keeps_the_rate() -> None:
 
 async def test_without_a_rate_nobody_waits() -> None:
     virtual = Virtual()
-    pace = Pace(Rate(None), 4, virtual.clock())
+    pace = RateLimiter(Rate(None), 4, virtual.clock())
     for _ in range(1000):
         await pace.turn()
     assert virtual.slept == []
@@ -146,7 +146,7 @@ async def test_without_a_rate_nobody_waits() -> None:
 
 async def test_a_closed_gate_holds_everybody() -> None:
     virtual = Virtual()
-    pace = Pace(Rate(None), 4, virtual.clock())
+    pace = RateLimiter(Rate(None), 4, virtual.clock())
     pace.close(45)
     await pace.turn()
     assert virtual.time == pytest.approx(1045)
@@ -154,7 +154,7 @@ async def test_a_closed_gate_holds_everybody() -> None:
 
 async def test_a_refusal_halves_the_rate_spends_the_burst_and_takes_a_worker() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
+    pace = RateLimiter(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
     pace.refused()
     assert pace.per_minute == 30
     assert pace.places.total_tokens == 3
@@ -165,7 +165,7 @@ async def test_a_refusal_halves_the_rate_spends_the_burst_and_takes_a_worker() -
 
 async def test_a_refusal_of_the_burst_takes_the_burst_and_keeps_the_rate() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
+    pace = RateLimiter(Rate.parse("60/min"), 4, virtual.clock(), burst=10)
     for _ in range(5):
         await pace.turn()
         pace.accepted()
@@ -184,7 +184,7 @@ async def test_a_refusal_of_the_burst_takes_the_burst_and_keeps_the_rate() -> No
 
 async def test_a_second_refusal_soon_after_the_burst_halves_the_rate() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("60/min"), 4, virtual.clock(), burst=2)
+    pace = RateLimiter(Rate.parse("60/min"), 4, virtual.clock(), burst=2)
     for _ in range(2):
         await pace.turn()
         pace.accepted()
@@ -197,7 +197,7 @@ async def test_a_second_refusal_soon_after_the_burst_halves_the_rate() -> None:
 
 
 async def test_refusals_of_one_moment_count_once() -> None:
-    pace = Pace(Rate.parse("60/min"), 4, Virtual().clock())
+    pace = RateLimiter(Rate.parse("60/min"), 4, Virtual().clock())
     for _ in range(5):
         pace.refused()
     assert pace.per_minute == 30
@@ -205,7 +205,7 @@ async def test_refusals_of_one_moment_count_once() -> None:
 
 async def test_quiet_minutes_give_back_what_a_refusal_took() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("60/min"), 4, virtual.clock())
+    pace = RateLimiter(Rate.parse("60/min"), 4, virtual.clock())
     pace.refused()
     for _ in range(400):
         await pace.turn()
@@ -215,7 +215,7 @@ async def test_quiet_minutes_give_back_what_a_refusal_took() -> None:
 
 async def test_the_rate_never_falls_to_nothing() -> None:
     virtual = Virtual()
-    pace = Pace(Rate.parse("64/min"), 4, virtual.clock())
+    pace = RateLimiter(Rate.parse("64/min"), 4, virtual.clock())
     for _ in range(20):
         virtual.time += 2
         pace.refused()

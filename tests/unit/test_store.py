@@ -16,7 +16,7 @@ from archiver.store.coverage import after_answer, after_failure, merge
 from archiver.store.diff import Facts, compare, facts_digest
 from archiver.store.files import check_file, exclusive, lock_path
 from archiver.store.migrate import Migration, migrate, pending, shipped_migrations
-from archiver.store.reader import open_reader
+from archiver.store.read.reader import open_reader
 
 if TYPE_CHECKING:
     from pathlib import Path

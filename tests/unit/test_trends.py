@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from archiver.offline.trends import ASCII_BARS, BARS, GAP, MOST_MARKS, Known, Slots, sparkline
-from archiver.store.chosen import Day, Line
+from archiver.offline.tables.sparkline import ASCII_BARS, BARS, GAP, MOST_MARKS, Known, Slots, sparkline
+from archiver.store.read.daily_sums import Day, Line
 
 NONE: frozenset[str] = frozenset()
 UNASKED = frozenset({"workspace_id"})
@@ -69,10 +69,10 @@ def test_a_day_that_was_asked_differently_is_a_gap_of_the_others() -> None:
     slots = Slots.over(both, None, None, monthly=False)
     assert slots is not None
     known = Known(((day, NONE if i < 2 else UNASKED) for i, day in enumerate(both)), slots)
-    asked, unasked = line({0: 4}), line({2: 6, 3: 2}, UNASKED)
+    asked, not_grouped = line({0: 4}), line({2: 6, 3: 2}, UNASKED)
     assert known.trend([asked], None, sum) == [4, 0, None, None]
-    assert known.trend([unasked], None, sum) == [None, None, 6, 2]
-    assert known.trend([asked, unasked], None, sum) == [4, 0, 6, 2]
+    assert known.trend([not_grouped], None, sum) == [None, None, 6, 2]
+    assert known.trend([asked, not_grouped], None, sum) == [4, 0, 6, 2]
 
 
 @pytest.mark.parametrize(("month", "marks"), [("2025-02", 14), ("2024-02", 15), ("2025-04", 15), ("2025-01", 16)])

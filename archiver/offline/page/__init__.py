@@ -7,27 +7,27 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.offline import breakdowns
-from archiver.offline.breakdowns import COST_NOTE
-from archiver.offline.keys import keys
-from archiver.offline.overview import check
 from archiver.offline.page import figures
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table, in_progress
 from archiver.offline.page.html import Page, assemble, currencies, unit_name
 from archiver.offline.page.sections import Section, controls_html, section_html
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.top import cards_html, cards_of
-from archiver.offline.reports import REPORTS, restated_days
-from archiver.store.questions import one_moment, read_overview
+from archiver.offline.reports import breakdowns
+from archiver.offline.reports.breakdowns import COST_NOTE
+from archiver.offline.reports.keys import keys
+from archiver.offline.reports.overview import check
+from archiver.offline.reports.registry import REPORTS, restated_days
+from archiver.store.read.reads import one_moment, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from archiver.offline.page.figures import Chart, Days
-    from archiver.offline.reports import Asked
-    from archiver.offline.tables import Table
-    from archiver.store.questions import Overview
+    from archiver.offline.reports.registry import Asked
+    from archiver.offline.tables.table import Table
+    from archiver.store.read.reads import Overview
 
 _SAYS = {
     "spend": ("Spend", "Billed money over time. A shaded stretch is not archived, which is not the same as zero."),

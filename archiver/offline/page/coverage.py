@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.render import show
-from archiver.offline.tables import Column, Table
+from archiver.offline.tables.table import Column, Table
+from archiver.offline.tables.write import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archiver.store.questions import Coverage
+    from archiver.store.read.reads import Coverage
 
 STATES = {"settled": "#228833", "provisional": "#66ccee", "missing": "#ee6677", "failed": "#aa3377"}
 _UNKNOWN_STATE = "#999999"

@@ -8,17 +8,17 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline import breakdowns
-from archiver.offline.breakdowns import COUNTS, columns_of
-from archiver.offline.render import show
-from archiver.offline.tables import Column, Table, for_people
-from archiver.store.questions import read_spoken_days
+from archiver.offline.reports import breakdowns
+from archiver.offline.reports.breakdowns import COUNTS, columns_of
+from archiver.offline.tables.table import Column, Table, to_display
+from archiver.offline.tables.write import show
+from archiver.store.read.reads import read_canonical_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from archiver.offline.breakdowns import Question
+    from archiver.offline.reports.breakdowns import Question
 
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
 """Six that people with any colour vision tell apart, on white and on black."""
@@ -86,7 +86,7 @@ class Days:
 def days_of(path: Path, asked: Question) -> Days:
     """Give the days that an archive covers of what is asked, with the gaps between them."""
     known = {
-        report: dict(read_spoken_days(path, report, asked.since, asked.until, asked.as_of))
+        report: dict(read_canonical_days(path, report, asked.since, asked.until, asked.as_of))
         for report in ("cost", "usage")
     }
     covered = sorted({*known["cost"], *known["usage"]})
@@ -213,7 +213,7 @@ def _labels(
     columns: Sequence[str], groups: Mapping[tuple[Any, ...], tuple[Any, ...]], *, several: bool
 ) -> dict[tuple[Any, ...], str]:
     """Name groups as tables do; equal names get their ids."""
-    _, told = for_people(Table([Column(one) for one in columns], list(groups.values())), "usd")
+    _, told = to_display(Table([Column(one) for one in columns], list(groups.values())), "usd")
     names = {
         group: show(row[0], 80) or f"(no {columns[0].replace('_', ' ')})"
         for group, row in zip(groups, told, strict=True)

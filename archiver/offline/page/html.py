@@ -14,8 +14,8 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.offline.render import show
-from archiver.offline.tables import Column, Kind, Table, exact, for_people
+from archiver.offline.tables.table import Column, Kind, Table, exact, to_display
+from archiver.offline.tables.write import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ def policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
 
 def table_html(table: Table, unit: str, caption: str) -> str:
     """Write a table whole, its amounts to the last digit; what is behind the cents is fainter."""
-    header, rows = for_people(_spelled(table, unit), unit)
+    header, rows = to_display(_spelled(table, unit), unit)
     money = {column.name for column in table.columns if column.kind is Kind.MONEY}
     right = [
         bool(rows) and all(not row[i] or _NUMBER.fullmatch(str(row[i])) for row in rows) for i in range(len(header))

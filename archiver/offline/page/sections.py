@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.offline.page.html import table_html, text
-from archiver.offline.tables import noted
+from archiver.offline.tables.table import noted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archiver.offline.tables import Table
+    from archiver.offline.tables.table import Table
 
 
 @dataclass(frozen=True, slots=True)

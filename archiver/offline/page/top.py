@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from archiver.offline.months import today_in
 from archiver.offline.page.html import text, unit_name
 from archiver.offline.periods import month_of
-from archiver.offline.render import dollars
-from archiver.offline.reports import REPORTS
-from archiver.store.questions import read_billed_days
+from archiver.offline.reports.months import today_in
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.tables.write import dollars
+from archiver.store.read.reads import read_billed_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from archiver.offline.page.figures import Days
-    from archiver.offline.reports import Asked
-    from archiver.offline.tables import Table
-    from archiver.store.questions import Overview
+    from archiver.offline.reports.registry import Asked
+    from archiver.offline.tables.table import Table
+    from archiver.store.read.reads import Overview
 
 _LOOK = "see coverage below"
 _SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))

@@ -1,0 +1,1 @@
+"""The crawl: plan, fetch with several workers, write with one."""

@@ -1,0 +1,55 @@
+"""Asking the API again about a sample of what is settled, and comparing: the archive is only read."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from archiver.api.endpoints import fetch_organization, fetch_window
+from archiver.errors import OrganizationMismatchError, TooWideError
+from archiver.model import to_text
+from archiver.plan.windows import halve
+
+if TYPE_CHECKING:
+    from archiver.api.client import AdminClient
+    from archiver.model import Window
+    from archiver.store.read.sample import Sample
+    from archiver.store.read.verify import Finding
+
+
+async def spot_check(
+    client: AdminClient, sample: Sample, count: int, chance: random.Random | None = None
+) -> tuple[int, list[Finding]]:
+    """Read up to `count` settled windows again; answer how many it were, and the buckets that are said otherwise now.
+
+    Raises:
+        OrganizationMismatchError: The key belongs to another organisation.
+        ApiError: The API does not answer, or not as it should.
+    """
+    owner, organization = sample.organization(), await fetch_organization(client)
+    if owner is not None and owner != organization.id:
+        raise OrganizationMismatchError(f"the archive is of organisation {owner}, the key belongs to {organization.id}")
+    windows = sample.settled_windows()
+    if len(windows) > count:
+        windows = (chance or random.SystemRandom()).sample(windows, count)
+    findings = [finding for window in windows for finding in await _compare(client, sample, window)]
+    return len(windows), findings
+
+
+async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[Finding]:
+    try:
+        answer = await fetch_window(client, window)
+    except TooWideError:
+        return [finding for half in halve(window) for finding in await _compare(client, sample, half)]
+    stored = sample.rows(window)
+    width = window.series.bucket_width.seconds
+    findings = []
+    for bucket in answer.buckets or ():
+        if bucket.rows != stored.get(bucket.start, {}):
+            message = f"{window.series}, {to_text(bucket.start)}: the API says otherwise now"
+            findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
+    listed = set(answer.buckets.starts if answer.buckets else ())
+    for start in sorted(set(range(window.start, window.end, width)) - listed):
+        message = f"{window.series}, {to_text(start)}: the API leaves it out now"
+        findings.append(sample.finding(window.series, start, start + width, message))
+    return findings

@@ -1,0 +1,83 @@
+"""Writing a file whole or not at all, and never over an archive."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PRIVATE = 0o600
+_DATABASE = b"SQLite format 3\0"
+_BESIDE_AN_ARCHIVE = ("", "-wal", "-shm", "-journal", ".lock")
+_LONGEST_PREFIX = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A file that becomes another one, all at once, when it is kept."""
+
+    file: Path
+    target: Path
+
+    def keep(self) -> None:
+        """Put it in place of what is there, with its mode; a new file is its owner's alone, as the archive is."""
+        mode = stat.S_IMODE(self.target.stat().st_mode) if self.target.exists() else _PRIVATE
+        with self.file.open("rb") as made:
+            os.fchmod(made.fileno(), mode)
+            os.fsync(made.fileno())
+        self.file.replace(self.target)
+
+
+@contextmanager
+def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
+    """Give a file to write in a new folder beside `path`; without being kept, it goes, and `path` stays as it is.
+
+    A link is followed.
+
+    Raises:
+        ConfigurationError: `path` is no regular file, or it is a database or belongs to the archive.
+        StorageError: It cannot be written.
+    """
+    try:
+        target = path.resolve()
+        if target in {Path(f"{archive.resolve()}{end}") for end in _BESIDE_AN_ARCHIVE} or _is_database(target):
+            raise ConfigurationError(f"{path} is an archive", hint="name another file")
+        with TemporaryDirectory(prefix=f".{target.name[:_LONGEST_PREFIX]}.", dir=target.parent) as folder:
+            yield Stage(Path(folder) / f"new{target.suffix}", target)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or type(error).__name__}",
+            hint="check the disk, the path and its permissions",
+        ) from error
+
+
+def write_atomic(path: Path, content: bytes, archive: Path) -> None:
+    """Write a file; what is no plain one (a pipe, a terminal) is written to as it is.
+
+    Raises:
+        ConfigurationError, StorageError: As for `atomic_file`.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(content)
+        return
+    with atomic_file(path, archive) as stage:
+        stage.file.write_bytes(content)
+        stage.keep()
+
+
+def _is_database(target: Path) -> bool:
+    if not target.exists():
+        return False
+    if not target.is_file():
+        raise ConfigurationError(f"{target} is not a regular file", hint="name another file")
+    with target.open("rb") as file:
+        return file.read(len(_DATABASE)) == _DATABASE

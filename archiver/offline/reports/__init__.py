@@ -1,0 +1,1 @@
+"""Built-in reports, computed from the archive alone."""

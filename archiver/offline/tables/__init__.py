@@ -1,0 +1,1 @@
+"""Tables: columns, labels, money, and how they are written."""

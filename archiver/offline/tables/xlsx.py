@@ -1,0 +1,167 @@
+"""Rows as a spreadsheet: numbers as numbers where a spreadsheet keeps every digit of them, all else as inert text."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import ConfigurationError
+from archiver.offline.tables.table import Column, Kind, exact
+from archiver.offline.tables.write import begins_formula, display_width, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+MOST_ROWS = 1_048_576
+LONGEST_TEXT = 32_767
+_MOST_DIGITS = 15
+_ROWS_OF_NOTES = 4
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_WIDEST_COLUMN = 60
+_MEASURED_ROWS = 1000
+_INSTEAD = "write --csv, which has no such limit"
+
+
+def load_library() -> Any:
+    """Import what writes spreadsheets.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        import xlsxwriter  # noqa: PLC0415  # of an extra, and for spreadsheets alone
+    except ImportError:
+        raise ConfigurationError(
+            "spreadsheets need XlsxWriter, which is not installed", hint="pip install 'claude-usage-archiver[xlsx]'"
+        ) from None
+    return xlsxwriter
+
+
+def write_sheet(
+    file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], unit: str = "usd", note: str = ""
+) -> int:
+    """Write rows as the one sheet of a new file, with their notes below; gives their number.
+
+    Text is never a formula or a link, and unprintable characters are spelled out. Money is in microcents, and is shown
+    in the unit.
+
+    Raises:
+        ConfigurationError: There are more rows than a sheet has, or a text is longer than a cell takes.
+        StorageError: It cannot be written.
+    """
+    library = load_library()
+    options = {"constant_memory": True, "tmpdir": str(file.parent)}
+    workbook = library.Workbook(str(file), options)
+    sheet = workbook.add_worksheet("archiver")
+    try:
+        count = _Sheet(workbook, sheet, columns, unit).fill(rows, note)
+        workbook.close()
+    except library.exceptions.XlsxWriterException as error:
+        cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
+        raise cause from error
+    finally:
+        sheet._opt_close()  # noqa: SLF001  # closing the workbook would finish a file that nobody wants
+    return count
+
+
+class _Sheet:
+    def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column], unit: str) -> None:
+        self._sheet, self._columns, self._unit = sheet, columns, unit
+        self._bold = workbook.add_format({"bold": True})
+        self._text = workbook.add_format({"num_format": "@"})
+        self._quoted = workbook.add_format({"num_format": "@", "quote_prefix": True})
+        formats = {"whole": "0", "count": "#,##0", "share": "0.0%", "money": "#,##0.00", "dollars": "[$$-409]#,##0.00"}
+        self._formats = {name: workbook.add_format({"num_format": form}) for name, form in formats.items()}
+        names = [column.name for column in columns]
+        self._currency = names.index("currency") if "currency" in names else None
+        self._widths = [0] * len(columns)
+        self._as_text = 0
+
+    def fill(self, rows: Iterable[Sequence[Any]], note: str) -> int:
+        """Write the header, the rows and the notes."""
+        for at, column in enumerate(self._columns):
+            self._write_text(0, at, f"{column.name} ({self._unit})" if column.kind is Kind.MONEY else column.name)
+        self._sheet.set_row(0, None, self._bold)
+        self._sheet.freeze_panes(1, 0)
+        count = 0
+        for count, row in enumerate(rows, 1):
+            if count > MOST_ROWS - 1 - _ROWS_OF_NOTES:
+                raise ConfigurationError(f"a sheet has {MOST_ROWS:,} rows, and there are more", hint=_INSTEAD)
+            for at, value in enumerate(row):
+                self._write(count, at, value, row)
+        for at, width in enumerate(self._widths):
+            self._sheet.set_column(at, at, min(width, _WIDEST_COLUMN) + 2)
+        for below, line in enumerate(self._notes(note), count + 2):
+            self._sheet.write_string(below, 0, line)
+        return count
+
+    def _notes(self, note: str) -> list[str]:
+        told = [f"note: {note}"] if note else []
+        if self._as_text:
+            told.insert(
+                0,
+                f"note: {self._as_text} numbers of more than {_MOST_DIGITS} digits are text, digit for digit: a "
+                "spreadsheet would round them, and its sums leave them out",
+            )
+        return told
+
+    def _write(self, row: int, at: int, value: Any, whole: Sequence[Any]) -> None:
+        kind = self._columns[at].kind
+        if value is None:
+            return
+        if isinstance(value, bytes):
+            self._write_text(row, at, value.hex())
+        elif isinstance(value, str):
+            if kind is Kind.EXACT and _DECIMAL.fullmatch(value):
+                self._write_number(row, at, Decimal(value), value, None)
+            else:
+                self._write_text(row, at, value)
+        elif kind is Kind.MONEY:
+            told = exact(value, self._unit)
+            dollars = self._currency is not None and whole[self._currency] == "USD" and self._unit == "usd"
+            self._write_number(row, at, Decimal(told), told, self._formats["dollars" if dollars else "money"])
+        elif isinstance(value, int):
+            form = self._formats["count" if kind is Kind.COUNT else "whole"]
+            self._write_number(row, at, Decimal(value), str(value), form)
+        elif math.isfinite(value):
+            self._sheet.write_number(row, at, value, self._formats["share"] if kind is Kind.SHARE else None)
+            self._measure(row, at, f"{value:.15g}")
+        else:
+            self._write_text(row, at, str(value))
+
+    def _write_number(self, row: int, at: int, value: Decimal, told: str, form: Any) -> None:
+        """Write a number as one where a spreadsheet keeps every digit, else as text."""
+        if len(value.normalize().as_tuple().digits) > _MOST_DIGITS:
+            self._as_text += 1
+            self._write_text(row, at, told)
+            return
+        self._sheet.write_number(row, at, float(value), form)
+        self._measure(row, at, f"{value:,.2f}")
+
+    def _write_text(self, row: int, at: int, text: str) -> None:
+        told, quoted = _inert(text)
+        if len(told) * 2 > LONGEST_TEXT and len(told.encode("utf-16-le")) // 2 > LONGEST_TEXT:
+            raise ConfigurationError(
+                f"{printable(self._columns[at].name)} of row {row} has more characters than a cell takes, "
+                f"{LONGEST_TEXT:,}",
+                hint=_INSTEAD,
+            )
+        self._sheet.write_string(row, at, told, self._quoted if quoted else self._bold if row == 0 else self._text)
+        self._measure(row, at, told)
+
+    def _measure(self, row: int, at: int, told: str) -> None:
+        if row <= _MEASURED_ROWS:
+            self._widths[at] = max(self._widths[at], display_width(told))
+
+
+@lru_cache(maxsize=10_000)
+def _inert(text: str) -> tuple[str, bool]:
+    """Spell a text, and say whether it has to be marked as one, or typing over it would make a formula of it."""
+    told = printable(text)
+    if told.startswith("<r>") and told.endswith("</r>"):
+        told = "'" + told  # the library would take it for markup of its own
+    return told, begins_formula(told)

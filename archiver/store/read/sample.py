@@ -1,0 +1,66 @@
+"""What is settled, by windows and by plain values, for comparing with the API."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from archiver.model import BucketWidth, Report, Series, Window, make_filters
+from archiver.plan.windows import cut
+from archiver.reports import SPECS
+from archiver.store.read.verify import Finding, heal_options
+from archiver.store.statements import series_values, sql
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_ALL_DAYS = "--refresh 36500 --accept-restatements"
+
+
+class Sample:
+    """Settled windows of an archive and their rows."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def organization(self) -> str | None:
+        """Say whose archive it is; None when nobody knows."""
+        found = self._connection.execute(sql("organization")).fetchone()
+        return None if found is None else str(found[0])
+
+    def settled_windows(self) -> list[Window]:
+        """List the windows that settled stretches are cut into."""
+        windows = []
+        rows = self._connection.execute(sql("settled_spans")).fetchall()
+        for report, bucket_width, group_by, filters, start, end in rows:
+            series = read_series(report, bucket_width, group_by, filters)
+            limit = SPECS[series.report].limits[series.bucket_width]
+            pieces = cut(start, end, series.bucket_width.seconds, limit)
+            windows += [Window(series, *piece) for piece in pieces]
+        return windows
+
+    def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
+        """Read the rows of a window: by bucket, by the values of their dimensions, measures and `extra`."""
+        (series_id,) = self._connection.execute(sql("series_id"), series_values(window.series)).fetchone()
+        where = {"series_id": series_id, "start": window.start, "end": window.end}
+        width = len(SPECS[window.series.report].columns)
+        found: dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]] = defaultdict(dict)
+        for start, *values in self._connection.execute(sql(f"{window.series.report}.sample_rows"), where):
+            found[start][tuple(values[:width])] = tuple(values[width:])
+        return found
+
+    @staticmethod
+    def finding(series: Series, start: int, end: int, message: str) -> Finding:
+        """Tell what the API says otherwise; it is healed by a sync that asks for all days again."""
+        heal = heal_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
+        return Finding("online", message, None, series.report, start, end, None, f"{heal} {_ALL_DAYS}")
+
+
+def read_series(report: str, bucket_width: str, group_by: str, filters: str) -> Series:
+    """Read a series from its stored spelling."""
+    wanted: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for dimension, value in parse_qsl(filters, keep_blank_values=True):
+        wanted[dimension] += (value,)
+    dimensions = tuple(filter(None, group_by.split(",")))
+    return Series(Report(report), BucketWidth(bucket_width), dimensions, make_filters(wanted))

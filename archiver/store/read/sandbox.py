@@ -1,0 +1,128 @@
+"""A connection on which a person's own SQL can read and do nothing else."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import ArchiverError, ConfigurationError, StorageError, TimeLimitError
+from archiver.store.faults import translate
+from archiver.store.read.as_of import open_as_of
+from archiver.store.read.reader import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_ALLOWED_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "function_list"})
+_REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
+_BEGINNINGS = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|(?>/\*.*?\*/))*+(select|with|values|explain|pragma)\b", re.IGNORECASE | re.DOTALL
+)
+_STARVED = frozenset({sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP})  # in the bounds of the child
+_OPCODES_A_LOOK = 10_000
+_LONGEST_STATEMENT = 1_000_000
+_LONGEST_VALUE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may use: seconds of time, MiB of memory; and the moment (UTC seconds) as of which it looks."""
+
+    seconds: float
+    mebibytes: int
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The columns of an answer, and its rows as they come."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@contextmanager
+def run_query(
+    path: Path, statement: str, parameters: Mapping[str, object], limits: Limits, monotonic: Callable[[], float]
+) -> Iterator[Result]:
+    """Run one statement that reads; its rows are read while the context lasts.
+
+    Raises:
+        ConfigurationError: The SQL is wrong, or wants more than to read.
+        TimeLimitError: It took too long.
+        StorageError, DamagedError, NewerError: As the file is.
+    """
+    check_reads(statement)
+    with _translated(path), open_reader(path) as connection:
+        connection.execute("PRAGMA temp_store = MEMORY")  # a temporary file would be bounded by nothing
+        if limits.as_of is not None:
+            open_as_of(connection, limits.as_of)
+        _confine(connection, limits, monotonic)
+        cursor = connection.execute(statement, parameters)
+        if cursor.description is None:
+            raise ConfigurationError("the statement has no result")
+        yield Result(tuple(column[0] for column in cursor.description), cursor)
+
+
+def check_reads(statement: str) -> None:
+    """Look at how a statement begins, in no more time than it is long; what it does is for the sandbox to refuse.
+
+    Raises:
+        ConfigurationError: It cannot be one that reads.
+    """
+    if not _BEGINNINGS.match(statement):
+        raise ConfigurationError("only a statement that reads is allowed", hint="begin with SELECT, WITH or VALUES")
+
+
+def _confine(connection: sqlite3.Connection, limits: Limits, monotonic: Callable[[], float]) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA hard_heap_limit = {limits.mebibytes * 1024 * 1024:d}")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    connection.set_authorizer(_authorize)
+    deadline = monotonic() + limits.seconds
+    connection.set_progress_handler(lambda: int(monotonic() > deadline), _OPCODES_A_LOOK)
+
+
+def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
+    if action == sqlite3.SQLITE_PRAGMA:
+        return sqlite3.SQLITE_OK if first in _ALLOWED_PRAGMAS else sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_FUNCTION and second in _REFUSED_FUNCTIONS:
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _ours(error, path) from error
+    except StorageError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) in _STARVED:
+            raise _too_much() from error
+        raise
+    except MemoryError as error:
+        raise _too_much() from error
+
+
+def _too_much() -> ConfigurationError:
+    return ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
+
+
+def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
+    code = getattr(error, "sqlite_errorcode", -1)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return TimeLimitError("the query took too long", hint="raise --timeout")
+    if code == sqlite3.SQLITE_NOMEM:
+        return _too_much()
+    if code == sqlite3.SQLITE_AUTH:
+        return ConfigurationError(f"the query may only read: {error}")
+    found = translate(error, path) if isinstance(error, sqlite3.Error) else None
+    return found or ConfigurationError(f"the SQL cannot be run: {error}")
