@@ -11,7 +11,7 @@ import anyio
 
 from archiver import __version__
 from archiver.errors import OrganizationMismatchError
-from archiver.model import BucketWidth, Organization, RowCounts, Span, State
+from archiver.model import BucketWidth, Organization, Report, RowCounts, Span, State
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.answer import Answer
-    from archiver.model import NamedObject, Report, Series, Window
+    from archiver.model import NamedObject, Series, Window
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import AnswerTime
     from archiver.store.read.verify import Finding
@@ -188,12 +188,13 @@ class Archive:
 
         def take_back() -> int:
             ahead = self._fetch("spans_ahead", {"now": now})
-            for series_id, width, start, end, state, fetched_at in ahead:
+            for series_id, width, start, end, state, fetched_at, report in ahead:
                 where = {"series_id": series_id, "start": start, "end": end}
                 self._connection.execute(sql("remove_span"), where)
                 self._connection.execute(sql("remove_answers"), where)
                 span = Span(start, end, State(state), fetched_at)
                 self._writer.add_spans(series_id, believable(span, width, now))
+                self._writer.recheck_days(Report(report), series_id, start, end)
             return len(ahead)
 
         return await self._transact(take_back)

@@ -41,6 +41,8 @@ def translate(  # noqa: PLR0911  # a table of errors
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a copy")
     if code in _STORAGE:
         return StorageError(f"{path} cannot be used: {error}", hint="check the disk, the path and its permissions")
+    if "decode to UTF-8" in str(error):  # sqlite3's own error about a text: SQLite keeps any bytes
+        return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a copy")
     if "integer overflow" in str(error):
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="ask for a shorter range, or add up the rows in another tool"

@@ -1,4 +1,4 @@
-"""The named statements of `queries.sql`."""
+"""The named statements of the .sql files of this room and of `read`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,17 @@ _NAME = re.compile(r"^-- name: (\S+)\n", re.MULTILINE)
 
 @cache
 def _statements() -> dict[str, str]:
-    parts = _NAME.split(files("archiver.store").joinpath("queries.sql").read_text("utf-8"))
-    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    folders = (files("archiver.store"), files("archiver.store.read"))
+    scripts = [
+        entry.read_text("utf-8") for folder in folders for entry in folder.iterdir() if entry.name.endswith(".sql")
+    ]
+    found: dict[str, str] = {}
+    for script in scripts:
+        parts = _NAME.split(script)
+        for name, body in zip(parts[1::2], parts[2::2], strict=True):
+            assert name not in found, f"two statements are named {name}"
+            found[name] = body.strip()
+    return found
 
 
 def sql(name: str) -> str:
@@ -32,6 +41,11 @@ def sql(name: str) -> str:
         KeyError: There is none.
     """
     return _statements()[name]
+
+
+def script(name: str) -> str:
+    """Return a script of the read side, which is run whole."""
+    return files("archiver.store.read").joinpath(f"{name}.sql").read_text("utf-8")
 
 
 def insert_many(connection: sqlite3.Connection, name: str, rows: Iterable[Sequence[object]]) -> None:

@@ -25,7 +25,7 @@ def lost_most(report: Report, was: Facts, now: Facts) -> bool:
 
 def _magnitude(report: Report, facts: Facts) -> int:
     if report is Report.COST:
-        return sum(abs(value) for _, value, _ in facts.values() if isinstance(value, int))
+        return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
 
 

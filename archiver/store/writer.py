@@ -64,7 +64,7 @@ class WindowWriter:
             self._save_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, moment.now, moment.settled_until)
         self.replace_coverage(series_id, window, before, after)
-        self._offer_canonical_days(series_id, window)
+        self.refresh_days(window.series.report, series_id, window.start, window.end)
         return written
 
     def spans(self, series_id: int, start: int, end: int) -> list[Span]:
@@ -108,6 +108,7 @@ class WindowWriter:
         self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
         self._connection.execute(sql("remove_answers"), where)
         self._connection.execute(sql("mark_bucket_damaged"), where | {"now": now})
+        self.refresh_days(report, series_id, start, end)
 
     def _are_archived(self, report: Report, series_id: int, start: int, end: int) -> bool:
         """Say whether the rows of a bucket are those that some answer brought."""
@@ -203,9 +204,21 @@ class WindowWriter:
         if keep and answer.digest is not None:
             self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
 
-    def _offer_canonical_days(self, series_id: int, window: Window) -> None:
-        days = list(range(window.start - window.start % DAY, window.end, DAY))
-        self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+    def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Choose the canonical series of the days from `start` to `end` again, after coverage changed there."""
+        self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
+
+    def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Do the same for the days that were covered whole; for ranges that a wrong clock may have made absurd."""
+        where = {"series_id": series_id, "start": start, "end": end}
+        self._choose_days(
+            report, series_id, [day for (day,) in self._connection.execute(sql("select_series_days"), where)]
+        )
+
+    def _choose_days(self, report: Report, series_id: int, days: Sequence[int]) -> None:
+        values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}
+        for name in ("delete_series_days", "upsert_series_days", "delete_canonical_days", "insert_canonical_days"):
+            self._connection.execute(sql(name), values)
 
 
 @dataclass(slots=True)
