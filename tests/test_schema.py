@@ -37,10 +37,10 @@ VIEWS = {
     "context_window "
     "uncached_input_tokens cache_creation_1h_input_tokens cache_creation_5m_input_tokens cache_read_input_tokens "
     "output_tokens web_search_requests gap_days group_by",
-    "monthly_cost": "month workspace_id workspace_name workspace description cost_type model service_tier context_window "
-    "token_type inference_geo currency amount amount_microcents amount_usd gap_days group_by",
-    "cache_efficiency": "date workspace_id workspace_name workspace model uncached_input_tokens cache_creation_input_tokens "
-    "cache_read_input_tokens cache_hit_rate group_by",
+    "monthly_cost": "month workspace_id workspace_name workspace description cost_type model service_tier "
+    "context_window token_type inference_geo currency amount amount_microcents amount_usd gap_days group_by",
+    "cache_efficiency": "date workspace_id workspace_name workspace model uncached_input_tokens "
+    "cache_creation_input_tokens cache_read_input_tokens cache_hit_rate group_by",
     "coverage": "report bucket_width group_by filters range_start range_end state fetched_at",
     "restatement": "report bucket_width group_by bucket_start learnt_at previously_learnt_at workspace_id api_key_id "
     "model service_tier context_window inference_geo speed account_id service_account_id description cost_type "
