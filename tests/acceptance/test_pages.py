@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.offline import page
-from archiver.offline.page.html import amounts
+from archiver.offline.page.tables import exact_amounts
 from archiver.offline.reports.breakdowns import Question
 from archiver.offline.reports.months import Budgets
 from archiver.offline.reports.registry import REPORTS, Asked
@@ -64,7 +64,7 @@ def told(table: Table, unit: str = "usd") -> list[list[str]]:
     columns = [replace(c, kind=Kind.TEXT) if c.kind is Kind.MONEY else c for c in table.columns]
     for i, column in enumerate(table.columns):
         if column.kind is Kind.MONEY:
-            for row, text in zip(rows, amounts([row[i] for row in rows], unit), strict=True):
+            for row, text in zip(rows, exact_amounts([row[i] for row in rows], unit), strict=True):
                 row[i] = text
     split = len(rows) - bool(table.total)
     _, lines = to_display(
@@ -92,7 +92,7 @@ def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> No
     ):
         assert tables[caption][1:] == told(REPORTS[name][1](whole, asked)), caption
     assert len(REPORTS["spend"][1](whole, by_model).rows) > 1
-    assert {"All stretches", "By month and model"} <= tables.keys()
+    assert {"All ranges", "By month and model"} <= tables.keys()
 
 
 def test_the_lines_of_the_charts_add_up_to_the_reports(whole: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.offline import page
-from archiver.offline.page.html import amounts
+from archiver.offline.page.tables import exact_amounts
 from archiver.offline.reports.breakdowns import Question
 from archiver.offline.reports.registry import REPORTS, Asked
 from tests.pages import HOSTILE
@@ -37,7 +37,7 @@ def overview(archive: Path) -> str:
 def billed(archive: Path, where: str = "1", *values: str) -> str:
     """Spell what is billed, exactly, as a page does."""
     ((amount,),) = select(archive, f"SELECT sum(amount_microcents) FROM daily_cost WHERE {where}", *values)  # noqa: S608
-    (told,) = amounts([amount], "usd")
+    (told,) = exact_amounts([amount], "usd")
     return str(told)
 
 
@@ -96,7 +96,7 @@ def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(
         "GROUP BY 1",
         A_DAY,
     ):
-        (exact,) = amounts([amount], "usd")
+        (exact,) = exact_amounts([amount], "usd")
         line = next(line for line in told.splitlines() if line.startswith(name))
         assert line.split("\t")[-1].strip().rstrip("0") == str(exact).rstrip("0")
     is_alone_and_silent(seen)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.offline.page.html import amounts
+from archiver.offline.page.tables import exact_amounts
 from archiver.offline.schema import VIEWS
 from archiver.plan.scope import Scope
 from archiver.simulator import background
@@ -82,14 +82,14 @@ def test_charts_are_one_click_away_exact_and_filtered(watched: Watched, archive:
     seen = Seen(watched.page)
     assert watched.page.locator("#spend .chart svg .mark-rect path").count() > 0
     ((whole,),) = select(archive, "SELECT sum(amount_microcents) FROM daily_cost")
-    assert seen.text("#spend .shown b") == f"{amounts([whole], 'usd')[0]} USD"
+    assert seen.text("#spend .shown b") == f"{exact_amounts([whole], 'usd')[0]} USD"
     seen.choose("2026-01-08", "2026-01-08")
     ((day_alone,),) = select(archive, "SELECT sum(amount_microcents) FROM daily_cost WHERE date = '2026-01-08'")
     total = next(line for line in seen.hover("spend").splitlines() if line.startswith("total"))
-    assert total.split("\t")[-1].strip() == amounts([day_alone], "usd")[0]
+    assert total.split("\t")[-1].strip() == exact_amounts([day_alone], "usd")[0]
     watched.page.locator("#spend .legend button").first.click()
     seen.settle()
-    assert seen.text("#spend .shown b") != f"{amounts([day_alone], 'usd')[0]} USD"
+    assert seen.text("#spend .shown b") != f"{exact_amounts([day_alone], 'usd')[0]} USD"
 
 
 def test_the_first_page_leads_to_a_saved_query_that_runs(watched: Watched, archive: Path) -> None:

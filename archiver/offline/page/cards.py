@@ -1,11 +1,12 @@
-"""The figures on top of the page."""
+"""The figures at the top of the page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archiver.offline.page.html import text, unit_name
+from archiver.offline.page.html import Card
+from archiver.offline.page.tables import unit_name
 from archiver.offline.periods import month_of
 from archiver.offline.reports.months import today_in
 from archiver.offline.reports.registry import REPORTS
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 _LOOK = "see coverage below"
 _SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A figure on top of the page; `live` names the chart whose chosen days it follows."""
-
-    title: str
-    figure: str
-    unit: str
-    aside: str
-    live: str = ""
-    warns: bool = False
 
 
 def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
@@ -97,17 +86,3 @@ def compact(count: int) -> tuple[str, str]:
         if count >= size:
             return f"{count // size}.{count % size * 100 // size:02d}", word
     return f"{count:,}", ""
-
-
-def cards_html(cards: Sequence[Card]) -> str:
-    """Write the figures on top."""
-    return '<dl class="cards">' + "".join(map(_card_html, cards)) + "</dl>"
-
-
-def _card_html(card: Card) -> str:
-    live = f' data-live="{text(card.live)}"' if card.live else ""
-    return (
-        f'<div class="card{" warn" if card.warns else ""}"{live}><dt>{text(card.title)}</dt>'
-        f'<dd class="figure">{text(card.figure)} <span class="unit">{text(card.unit)}</span></dd>'
-        f'<dd class="aside">{text(card.aside)}</dd></div>'
-    )
