@@ -37,7 +37,7 @@ def test_the_wheel_carries_migrations_statements_and_types(wheel: Path) -> None:
         assert f"archiver/migrations/{migration.name}" in names
     assert "archiver/store/queries.sql" in names
     assert "archiver/py.typed" in names
-    assert {"archiver/web/templates/dashboard.html", "archiver/web/static/archiver.css"} <= set(names)
+    assert {"archiver/web/templates/base.html", "archiver/web/static/archiver.css"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 

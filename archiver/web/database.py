@@ -173,7 +173,7 @@ def _results(
     if truncated and policy.complete:
         raise DatasetteError(
             f"the result has more than {max_rows:,} rows, and a part would look complete: "
-            "select fewer rows, or write the file with archiver query",
+            "limit the rows, or write the file with archiver query",
             status=400,
         )
     if policy.inert:

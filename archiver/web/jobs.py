@@ -37,7 +37,7 @@ def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_r
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             cells -= len(row)
             if size > _MAX_BYTES or cells < 0:
-                raise ConfigurationError("the result is too large", hint="select fewer rows or columns")
+                raise ConfigurationError("the result is too large", hint="limit the rows or columns")
             rows.append(row)
         return [result.columns, rows]
 

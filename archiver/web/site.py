@@ -52,7 +52,7 @@ _SETTINGS = {
     "suggest_facets": False,
 }
 _ALLOWED = frozenset({"view-instance", "view-query", "execute-sql"})
-_TOO_LONG = f"the query took longer than {QUERY_SECONDS:.0f} seconds: select less, or use archiver query"
+_TOO_LONG = f"the query took longer than {QUERY_SECONDS:.0f} seconds: limit the rows, or use archiver query"
 _PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
 """The built-in plugins of Datasette that these pages need."""
 

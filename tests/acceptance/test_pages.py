@@ -1,4 +1,4 @@
-"""Pages say what the reports say, to the last digit, and a gap is never a zero."""
+"""Pages show what was billed and counted, to the last digit, and a gap is never a zero."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from archiver.offline.tables.table import Kind, Table, to_display
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.read.reads import one_moment, read_grouped
+from tests.bills import billed, billed_by, exactly, tokens
 from tests.pages import HOSTILE, Read
 from tests.support import NOW, SMALL, archiver, day, select, sync
 
@@ -58,8 +59,8 @@ def changed(source: Path, target: Path, statement: str, *values: object) -> Path
     return target
 
 
-def told(table: Table, unit: str = "usd") -> list[list[str]]:
-    """Spell a table as a page has to: as people read it, but amounts exactly."""
+def as_shown(table: Table, unit: str = "usd") -> list[list[str]]:
+    """Return a table as a page has to show it: formatted, with exact amounts."""
     rows = [list(row) for row in (*table.rows, *([table.total] if table.total else []))]
     columns = [replace(c, kind=Kind.TEXT) if c.kind is Kind.MONEY else c for c in table.columns]
     for i, column in enumerate(table.columns):
@@ -77,7 +78,7 @@ def told(table: Table, unit: str = "usd") -> list[list[str]]:
 @pytest.mark.parametrize("name", [name for name in REPORTS if name != "overview"])
 def test_the_page_of_every_report_has_its_table_whole(whole: Path, name: str, unit: str) -> None:
     made, _ = page.of_report(whole, name, EVERYTHING, unit)
-    assert Read(made).tables["Table"][1:] == told(REPORTS[name][1](whole, EVERYTHING), unit)
+    assert Read(made).tables["Table"][1:] == as_shown(REPORTS[name][1](whole, EVERYTHING), unit)
 
 
 def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> None:
@@ -90,38 +91,53 @@ def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> No
         ("All keys", "keys", EVERYTHING),
         ("All restatements", "restatements", EVERYTHING),
     ):
-        assert tables[caption][1:] == told(REPORTS[name][1](whole, asked)), caption
+        assert tables[caption][1:] == as_shown(REPORTS[name][1](whole, asked)), caption
     assert len(REPORTS["spend"][1](whole, by_model).rows) > 1
     assert {"All ranges", "By month and model"} <= tables.keys()
 
 
-def test_the_lines_of_the_charts_add_up_to_the_reports(whole: Path) -> None:
+def test_the_totals_of_the_page_are_what_was_billed_and_counted(whole: Path) -> None:
     read = Read(page.overview(whole, EVERYTHING))
-    (billed,) = select(whole, "SELECT sum(amount_microcents) FROM daily_cost")[0]
-    for facet in (0, 1):
-        assert sum(map(sum, read.lines("spend", facet).values())) == billed
-    assert sum(map(sum, read.lines("keys").values())) == billed
+    *months, total = read.tables["Totals by month"][1:]
+    by_month = billed_by(lambda bill: bill.day[:7])
+    assert {row[0]: row[2] for row in months} == {
+        # of one number of decimals, so that they line up
+        month: exactly(amount).ljust(len(exactly(amount).partition(".")[0]) + 9, "0")
+        for month, amount in by_month.items()
+    }
+    assert total[2] == exactly(billed())
+    assert total[3] == f"{sum(tokens().values()):,}"
+    assert read.cards["Spend"].startswith(f"{billed() / 10**8:,.2f} USD; ")
+
+
+def test_the_lines_of_the_charts_are_what_was_billed_and_counted(whole: Path) -> None:
+    read = Read(page.overview(whole, EVERYTHING))
+    for facet, key in enumerate((lambda bill: bill.workspace, lambda bill: bill.model)):
+        shown = {name: sum(values) for name, values in read.lines("spend", facet).items()}
+        assert shown == billed_by(key)
+    assert sum(map(sum, read.lines("keys").values())) == billed()
+    for facet in (0, 1, 2):
+        assert sum(map(sum, read.lines("tokens", facet).values())) == sum(tokens().values())
+
+
+def test_the_chart_of_keys_has_the_amounts_of_the_report(whole: Path) -> None:
+    read = Read(page.overview(whole, EVERYTHING))
     ranked = REPORTS["keys"][1](whole, EVERYTHING).rows
     by_key = {
         f"{row[1] or row[0] or '(no API key: Console)'}": row[3] for row in ranked
     }  # labels equal themselves alone
     shown = {name: sum(values) for name, values in read.lines("keys").items() if "other" not in name}
     assert shown == by_key
-    kinds = ("uncached_input", "cache_creation_1h_input", "cache_creation_5m_input", "cache_read_input", "output")
-    whole_of_it = f"SELECT sum({' + '.join(f'{kind}_tokens' for kind in kinds)}) FROM daily_tokens"  # noqa: S608  # columns
-    (used,) = select(whole, whole_of_it)[0]
-    for facet in (0, 1, 2):
-        assert sum(map(sum, read.lines("tokens", facet).values())) == used
 
 
-def test_a_day_of_a_chart_is_that_day_of_the_archive(whole: Path) -> None:
+def test_a_day_of_a_chart_is_that_day_of_the_bills(whole: Path) -> None:
     read = Read(page.overview(whole, EVERYTHING))
     (spend,) = [one for one in read.figures["charts"] if one["id"] == "spend"]
-    by_day: dict[str, int] = dict(select(whole, "SELECT date, sum(amount_microcents) FROM daily_cost GROUP BY date"))
-    lines = read.lines("spend")
+    by_day, lines = billed_by(lambda bill: bill.day), read.lines("spend")
     for number in range(len(spend["states"])):
-        name = date.fromordinal(date.fromisoformat(spend["begin"]).toordinal() + number).isoformat()
+        name = (date.fromisoformat(spend["begin"]) + timedelta(days=number)).isoformat()
         assert sum(values[number] for values in lines.values()) == by_day.get(name, 0), name
+        assert sum(values[number] for values in read.lines("tokens").values()) == tokens().get(name, 0), name
 
 
 def test_a_gap_is_told_and_never_a_zero(gaping: Path) -> None:
@@ -145,16 +161,14 @@ def test_a_chosen_time_bounds_charts_tables_and_the_choice_of_days(whole: Path) 
     asked = replace(EVERYTHING, question=Question("2025-12-01", "2025-12-08"))
     read = Read(page.overview(whole, asked))
     assert (read.figures["first"], read.figures["last"]) == ("2025-12-01", "2025-12-07")
-    week = "SELECT sum(amount_microcents) FROM daily_cost WHERE date BETWEEN ? AND ?"
-    (billed,) = select(whole, week, "2025-12-01", "2025-12-07")[0]
-    assert sum(map(sum, read.lines("spend").values())) == billed
+    assert sum(map(sum, read.lines("spend").values())) == billed(lambda bill: "2025-12-01" <= bill.day <= "2025-12-07")
 
 
 def test_the_largest_are_kept_apart_and_the_others_added_up(whole: Path) -> None:
     asked = replace(EVERYTHING, question=Question(top=2))
     lines = Read(page.of_report(whole, "workspaces", asked)[0]).lines("spend")
-    ranked = REPORTS["workspaces"][1](whole, EVERYTHING).rows
-    assert [sum(values) for values in lines.values()] == [ranked[0][3], ranked[1][3], sum(row[3] for row in ranked[2:])]
+    ranked = sorted(billed_by(lambda bill: bill.workspace).values(), reverse=True)
+    assert [sum(values) for values in lines.values()] == [ranked[0], ranked[1], sum(ranked[2:])]
     assert list(lines)[-1] == f"{len(ranked) - 2} others"
 
 

@@ -28,7 +28,7 @@ def test_the_day_in_progress_is_left_out_of_the_line(archive: Path, opened: Open
     assert seen.page.locator("#until").input_value() == "2026-01-15"
     seen.choose("2026-01-13", "2026-01-15")
     assert places(seen) == 2
-    assert "leaves the day in progress out" in seen.hover("cache", across=0.9)
+    assert "leaves out the day in progress" in seen.hover("cache", across=0.9)
     seen.choose("2026-01-12", "2026-01-14")
     assert places(seen) == 3
     assert seen.said == []

@@ -152,7 +152,11 @@ def _lede(about: Overview, asked: Asked, days: Days) -> str:
     then = (
         f", as it was known at {datetime.fromtimestamp(as_of, UTC):%Y-%m-%d %H:%M:%S} UTC" if as_of is not None else ""
     )
-    run = f"; last sync {about.last_run['started_at']}" if about.last_run else ""
+    run = (
+        f"; last sync {datetime.fromisoformat(about.last_run['started_at']):%Y-%m-%d %H:%M} UTC"
+        if about.last_run
+        else ""
+    )
     return f"{period}{then}{run}"
 
 

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from archiver.offline.tables.table import Table
     from archiver.store.read.reads import Overview
 
-_LOOK = "see coverage below"
+_SEE_COVERAGE = "see coverage below"
 _SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
 
 
-def cards_of(  # noqa: PLR0913, PLR0917  # what they tell of
+def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
     path: Path, asked: Asked, totals: Table, about: Overview, days: Days, unit: str, money: Sequence[str]
 ) -> list[Card]:
-    """Tell the totals of the days, the month to date and where it goes, and whether anything is missing.
+    """Return the totals of the days, the month to date with its projection, and the coverage.
 
-    Amounts of several currencies have no sum, and none is told.
+    Amounts of several currencies have no sum: a dash is in its place.
     """
     assert totals.total is not None
     _, _, billed, used, rate, _ = totals.total
@@ -53,25 +53,27 @@ def _month_to_date(path: Path, asked: Asked, unit: str, money: Sequence[str]) ->
     month = asked.month.since if asked.month else today_in(path, asked.today, asked.question.as_of)
     billed, _ = read_billed_days(path, month_of(month), asked.question.as_of)
     to_date, projected = forecast.total[-2:] if billed and len(money) == 1 else (None, None)
-    told = f"projected {_money(projected, unit)}" if billed else "not archived"
-    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), told)
+    aside = f"projected {_money(projected, unit)}" if billed else "not archived"
+    return Card(f"{month:%Y-%m} to date", _money(to_date, unit), unit_name(money, unit), aside)
 
 
 def _coverage(about: Overview, days: Days) -> Card:
     missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
     gaps = sum(one.is_gap for one in about.coverage)
     if missing:
-        return Card("Coverage", str(missing), "day missing" if missing == 1 else "days missing", _LOOK, warns=True)
+        return Card(
+            "Coverage", str(missing), "day missing" if missing == 1 else "days missing", _SEE_COVERAGE, warns=True
+        )
     if gaps:
-        return Card("Coverage", str(gaps), "gap" if gaps == 1 else "gaps", _LOOK, warns=True)
+        return Card("Coverage", str(gaps), "gap" if gaps == 1 else "gaps", _SEE_COVERAGE, warns=True)
     letters = [set(one) for one in zip(*days.states.values(), strict=True)]
     if not letters:
         return Card("Coverage", "\u2013", "", "no day is archived")
     if any("k" in one for one in letters):
         return Card("Coverage", "no gaps", "", "as it was known then")
     provisional = sum("p" in one for one in letters)
-    said = "1 day may still change" if provisional == 1 else f"{provisional} days may still change"
-    return Card("Coverage", "no gaps", "", said if provisional else "all settled")
+    changing = "1 day may still change" if provisional == 1 else f"{provisional} days may still change"
+    return Card("Coverage", "no gaps", "", changing if provisional else "all settled")
 
 
 def _money(microcents: int | None, unit: str) -> str:
@@ -81,7 +83,7 @@ def _money(microcents: int | None, unit: str) -> str:
 
 
 def compact(count: int) -> tuple[str, str]:
-    """Spell a count short, cut after two digits, and the word for its size."""
+    """Return a count cut after two decimals, and the word for its size: never more than there is."""
     for size, word in _SIZES:
         if count >= size:
             return f"{count // size}.{count % size * 100 // size:02d}", word

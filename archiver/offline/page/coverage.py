@@ -18,13 +18,13 @@ _UNKNOWN_STATE = "#999999"
 
 
 def coverage_table(coverage: Sequence[Coverage]) -> Table:
-    """Lay out what is archived."""
+    """Return a row for each range of one state."""
     names = ("report", "bucket_width", "group_by", "filters", "start", "end", "state", "fetched_at")
     return Table([Column(name) for name in names], [tuple(getattr(one, name) for name in names) for one in coverage])
 
 
 def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
-    """Give the chart of what is archived: a row a series, a strip a stretch of one state."""
+    """Return the chart of what is archived: a row for each series, a strip for each range of one state."""
     names = list(dict.fromkeys(map(_series_name, coverage)))
     rows = [
         {
@@ -46,7 +46,7 @@ def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
 
 
 def in_progress(coverage: Sequence[Coverage], day: str, as_of: int | None) -> str:
-    """Give the day back if its use was read before it was over, else nothing."""
+    """Return the day if its usage was last read before its end, else an empty string."""
     end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
     reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end

@@ -1,4 +1,4 @@
-"""What the charts of a page show: exact integers by day, taken from the same tables as the reports."""
+"""The data of a page's charts: exact integers by day, from the same tables as the reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archiver.offline.reports.breakdowns import Question
 
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
-"""Six that people with any colour vision tell apart, on white and on black."""
+"""Six colours that are distinct for any colour vision, on white and on black."""
 OTHERS_COLOUR = "#999999"
 MOST_RANKED = 10
 _MICROCENTS_A_CENT = 1_000_000
@@ -38,9 +38,9 @@ Amounts = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One of the things that a chart tells apart, with an exact integer a day.
+    """One series of a chart, with an exact integer a day as text (empty: none).
 
-    Of a rate, `whole` is what it is of; `rest` says that it adds up what was too much to be told apart.
+    `whole` has the denominators of a rate; `rest` marks the sum of all values that have no line of their own.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A chart's lines by one dimension, the largest first, and the currencies that they are in."""
+    """A chart's lines by one dimension, the largest first, and the currencies of their amounts."""
 
     by: str
     lines: Sequence[Line]
@@ -77,14 +77,14 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of a page, and what is known of each by report."""
+    """The days of a page, and their states by report: a letter a day, as in `Chart`."""
 
     dates: Sequence[str]
     states: Mapping[str, str]
 
 
 def days_of(path: Path, asked: Question) -> Days:
-    """Give the days that an archive covers of what is asked, with the gaps between them."""
+    """Return the archived days of a question, with the gaps between them."""
     known = {
         report: dict(read_canonical_days(path, report, asked.since, asked.until, asked.as_of))
         for report in ("cost", "usage")
@@ -97,7 +97,7 @@ def days_of(path: Path, asked: Question) -> Days:
 
 
 def _between(days: Sequence[str]) -> list[str]:
-    """Name all days from the first to the last."""
+    """Return all days from the first to the last."""
     if not days:
         return []
     first, last = date.fromisoformat(min(days)), date.fromisoformat(max(days))
@@ -105,7 +105,7 @@ def _between(days: Sequence[str]) -> list[str]:
 
 
 def day_after(day: str, days: int) -> str:
-    """Name the day that is so many later."""
+    """Return the date that is `days` after a day."""
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
@@ -129,14 +129,14 @@ def _of_cache(row: Sequence[Any]) -> Amounts:
 
 
 def money(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
-    """Chart billed money over time."""
+    """Return billed money over time."""
     tables = {one: breakdowns.spend(path, _daily(asked, one), (), ranked=False) for one in by}
     facets = [_facet(one, table, days, _of_cost, asked.top) for one, table in tables.items()]
     return _chart("spend", "stack", "money", facets, days, "cost")
 
 
 def tokens(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
-    """Chart tokens over time, by dimensions and by their kind."""
+    """Return tokens over time, by dimensions and by their kind."""
     tables = {one: breakdowns.tokens(path, _daily(asked, one)) for one in by}
     facets = [_facet(one, table, days, _of_tokens, asked.top) for one, table in tables.items()]
     kinds = _kinds(next(iter(tables.values())), days)
@@ -144,27 +144,27 @@ def tokens(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
 
 
 def cache(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
-    """Chart how much of the input came from the prompt cache; the whole of it is a line of its own, `all`."""
+    """Return tokens read from the prompt cache over time, with all input tokens as their denominator."""
     tables = {one: breakdowns.cache(path, _daily(asked, one)) for one in by}
     facets = [_facet(one, table, days, _of_cache, asked.top) for one, table in tables.items()]
     return _chart("cache", "rate", "rate", facets, days, "usage")
 
 
 def keys(table: Table, days: Days, top: int | None) -> Chart:
-    """Chart money by key, from a table by day and key."""
+    """Return money by key, from a table by day and key."""
     facet = _facet("api_key", table, days, lambda row: (row[-2],), top, MOST_RANKED)
     lines = [replace(one, colour=COLOURS[0] if one.name[0].isalnum() else OTHERS_COLOUR) for one in facet.lines]
     return _chart("keys", "ranked", "money", [Facet("api_key", lines, facet.currencies)], days, "cost")
 
 
 def reaching(days: Days, restated: Table) -> Days:
-    """Widen days to all that restatements are of."""
+    """Return days, extended to all days that were restated."""
     at = [column.name for column in restated.columns].index("bucket_start")
     return replace(days, dates=_between([*days.dates, *(row[at][:10] for row in restated.rows)]))
 
 
 def restatements(table: Table, days: Days) -> Chart:
-    """Chart by how much settled amounts of these days changed, by the day and the series that said so."""
+    """Return the changes of settled amounts of these days, by day and series."""
     at = {column.name: i for i, column in enumerate(table.columns)}
     sums: dict[str, dict[str, Amounts]] = defaultdict(dict)
     for row in table.rows:
@@ -177,7 +177,7 @@ def restatements(table: Table, days: Days) -> Chart:
     return _chart("restatements", "stack", "money", [Facet("series", lines)], known, "cost")
 
 
-def _chart(name: str, kind: str, measure: str, facets: Sequence[Facet], days: Days, report: str) -> Chart:  # noqa: PLR0913, PLR0917  # what a chart is
+def _chart(name: str, kind: str, measure: str, facets: Sequence[Facet], days: Days, report: str) -> Chart:  # noqa: PLR0913, PLR0917  # the fields of a chart
     return Chart(name, kind, measure, facets, days.dates[0] if days.dates else "", days.states[report])
 
 
@@ -188,7 +188,7 @@ def _daily(asked: Question, by: str) -> Question:
 def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
     by: str, table: Table, days: Days, amounts: Callable[[Sequence[Any]], Amounts], top: int | None, most: int = 6
 ) -> Facet:
-    """Sum a table by day into lines, one a value of the dimension (and currency, should there be several)."""
+    """Return the sums of a table by day: a line for each value of the dimension and, of several, each currency."""
     names = [column.name for column in table.columns]
     wanted = columns_of((by,))
     at = [names.index(one) for one in wanted]
@@ -204,7 +204,7 @@ def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
         groups[group][row[0]] = tuple(map(sum, zip(before, now, strict=True))) if before else now
     labels = _labels(wanted, spelled, several=len(currencies) > 1)
     named = {group: (labels[group], by_day) for group, by_day in groups.items()}
-    if len(currencies) > 1:  # what is of several currencies is not added up
+    if len(currencies) > 1:  # amounts of several currencies have no sum, so no line may hold several of them
         top, most = None, len(named)
     return Facet(by, _lines(named, days, top, most), sorted(currencies))
 
@@ -212,7 +212,7 @@ def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
 def _labels(
     columns: Sequence[str], groups: Mapping[tuple[Any, ...], tuple[Any, ...]], *, several: bool
 ) -> dict[tuple[Any, ...], str]:
-    """Name groups as tables do; equal names get their ids."""
+    """Return the names of groups as tables show them; groups of one name get their ids."""
     _, told = to_display(Table([Column(one) for one in columns], list(groups.values())), "usd")
     names = {
         group: show(row[0], 80) or f"(no {columns[0].replace('_', ' ')})"
@@ -227,7 +227,7 @@ def _labels(
 def _lines(
     groups: Mapping[Any, tuple[str, Mapping[str, Amounts]]], days: Days, top: int | None, most: int
 ) -> list[Line]:
-    """Order lines by their last measure, and add up those that are too many to be told apart."""
+    """Return lines, the largest first; more than a chart can show are summed into one."""
     order = sorted(groups.values(), key=lambda one: (-sum(abs(amounts[-1]) for amounts in one[1].values()), one[0]))
     most = min(top or most, most)
     kept, rest = (order, []) if len(order) <= most + (top is None) else (order[:most], order[most:])

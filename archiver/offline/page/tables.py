@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9:]+Z)?)?")
 _EXACT_AMOUNT = re.compile(r"(-?[0-9,]+\.[0-9]{2})([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's text; `fine` are the digits of an amount after the cents, which are shown fainter."""
+    """A cell's text.
+
+    `fine` are the digits of an amount after the cents, which are shown fainter; `kind` is `number` or `time`, where all
+    of the column is, else empty.
+    """
 
     text: str
     fine: str
-    is_number: bool
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,9 @@ def page_table(title: str, table: Table, unit: str) -> PageTable:
     money = {column.name for column in table.columns if column.kind is Kind.MONEY}
     named = unit_name(currencies([table]), unit)
     titles = [f"{name} ({named})" if name in money else name for name in header]
-    # A column is set flush right only when all of its values are numbers: dates and ids stay left.
-    numeric = [bool(rows) and all(not row[i] or _NUMBER.fullmatch(row[i]) for row in rows) for i in range(len(header))]
-    cells = [[_cell(*one) for one in zip(row, numeric, strict=True)] for row in rows]
-    head = [Cell(name.replace("_", " "), "", right) for name, right in zip(titles, numeric, strict=True)]
+    kinds = [_kind_of([row[i] for row in rows[: len(table.rows)]]) for i in range(len(header))]
+    cells = [[_cell(*one) for one in zip(row, kinds, strict=True)] for row in rows]
+    head = [Cell(name.replace("_", " "), "", kind) for name, kind in zip(titles, kinds, strict=True)]
     body, total = (cells, None) if table.total is None else (cells[:-1], cells[-1])
     return PageTable(title, f"{title}: {noted(table, unit)}" if table.note else title, head, body, total)
 
@@ -78,9 +82,18 @@ def _grouped(whole: str) -> str:
     return f"-{int(whole[1:]):,}" if whole.startswith("-") else f"{int(whole):,}"
 
 
-def _cell(text: str, is_number: bool) -> Cell:  # noqa: FBT001  # the two fields that differ
+def _kind_of(values: Sequence[str]) -> str:
+    # Of all values, as ids and names of models may look like numbers; a column without any is text.
+    filled = [one for one in values if one]
+    for kind, pattern in (("number", _NUMBER), ("time", _TIME)):
+        if filled and all(pattern.fullmatch(one) for one in filled):
+            return kind
+    return ""
+
+
+def _cell(text: str, kind: str) -> Cell:
     match = _EXACT_AMOUNT.fullmatch(text)
-    return Cell(match[1], match[2], is_number) if match else Cell(text, "", is_number)
+    return Cell(match[1], match[2], kind) if match else Cell(text, "", kind)
 
 
 def _with_exact_amounts(table: Table, unit: str) -> Table:

@@ -127,6 +127,23 @@ def test_a_table_keeps_every_digit_and_its_total() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "-2,000.5", "", "30%"], "number"),
+        (["2026-01", "2026-01"], "time"),
+        (["2026-01-05", "2026-01-05T00:00:00Z"], "time"),
+        (["1", "2026-01"], ""),
+        (["one", "1"], ""),
+        (["", ""], ""),
+        ([], ""),
+    ],
+)
+def test_a_column_is_of_a_kind_when_all_of_its_values_are(values: list[str], kind: str) -> None:
+    shown = page_table("title", Table([Column("x")], [(one,) for one in values], total=("total",)), "usd")
+    assert [cell.kind for cell in shown.header] == [kind]
+
+
+@pytest.mark.parametrize(
     ("count", "told"),
     [(999_999, ("999,999", "")), (1_999_999, ("1.99", "million")), (2**63 - 1, ("9223372.03", "trillion"))],
 )
