@@ -78,7 +78,7 @@ def as_shown(table: Table, unit: str = "usd") -> list[list[str]]:
 @pytest.mark.parametrize("name", [name for name in REPORTS if name != "overview"])
 def test_the_page_of_every_report_has_its_table_whole(whole: Path, name: str, unit: str) -> None:
     made, _ = page.of_report(whole, name, EVERYTHING, unit)
-    assert Read(made).tables["Table"][1:] == as_shown(REPORTS[name][1](whole, EVERYTHING), unit)
+    assert Read(made).tables.get("Table", [[]])[1:] == as_shown(REPORTS[name][1](whole, EVERYTHING), unit)
 
 
 def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> No
         ("All keys", "keys", EVERYTHING),
         ("All restatements", "restatements", EVERYTHING),
     ):
-        assert tables[caption][1:] == as_shown(REPORTS[name][1](whole, asked)), caption
+        assert tables.get(caption, [[]])[1:] == as_shown(REPORTS[name][1](whole, asked)), caption
     assert len(REPORTS["spend"][1](whole, by_model).rows) > 1
     assert {"All ranges", "By month and model"} <= tables.keys()
 

@@ -14,13 +14,27 @@ if TYPE_CHECKING:
     from archiver.store.read.reads import Coverage
 
 STATES = {"settled": "#228833", "provisional": "#66ccee", "missing": "#ee6677", "failed": "#aa3377"}
+_MIDNIGHT = "T00:00:00Z"
 _UNKNOWN_STATE = "#999999"
 
 
 def coverage_table(coverage: Sequence[Coverage]) -> Table:
-    """Return a row for each range of one state."""
+    """Return a row for each range of one state; a time at midnight is shown as its day."""
     names = ("report", "bucket_width", "group_by", "filters", "start", "end", "state", "fetched_at")
-    return Table([Column(name) for name in names], [tuple(getattr(one, name) for name in names) for one in coverage])
+    rows = [
+        (
+            one.report,
+            one.bucket_width,
+            one.group_by.replace(",", ", "),
+            one.filters,
+            one.start.removesuffix(_MIDNIGHT),
+            one.end.removesuffix(_MIDNIGHT),
+            one.state,
+            one.fetched_at,
+        )
+        for one in coverage
+    ]
+    return Table([Column(name) for name in names], rows)
 
 
 def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:

@@ -120,6 +120,13 @@ def test_amounts_are_exact_and_end_on_one_digit(values: list[int | None], unit: 
     assert exact_amounts(values, unit) == told
 
 
+def test_a_table_without_rows_is_not_drawn_and_named_as_empty() -> None:
+    empty = page_table("All restatements", Table([Column("x")], []), "usd")
+    made = render(page(sections=[Section("id", "title", "description", [empty])]))
+    assert Read(made).tables == {}
+    assert "All restatements: none." in made
+
+
 def test_a_table_keeps_every_digit_and_its_total() -> None:
     columns = [Column("day"), Column("amount", Kind.MONEY)]
     rows = shown(Table(columns, [("1", 12_345_678_901), ("2", None)], total=("total", 12_345_678_901)))
