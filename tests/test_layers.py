@@ -38,7 +38,7 @@ ONLY_IN = {
     "yarl": {"archiver.api", "archiver.simulator"},
     "aiosqlite": {"archiver.store"},
     "datasette": {"archiver.web"},
-    "jinja2": {"archiver.web"},
+    "jinja2": {"archiver.offline", "archiver.web"},
     "uvicorn": {"archiver.web"},
     "sqlite3": {"archiver.store", "archiver.cli", "archiver.web"},
     "xlsxwriter": {"archiver.offline"},

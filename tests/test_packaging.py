@@ -37,14 +37,16 @@ def test_the_wheel_carries_migrations_statements_and_types(wheel: Path) -> None:
         assert f"archiver/migrations/{migration.name}" in names
     assert "archiver/store/queries.sql" in names
     assert "archiver/py.typed" in names
-    assert {"archiver/web/templates/dashboard.html", "archiver/web/static/archiver.css"} <= set(names)
+    assert {"archiver/web/templates/base.html", "archiver/web/static/archiver.css"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 
 def test_the_wheel_carries_the_pages_with_the_tested_chart_runtime_and_its_licences(wheel: Path) -> None:
     built = zipfile.ZipFile(wheel)
     assert hashlib.sha256(built.read(RUNTIME)).hexdigest() == SHA256
-    for name in ("page.html", "page.css", "page.js", "vega-licenses.txt"):
+    templates = [f"templates/{one.name}" for one in (TOP / "archiver/offline/page/templates").iterdir()]
+    assert "templates/page.html" in templates
+    for name in (*templates, "page.css", "page.js", "vega-licenses.txt"):
         shipped = built.read(f"archiver/offline/page/{name}")
         assert shipped == (TOP / "archiver" / "offline" / "page" / name).read_bytes()
     assert b"University of Washington" in built.read("archiver/offline/page/vega-licenses.txt")

@@ -16,8 +16,11 @@ from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_summary
 from archiver.crawl.summary import Summary
-from archiver.offline.spend import Spend, read_spend
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.reports.request import ReportRequest
+from archiver.offline.tables.display import to_display
 from archiver.offline.tables.write import Format, write_rows
+from archiver.store.read.reader import open_archive_reader
 
 DEMO_FILE = "archiver-demo.db"
 
@@ -43,8 +46,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
         say_summary(summary)
     if summary.exit_code:
         return summary.exit_code
-    _show(read_spend(db))
-    _show_next(db)
+    _show_next(db, last_month=_show_spend(db))
     return 0
 
 
@@ -78,18 +80,23 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
     return summary
 
 
-def _show(spend: Spend) -> None:
-    currency = ", ".join(spend.currencies)
-    click.echo(f"\nSpend by month and workspace, {currency}, from the cost report, not the invoice (invented data)\n")
-    write_rows(*spend.table(), sys.stdout, Format.TABLE)
+def _show_spend(db: Path) -> str:
+    """Print the totals by month and by workspace, and return the last month."""
+    with open_archive_reader(db) as reader:
+        tables = [REPORTS[name].compute(reader, ReportRequest()) for name in ("overview", "workspaces")]
+    click.echo("\nSpend by month and by workspace, from the cost report, not the invoice (invented data)")
+    for table in tables:
+        click.echo()
+        write_rows(*to_display(table, "usd", narrow=True), sys.stdout, Format.TABLE)
+    return str(max(row["month"] for row in tables[0].rows))
 
 
-def _show_next(db: Path) -> None:
+def _show_next(db: Path, last_month: str) -> None:
     program, file = _program(), shlex.quote(str(db))
     by_model = "SELECT model, sum(output_tokens) FROM daily_tokens GROUP BY model"
     by_day = "SELECT * FROM daily_cost WHERE date = :day"
-    last_month = max(read_spend(db).months)
     click.echo("\nTry next:\n")
+    click.echo(f"  {program} report overview --db {file} --html overview.html")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')
     click.echo(f'  {program} query --db {file} --csv --param day={last_month}-01 "{by_day}"')

@@ -188,11 +188,11 @@ def test_demo_archives_thirteen_months_and_shows_spend(tmp_path: Path) -> None:
     months = [line for line in lines if re.match(r"20\d\d-\d\d ", line)]
     assert len(months) in {13, 14}
     commands = [line.strip() for line in lines if " --db archiver-demo.db" in line]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         arguments = command.split(" ", 1)[1]
         program = f"{sys.executable} -m archiver {arguments}"
         done = subprocess.run(
             ["sh", "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
         )
-        assert done.stdout
+        assert done.stdout or (tmp_path / "overview.html").exists()

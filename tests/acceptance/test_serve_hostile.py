@@ -98,7 +98,7 @@ def peak_mebibytes(server: Server) -> int:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell which files are open")
 def test_the_server_itself_has_no_file_of_the_archive_open(server: Server, archive: Path) -> None:
     """Closing any descriptor of a file drops all of a process's locks on it: neighbours would lose theirs."""
-    assert server.ask("/").status == server.ask("/archive/usage").status == 200
+    assert server.get("/").status == server.get("/archive/usage").status == 200
     opened = []
     for one in Path(f"/proc/{server.process.pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # a socket that was closed meanwhile
@@ -109,7 +109,7 @@ def test_the_server_itself_has_no_file_of_the_archive_open(server: Server, archi
 
 def test_a_server_that_is_killed_leaves_nobody_behind(archive: Path) -> None:
     server = Server(begin(archive))
-    assert server.ask("/archive/usage").status == 200
+    assert server.get("/archive/usage").status == 200
     server.process.kill()
     assert server.process.communicate(timeout=20)  # ends when the last one who could write there is gone
 
@@ -117,4 +117,4 @@ def test_a_server_that_is_killed_leaves_nobody_behind(archive: Path) -> None:
 @pytest.mark.parametrize("query", ["_sort=zzz", "_sort_desc=zzz", "_sort=date&_sort_desc=date"])
 @pytest.mark.parametrize("kind", ["", ".json", ".csv"])
 def test_what_cannot_be_sorted_by_is_the_addresss_mistake(server: Server, query: str, kind: str) -> None:
-    assert server.ask(f"/archive/daily_cost{kind}?{query}").status == 400
+    assert server.get(f"/archive/daily_cost{kind}?{query}").status == 400

@@ -34,6 +34,7 @@ _PRICED_BY = ("workspace_id", "model", "service_tier", "context_window", "infere
 _BILLED = (*columns_of(Report.COST), "currency")
 _USED = (*_PRICED_BY, "api_key_id")
 _BY = ("day", "month", "workspace", "api_key")
+_MICROCENT = 10**12
 
 _Kind = tuple[Any, ...]
 """The values of the columns that a price depends on, as far as both series of a day have them."""
@@ -48,7 +49,7 @@ class _Bill:
 
 
 @dataclass(slots=True)
-class _Day:
+class AllocatedDay:
     """One day of cost, and of the usage that it is allocated by."""
 
     billed: Day
@@ -84,7 +85,10 @@ class _Day:
         """Yield workspace, key, currency, amount, and whether the amount is an estimate."""
         for (kind, number, workspace, currency), bill in self.bills.items():
             weights = self._weights(kind, number)
-            shares = allocate(bill.amount, weights) or {Label.NOT_ALLOCATED: bill.amount}
+            # Shares get no more digits than the bill has: of whole microcents they are whole microcents.
+            grain = _MICROCENT if bill.amount % _MICROCENT == 0 else 1
+            parts = allocate(bill.amount // grain, weights)
+            shares = {key: part * grain for key, part in parts.items()} or {Label.NOT_ALLOCATED: bill.amount}
             used = sum(1 for weight in weights.values() if weight)
             for key, amount in shares.items():
                 yield workspace, key, currency, amount, bill.rows > 1 and used > 1
@@ -105,11 +109,16 @@ class _Day:
 
 def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return billed money allocated to API keys by their tokens of the same day and kind."""
-    by = request.grouped(_BY, ("api_key",), "keys")
     selected = select_days(reader, Report.COST, request)
     if selected.known is None:
         return selected.unknown()
-    days = _read_days(reader, request, selected.days)
+    return keys_of_days(reader, request, read_allocated_days(reader, request, selected.days))
+
+
+def keys_of_days(reader: ArchiveReader, request: ReportRequest, days: Sequence[AllocatedDay]) -> Table:
+    """Return the report from days that are read already, so that several groupings cost one read."""
+    by = request.grouped(_BY, ("api_key",), "keys")
+    selected = select_days(reader, Report.COST, request)
     slots = slots_for(request, selected, by)
     lines, estimated = _lines(reader, days, by, slots.of if slots else None)
     rows = []
@@ -118,10 +127,10 @@ def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
         amount = Estimate(line.sums[0]) if is_estimate else line.sums[0]
         rows.append(line.values | {"amount": amount, "method": "estimated" if is_estimate else "exact"})
     table, parts = ranked_money(rows, lines, request.top)
-    table = _with_method_last(table)
     slot_days = SlotDays(_known_days(days, by), slots) if slots else None
-    return add_sparklines(table, slot_days, parts, lambda sums: sums[0]).noting(
-        selected.known.sentence(), *_notes(days, estimated), COST_NOTE
+    sentence = selected.known.sentence() if selected.known else ""
+    return add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0]).noting(
+        sentence, *_notes(days, estimated), COST_NOTE
     )
 
 
@@ -131,7 +140,7 @@ def _with_method_last(table: Table) -> Table:
     return Table(columns, rows, table.total)
 
 
-def _notes(days: Sequence[_Day], estimated: int) -> list[str]:
+def _notes(days: Sequence[AllocatedDay], estimated: int) -> list[str]:
     notes = ["allocated: billed money is shared by the tokens of the same day and kind"]
     if estimated:
         notes.append(
@@ -145,10 +154,10 @@ def _notes(days: Sequence[_Day], estimated: int) -> list[str]:
     return notes
 
 
-def _read_days(reader: ArchiveReader, request: ReportRequest, billed: Sequence[Day]) -> list[_Day]:
+def read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: Sequence[Day]) -> list[AllocatedDay]:
     """Read cost by row and usage by key of every day, from the usage series that tells most prices apart."""
     used = _best_usage(reader, request)
-    days = {day.start: _Day(day, used.get(day.start)) for day in billed}
+    days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
     for one in reader.sums(Report.COST, _BILLED, billed, lambda day: day):
         days[one.part.start].add_cost(dict(zip(_BILLED, one.values, strict=True)), one.sums[0])
     for one in reader.sums(Report.USAGE, _USED, [d.used for d in days.values() if d.used], lambda day: day):
@@ -174,7 +183,9 @@ def _precision(day: Day | None) -> tuple[bool, int, bool]:
     return (day.is_whole, priced, "inference_geo" in day.group_by)
 
 
-def _lines(reader: ArchiveReader, days: Sequence[_Day], by: Sequence[str], slot_of: Any) -> tuple[list[Line], int]:
+def _lines(
+    reader: ArchiveReader, days: Sequence[AllocatedDay], by: Sequence[str], slot_of: Any
+) -> tuple[list[Line], int]:
     """Add up the shares of all days into lines; the second sum of a line is what of it is estimated."""
     lines: dict[tuple[Any, ...], Line] = {}
     estimated = 0
@@ -201,7 +212,7 @@ def _lines(reader: ArchiveReader, days: Sequence[_Day], by: Sequence[str], slot_
     return list(lines.values()), estimated
 
 
-def _known_days(days: Sequence[_Day], by: Sequence[str]) -> Iterable[tuple[Day, frozenset[str]]]:
+def _known_days(days: Sequence[AllocatedDay], by: Sequence[str]) -> Iterable[tuple[Day, frozenset[str]]]:
     """Yield the days that are archived, once for each set of labels that a line of them can have."""
     for day in days:
         ungrouped = "workspace" in by and "workspace_id" not in day.billed.group_by

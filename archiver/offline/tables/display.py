@@ -12,7 +12,7 @@ from archiver.offline.tables.table import Column, Kind, Row, Table
 from archiver.reports.dimensions import BY_COLUMN, DIMENSIONS, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 _LONGEST_TITLE = 12
 _ID_OF = {one.label: one.column for one in DIMENSIONS if one.label is not None}
@@ -92,11 +92,11 @@ def money_name(name: str, currency: str, unit: str) -> str:
 
 
 def to_display(
-    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False
+    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False, exact: bool = False
 ) -> tuple[list[str], list[list[str]]]:
     """Return titles and rows for people: amounts to the cent, shares in percent, names in place of ids, sparklines.
 
-    `narrow` breaks long titles over several lines.
+    `narrow` breaks long titles over several lines; `exact` writes amounts to their last digit, aligned by columns.
     """
     shared = shared_names(table)
     lines = [*table.rows, *([table.total] if table.total is not None else [])]
@@ -107,7 +107,7 @@ def to_display(
         if dimension is not None and dimension.label in names:
             continue  # the label is shown in its place
         if column.kind is Kind.MONEY:
-            shown += _shown_money(table, column, unit)
+            shown += _shown_money(table, column, unit, exact=exact)
         else:
             shown.append((column.name, [_shown(column, row, shared) for row in lines]))
     if table.sparklines:
@@ -125,22 +125,38 @@ def _broken(name: str) -> str:
     return name.replace("_", "\n") if len(name) > _LONGEST_TITLE else name
 
 
-def _shown_money(table: Table, column: Column, unit: str) -> list[tuple[str, list[str]]]:
+def _shown_money(table: Table, column: Column, unit: str, *, exact: bool) -> list[tuple[str, list[str]]]:
     shown = []
     for name, values in by_currency(table, column, unit):
-        cells = ["" if value is None else to_rounded(value, unit) for value in values]
-        if table.total is not None:
-            cells.append(_shown_total(table.total.get(column.name), name, column.name, unit))
-        shown.append((name, cells))
+        total = [_total_of(table.total.get(column.name), name, column.name, unit)] if table.total is not None else []
+        shown.append((name, (_exact if exact else _rounded)([*values, *total], unit)))
     return shown
 
 
-def _shown_total(total: dict[str, int] | None, name: str, base: str, unit: str) -> str:
+def _rounded(values: Sequence[int | None], unit: str) -> list[str]:
+    return ["" if value is None else to_rounded(value, unit) for value in values]
+
+
+def _exact(values: Sequence[int | None], unit: str) -> list[str]:
+    """Return amounts with thousands, and with as many fractional digits as the one that needs most."""
+    parts = ["" if value is None else to_exact(value, unit) for value in values]
+    digits = max((len(part.partition(".")[2]) for part in parts), default=0)
+    return [part and _with_thousands(part).ljust(len(_with_thousands(part.partition(".")[0])) + 1 + digits, "0")
+            for part in parts]  # fmt: skip
+
+
+def _with_thousands(text: str) -> str:
+    whole, point, fraction = text.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.removeprefix('-')):,}{point}{fraction}"
+
+
+def _total_of(total: dict[str, int] | None, name: str, base: str, unit: str) -> int | None:
     """Return the total of one currency's column; in cents, where all share a column, only of a single currency."""
     for currency, amount in (total or {}).items():
         if money_name(base, currency, unit) == name and (unit != "cents" or len(total or {}) == 1):
-            return to_rounded(amount, unit)
-    return ""
+            return amount
+    return None
 
 
 def _shown(column: Column, row: Row, shared: Collection[tuple[str, str]]) -> str:

@@ -146,14 +146,15 @@ class Cube:
     """Sums by day and columns, kept in memory so that several results can be added up from one read."""
 
     columns: tuple[str, ...]
+    days: frozenset[Day]
     rows: Sequence[Sum]
 
     def sums(self, columns: Sequence[str], days: Iterable[Day], part_of: Callable[[Day], Hashable]) -> Iterator[Sum]:
         """Return what `read_sums` would, of some of the columns; lines may repeat."""
         at = [self.columns.index(one) for one in columns]
-        wanted = {day.start for day in days}
+        wanted = set(days)
         for day, values, last_day, sums in self.rows:
-            if day.start in wanted:
+            if day in wanted:
                 yield Sum(part_of(day), tuple([values[i] for i in at]), last_day, sums)
 
 

@@ -107,14 +107,14 @@ class ArchiveReader:
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
         """Read sums by day and columns once; results by fewer columns are added up from them."""
         rows = list(read_sums(self.connection, report, columns, days, lambda day: day))
-        self._cubes[report] = Cube(tuple(columns), rows)
+        self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
 
     def sums(
-        self, report: Report, columns: Sequence[str], days: Iterable[Day], part_of: Callable[[Day], Hashable]
+        self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
     ) -> Iterator[Sum]:
         """Sum days by parts of time and by the values of columns."""
         cube = self._cubes.get(report)
-        if cube is not None and set(columns) <= set(cube.columns):
+        if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
             return cube.sums(columns, days, part_of)
         return read_sums(self.connection, report, columns, days, part_of)
 
