@@ -1,4 +1,4 @@
-"""Draw what a terminal shows of `archiver demo`: run it on a pseudo-terminal, read the screen, write it as SVG."""
+"""Draw docs/demo.svg: `archiver demo` in a pseudo-terminal, its screen written as SVG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.style import Style
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-COLUMNS, LINES = 104, 46
+COLUMNS, LINES = 110, 50
 TARGET = Path(__file__).parents[1] / "docs" / "demo.svg"
 COMMAND = "archiver demo"
 
@@ -47,7 +47,7 @@ FORMAT = """\
 
 
 def run_on_terminal(folder: str) -> pyte.Screen:
-    """Run the demo in a folder on a terminal of its own, and give the screen it leaves."""
+    """Run the demo in a folder, and return the last screen of its terminal."""
     pid, descriptor = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -64,7 +64,7 @@ def run_on_terminal(folder: str) -> pyte.Screen:
 
 
 def read(descriptor: int) -> bytes:
-    """Read what there is; nothing once the program is gone."""
+    """Return the next output, empty when the program has ended."""
     try:
         return os.read(descriptor, 65536)
     except OSError:
@@ -72,7 +72,7 @@ def read(descriptor: int) -> bytes:
 
 
 def to_text(screen: pyte.Screen) -> Text:
-    """Give the screen's characters with their colours."""
+    """Return the characters of a screen with their colours."""
     text = Text()
     for y in range(LINES):
         row = screen.buffer[y]
@@ -86,13 +86,13 @@ def to_text(screen: pyte.Screen) -> Text:
 
 
 def style_of(cell: pyte.screens.Char) -> Style:
-    """Read one character's colour and weight."""
+    """Return the colour and weight of a character."""
     colour = None if cell.fg == "default" else cell.fg
     return Style(color=f"#{colour}" if colour and is_hex(colour) else colour, bold=cell.bold)
 
 
 def is_hex(colour: str) -> bool:
-    """Tell a colour by number from one by name."""
+    """Return whether a colour is six hexadecimal digits, and not a name."""
     return len(colour) == len("rrggbb") and all(c in "0123456789abcdef" for c in colour)
 
 

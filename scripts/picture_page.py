@@ -1,4 +1,4 @@
-"""Draw docs/overview-light.png and -dark.png: the page of everything, of the invented organisation, in Chromium."""
+"""Draw docs/overview-light.png and -dark.png: the overview page of the invented organisation, in Chromium."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_BYTES = 300_000
 
 
 def make_page(folder: Path) -> Path:
-    """Archive the invented organisation, and write its page."""
+    """Archive the invented organisation, and return its overview page."""
     for arguments in (["demo", "--quiet"], ["report", "overview", "--db", "archiver-demo.db", "--html", "page.html"]):
         command = [sys.executable, "-m", "archiver", *arguments]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # the program itself
@@ -31,12 +31,12 @@ def make_page(folder: Path) -> Path:
 
 
 def draw(browser: Browser, page: Path, scheme: Literal["light", "dark"]) -> Path:
-    """Draw the page down to its second chart, with a tooltip."""
+    """Draw the page down to its second chart, with a tooltip; return the picture."""
     target = DOCS / f"overview-{scheme}.png"
     context = browser.new_context(color_scheme=scheme, viewport={"width": WIDTH, "height": HEIGHT})
     shown = context.new_page()
     shown.goto(page.as_uri())
-    shown.wait_for_function("document.documentElement.dataset.drawn")
+    shown.locator("html[data-drawn]").wait_for(state="attached")
     box = shown.locator("#spend .chart").bounding_box()
     assert box is not None
     shown.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.45)
@@ -51,7 +51,7 @@ def draw(browser: Browser, page: Path, scheme: Literal["light", "dark"]) -> Path
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw both pictures."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = make_page(Path(folder))
