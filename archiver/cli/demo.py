@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from archiver.cli import fail
+from archiver.cli.command import Command
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_summary
@@ -22,19 +23,20 @@ from archiver.offline.tables.write import Format, write_rows
 DEMO_FILE = "archiver-demo.db"
 
 
-@click.command
-@option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the table.")
+@click.command(cls=Command, examples=["archiver demo", "archiver demo --db /tmp/invented.db"])
+@option("--quiet", "-q", is_flag=True, help="Print only errors and the table.")
 @click.option(
     "--db",
     type=click.Path(path_type=Path),
     default=DEMO_FILE,
     show_default=True,
-    help="The archive to make, in the current folder.",
+    help="Archive to write.",
 )
 def demo(*, quiet: bool, db: Path, **_: Any) -> int:
-    """Archive 13 months of an invented organisation, and show what can be asked.
+    """Archive 13 months of an invented organisation, and suggest what to run next.
 
-    It starts a local Admin API with invented data on a free port, syncs it, and prints spend by month and workspace.
+    It runs a local Admin API with invented data on a free port, syncs it, and prints spend by month and workspace. It
+    needs no key and no network.
     """
     summary = _archive(db, quiet=quiet)
     if summary.stopped is not None:
@@ -59,7 +61,7 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
 
     summary = Summary()
     if not quiet:
-        click.echo("a local Admin API answers for an invented organisation: all of its data is invented", err=True)
+        click.echo("a local Admin API serves an invented organisation: all of its data is invented", err=True)
     with background() as api, choose_progress(quiet=quiet) as progress:
         settings = Settings(
             db=db,
@@ -90,13 +92,14 @@ def _show_next(db: Path) -> None:
     by_day = "SELECT * FROM daily_cost WHERE date = :day"
     last_month = max(read_spend(db).months)
     click.echo("\nTry next:\n")
+    click.echo(f"  {program} report overview --db {file} --html {shlex.quote(str(db.with_suffix('.html')))}")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')
     click.echo(f'  {program} query --db {file} --csv --param day={last_month}-01 "{by_day}"')
 
 
 def _program() -> str:
-    """Spell this program as the person can type it here."""
+    """Return the command that runs this program from the current folder."""
     called = Path(sys.argv[0]).resolve()
     found = shutil.which("archiver")
     if found is not None and Path(found).resolve() == called:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archiver.cli.command import Command
 from archiver.cli.options import (
     Time,
     check_sheet,
@@ -39,7 +40,16 @@ _UNGROUPED = ("budget", "restatements")
 _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
 
 
-@click.command(epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".")
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver report spend",
+        "archiver report workspaces --month 2026-01 --csv",
+        "archiver report keys --since 2026-01-01 --top 5",
+        "archiver report overview --html overview.html  # everything on one page",
+    ],
+    epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".",
+)
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @option("--since", type=Time(auto=True), metavar="DATE", help="From this day on; for restatements, learnt since then.")
 @option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
 from archiver.offline.tables.write import show
@@ -109,7 +110,13 @@ def _say(overview: Overview) -> None:
     click.echo("\nno gaps" if not gaps else f"\n{len(gaps)} gaps; archiver sync fills what can be had")
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver status",
+        "archiver status --json | jq .gaps  # for a monitor; exit code 3 when there are gaps",
+    ],
+)
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @db_option
 @config_option

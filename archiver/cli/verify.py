@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import DEFAULT_API_URL, config_option, connect_options, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
 from archiver.model import DAY, to_text
@@ -65,7 +66,13 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
         anyio.run(mark_damaged)
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver verify  # the file alone, offline",
+        "archiver verify --online 20  # and 20 settled windows against the API",
+    ],
+)
 @option("--online", type=click.IntRange(1, 10_000), metavar="N", help="Ask the API again about N settled windows.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @connect_options

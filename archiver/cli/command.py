@@ -1,0 +1,106 @@
+"""Commands with grouped options and examples in their help, and click's errors in the program's form."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_HEADINGS: Final = {
+    "What": "report bucket-width group-by api-key-id workspace-id model service-tier context-window inference-geo "
+    "speed account-id service-account-id by top list param online check accept-restatements dry-run warn",
+    "When": "since until month as-of refresh max-age",
+    "How fast": "rate concurrency max-runtime wait timeout max-memory",
+    "Output": "json csv tsv nl markdown xlsx html raw unit quiet verbose log-format open",
+    "API": "admin-key-file admin-key-command api-url",
+    "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
+    "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",
+    "Archive and configuration": "db config",
+}
+_HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for word in words.split()}
+"""An option means the same in every command, so one table holds the heading of each."""
+
+
+class Command(click.Command):
+    """A command whose help shows its options in groups, and examples at the end."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        """Initialise the command; an example is one line, `archiver … # what it does`."""
+        super().__init__(*arguments, **settings)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in groups, then the examples."""
+        format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
+
+
+def group_options(params: Iterable[click.Parameter]) -> dict[str, list[click.Parameter]]:
+    """Return options by heading, in the order of the headings; unlisted ones are under `Other`."""
+    groups: dict[str, list[click.Parameter]] = {heading: [] for heading in (*_HEADINGS, "Other")}
+    for param in params:
+        if isinstance(param, click.Option):
+            groups[_HEADING_OF.get(long_name(param), "Other")].append(param)
+    return {heading: found for heading, found in groups.items() if found}
+
+
+def long_name(param: click.Option) -> str:
+    """Return an option's long name without its dashes, as `max-runtime`."""
+    return next(name for name in param.opts if name.startswith("--")).removeprefix("--")
+
+
+def format_help_sections(
+    ctx: click.Context,
+    formatter: click.HelpFormatter,
+    groups: Mapping[str, Sequence[click.Parameter]],
+    examples: Sequence[str],
+) -> None:
+    """Write one section for each group of options, and one for the examples."""
+    for heading, params in groups.items():
+        records = [record for param in params if (record := param.get_help_record(ctx))]
+        if records:
+            with formatter.section(heading):
+                formatter.write_dl(records)
+    if examples:
+        with formatter.section("Examples"):
+            # Not wrapped: a command that breaks over two lines cannot be copied.
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+class Choice(click.Choice[str]):
+    """A word out of a list; a misspelt one is answered with its nearest neighbour."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a word that is not in the list."""
+        _ = ctx
+        return f"{str(value)!r} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest known word, or nothing when none is near."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> click.UsageError:
+    """Return the error for a command that does not exist."""
+    return click.UsageError(f"no such command: {word!r}{suggest(word, known)}", ctx)
+
+
+def translate(error: click.ClickException) -> ConfigurationError:
+    """Return one of click's errors as one of ours: one line, and the help to read as its hint."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.NoSuchOption):
+        known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
+        message = f"no such option: {error.option_name!r}{suggest(error.option_name, known)}"
+    else:
+        message = " ".join(error.format_message().split()).removesuffix(".")
+        message = message[:1].lower() + message[1:]
+    path = ctx.command_path if ctx else "archiver"
+    return ConfigurationError(message, hint=f"see {path} --help")
