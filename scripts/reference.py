@@ -25,9 +25,9 @@ MEANINGS = {
     "ok": "success; also when there was nothing new",
     "bug": "a bug in archiver; what was archived before is safe",
     "usage": "an option, the configuration, a file or a key is not what it should be; nothing was done",
-    "partial": "part of it could not be read or is not known: the rest is kept, and the same command goes on. Also: `status` "
-    "found a gap or nothing archived, `report` had no data for the range or a budget is passed, `verify` found "
-    "sums that differ, `migrate --check` found a migration to apply",
+    "partial": "part of it could not be read or is not known: the rest is kept, and the same command goes on. Also: "
+    "`status` found a gap or nothing archived, `report` had no data for the range or a budget is passed, `verify` "
+    "found sums that differ, `migrate --check` found a migration to apply",
     "auth": "the key was refused (401, 403)",
     "temporary": "rate limit, server error or network: a later run will do",
     "contract": "a response broke the API's contract; nothing of it was archived",
@@ -69,8 +69,8 @@ def commands_page() -> str:
     """Write every command with its options, their variables and defaults, and examples."""
     lines = ["# Commands", "", NOTE, ""]
     lines += [
-        "An option can be given on the command line, by its environment variable, or in the [configuration](configuration.md);",
-        "the first of these wins. A variable for an option that is repeatable holds its values separated by spaces.",
+        "An option is read from the command line, else from its environment variable, else from the",
+        "[configuration](configuration.md). The variable of a repeatable option holds values separated by spaces.",
         "",
         "| command | |",
         "|---|---|",
@@ -136,8 +136,8 @@ def configuration_page() -> str:
         "",
         NOTE,
         "",
-        "A TOML file: the one that `--config` names, else `archiver/config.toml` in the platform's configuration folder",
-        "(`~/.config` on Linux). Keys are the names of options; a key that a command does not take is for the others.",
+        "A TOML file: the one that `--config` names, else `archiver/config.toml` in the platform's configuration",
+        "folder (`~/.config` on Linux). Keys are names of options; a key that a command does not take is for others.",
         "",
         "```toml",
         'db = "/srv/usage/archive.db"',
@@ -193,8 +193,8 @@ def exit_codes_page() -> str:
             for outcome, code in sorted(codes.items(), key=lambda pair: int(pair[1].split(",")[0]))
         ),
         "",
-        "When windows of a sync failed for several reasons, 4, 7, 8 and 9 win; then it is 3 if anything was archived, else the",
-        "reason of the failures. What to alert on: [cron](../guides/cron.md#alert-by-exit-code).",
+        "When windows of a sync failed for several reasons, 4, 7, 8 and 9 win; then it is 3 if anything was archived,",
+        "else the reason of the failures. What to alert on: [cron](../guides/cron.md#alert-by-exit-code).",
         "",
     ]
     return "\n".join(lines)
