@@ -1,4 +1,4 @@
-"""The command line: parse, call one function, print, exit with the right code.
+"""The command line: parse, call one function, print, exit.
 
 Commands are imported when they are called: `archiver --help` needs none of them.
 """
@@ -41,7 +41,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order in which a newcomer needs them."""
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; a misspelt one is an error that names its nearest neighbour."""
+        """Find the command; for a misspelt one, name the nearest."""
         # A shell that completes passes half a name, which is no error.
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise no_such_command(args[0], COMMANDS, ctx)
@@ -89,7 +89,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="archiver")
 def cli() -> None:
-    """Archive an organisation's Claude API usage and cost reports in one SQLite file.
+    """Archive Claude API usage and cost reports in one SQLite file.
 
     Once archived, usage and cost are read from the file, offline: with SQL, as reports, as pages for a browser.
     """
@@ -130,7 +130,7 @@ def _run() -> int:
 
 
 def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each documented exit code
-    """Run `work` and return its exit code; print an error for any exception it raises."""
+    """Run `work`, print any error, and return the exit code."""
     try:
         result = work()
     except click.exceptions.Exit as done:
@@ -164,7 +164,7 @@ def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each do
 
 
 def show_bug(error: Exception) -> None:
-    """Print where a bug is: files, lines and functions, but no values, which may be secret."""
+    """Print where a bug is, without any value, which may be secret."""
     import traceback  # noqa: PLC0415  # only needed once things went wrong
 
     click.echo("error: this is a bug in archiver; what was archived before is safe", err=True)

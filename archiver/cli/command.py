@@ -1,4 +1,4 @@
-"""Commands with grouped options and examples in their help, and click's errors in the program's form."""
+"""Help with grouped options and examples; usage errors in one form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for 
 
 
 class Command(click.Command):
-    """A command whose help shows its options in groups, and examples at the end."""
+    """A command with grouped options and examples in its help."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
         """Initialise the command; an example is one line, `archiver … # what it does`."""
@@ -40,7 +40,7 @@ class Command(click.Command):
 
 
 def group_options(params: Iterable[click.Parameter]) -> dict[str, list[click.Parameter]]:
-    """Return options by heading, in the order of the headings; unlisted ones are under `Other`."""
+    """Return options by heading; those in no group are under `Other`."""
     groups: dict[str, list[click.Parameter]] = {heading: [] for heading in (*_HEADINGS, "Other")}
     for param in params:
         if isinstance(param, click.Option):
@@ -73,7 +73,7 @@ def format_help_sections(
 
 
 class Choice(click.Choice[str]):
-    """A word out of a list; a misspelt one is answered with its nearest neighbour."""
+    """A word out of a list; the error for another names the nearest."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the message for a word that is not in the list."""
@@ -82,7 +82,7 @@ class Choice(click.Choice[str]):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest known word, or nothing when none is near."""
+    """Return `; did you mean 'x'?`, or nothing when no word is near."""
     from difflib import get_close_matches  # noqa: PLC0415  # only needed once a word was wrong
 
     near = get_close_matches(word, known, n=1)
@@ -95,7 +95,7 @@ def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> clic
 
 
 def translate(error: click.ClickException) -> ConfigurationError:
-    """Return one of click's errors as one of ours: one line, and the help to read as its hint."""
+    """Return an error of click's as ours: one line, and a hint."""
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if isinstance(error, click.NoSuchOption):
         known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []

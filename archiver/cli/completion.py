@@ -24,7 +24,9 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", required=False, type=Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str | None) -> None:
-    """Print the script that completes commands, options, reports and saved queries in a shell.
+    """Print the completion script for a shell.
+
+    It completes commands, options, reports and saved queries.
 
     Without an argument it is for the login shell, the one that the variable SHELL names.
     """

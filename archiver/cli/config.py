@@ -1,4 +1,4 @@
-"""The configuration file: TOML, with the names of options as keys, and a few keys of its own."""
+"""The configuration file: TOML with the names of options as keys."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap"})
 
 
 def default_config() -> Path:
-    """Return the path of the configuration that is read when `--config` names none."""
+    """Return the path of the configuration, unless `--config` is given."""
     from platformdirs import user_config_path  # noqa: PLC0415  # only when the default is needed
 
     return user_config_path("archiver") / "config.toml"
 
 
 def default_queries() -> Path:
-    """Return the folder of a person's own saved queries, in the configuration folder."""
+    """Return the folder of a person's own saved queries."""
     return default_config().parent / "queries"
 
 

@@ -33,10 +33,10 @@ DEMO_FILE = "archiver-demo.db"
     help="Archive to write.",
 )
 def demo(*, quiet: bool, db: Path, **_: Any) -> int:
-    """Archive 13 months of an invented organisation, and suggest what to run next.
+    """Archive 13 months of an invented organisation.
 
-    It runs a local Admin API with invented data on a free port, syncs it, and prints spend by month and workspace. It
-    needs no key and no network.
+    It runs a local Admin API with invented data on a free port, syncs it, prints spend by month and workspace, and
+    suggests what to run next. It needs no key and no network.
     """
     summary = _archive(db, quiet=quiet)
     if summary.stopped is not None:

@@ -1,4 +1,7 @@
-"""The options that commands share: one meaning everywhere, each with its variable `ARCHIVER_<OPTION>`."""
+"""The options that commands share.
+
+An option means the same in every command, and each has its variable, `ARCHIVER_<OPTION>`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ DEFAULT_API_URL = "https://api.anthropic.com"
 
 
 class Duration(click.ParamType[float]):
-    """A duration as `90s`, `10m`, `1h30m` or a bare number of seconds; the value is in seconds."""
+    """A duration in seconds, written as `90`, `90s`, `10m` or `1h30m`."""
 
     name = "duration"
 
@@ -66,7 +69,7 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """Return a decorator for an option that its variable and the configuration file can set too."""
+    """Return a decorator for an option that has an environment variable."""
     word = next(name for name in names if name.startswith("--")).partition("/")[0].removeprefix("--")
     settings.setdefault("envvar", f"ARCHIVER_{word.replace('-', '_').upper()}")
     return click.option(*names, **settings)
@@ -82,7 +85,9 @@ def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | Non
 
 
 def fit(name: str, entry: Any, param: click.Option) -> Any:
-    """Return a value of the configuration in its option's type; one value may stand for a list of one.
+    """Return a value of the configuration in its option's type.
+
+    One value may stand for a list of one.
 
     Raises:
         ConfigurationError: The value has another type.
@@ -104,17 +109,17 @@ def fit(name: str, entry: Any, param: click.Option) -> Any:
 
 
 def default_database() -> Path:
-    """Return the archive's path where none is given: in the platform's data directory."""
+    """Return the default path, in the platform's data directory."""
     from platformdirs import user_data_path  # noqa: PLC0415  # only when the default is needed
 
     return user_data_path("archiver") / "archive.db"
 
 
 class _DatabaseOption(click.Option):
-    """The option `--db`; its help shows the path that is used when the option is not given."""
+    """The option `--db`, with the resolved default path in its help."""
 
     def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
-        """Return click's additions, with the default resolved as a run would resolve it."""
+        """Return the additions to the help, with the path a run would use."""
         extra = super().get_help_extra(ctx)
         extra["default"] = self.resolve_envvar_value(ctx) or _configured_database() or str(default_database())
         return extra
@@ -145,7 +150,7 @@ db_option = option(
 
 
 def connect_options(command: F) -> F:
-    """Add the options of every command that calls the API: address, key and rate."""
+    """Add the options of commands that call the API."""
     added = (
         option(
             "--rate", default="50/min", show_default=True, help="Upper limit of requests: 50/min, 5/s, 3000/h or none."
@@ -180,12 +185,12 @@ def format_options(command: F) -> F:
 
 
 def format_of(how: str | None) -> Format:
-    """Return the chosen format; a variable such as `ARCHIVER_CSV=0` chooses none."""
+    """Return the chosen format; `ARCHIVER_CSV=0` and the like choose none."""
     return Format(how) if how in set(Format) else Format.TABLE
 
 
 def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
-    """Check that `--xlsx` stands without another format, and that spreadsheets can be written.
+    """Check that a spreadsheet is the only output, and can be written.
 
     Raises:
         UsageError: It does not.

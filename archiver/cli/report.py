@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archiver.cli.command import Command
+from archiver.cli.command import Choice, Command
 from archiver.cli.options import (
     Time,
     check_sheet,
@@ -50,7 +50,7 @@ _DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
     ],
     epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".",
 )
-@click.argument("name", type=click.Choice(list(REPORTS)))
+@click.argument("name", metavar="NAME", type=Choice(list(REPORTS)))
 @option("--since", type=Time(auto=True), metavar="DATE", help="From this day on; for restatements, learnt since then.")
 @option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")
 @option("--month", metavar="YYYY-MM", help="This month alone; for compare, forecast and budget, this one.")

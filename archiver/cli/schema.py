@@ -20,6 +20,9 @@ from archiver.store.migrate import columns_of_views
 @option("--markdown", is_flag=True, help="Print Markdown, as the reference has it.")
 @config_option
 def schema(view: str | None, *, markdown: bool, **_: Any) -> None:
-    """Show the views, their columns and what they mean; with VIEW, that one. No archive is needed."""
+    """Show the views, their columns and what they mean.
+
+    With VIEW, only that one. No archive is needed.
+    """
     columns = columns_of_views(list(VIEWS))
     click.echo(as_markdown(columns) if markdown else as_text(columns, [view] if view else list(VIEWS)), nl=False)

@@ -44,9 +44,10 @@ def _announce(url: str, public: bool) -> None:  # noqa: FBT001  # the server cal
 @db_option
 @config_option
 def serve(*, host: str, port: int, allow_host: tuple[str, ...], browse: bool, db: Path, **_: Any) -> None:
-    """Show the archive in a browser on this machine, read-only: the overview, views, saved queries, SQL.
+    """Show the archive in a browser on this machine, read-only.
 
-    It needs Datasette: pip install 'claude-usage-archiver[web]'. It prints its address and runs until Ctrl-C.
+    The first page is the overview; behind it are the views, saved queries and SQL. It prints its address and runs until
+    Ctrl-C. It needs Datasette: pip install 'claude-usage-archiver[web]'.
     """
     from archiver.web import server  # noqa: PLC0415  # only to serve
 

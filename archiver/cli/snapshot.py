@@ -17,9 +17,9 @@ from archiver.store.read.reader import copy_archive
 @db_option
 @config_option
 def snapshot(file: Path, *, db: Path, **_: Any) -> None:
-    """Copy the archive to FILE, as it is at one moment, also while a sync runs.
+    """Copy the archive to FILE, also while a sync runs.
 
-    FILE must not exist; only its owner can read it.
+    The copy is what the archive was at one moment. FILE must not exist; only its owner can read it.
     """
     copy_archive(db, file)
     click.echo(f"copied {db} to {file}")

@@ -1,4 +1,4 @@
-"""Saved queries: SQL by name, shipped with the program or in the person's configuration folder."""
+"""Saved queries: SQL by name, shipped or in the configuration folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query by name; `what` is its first comment, and `fault` the reason where it cannot be read."""
+    """A query by name; `what` is its first comment.
+
+    `fault` is the reason why it cannot be read, and empty where it can.
+    """
 
     name: str
     what: str
@@ -30,7 +33,7 @@ class Saved:
 
 
 def saved_queries(folder: Path) -> dict[str, Saved]:
-    """Read all saved queries by name; those in `folder` win over those that came with the program.
+    """Read all saved queries by name; those in `folder` win over shipped ones.
 
     A query that cannot be read has a fault in place of SQL, so that the others can be used.
 
@@ -48,7 +51,7 @@ def saved_queries(folder: Path) -> dict[str, Saved]:
 
 
 def value_of(text: str) -> int | float | str:
-    """Return a typed parameter as the value to bind: a plain number as a number, else text."""
+    """Return a typed parameter as a number if it is one, else as text."""
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text

@@ -1,4 +1,7 @@
-"""What the public views and their columns mean: the text of `archiver schema` and docs/reference/views.md."""
+"""What the public views and their columns mean.
+
+It is the text of `archiver schema` and of docs/reference/views.md.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ COLUMNS = {
 
 
 def as_markdown(columns: dict[str, list[str]]) -> str:
-    """Return views and their columns as a Markdown page; `columns` maps each view to its columns."""
+    """Return views as a Markdown page; `columns` maps each to its columns."""
     lines = [
         "# Views",
         "",

@@ -1,4 +1,4 @@
--- API keys without use on the days whose usage is archived by key, and which days those are.
+-- API keys without use on the days that are archived by key, and which days those are.
 WITH known AS (
   SELECT min(date) AS known_from, max(date) AS known_to, count(*) AS known_days
   FROM day_series
