@@ -95,13 +95,17 @@ def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> clic
 
 
 def translate(error: click.ClickException) -> ConfigurationError:
-    """Return an error of click's as ours: one line, and a hint."""
+    """Return an error of click's as ours: one line, and a hint.
+
+    A command's own usage error can bring its hint as a second line, `hint: …`.
+    """
     ctx = error.ctx if isinstance(error, click.UsageError) else None
+    hint = ""
     if isinstance(error, click.NoSuchOption):
         known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
         message = f"no such option: {error.option_name!r}{suggest(error.option_name, known)}"
     else:
-        message = " ".join(error.format_message().split()).removesuffix(".")
+        message, _, hint = error.format_message().partition("\nhint: ")
+        message = " ".join(message.split()).removesuffix(".")
         message = message[:1].lower() + message[1:]
-    path = ctx.command_path if ctx else "archiver"
-    return ConfigurationError(message, hint=f"see {path} --help")
+    return ConfigurationError(message, hint=hint or f"see {ctx.command_path if ctx else 'archiver'} --help")

@@ -92,7 +92,7 @@ def _show_next(db: Path) -> None:
     by_day = "SELECT * FROM daily_cost WHERE date = :day"
     last_month = max(read_spend(db).months)
     click.echo("\nTry next:\n")
-    click.echo(f"  {program} report overview --db {file} --html {shlex.quote(str(db.with_suffix('.html')))}")
+    click.echo(f"  {program} report overview --db {file} --html overview.html")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')
     click.echo(f'  {program} query --db {file} --csv --param day={last_month}-01 "{by_day}"')

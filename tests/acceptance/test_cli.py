@@ -230,4 +230,4 @@ def test_demo_archives_thirteen_months_and_shows_spend(tmp_path: Path) -> None:
         done = subprocess.run(
             ["sh", "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
         )
-        assert done.stdout + done.stderr
+        assert done.stdout or (tmp_path / "overview.html").exists()

@@ -70,6 +70,11 @@ def test_an_error_of_clicks_is_one_line_of_ours(error: click.ClickException, mes
     assert (ours.message, ours.hint, ours.exit_code) == (message, "see archiver --help", 2)
 
 
+def test_a_usage_error_of_ours_can_bring_its_hint() -> None:
+    ours = translate(click.UsageError("the port is in use\nhint: --port 0 uses a free one"))
+    assert (ours.message, ours.hint) == ("the port is in use", "--port 0 uses a free one")
+
+
 def test_the_default_of_db_is_the_path_that_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = command("status")
 
