@@ -72,6 +72,14 @@ def test_completion_for_a_shell_that_is_not_known_is_exit_2() -> None:
     assert "name it" in done.stderr
 
 
+def test_help_imports_nothing_that_a_command_needs() -> None:
+    """It would take longer to start than to print."""
+    script = "import sys, archiver.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {"aiohttp", "aiosqlite", "anyio", "datasette", "jinja2", "msgspec", "platformdirs", "rich", "sqlite3"}
+    assert heavy.isdisjoint(done.stdout.split())
+
+
 def test_the_version_is_the_packages() -> None:
     assert archiver("--version").stdout.strip() == f"archiver, version {__version__}"
 
