@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -68,7 +69,7 @@ def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -
     }
 
 
-def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_archives_and_queries(wheel: Path, tmp_path: Path) -> None:
     """The locked libraries come from this environment; the program comes from the wheel alone."""
     target = tmp_path / "installed"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
@@ -93,3 +94,18 @@ def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -
     ]
     done = subprocess.run(query, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "1"
+
+
+def pins(name: str) -> dict[str, str]:
+    text = (TOP / "requirements" / name).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "build.txt"])
+def test_every_lock_is_a_part_of_the_one_that_is_tested(name: str) -> None:
+    assert pins(name).items() <= pins("dev.txt").items()
+
+
+def test_the_demo_installs_what_runs_and_nothing_that_tests() -> None:
+    assert not pins("runtime.txt").keys() & {"pytest", "mypy", "ruff", "playwright", "vl-convert-python"}
+    assert 'setup" runtime' in (TOP / "scripts" / "demo").read_text("utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from archiver.cli import fail
+from archiver.cli.command import Command
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
 from archiver.cli.talk import say_summary
@@ -25,19 +26,20 @@ from archiver.store.read.reader import open_archive_reader
 DEMO_FILE = "archiver-demo.db"
 
 
-@click.command
-@option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the table.")
+@click.command(cls=Command, examples=["archiver demo", "archiver demo --db /tmp/invented.db"])
+@option("--quiet", "-q", is_flag=True, help="Print only errors and the table.")
 @click.option(
     "--db",
     type=click.Path(path_type=Path),
     default=DEMO_FILE,
     show_default=True,
-    help="The archive to make, in the current folder.",
+    help="Archive to write.",
 )
 def demo(*, quiet: bool, db: Path, **_: Any) -> int:
-    """Archive 13 months of an invented organisation, and show what can be asked.
+    """Archive 13 months of an invented organisation.
 
-    It starts a local Admin API with invented data on a free port, syncs it, and prints spend by month and workspace.
+    It runs a local Admin API with invented data on a free port, syncs it, prints spend by month and workspace, and
+    suggests what to run next. It needs no key and no network.
     """
     summary = _archive(db, quiet=quiet)
     if summary.stopped is not None:
@@ -61,7 +63,7 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
 
     summary = Summary()
     if not quiet:
-        click.echo("a local Admin API answers for an invented organisation: all of its data is invented", err=True)
+        click.echo("a local Admin API serves an invented organisation: all of its data is invented", err=True)
     with background() as api, choose_progress(quiet=quiet) as progress:
         settings = Settings(
             db=db,
@@ -103,7 +105,7 @@ def _show_next(db: Path, last_month: str) -> None:
 
 
 def _program() -> str:
-    """Spell this program as the person can type it here."""
+    """Return the command that runs this program from the current folder."""
     called = Path(sys.argv[0]).resolve()
     found = shutil.which("archiver")
     if found is not None and Path(found).resolve() == called:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archiver.cli.command import Command, suggest
 from archiver.cli.options import (
     Time,
     check_sheet,
@@ -87,11 +87,9 @@ class ReportGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find a report, or raise an error that names the nearest one."""
-        name = args[0]
-        if name not in REPORTS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, REPORTS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the reports are {', '.join(REPORTS)}"
-            raise ConfigurationError(f"there is no report {name!r}", hint=hint)
+        if args[0] not in REPORTS and not args[0].startswith("-"):
+            hint = f"the reports are {', '.join(REPORTS)}"
+            raise click.UsageError(f"no such report: {args[0]!r}{suggest(args[0], REPORTS)}\nhint: {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # the same
@@ -104,7 +102,8 @@ class ReportGroup(click.Group):
 def report() -> None:
     """Run a built-in report, offline.
 
-    `archiver report NAME --help` shows the options of one report.
+    `archiver report NAME --help` shows the options of one report. Exit code 3: nothing of the range is archived, or a
+    budget is passed or unknown.
     """
 
 
@@ -115,14 +114,13 @@ def _command(of: BuiltInReport) -> click.Command:
     def run(ctx: click.Context, /, **options: Any) -> int:
         return _run(of, ctx, options)
 
-    run.__doc__ = f"{of.help}\n\n\\b\nExample:\n  archiver report {of.name} {of.example}"
+    run.__doc__ = of.help
     decorated: Any = config_option(db_option(format_options(run)))
-    decorated = option("--html", metavar="FILE", help="Write a page for a browser in one file; - for stdout.")(
-        decorated
-    )
+    html = option("--html", metavar="FILE", help="Write a page for a browser in one file; - for stdout.")
+    decorated = html(decorated)
     for name in reversed(of.options):
         decorated = _option(name, of)(decorated)
-    return click.command(of.name)(decorated)
+    return click.command(of.name, cls=Command, examples=[f"archiver report {of.name} {of.example}"])(decorated)
 
 
 def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
@@ -202,11 +200,9 @@ def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None
 def _dimensions(of: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
     for one in given:
         if one not in of.dimensions:
-            near = difflib.get_close_matches(one, of.dimensions, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
             raise ConfigurationError(
-                f"cannot group {of.name} by {one!r}",
-                hint=f"{hint}the dimensions of {of.name} are {', '.join(of.dimensions)}",
+                f"cannot group {of.name} by {one!r}{suggest(one, of.dimensions)}",
+                hint=f"the dimensions of {of.name} are {', '.join(of.dimensions) or 'none'}",
             )
     return tuple(dict.fromkeys(given))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import option
 
 if TYPE_CHECKING:
@@ -48,7 +49,13 @@ def _faults(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
         raise click.BadParameter("NAME=CHANCE, with a chance from 0 to 1", param=parameter) from None
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver simulate --port 8765",
+        "archiver simulate --rate-limit 60 --fault 500=0.05 --late 0.1",
+    ],
+)
 @option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
 @option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
 @option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")

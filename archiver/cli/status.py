@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import Duration, config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
 from archiver.model import HOUR, MINUTE, to_text
@@ -140,7 +141,14 @@ def _print_last_run(status: ArchiveStatus, now: float) -> None:
         click.echo(f"last run      {_ago(started, now)}, not finished or still running")
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver status",
+        "archiver status --max-age 36h  # for cron: exit code 3 when the archive is older",
+        "archiver status --json | jq .gaps",
+    ],
+)
 @option("--max-age", type=Duration(), help="Exit 3 when the newest complete bucket of a report is older, as in 36h.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @db_option

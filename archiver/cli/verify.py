@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import DEFAULT_API_URL, config_option, connect_options, db_option, option
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
 from archiver.model import DAY, to_text
@@ -68,7 +69,13 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
         anyio.run(mark)
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver verify  # the file alone, offline",
+        "archiver verify --online 20  # and 20 settled windows against the API",
+    ],
+)
 @option(
     "--online",
     is_flag=False,
