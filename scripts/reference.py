@@ -86,7 +86,7 @@ def report_options() -> list[click.Parameter]:
     """Return the options of all reports, each once."""
     group, ctx = command_of("report")
     assert isinstance(group, click.Group)
-    found = {}
+    found: dict[str | None, click.Parameter] = {}
     for name in REPORTS:
         command = group.get_command(ctx, name)
         assert command is not None
@@ -138,8 +138,8 @@ def reports_page() -> str:
     """Write every report."""
     lines = ["# Reports", "", NOTE, ""]
     lines += [
-        "Every report takes `--db`, `--config`, `--html` and the [output formats](output.md); the other options are its",
-        "own, and an option that it does not take is refused.",
+        "Every report takes `--db`, `--config`, `--html` and the [output formats](output.md); the others are its own,",
+        "and an option that it does not take is refused.",
         "",
         "| report | | options | `--by` |",
         "|---|---|---|---|",
