@@ -1,4 +1,4 @@
-"""A local Admin API that answers like the real one, for an invented organisation.
+"""A local Admin API that answers like the real one, with invented data.
 
 It shares no code with the archiver, so that tests can compare the archive with an independent source.
 """

@@ -1,4 +1,4 @@
-"""The use of the invented organisation, generated one day at a time from (seed, day) alone."""
+"""The invented use, generated day by day from (seed, day) alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class UsageEvent(NamedTuple):
 
 
 class Activity:
-    """All use of the organisation before amendments. Days are counted since 1970."""
+    """All use before amendments. Days are counted since 1970."""
 
     def __init__(self, settings: Settings, patterns: tuple[UsagePattern, ...], first_day: date) -> None:
         """Generate nothing yet: days are generated when they are read."""
@@ -89,12 +89,14 @@ class Activity:
         )
 
     def _expected_events(self, day: int) -> float:
+        # Use grows from a third of its final amount, with a time constant of 300 days.
         growth = 0.3 + 0.7 * (1 - math.exp((self.first - day) / 300))
         weekend = 0.25 if (day + 3) % 7 >= 5 else 1.0  # day 0 was a Thursday
         return _EVENTS_A_DAY * self._settings.size * growth * weekend
 
     def _delays(self, day: int, count: int) -> list[int]:
-        """Draw delays apart from the use itself: lateness changes when use is visible, not the use."""
+        """Return how many seconds late each event becomes visible."""
+        # Drawn apart from the use: lateness changes when use is visible, never the use itself.
         if not self._settings.late:
             return [0] * count
         rng = Random(f"{self._settings.seed}:{day}:late")

@@ -1,4 +1,4 @@
-"""Sums as the API returns them: events to usage rows of a bucket, events and charges to cost rows of a day."""
+"""Sums in the API's shape: usage rows of a bucket, cost rows of a day."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ _NO_ITEM = CostItem(None)
 
 
 def sum_usage(events: Iterable[UsageEvent], width: int, group_by: tuple[str, ...]) -> dict[int, Sums]:
-    """Return sums by bucket (counted from the day's start, `width` in seconds) and by the values of `group_by`."""
+    """Return sums by bucket and by the values of `group_by`.
+
+    Buckets are counted from the start of the day; `width` is in seconds.
+    """
     key_of = _key_getter(group_by)
     minutes = width // 60
     buckets: dict[int, Sums] = {}
@@ -71,7 +74,7 @@ def _key_getter(group_by: tuple[str, ...]) -> Callable[[DimensionValues], Key]:
 
 
 def usage_rows(sums: Sums, group_by: tuple[str, ...], settings: Settings) -> list[Row]:
-    """Return usage rows; a dimension that was not grouped by is null or, by the settings, absent."""
+    """Return usage rows; ungrouped dimensions are null or, by setting, absent."""
     # `speed` is in a row only when it was grouped by (documented).
     names = group_by if settings.omit_ungrouped else [n for n in DIMENSIONS if n != "speed" or n in group_by]
     rows = []
@@ -105,7 +108,10 @@ def cost_rows(
     group_by: tuple[str, ...],
     currency_of: Callable[[str | None], str],
 ) -> list[Row]:
-    """Return the cost rows of a day; the parsed fields are null unless grouped by `description`."""
+    """Return the cost rows of a day.
+
+    The parsed fields are null unless grouped by `description`.
+    """
     sums: dict[tuple[str | None, CostItem, str], int] = {}
     for workspace, item, microcents in (*_token_costs(events), *charges):
         key = (
@@ -114,6 +120,7 @@ def cost_rows(
             currency_of(workspace),  # amounts of two currencies are never added up
         )
         sums[key] = sums.get(key, 0) + microcents
+    # A fixed order: equal data makes equal bytes, so that digests of pages can be compared.
     keys = sorted(sums, key=lambda key: (key[0] or "", *_nulls_first(key[1]), key[2]))
     return [_cost_row(*key, sums[key]) for key in keys]
 
@@ -127,6 +134,7 @@ def _token_costs(events: Iterable[UsageEvent]) -> list[tuple[str | None, CostIte
             continue
         values = (window or "", geo or "", model or "", tier or "", speed or "")
         for token_type, index in _COUNT_OF.items():
+            # The cost report has no row for tokens that were not used.
             if total[index]:
                 item, price = token_item(values, token_type)
                 costs.append((workspace, item, total[index] * price))
@@ -140,6 +148,7 @@ def _cost_row(workspace: str | None, item: CostItem, currency: str, microcents: 
 
 
 def cents(microcents: int) -> str:
-    """Return microcents as the API's decimal string in cents: 123789120 is `"123.789120"`."""
+    """Return microcents as decimal text in cents: 123789120 is `"123.789120"`."""
+    # The sign is apart: divmod of a negative number would round away from zero.
     whole, rest = divmod(abs(microcents), MICROCENTS)
     return f"{'-' if microcents < 0 else ''}{whole}.{rest:06d}"

@@ -1,4 +1,4 @@
-"""Amendments: later changes to the use of past days (late, changed and vanished rows)."""
+"""Later changes to the use of past days: late, changed, vanished rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ _Change = Callable[[Events], Iterable[UsageEvent]]
 
 
 class Amendments:
-    """Changes to days (counted since 1970), applied in the order in which they were made.
+    """Changes to days, applied in the order in which they were made.
+
+    Days are counted since 1970.
 
     `version` grows with every change, so that caches know when to forget.
     """
 
     def __init__(self) -> None:
         """Begin without any change."""
+        # Functions, not results: a change applies to whatever is visible when the day is read.
         self._changes: defaultdict[int, list[_Change]] = defaultdict(list)
         self._without_charges: set[int] = set()
         self.version = 0
@@ -36,7 +39,10 @@ class Amendments:
         return events
 
     def keeps_charges(self, day: int) -> bool:
-        """Return whether charges that do not come from use (code execution, sessions, credits) remain."""
+        """Return whether a day still has its charges.
+
+        Charges are costs that do not come from tokens: code execution, sessions, credits.
+        """
         return day not in self._without_charges
 
     def scale(self, day: int, factor: Fraction, where: Where) -> None:
@@ -48,7 +54,7 @@ class Amendments:
         self._add(day, change)
 
     def remove(self, day: int, where: Where) -> None:
-        """Remove the matching events; with an empty `where` also the other charges of the day."""
+        """Remove the matching events; with an empty `where` charges too."""
         if not where:
             self._without_charges.add(day)
         self._add(day, lambda events: (event for event in events if not _matches(event, where)))

@@ -1,4 +1,7 @@
-"""Faults in the bytes and headers of an otherwise good answer; the docstring of a function describes its fault."""
+"""Faults in the bytes and headers of an otherwise good answer.
+
+The docstring of a function is the description of its fault.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ def wrong_content_type(body: bytes, _: str) -> Sent:
 @_fault
 def duplicate_json_key(body: bytes, _: str) -> Sent:
     """`data` comes twice in the envelope, empty the second time."""
+    # The body is a JSON object: without its last brace it takes another field.
     return body[:-1] + b',"data":[]}', {}
 
 
@@ -90,7 +94,8 @@ def gzip_bomb_large(_: bytes, __: str) -> Sent:
 
 @cache
 def _bomb(mebibytes: int) -> bytes:
-    """Return valid JSON as gzip, compressed piece by piece so that this process stays small."""
+    """Return valid JSON as gzip, mostly blanks."""
+    # Piece by piece: the process of the simulator stays small, so a test can measure its client.
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     packed = [packer.compress(b'{"data":[')]
     packed += [packer.compress(b" " * _MEBIBYTE) for _ in range(mebibytes)]

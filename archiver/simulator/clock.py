@@ -1,4 +1,4 @@
-"""The simulated clock: it decides the `Date` header, what is visible, and which bucket is in progress."""
+"""The simulated clock: it decides the `Date` header and what is visible."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Clock:
     """The real time, or a frozen time that a test moves by setting `now`."""
 
     def __init__(self, now: datetime | None = None) -> None:
-        """Freeze the clock at `now`, if given. Only the rate limit uses `monotonic`; it can be replaced."""
+        """Freeze the clock at `now`, if given."""
         self._frozen: datetime | None = None
+        # Only the rate limit uses it; a test replaces it to control the pace.
         self.monotonic: Callable[[], float] = time.monotonic
         if now is not None:
             self.now = now
@@ -56,4 +57,5 @@ def date_of(day: int) -> date:
 
 def stamp(seconds: int) -> str:
     """Return seconds since 1970 in the API's form: `2025-08-01T00:00:00Z`."""
+    # Without its zone, isoformat has no +00:00: the API writes Z.
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"

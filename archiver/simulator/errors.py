@@ -1,4 +1,4 @@
-"""Error responses of the API: status, type, message and the documented envelope."""
+"""Error responses of the API, in the documented envelope."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _TYPES = {
 
 
 class ApiError(Exception):
-    """A request that gets an error response; the server turns it into the envelope."""
+    """A request that gets an error response."""
 
     def __init__(
         self, status: int, message: str, headers: dict[str, str] | None = None, code: str | None = None
     ) -> None:
-        """`headers` are sent besides the usual ones; `code` is `error.details.error_code`."""
+        """Describe the response; `code` is `error.details.error_code`."""
         super().__init__(message)
         self.status = status
         self.message = message

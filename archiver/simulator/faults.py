@@ -39,6 +39,7 @@ FAULTS: dict[str, str] = {
 """The name of every fault, and its description in one line."""
 
 
+# Compared by identity: equal rules for once are removed one by one.
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rule:
     name: str
@@ -47,13 +48,15 @@ class _Rule:
 
 
 class Faults:
-    """Chooses the fault of a request: first those set for once, in their order, then the others.
+    """Chooses the fault of a request.
+
+    Faults that are set for once come first, in their order.
 
     Chance is drawn from the seed, request by request, so a run can be repeated.
     """
 
     def __init__(self, seed: int, chances: Mapping[str, float]) -> None:
-        """Set these faults; raises ValueError for an unknown name and for a chance outside 0 to 1."""
+        """Set these faults; raises ValueError for a wrong name or chance."""
         self._rng = Random(f"{seed}:faults")
         self._once: list[_Rule] = []
         self._set: list[_Rule] = []
@@ -61,7 +64,7 @@ class Faults:
             self.set(name, chance)
 
     def set(self, name: str, chance: float = 1.0, *, match: str = "") -> None:
-        """Set a fault for all further requests with `match` in their path and decoded query."""
+        """Set a fault for all requests with `match` in path or decoded query."""
         self._set.append(_rule(name, chance, match))
 
     def once(self, name: str, *, times: int = 1, match: str = "") -> None:
@@ -75,6 +78,7 @@ class Faults:
 
     def choose(self, target: str) -> str | None:
         """Return the fault of a request for `target` (path?decoded query), if any."""
+        # Chance is drawn only for rules that apply, so that other requests do not change a run.
         for rule in (*self._once, *self._set):
             if rule.match in target and _applies(rule.name, target) and self._rng.random() < rule.chance:
                 if rule in self._once:

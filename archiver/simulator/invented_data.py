@@ -1,4 +1,4 @@
-"""All invented use and cost, after amendments, as far as it is visible at the clock's time."""
+"""All invented use and cost that is visible at the clock's time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Charge(NamedTuple):
 
 
 class InventedData:
-    """Organisation, use and amendments behind one clock. Days are counted since 1970."""
+    """Organisation, use, amendments and clock. Days are counted since 1970."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Invent the organisation; its days are generated when they are read."""
@@ -57,6 +57,7 @@ class InventedData:
         """Return the use of a day that is visible now."""
         now = self.clock.seconds
         start = day * DAY
+        # Use of the future exists already, because days are generated as a whole: hide it.
         if start >= now:
             return ()
         events = self.amendments.apply(day, self.activity.day(day))
@@ -73,7 +74,10 @@ class InventedData:
         return credit if self.activity.is_quiet(day) else (*self._tools(day), *credit)
 
     def currency_of(self, workspace_id: str | None) -> str:
-        """Return the currency of a workspace; the default workspace and unknown ones have the first."""
+        """Return the currency of a workspace.
+
+        The default workspace and unknown ones have the first currency.
+        """
         ids = [workspace["id"] for workspace in self.organization.workspaces]
         number = ids.index(workspace_id) if workspace_id in ids else 0
         return self.settings.currencies[number % len(self.settings.currencies)]
@@ -84,6 +88,7 @@ class InventedData:
         return self.activity.first + _CREDIT_AFTER_DAYS
 
     def _tools(self, day: int) -> list[Charge]:
+        # Only two workspaces and the default one use tools: some workspaces have tokens alone.
         rng = Random(f"{self.settings.seed}:{day}:charges")
         ids = [workspace["id"] for workspace in self.organization.workspaces[:2]]
         charges = [

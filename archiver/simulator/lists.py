@@ -1,4 +1,7 @@
-"""The lists that give names to ids. Service accounts have their own paging and refuse Admin API keys."""
+"""The lists that give names to ids, page by page.
+
+Service accounts have their own paging and refuse Admin API keys (documented).
+"""
 
 from __future__ import annotations
 
@@ -86,6 +89,7 @@ def _flag(parameters: dict[str, str], name: str) -> bool:
 def _matching(records: Sequence[Record], parameters: dict[str, str]) -> list[Record]:
     archived = _flag(parameters, "include_archived")
     fields = [(name, parameters[name]) for names in _FIELDS.values() for name in names if name in parameters]
+    # In the newer shape of API keys the workspace is in `scope`.
     return [
         record
         for record in records
@@ -96,13 +100,14 @@ def _matching(records: Sequence[Record], parameters: dict[str, str]) -> list[Rec
 
 def _limit(parameters: dict[str, str]) -> int:
     text = parameters.get("limit", "20")
+    # Digits beyond ASCII are digits for Python and not for the API.
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1000):
         raise invalid_request("limit: Input should be an integer from 1 to 1000")
     return int(text)
 
 
 def _cut(records: list[Record], parameters: dict[str, str], limit: int) -> tuple[list[Record], bool]:
-    """Return the records of the page, and whether there are more in its direction."""
+    """Return the records of a page, and whether more follow."""
     if "after_id" in parameters and "before_id" in parameters:
         raise invalid_request("Only one of after_id and before_id can be given")
     if "before_id" in parameters:

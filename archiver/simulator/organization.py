@@ -1,4 +1,4 @@
-"""The invented organisation: the objects that can appear in use, in their documented shapes.
+"""The invented organisation: workspaces, users, keys, service accounts.
 
 The shapes are those of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The reports have null for
 the default workspace; only the list of workspaces has its id. Use in the Console has no API key.
@@ -31,7 +31,7 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The lists in the order of the API; every record is as the API returns it.
+    """The lists in the order of the API, each record as the API returns it.
 
     `workspaces` lacks the default workspace, as the list does unless it is asked to include it.
     """
@@ -49,7 +49,7 @@ class Organization:
         return {"id": self.id, "type": "organization", "name": NAME}
 
     def workspace_of(self, api_key: Record) -> str | None:
-        """Return the workspace of an API key as the reports name it: None for the default workspace."""
+        """Return the workspace of an API key, None for the default workspace."""
         # In the newer shape `scope` holds the workspace, and the default workspace has an id.
         workspace: str | None = api_key.get("scope", api_key)["workspace_id"]
         return None if workspace == self.default_workspace["id"] else workspace
@@ -67,6 +67,7 @@ def invent_organization(settings: Settings, first_day: date) -> Organization:
     count = max(6, round(24 * settings.size))
     keys = tuple(_api_key(rng, n, first_day, workspaces, users) for n in range(count))
     accounts = tuple(_service_account(rng, n, first_day) for n in range(3))
+    # Last, so that it changes no id of the others for a given seed.
     default = _default_workspace(rng, first_day)
     if settings.key_scope:
         keys = tuple(_scoped(key, default) for key in keys)
@@ -136,7 +137,8 @@ def _api_key(
 
 
 def _scoped(api_key: Record, default: Record) -> Record:
-    """Return an API key in the shape of anthropic-version 2026-10-21: the default workspace has an id there."""
+    """Return an API key in the shape of anthropic-version 2026-10-21."""
+    # The default workspace has an id in this shape.
     workspace = api_key["workspace_id"] or default["id"]
     plain = {name: value for name, value in api_key.items() if name != "workspace_id"}
     return plain | {"scope": {"type": "workspace", "workspace_id": workspace}}

@@ -1,4 +1,7 @@
-"""A cache of encoded pages that can no longer change: a benchmark measures its client, not the simulator."""
+"""A cache of encoded pages that can no longer change.
+
+With it a benchmark measures its client and not the simulator.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ encode = msgspec.json.encode
 
 
 class PageCache:
-    """Encoded pages by query; emptied by every amendment, and never used for a range that is not final."""
+    """Encoded pages of final ranges by query; emptied by every amendment."""
 
     def __init__(self, data: InventedData, reports: Reports) -> None:
         """Begin empty."""
@@ -30,6 +33,7 @@ class PageCache:
 
     def body(self, query: Query) -> bytes:
         """Return the page as JSON."""
+        # A range without an end grows with time, and days that are not final change by themselves.
         if query.open_ended or not self._reports.is_final(query.selection):
             return encode(self._reports.page(query))
         self._forget_if_amended()
@@ -54,4 +58,5 @@ class PageCache:
 
 def compress(body: bytes) -> bytes:
     """Return the body as gzip, the same bytes for the same body."""
+    # Level 1 and no time: fast, and equal bodies stay equal bytes.
     return gzip.compress(body, 1, mtime=0)

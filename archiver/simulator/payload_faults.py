@@ -1,4 +1,4 @@
-"""Faults in the content of an otherwise good page of a report or of a list.
+"""Faults in the content of an otherwise good page of a report or a list.
 
 Each function changes the decoded page in place; its docstring is the description of the fault. A fault that needs a
 row, or an empty bucket, leaves a page without one as it is.
@@ -37,6 +37,7 @@ def _fault(function: PayloadFault) -> PayloadFault:
 @_fault
 def missing_bucket(payload: Payload, _: Query) -> None:
     """A bucket in the middle of the answer is missing."""
+    # A hole at an end would look like a shorter range.
     middle = len(payload["data"]) // 2
     del payload["data"][middle : middle + 1]
 
@@ -109,7 +110,7 @@ def shuffled_rows(payload: Payload, _: Query) -> None:
 
 @_fault
 def split_rows(payload: Payload, _: Query) -> None:
-    """A row is split into two that differ in an unknown field, besides their measures (harmless)."""
+    """A row is split into two that differ in an unknown field (harmless)."""
     for rows in _filled(payload):
         first, second = _split(rows[0])
         rows[:1] = [first | {"invented_region": "eu"}, second | {"invented_region": "us"}]
@@ -140,7 +141,7 @@ def unknown_field(payload: Payload, _: Query) -> None:
 
 @_fault
 def colon_in_field(payload: Payload, _: Query) -> None:
-    """Every row has a new field with a colon in its name and its value (harmless: must be kept)."""
+    """Every row has a new field with a colon in its name (harmless)."""
     for row in _rows(payload):
         row["invented:field"] = 'a:b, "c": 1'
 
@@ -156,8 +157,9 @@ def unknown_dimension_value(payload: Payload, _: Query) -> None:
 
 @_fault
 def ungrouped_value(payload: Payload, query: Query) -> None:
-    """Every row has a value in a dimension that was not grouped by (harmless: must be kept apart)."""
+    """Every row has a value in an ungrouped dimension (harmless)."""
     values = {"service_tier": "standard", "context_window": "0-200k", "inference_geo": "global", "model": "invented"}
+    # Grouping by `description` fills all of its parsed fields.
     grouped = values.keys() if "description" in query.selection.group_by else query.selection.group_by
     for row in _rows(payload):
         row.update(islice(((name, value) for name, value in values.items() if name not in grouped), 1))
@@ -186,7 +188,7 @@ def huge_exponent_amount(payload: Payload, _: Query) -> None:
 
 @_fault
 def long_amount(payload: Payload, _: Query) -> None:
-    """An amount has more than six fractional digits (cost; harmless, but inexact in microcents)."""
+    """An amount has more than six fractional digits (cost; harmless)."""
     _change(payload, "amount", lambda amount: f"{amount}25", rows=1)
 
 
@@ -252,7 +254,7 @@ def error_in_200(payload: Payload, _: Query) -> None:
 
 @_fault
 def error_in_200_with_float(payload: Payload, query: Query) -> None:
-    """The status is 200, the body is an error that holds a number with a fraction."""
+    """The status is 200, the body is an error that holds a float."""
     error_in_200(payload, query)
     payload["error"]["retry_in"] = payload["version"] = 0.5
 
@@ -279,13 +281,13 @@ def _rows(payload: Payload) -> Iterator[dict[str, Any]]:
 
 
 def _change(payload: Payload, name: str, change: Callable[[Any], object], rows: int | None = None) -> None:
-    """Change a field of the first `rows` rows that have it, of all rows without that limit."""
+    """Change a field of the first `rows` rows that have it, or of all."""
     for row in islice((row for row in _rows(payload) if name in row), rows):
         row[name] = change(row[name])
 
 
 def _split(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return two rows with the dimensions of `row` and measures that add up to its measures."""
+    """Return two rows with the dimensions of `row` that add up to it."""
     first, second = dict(row), dict(row)
     for name, value in row.items():
         if isinstance(value, dict):

@@ -19,7 +19,9 @@ FREE_OF_COST = "priority"  # Priority Tier is in the usage report and never in t
 
 
 class Model(NamedTuple):
-    """A model of the simulation; `since` and `until` are days counted from the first day of use.
+    """A model of the simulation.
+
+    `since` and `until` are days counted from the first day of use.
 
     Traits: `long` has both context windows, `geo` has a region, `fast` has a fast mode.
     """
@@ -53,7 +55,7 @@ _HALF_PRICE = ("batch", "flex_discount")
 
 
 class CostItem(NamedTuple):
-    """An item of the bill: a description and the fields that the API parses from it."""
+    """A cost description and the fields that the API parses from it."""
 
     description: str | None
     model: str | None = None
@@ -66,11 +68,15 @@ class CostItem(NamedTuple):
 
 @cache
 def token_item(values: tuple[str, str, str, str, str], token_type: str) -> tuple[CostItem, int]:
-    """Return the cost item and the microcents a token for context window, region, model, tier and speed."""
+    """Return the cost item of a token type, and its microcents a token.
+
+    `values` are context window, region, model, tier and speed.
+    """
     window, geo, model, tier, speed = values
     words, times, over = TOKEN_TYPES[token_type]
     price, rest = divmod(_rate(values) * times, over * 20)
     assert rest == 0, "a price must be a whole number of microcents"
+    # The description names what is unusual, as the real one does.
     extras = [f"Long Context ({window})"] if window != "0-200k" else []
     extras += [f"{tier} tier"] if tier != "standard" else []
     extras += ["US only"] if geo == "us" else []
@@ -81,7 +87,8 @@ def token_item(values: tuple[str, str, str, str, str], token_type: str) -> tuple
 
 
 def _rate(values: tuple[str, str, str, str, str]) -> int:
-    """Return the input price in twentieths of a microcent a token, which keeps every discount whole."""
+    """Return the input price in twentieths of a microcent a token."""
+    # Twentieths keep half prices and the surcharge of a tenth whole.
     window, geo, model, tier, speed = values
     rate = _PRICES.get(model, 400) * (10 if tier in _HALF_PRICE else 20)
     rate = rate * 11 // 10 if geo == "us" else rate

@@ -51,7 +51,10 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A valid range (UTC seconds on the grid of `width`, `end` exclusive), grouping and filters."""
+    """A valid range with its grouping and filters.
+
+    Times are UTC seconds, multiples of `width`; `end` is exclusive.
+    """
 
     report: str
     start: int
@@ -63,7 +66,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One page of a selection: from the bucket at `first`, at most `limit` buckets.
+    """One page of a selection: at most `limit` buckets from `first`.
 
     Page tokens are bound to `digest`; `open_ended` is a range without an end, which grows with time.
     """
@@ -100,6 +103,7 @@ def parse_query(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) ->
 
 
 def _collect(report: str, pairs: Pairs) -> Mapping[str, Sequence[str]]:
+    # The API refuses unknown parameters, so a misspelled filter never widens an answer.
     known = {*_SCALARS, "group_by[]", *(_FILTERS if report == "usage" else ())}
     values: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
@@ -152,7 +156,7 @@ def _limit(values: Sequence[str], default: int, largest: int) -> int:
 
 
 def _range(report: str, values: Mapping[str, Sequence[str]], width: int, now: int) -> tuple[int, int]:
-    """Return the start and end of the whole buckets of a range; raises a 400 when there are none."""
+    """Return start and end of the whole buckets of a range; raises a 400."""
     if not values["starting_at"]:
         raise invalid_request("starting_at: Field required")
     starting = _time("starting_at", values["starting_at"][0])
@@ -192,6 +196,7 @@ def _digest(report: str, pairs: Pairs) -> str:
 
 
 def _first(page: Sequence[str], digest: str) -> int:
+    # The token holds its start and its query: nothing has to be remembered between requests.
     try:
         start, bound = urlsafe_b64decode(page[0].removeprefix("page_")).decode().split(".")
         first = _time("page", start)

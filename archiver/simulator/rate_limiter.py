@@ -1,4 +1,4 @@
-"""The rate limit of the whole organisation: a token bucket with a small burst."""
+"""The rate limit of the organisation: a token bucket with a small burst."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MESSAGE = "This request would exceed the rate limit for your organization of {}
 
 
 class RateLimiter:
-    """Refuses requests that come faster than the limit; a refused request takes no token."""
+    """Refuses requests that come faster than the limit."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Begin with a full bucket."""
@@ -28,13 +28,14 @@ class RateLimiter:
         self._filled_at = clock.monotonic()
 
     def acquire(self) -> None:
-        """Take the token of one request, or raise a 429: without advice (as reported), or with all headers."""
+        """Take the token of one request, or raise a 429."""
         if self._limit is None:
             return
         now = self._clock.monotonic()
         gained = (now - self._filled_at) * self._limit / 60
         self._tokens = min(float(self._burst), self._tokens + gained)
         self._filled_at = now
+        # A refused request takes no token: only what is answered counts.
         if self._tokens < 1:
             raise ApiError(429, _MESSAGE.format(self._limit), self._advice(self._limit))
         self._tokens -= 1

@@ -1,4 +1,4 @@
-"""The two reports: the buckets of a range at the clock's time, and pages of them."""
+"""The two reports: buckets at the clock's time, and pages of them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ class Reports:
         selection = query.selection
         starts = self.starts(selection)
         page = range(max(starts.start, query.first), starts.stop, selection.width)[: query.limit]
+        # An empty page ends a walk, also one that begins after the last bucket.
         more = bool(page) and page[-1] != starts[-1]
         following = query.token(page[-1] + selection.width) if more else None
         return {"data": self.buckets(selection, page), "has_more": more, "next_page": following}
 
     def starts(self, selection: Selection) -> range:
-        """Return the starts (UTC seconds) of the buckets of a range that exist by now.
+        """Return the starts (UTC seconds) of the buckets that exist by now.
 
         The usage report has the bucket in progress when the range covers its end. The cost report never has
         today, and lacks days that ended less than the settings' `cost_lag` ago.
@@ -48,7 +49,7 @@ class Reports:
         return range(selection.start, min(selection.end, shown_until // width * width), width)
 
     def is_final(self, selection: Selection) -> bool:
-        """Return whether time alone can no longer change the answer for this range."""
+        """Return whether time alone can no longer change the answer."""
         return selection.end + self._data.settling + self._cost_lag + DAY <= self._data.clock.seconds
 
     def buckets(self, selection: Selection, starts: Sequence[int]) -> list[Bucket]:
@@ -79,7 +80,7 @@ class Reports:
 
 
 def _filtered(events: Sequence[UsageEvent], filters: Filters) -> Sequence[UsageEvent]:
-    """Return the events that pass every filter; an event with null there passes none."""
+    """Return the events that pass every filter; null passes none."""
     for name, values in filters:
         index = DIMENSIONS.index(name)
         events = [event for event in events if event.values[index] in values]

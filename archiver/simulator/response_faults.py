@@ -1,4 +1,4 @@
-"""Faults in place of an answer: error responses, proxies, broken connections.
+"""Faults in place of an answer: errors, proxies, broken connections.
 
 The docstring of a function is the description of its fault.
 """
@@ -26,7 +26,10 @@ Headers = Callable[["datetime"], dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """The request that meets a fault, its key or token, and an event that is set when the server stops."""
+    """The request that meets a fault; `credential` is its key or token.
+
+    `stopping` is set when the server stops.
+    """
 
     request: web.Request
     credential: str
@@ -54,6 +57,7 @@ async def truncated_body(context: FaultContext) -> web.StreamResponse:
     """The connection is closed in the middle of the body."""
     response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "4096"})
     await response.prepare(context.request)
+    # The length announces more than is sent, so that the client can notice.
     await response.write(b'{"data":[{"starting_at":"20')
     if context.request.transport is not None:
         context.request.transport.close()
@@ -83,7 +87,10 @@ async def key_in_error(context: FaultContext) -> web.StreamResponse:
 
 
 class ErrorFault(NamedTuple):
-    """An error response; `headers` are computed from the current time, `code` is its `error_code`."""
+    """An error response.
+
+    `headers` is a function of the current time, `code` the `error.details.error_code`.
+    """
 
     description: str
     status: int

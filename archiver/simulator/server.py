@@ -1,4 +1,4 @@
-"""The HTTP side: credentials, routes, faults, and the response of every request."""
+"""The HTTP side: routes, credentials, faults and responses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ _JSON = {"content-type": "application/json"}
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """A request that arrived: `status` is 0 while it has no response, `at` is monotonic seconds."""
+    """A request that arrived.
+
+    `status` is 0 while it has no response, `at` is monotonic seconds.
+    """
 
     method: str
     path: str
@@ -55,7 +58,7 @@ _RECORD = web.RequestKey("record", RecordedRequest)
 
 @dataclass(slots=True)
 class Server:
-    """Responds to requests from the invented data; every request is recorded in `requests`."""
+    """Responds from the invented data; records every request."""
 
     settings: Settings
     data: InventedData
@@ -73,8 +76,9 @@ class Server:
         self._pages = PageCache(self.data, self._reports)
 
     def app(self) -> web.Application:
-        """Return the aiohttp application: one route for everything, so that aiohttp never answers by itself."""
+        """Return the aiohttp application."""
         app = web.Application()
+        # One route for everything: aiohttp never responds by itself, so all responses have our headers.
         app.router.add_route("*", "/{tail:.*}", self.handle)
         app.on_response_prepare.append(self._add_headers)
         return app
@@ -103,7 +107,8 @@ class Server:
         return record
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add the headers of every response (documented); a fault may have set its own request id."""
+        """Add the headers of every response (documented)."""
+        # A fault may have set its own request id.
         response.headers.setdefault("request-id", request[_RECORD].request_id)
         response.headers["anthropic-organization-id"] = self.data.organization.id
         response.headers["date"] = format_datetime(self.data.clock.now, usegmt=True)

@@ -16,7 +16,9 @@ REFUSED_KEY = "sk-ant-admin01-invented-key-that-is-refused"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the answers depend on: simulators with equal settings and clocks answer alike.
+    """Everything that answers depend on, besides the clock and amendments.
+
+    Simulators with equal settings and clocks answer alike.
 
     Use: `first_day` is the first UTC day with use (None: 13 months before now); `size` scales the use of a day
     and the number of API keys; `late` is the fraction of use that becomes visible only up to `late_by` after it

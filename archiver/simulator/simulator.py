@@ -1,4 +1,4 @@
-"""The simulator as tests, the demo and benchmarks use it: a server, its clock, its faults, and the truth."""
+"""The simulator as tests, the demo and benchmarks use it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Simulator:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        """Invent the organisation; raises ValueError when the settings name an unknown fault."""
+        """Invent the organisation; raises ValueError for an unknown fault."""
         self.settings = settings or Settings()
         self.clock = Clock(self.settings.now)
         self.faults = Faults(self.settings.seed, self.settings.faults)
@@ -89,6 +89,7 @@ class Simulator:
     async def __aenter__(self) -> Self:
         """Listen; raises OSError when the port is taken."""
         rate_limiter = RateLimiter(self.settings, self.clock)
+        # A new server for each start: the rate limit begins with a full bucket.
         server = Server(self.settings, self._data, self.faults, rate_limiter, self.requests)
         self._stopping = server.stopping
         self._runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=2)
@@ -121,7 +122,9 @@ class Simulator:
         group_by: Sequence[str] = (),
         filters: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Bucket]:
-        """Return every bucket of a range as the API would now, without pages, faults or a grouping cap.
+        """Return every bucket of a range as the API would return it now.
+
+        There are no pages, no faults and no grouping cap here.
 
         `filters` are by dimension: `{"model": ("claude-…",)}`. Without an `end`, up to now.
         """
@@ -134,11 +137,17 @@ class Simulator:
         return reports.buckets(selection, reports.starts(selection))
 
     def amend(self, day: date, factor: float | Fraction, **where: str | None) -> None:
-        """Multiply the counts of a day, or only of its use with these dimension values, by `factor`."""
+        """Multiply the counts of a day by `factor`.
+
+        With `where`, only of the use with these dimension values.
+        """
         self._data.amendments.scale(day_number(day), Fraction(factor), _checked(where))
 
     def remove(self, day: date, **where: str | None) -> None:
-        """Remove the use of a day with its other costs, or only the use with these dimension values."""
+        """Remove the use of a day, with its other costs.
+
+        With `where`, only the use with these dimension values.
+        """
         self._data.amendments.remove(day_number(day), _checked(where))
 
     def restore(self, day: date) -> None:
@@ -173,7 +182,7 @@ def _checked(dimensions: dict[str, str | None]) -> dict[str, str | None]:
 
 @contextmanager
 def background(settings: Settings | None = None) -> Iterator[Simulator]:
-    """Run the simulator in a thread of its own, for callers without an event loop, or that block theirs."""
+    """Run the simulator in a thread, for callers without an event loop."""
     simulator = Simulator(settings)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)

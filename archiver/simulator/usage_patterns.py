@@ -1,4 +1,4 @@
-"""Usage patterns: which combinations of dimension values are ever used, from when, and how much.
+"""The combinations of dimension values in use, from when, and how much.
 
 Usage events are drawn from patterns. Accounts appear only in Console and OAuth use (which has no API key),
 service accounts only in federated use, as documented.
@@ -36,7 +36,7 @@ DimensionValues = tuple[str | None, ...]
 
 
 class Caller(NamedTuple):
-    """A sender of requests, and the day (counted from the first day of use) of its first request."""
+    """A sender of requests; `since` is its first day, counted from the first."""
 
     account_id: str | None
     api_key_id: str | None
@@ -46,7 +46,10 @@ class Caller(NamedTuple):
 
 
 class UsagePattern(NamedTuple):
-    """One combination in the order of `DIMENSIONS`; `since` and `until` count from the first day."""
+    """One combination in the order of `DIMENSIONS`.
+
+    `since` and `until` are days counted from the first day of use.
+    """
 
     values: DimensionValues
     weight: float
@@ -55,7 +58,7 @@ class UsagePattern(NamedTuple):
 
 
 def invent_usage_patterns(organization: Organization, seed: int) -> tuple[UsagePattern, ...]:
-    """Return every combination in use; the first caller uses the first model from the first day."""
+    """Return every combination in use."""
     rng = Random(f"{seed}:habits")
     patterns = []
     for rank, caller in enumerate(_callers(organization)):
