@@ -67,7 +67,7 @@ class InventedData:
         return tuple(event for event in events if event.minute * MINUTE + event.delay <= latest)
 
     def charges(self, day: int) -> tuple[Charge, ...]:
-        """Return what an ended day cost besides its tokens and searches."""
+        """Return the costs of an ended day besides its tokens and searches."""
         if day < self.activity.first or not self.amendments.keeps_charges(day):
             return ()
         credit = (Charge(None, CREDIT_ITEM, CREDIT),) if day == self.credit_day else ()

@@ -33,7 +33,7 @@ _LETTERS = string.ascii_letters + string.digits
 class Organization:
     """The lists in the order of the API, each record as the API returns it.
 
-    `workspaces` lacks the default workspace, as the list does unless it is asked to include it.
+    `workspaces` lacks the default workspace, as the list does without `include_default`.
     """
 
     id: str

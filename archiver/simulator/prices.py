@@ -76,7 +76,7 @@ def token_item(values: tuple[str, str, str, str, str], token_type: str) -> tuple
     words, times, over = TOKEN_TYPES[token_type]
     price, rest = divmod(_rate(values) * times, over * 20)
     assert rest == 0, "a price must be a whole number of microcents"
-    # The description names what is unusual, as the real one does.
+    # The description names unusual values only, as the real one does.
     extras = [f"Long Context ({window})"] if window != "0-200k" else []
     extras += [f"{tier} tier"] if tier != "standard" else []
     extras += ["US only"] if geo == "us" else []

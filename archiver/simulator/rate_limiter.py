@@ -35,7 +35,7 @@ class RateLimiter:
         gained = (now - self._filled_at) * self._limit / 60
         self._tokens = min(float(self._burst), self._tokens + gained)
         self._filled_at = now
-        # A refused request takes no token: only what is answered counts.
+        # A refused request takes no token: refusals do not lengthen the wait.
         if self._tokens < 1:
             raise ApiError(429, _MESSAGE.format(self._limit), self._advice(self._limit))
         self._tokens -= 1

@@ -113,7 +113,7 @@ def _retry_date(now: datetime) -> dict[str, str]:
 
 
 _LIMITED = "This request would exceed your organization's rate limit"
-_SPENT = "Your organization has used up what it may spend"
+_SPENT = "Your organization has reached a spend limit"
 _NO_RETRY = _header("x-should-retry", "false")
 _ERRORS: dict[str, ErrorFault] = {
     "400": ErrorFault("A 400 without a reason", 400, "Invalid request"),

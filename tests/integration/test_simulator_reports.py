@@ -152,8 +152,8 @@ async def test_a_400_for_a_query_asks_not_to_retry(simulator: Simulator) -> None
 
 async def test_dimensions_that_were_not_grouped_by_can_be_absent() -> None:
     async with Simulator(Settings(first_day=date(2025, 11, 1), now=NOW, omit_ungrouped=True)) as older:
-        asked = (start("2026-01-05T00:00:00Z"), end("2026-01-06T00:00:00Z"), *group("model", "workspace_id"))
-        (bucket,) = await buckets(older, USAGE, *asked)
+        pairs = (start("2026-01-05T00:00:00Z"), end("2026-01-06T00:00:00Z"), *group("model", "workspace_id"))
+        (bucket,) = await buckets(older, USAGE, *pairs)
     assert all(set(row) & set(DIMENSIONS) == {"model", "workspace_id"} for row in bucket["results"])
 
 
@@ -164,11 +164,11 @@ async def test_the_field_of_server_tools_can_be_absent() -> None:
 
 
 async def test_a_cached_answer_changes_with_an_amendment(simulator: Simulator) -> None:
-    asked = (start("2025-12-01T00:00:00Z"), end("2025-12-02T00:00:00Z"))
-    before = await buckets(simulator, USAGE, *asked)
-    assert await buckets(simulator, USAGE, *asked) == before
+    pairs = (start("2025-12-01T00:00:00Z"), end("2025-12-02T00:00:00Z"))
+    before = await buckets(simulator, USAGE, *pairs)
+    assert await buckets(simulator, USAGE, *pairs) == before
     simulator.amend(date(2025, 12, 1), 2)
-    assert await buckets(simulator, USAGE, *asked) != before
+    assert await buckets(simulator, USAGE, *pairs) != before
 
 
 # Pages
@@ -181,21 +181,21 @@ async def test_a_cached_answer_changes_with_an_amendment(simulator: Simulator) -
 async def test_a_page_has_the_documented_default_and_largest_limit(
     simulator: Simulator, path: str, width: str, default: int, largest: int
 ) -> None:
-    asked = [start("2025-11-10T00:00:00Z"), ("bucket_width", width)]
-    assert len((await ask(simulator, path, asked))[1]["data"]) == default
-    assert len((await ask(simulator, path, [*asked, ("limit", str(largest))]))[1]["data"]) == largest
-    status, body = await ask(simulator, path, [*asked, ("limit", str(largest + 1))])
+    pairs = [start("2025-11-10T00:00:00Z"), ("bucket_width", width)]
+    assert len((await ask(simulator, path, pairs))[1]["data"]) == default
+    assert len((await ask(simulator, path, [*pairs, ("limit", str(largest))]))[1]["data"]) == largest
+    status, body = await ask(simulator, path, [*pairs, ("limit", str(largest + 1))])
     assert (status, body["error"]["type"]) == (400, "invalid_request_error")
 
 
 @pytest.mark.parametrize("path", [USAGE, COST])
 async def test_pages_together_are_the_truth(simulator: Simulator, path: str) -> None:
-    asked = [start("2025-12-01T00:00:00Z"), end("2026-01-01T00:00:00Z"), *group("workspace_id"), ("limit", "9")]
+    pairs = [start("2025-12-01T00:00:00Z"), end("2026-01-01T00:00:00Z"), *group("workspace_id"), ("limit", "9")]
     found: list[Any] = []
     page: Any = {"next_page": None, "has_more": True}
     while page["has_more"]:
         token = [("page", page["next_page"])] if page["next_page"] else []
-        page = (await ask(simulator, path, [*asked, *token]))[1]
+        page = (await ask(simulator, path, [*pairs, *token]))[1]
         found += page["data"]
     report = "usage" if path == USAGE else "cost"
     first = datetime(2025, 12, 1, tzinfo=UTC)
@@ -208,24 +208,24 @@ async def test_pages_together_are_the_truth(simulator: Simulator, path: str) -> 
     [("limit", "3"), ("group_by[]", "model"), ("models[]", "x"), ("bucket_width", "1h"), end("2026-01-02T00:00:00Z")],
 )
 async def test_a_token_replayed_with_another_parameter_is_a_400(simulator: Simulator, other: tuple[str, str]) -> None:
-    asked = [start("2025-12-01T00:00:00Z")]
-    token = (await ask(simulator, USAGE, asked))[1]["next_page"]
-    assert (await ask(simulator, USAGE, [*asked, ("page", token)]))[0] == 200
-    assert (await ask(simulator, USAGE, [*asked, other, ("page", token)]))[0] == 400
+    pairs = [start("2025-12-01T00:00:00Z")]
+    token = (await ask(simulator, USAGE, pairs))[1]["next_page"]
+    assert (await ask(simulator, USAGE, [*pairs, ("page", token)]))[0] == 200
+    assert (await ask(simulator, USAGE, [*pairs, other, ("page", token)]))[0] == 400
 
 
 async def test_a_token_of_one_report_is_a_400_for_the_other(simulator: Simulator) -> None:
-    asked = [start("2025-12-01T00:00:00Z")]
-    token = (await ask(simulator, USAGE, asked))[1]["next_page"]
-    assert (await ask(simulator, COST, [*asked, ("page", token)]))[0] == 400
+    pairs = [start("2025-12-01T00:00:00Z")]
+    token = (await ask(simulator, USAGE, pairs))[1]["next_page"]
+    assert (await ask(simulator, COST, [*pairs, ("page", token)]))[0] == 400
 
 
 @pytest.mark.parametrize("token", ["", "page_", "nonsense", "page_é"])
 async def test_a_token_that_was_never_issued_is_a_400(simulator: Simulator, token: str) -> None:
     built = "page_" + urlsafe_b64encode(b"2025-12-08T00:00:00Z").decode()
     for wrong in (token, built):
-        asked = [start("2025-12-01T00:00:00Z"), ("page", wrong)]
-        assert (await ask(simulator, USAGE, asked))[0] == 400
+        pairs = [start("2025-12-01T00:00:00Z"), ("page", wrong)]
+        assert (await ask(simulator, USAGE, pairs))[0] == 400
 
 
 # Every reason for a 400
@@ -278,7 +278,7 @@ async def test_a_wrong_query_is_a_400_with_its_reason(
 
 
 async def test_the_grouping_cap_can_be_another() -> None:
-    asked = [FIRST, LAST, *group("account_id", "api_key_id", "model")]
+    pairs = [FIRST, LAST, *group("account_id", "api_key_id", "model")]
     async with Simulator(Settings(now=NOW, group_by_cap=2)) as strict:
-        status, body = await ask(strict, USAGE, asked)
+        status, body = await ask(strict, USAGE, pairs)
     assert (status, body["error"]["message"]) == (400, "Cannot specify more than 2 group_by[] dimensions.")
