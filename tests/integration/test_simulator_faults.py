@@ -59,7 +59,7 @@ async def simulator() -> AsyncIterator[Simulator]:
         yield running
 
 
-async def ask(simulator: Simulator, report: str = "usage", patience: float = 5) -> Answer:
+async def ask(simulator: Simulator, report: str = "usage", patience: float = 60) -> Answer:
     """The raw answer: nothing is unpacked or followed."""
     url = f"{simulator.url}/v1/organizations/{PATHS[report]}"
     truth = simulator.truth(report=report, start=START, end=START + timedelta(days=5), group_by=["workspace_id"])
