@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.reports.registry import REPORTS
+from scripts.benchmark.peer_runs import PEER_PYTHON, PEERS, measure_peer
 from scripts.benchmark.profile import profile
 from scripts.benchmark.running import run, run_floor, serving, sync_command
 from scripts.benchmark.simulated import measure_first_sync, measure_nightly
@@ -29,14 +30,6 @@ from scripts.benchmark.workloads import SINCE, A, B, C, D, E, G, Workload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PEERS = Path(__file__).parent / "peers"
-PEER_PYTHON = Path(".venv-peers/bin/python")
-NAMES = {
-    "plain": ("plain.py", "{url}", "{folder}/peer.db"),
-    "pandas": ("with_pandas.py", "{url}", "{folder}/peer.db"),
-    "dlt, its fastest": ("with_dlt.py", "fastest", "{url}", "{folder}"),
-    "dlt": ("with_dlt.py", "default", "{url}", "{folder}"),
-}
 MINUTES_A_DAY = 1440
 
 
@@ -71,26 +64,12 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
             "second_of_first": statistics.median(one.seconds for one in second) / seconds,
             "of_the_floor": statistics.median(bare) / seconds,
             "latency_bound": requests * workload.latency / workload.concurrency,
-            "peers": {peer: measure_peer(peer, workload, url, folder) for peer in peers},
+            "peers": {
+                # A run of dlt's default takes minutes: once is enough.
+                peer: measure_peer(peer, workload.peer_arguments(), url, folder, 1 if peer == "dlt" else 3)
+                for peer in peers
+            },
         }
-
-
-def measure_peer(peer: str, workload: Workload, url: str, folder: Path) -> dict[str, float]:
-    """Measure another program, three times, or once when it takes long."""
-    script, *arguments = NAMES[peer]
-    runs = []
-    for _ in range(1 if peer == "dlt" else 3):
-        target = folder / "peer"
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        filled = [argument.format(url=url, folder=target) for argument in arguments]
-        runs.append(run([str(PEER_PYTHON), str(PEERS / script), *filled, *workload.peer_arguments()]))
-        size = sum(file.stat().st_size for file in target.glob("peer*") if "staging" not in file.name)
-    return {
-        "seconds": statistics.median(one.seconds for one in runs),
-        "peak_mib": max(one.peak for one in runs),
-        "bytes": size,
-    }
 
 
 def measure_growth(runs: int) -> dict[str, Any]:
@@ -169,14 +148,15 @@ def main() -> None:
     chosen = options.workloads or [*workloads, "starts"]
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     result: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores, {versions}", "workloads": []}
-    if options.peers and not PEER_PYTHON.exists():
+    with_peers = options.peers and PEER_PYTHON.exists()
+    if options.peers and not with_peers:
         print("the peers are not installed and are skipped; scripts/bench --peers installs them", file=sys.stderr)
     for name in [one for one in workloads if one in chosen]:
-        peers = {"A": list(NAMES), "B": ["plain"]}.get(name, []) if options.peers and PEER_PYTHON.exists() else []
+        peers = {"A": list(PEERS), "B": ["plain"]}.get(name, []) if with_peers else []
         result["workloads"].append(measure(workloads[name], options.runs, peers))
     others: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "E": ("growth", lambda: measure_growth(options.runs)),
-        "F": ("first_sync", lambda: measure_first_sync(options.days)),
+        "F": ("first_sync", lambda: measure_first_sync(options.days, list(PEERS) if with_peers else [])),
         "G": ("drift", lambda: measure_drift(options.runs)),
         "nightly": ("nightly", lambda: measure_nightly(options.days, options.runs)),
         "starts": ("starts", lambda: measure_starts(options.runs)),

@@ -16,10 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.benchmark.peer_runs import measure_peer
 from scripts.benchmark.running import run, sync_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DAYS_OF_A_MONTH = 31
 REQUESTS_A_MINUTE = 60
@@ -47,22 +48,29 @@ def simulating(days: int, *options: str) -> Iterator[tuple[str, datetime]]:
             server.terminate()
 
 
-def measure_first_sync(days: int) -> dict[str, Any]:
-    """Measure F: a first sync of both reports, at the documented pace and against that limit.
+def measure_first_sync(days: int, peers: Sequence[str]) -> dict[str, Any]:
+    """Measure F: a first sync of both reports, at the documented pace.
 
-    Returns `requests`, `retries`, and the seconds to the first `month` and to `all`.
+    Returns `requests`, `retries`, and the seconds to the first `month` and to `all`; of `peers` the seconds of the
+    usage report, which is all that they fetch.
     """
-    with (
-        simulating(days, "--rate-limit", str(REQUESTS_A_MINUTE)) as (url, now),
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    limit = ("--rate-limit", str(REQUESTS_A_MINUTE))
+    with simulating(days, *limit) as (url, now), tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "archive.db"
         month = FirstMonth(db, now)
         month.start()
         whole = run(sync_command(url, db, [], rate=f"{REQUESTS_A_MINUTE}/min"))
         month.stop()
         requests, retries = _select(db, _RUN)[0]
-        return {"days": days, "requests": requests, "retries": retries, "month": month.seconds, "all": whole.seconds}
+    result = {"days": days, "requests": requests, "retries": retries, "month": month.seconds, "all": whole.seconds}
+    return result | {"peers": {peer: _peer_seconds(peer, days, limit) for peer in peers}}
+
+
+def _peer_seconds(peer: str, days: int, limit: Sequence[str]) -> float:
+    # A new server for each: its token bucket is full at the start.
+    with simulating(days, *limit) as (url, now), tempfile.TemporaryDirectory() as folder:
+        first_day = f"{now - timedelta(days=days):%Y-%m-%d}"
+        return measure_peer(peer, ["1d", first_day, str(days), "31"], url, Path(folder), runs=1)["seconds"]
 
 
 class FirstMonth(threading.Thread):
@@ -113,7 +121,7 @@ def measure_nightly(days: int, runs: int) -> dict[str, Any]:
     with simulating(days) as (url, _), tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "archive.db"
         run(sync_command(url, db, []))
-        # The second run still writes: it finds what the first one could not know, such as confirmed beginnings.
+        # The second run may still settle what the first one left open, so nights begin with the third.
         run(sync_command(url, db, []))
         nights = sorted(run(sync_command(url, db, [])) for _ in range(runs))
         ((requests, _),) = _select(db, _RUN)

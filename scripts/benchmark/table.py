@@ -57,3 +57,5 @@ def _show_first_sync(first: dict[str, Any]) -> None:
     month = "no month" if first["month"] is None else f"the first month after {first['month']:.1f} s"
     counts = f"{first['requests']} requests, {first['retries']} retries"
     print(f"F first sync of {first['days']} days, both reports: {counts}, {month}, all after {first['all']:.1f} s")
+    for peer, seconds in first["peers"].items():
+        print(f"  {peer:20} {seconds:8.1f} s, the usage report alone")
