@@ -79,7 +79,9 @@ def _invent_id(rng: Random, prefix: str) -> str:
 
 
 def _when(first_day: date, days: int) -> str:
-    return stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
+    """Return nine in the morning, so many days after the first day of use."""
+    whole = stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
+    return whole.replace("Z", ".427722Z")  # the lists have microseconds, unlike the reports
 
 
 def _workspace(rng: Random, number: int, first_day: date) -> Record:
@@ -90,21 +92,22 @@ def _workspace(rng: Random, number: int, first_day: date) -> Record:
         "name": f"Invented {_WORKSPACES[number]}",
         "created_at": _when(first_day, number - 9),
         "archived_at": _when(first_day, 200) if archived else None,
+        "compartment_id": None,
+        # Either a list of regions or this word.
+        "data_residency": {
+            "allowed_inference_geos": ["us", "global"] if number % 2 else "unrestricted",
+            "default_inference_geo": "global",
+            "workspace_geo": "us",
+        },
         "display_color": _COLORS[number],
+        "external_key_id": None,
         "tags": {"cost_center": f"invented-{100 + number}"},
     }
 
 
 def _default_workspace(rng: Random, first_day: date) -> Record:
-    return {
-        "id": _invent_id(rng, "wrkspc"),
-        "type": "workspace",
-        "name": "Default",  # the name that the API gives it
-        "created_at": _when(first_day, -12),
-        "archived_at": None,
-        "display_color": "#6C5BB9",
-        "tags": {},
-    }
+    # As old as the oldest user; the name is the API's own.
+    return _workspace(rng, 0, first_day) | {"name": "Default", "created_at": _when(first_day, -12), "tags": {}}
 
 
 def _user(rng: Random, number: int, first_day: date) -> Record:
@@ -122,17 +125,18 @@ def _api_key(
     rng: Random, number: int, first_day: date, workspaces: tuple[Record, ...], users: tuple[Record, ...]
 ) -> Record:
     index = number % (len(workspaces) + 1)  # the last index stands for the default workspace
+    creator = {"id": users[number % len(users)]["id"], "type": "user"}
     return {
         "id": _invent_id(rng, "apikey"),
         "type": "api_key",
         "name": f"Invented {_TEAMS[number % len(_TEAMS)]} key {number + 1:02d}",
         "workspace_id": workspaces[index]["id"] if index < len(workspaces) else None,
         "created_at": _when(first_day, number % 24 * 7 - 3),
-        "created_by": None if number % 5 == 4 else {"id": users[number % len(users)]["id"], "type": "user"},
+        "created_by": None if number % 5 == 4 else creator,
         "partial_key_hint": f"sk-ant-api03-inv...{rng.getrandbits(16):04x}",
         "status": _status(number),
         "expires_at": _when(first_day, 300) if _status(number) == "expired" else None,
-        "principal": None,
+        "principal": creator if number % 3 == 0 else None,
     }
 
 
@@ -140,8 +144,9 @@ def _scoped(api_key: Record, default: Record) -> Record:
     """Return an API key in the shape of anthropic-version 2026-10-21."""
     # The default workspace has an id in this shape.
     workspace = api_key["workspace_id"] or default["id"]
+    principal = api_key["principal"] and {"type": "user_actor", "user_id": api_key["principal"]["id"]}
     plain = {name: value for name, value in api_key.items() if name != "workspace_id"}
-    return plain | {"scope": {"type": "workspace", "workspace_id": workspace}}
+    return plain | {"principal": principal, "scope": {"type": "workspace", "workspace_id": workspace}}
 
 
 def _status(number: int) -> str:
@@ -153,6 +158,12 @@ def _service_account(rng: Random, number: int, first_day: date) -> Record:
         "id": _invent_id(rng, "svac"),
         "type": "service_account",
         "name": f"Invented federation account {number + 1}",
+        "description": "Invented",
+        "organization_role": "developer",
         "created_at": _when(first_day, 30 * number - 1),
+        "created_by_actor_id": None,
+        "updated_at": _when(first_day, 30 * number),
+        "updated_by_actor_id": None,
         "archived_at": _when(first_day, 250) if number == 2 else None,
+        "archived_by_actor_id": None,
     }

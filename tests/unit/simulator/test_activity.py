@@ -180,3 +180,12 @@ def test_newer_keys_are_used_exactly_as_the_older_ones(simulator: Simulator) -> 
     newer = Simulator(Settings(first_day=FIRST, now=NOW, key_scope=True))
     query: dict[str, Any] = {"start": START, "end": START + timedelta(days=9), "group_by": DIMENSIONS}
     assert newer.truth(**query) == simulator.truth(**query)
+
+
+def test_objects_have_the_fields_and_times_of_the_api(simulator: Simulator) -> None:
+    organization = simulator.organization
+    kinds = {type(one["data_residency"]["allowed_inference_geos"]) for one in organization.workspaces}
+    assert kinds == {str, list}
+    assert {key["principal"] is None for key in organization.api_keys} == {True, False}
+    times = [one["created_at"] for one in (*organization.workspaces, *organization.api_keys)]
+    assert all(datetime.fromisoformat(time).microsecond for time in times)
