@@ -101,6 +101,7 @@ def _workspace(rng: Random, number: int, first_day: date) -> Record:
         },
         "display_color": _COLORS[number],
         "external_key_id": None,
+        "user_profile_id": None,
         "tags": {"cost_center": f"invented-{100 + number}"},
     }
 

@@ -145,3 +145,8 @@ def test_a_workspace_is_billed_in_one_currency_and_the_default_one_in_the_first(
     pairs = {(row["workspace_id"], row["currency"]) for bucket in buckets for row in bucket["results"]}
     assert len(pairs) == len(dict(pairs))
     assert dict(pairs)[None] == "USD"
+
+
+def test_the_true_cost_never_has_today() -> None:
+    buckets = SIMULATOR.truth(report="cost", start=START, end=END)
+    assert buckets[-1]["starting_at"] == "2026-01-14T00:00:00Z"
