@@ -37,7 +37,9 @@ BY_FUNCTION = {
     "digest": "digest",
 }
 BY_FILE = {
-    "wire.py": "check",
+    "fast.py": "check",
+    "strict.py": "check",
+    "page.py": "check",
     "interval.py": "check",
     "transport.py": "receive",
     "client_proto.py": "receive",
