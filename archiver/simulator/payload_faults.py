@@ -1,7 +1,6 @@
 """Faults in the content of an otherwise good page of a report or a list.
 
-Each function changes the decoded page in place; its docstring is the description of the fault. A fault that needs a
-row, or an empty bucket, leaves a page without one as it is.
+Each function changes the decoded page in place; its docstring describes the fault. A page without rows stays as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from archiver.simulator.clock import stamp
 from archiver.simulator.errors import ApiError, error_body
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 Payload = dict[str, Any]
 PayloadFault = Callable[[Payload, "Query"], None]
-ListFault = Callable[[Payload], None]
 
 PAYLOAD_FAULTS: dict[str, PayloadFault] = {}
 
@@ -182,8 +182,8 @@ def exponent_amount(payload: Payload, _: Query) -> None:
 
 @_fault
 def huge_exponent_amount(payload: Payload, _: Query) -> None:
-    """An amount has an exponent of nineteen digits (cost)."""
-    _change(payload, "amount", lambda _: "1e9999999999999999999", rows=1)
+    """An amount is a JSON number with an exponent of nineteen digits (cost)."""
+    _change(payload, "amount", lambda _: msgspec.Raw(b"1e9999999999999999999"), rows=1)
 
 
 @_fault
@@ -268,7 +268,7 @@ def colon_in_names(payload: Payload) -> None:
         record["name"] = f"Invented: {record['name']}"
 
 
-LIST_FAULTS: dict[str, ListFault] = {"colon_in_names": colon_in_names}
+LIST_FAULTS: dict[str, Callable[[Payload], None]] = {"colon_in_names": colon_in_names}
 
 
 def _filled(payload: Payload) -> list[list[dict[str, Any]]]:

@@ -131,7 +131,7 @@ CONTENT: dict[str, tuple[str, Callable[[Answer], bool]]] = {
         "cost",
         lambda a: all("E" in r["amount"] for r in a.rows) and amounts(a.rows) == amounts(a.true_rows),
     ),
-    "huge_exponent_amount": ("cost", lambda a: a.rows[0]["amount"] == "1e9999999999999999999"),
+    "huge_exponent_amount": ("cost", lambda a: b'"amount":1e9999999999999999999,' in a.raw),
     "long_amount": ("cost", lambda a: a.rows[0]["amount"] == a.true_rows[0]["amount"] + "25"),
     "number_amount": ("cost", lambda a: all(isinstance(r["amount"], float) for r in a.rows)),
     "unknown_currency": ("cost", lambda a: a.rows[0]["currency"] == "XTS"),
