@@ -56,7 +56,7 @@ def test_every_earlier_state_can_be_asked_for(api: Simulator, db: Path, seed: in
             elif action == "restore":
                 api.restore(changed)
             else:
-                api.add_atom(
+                api.add_usage(
                     day(changed.isoformat()) + timedelta(hours=5), {"output": chance.randrange(1, 99)}, model="new"
                 )
     assert len({json.dumps(state) for _, state in states}) >= 3

@@ -89,7 +89,7 @@ def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simu
 
 def test_a_new_day_whose_sum_does_not_fit_has_none(api: Simulator, db: Path) -> None:
     for hour in (3, 4, 5):
-        api.add_atom(day("2026-01-13") + timedelta(hours=hour), {"output": 2**62}, model="huge")
+        api.add_usage(day("2026-01-13") + timedelta(hours=hour), {"output": 2**62}, model="huge")
     sync(api, db, scope(BucketWidth.HOUR))
     assert select(db, "SELECT count(*) FROM usage_day WHERE output_tokens IS NULL") == [(1,)]
     assert inspect(db) == []

@@ -71,7 +71,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(when=days, count=st.integers(1, 9))
     def come_late(self, when: date, count: int) -> None:
-        self.api.add_atom(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
+        self.api.add_usage(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:

@@ -1,4 +1,4 @@
-"""All widths and groupings of the simulated reports tell the same sums, to the last digit."""
+"""All widths and groupings of the simulated reports have the same sums, to the last digit."""
 
 from __future__ import annotations
 
@@ -128,3 +128,25 @@ def test_buckets_follow_each_other_without_a_hole() -> None:
         buckets = SIMULATOR.truth(start=START, end=START + timedelta(days=2), bucket_width=name)
         assert len(buckets) == timedelta(days=2) // width
         assert all(a["ending_at"] == b["starting_at"] for a, b in pairwise(buckets))
+
+
+def test_two_currencies_are_rows_of_their_own_and_change_no_amount() -> None:
+    simulator = Simulator(Settings(first_day=date(2025, 11, 1), now=NOW, currencies=("USD", "EUR")))
+    query: dict[str, Any] = {"report": "cost", "start": START, "end": END}
+    rows = [row for bucket in simulator.truth(**query) for row in bucket["results"]]
+    assert {row["currency"] for row in rows} == {"USD", "EUR"}
+    assert all(len(bucket["results"]) <= 2 for bucket in simulator.truth(**query))
+    assert sum(Decimal(row["amount"]) for row in rows) == sum(Decimal(row["amount"]) for row in cost_rows())
+
+
+def test_a_workspace_is_billed_in_one_currency_and_the_default_one_in_the_first() -> None:
+    simulator = Simulator(Settings(first_day=date(2025, 11, 1), now=NOW, currencies=("USD", "EUR")))
+    buckets = simulator.truth(report="cost", start=START, end=END, group_by=("workspace_id",))
+    pairs = {(row["workspace_id"], row["currency"]) for bucket in buckets for row in bucket["results"]}
+    assert len(pairs) == len(dict(pairs))
+    assert dict(pairs)[None] == "USD"
+
+
+def test_the_true_cost_never_has_today() -> None:
+    buckets = SIMULATOR.truth(report="cost", start=START, end=END)
+    assert buckets[-1]["starting_at"] == "2026-01-14T00:00:00Z"

@@ -1,6 +1,6 @@
-"""Habits: which combinations of the nine dimensions this organisation ever uses, from when, and how much.
+"""The combinations of dimension values in use, from when, and how much.
 
-An atom of use is drawn from a habit. Accounts appear only in Console and OAuth use (which has no API key),
+Usage events are drawn from patterns. Accounts appear only in Console and OAuth use (which has no API key),
 service accounts only in federated use, as documented.
 """
 
@@ -30,13 +30,13 @@ GEOS = ("global", "us", "not_available")
 TIERS = ("standard", "batch", "priority", "priority_on_demand", "flex", "flex_discount")
 SPEEDS = ("standard", "fast")
 _TIER_WEIGHTS = (60, 16, 8, 5, 6, 5)
-_SHAPES_A_CALLER = 9
+_PATTERNS_A_CALLER = 9
 
-Dims = tuple[str | None, ...]
+DimensionValues = tuple[str | None, ...]
 
 
 class Caller(NamedTuple):
-    """Somebody who sends requests, and the day (counted from the first) on which they begin."""
+    """A sender of requests; `since` is its first day, counted from the first."""
 
     account_id: str | None
     api_key_id: str | None
@@ -45,54 +45,60 @@ class Caller(NamedTuple):
     since: int
 
 
-class Habit(NamedTuple):
-    """One combination in the order of `DIMENSIONS`; `since` and `until` count from the first day."""
+class UsagePattern(NamedTuple):
+    """One combination in the order of `DIMENSIONS`.
 
-    dims: Dims
+    `since` and `until` are days counted from the first day of use.
+    """
+
+    values: DimensionValues
     weight: float
     since: int
     until: int
 
 
-def habits_of(organization: Organization, seed: int) -> tuple[Habit, ...]:
-    """Every combination in use; the first caller and its plain shape are there from the first day."""
+def invent_usage_patterns(organization: Organization, seed: int) -> tuple[UsagePattern, ...]:
+    """Return every combination in use."""
     rng = Random(f"{seed}:habits")
-    found = []
+    patterns = []
     for rank, caller in enumerate(_callers(organization)):
-        found += [_habit(rng, caller, rank, shape) for shape in range(_SHAPES_A_CALLER)]
-    return tuple(found)
+        patterns += [_pattern(rng, caller, rank, number) for number in range(_PATTERNS_A_CALLER)]
+    return tuple(patterns)
 
 
 def _callers(organization: Organization) -> list[Caller]:
-    spaces = [workspace["id"] for workspace in organization.workspaces]
+    workspaces = [workspace["id"] for workspace in organization.workspaces]
     keys = [
-        Caller(None, key["id"], None, key["workspace_id"], number % 24 * 7)
+        Caller(None, key["id"], None, organization.workspace_of(key), number % 24 * 7)
         for number, key in enumerate(organization.api_keys)
     ]
     people = [
-        Caller(user["id"], None, None, (spaces[4], None, spaces[0])[number % 3], 5 * number)
+        Caller(user["id"], None, None, (workspaces[4], None, workspaces[0])[number % 3], 5 * number)
         for number, user in enumerate(organization.users)
     ]
     federated = [
-        Caller(None, None, account["id"], spaces[number + 1], 30 * number)
+        Caller(None, None, account["id"], workspaces[number + 1], 30 * number)
         for number, account in enumerate(organization.service_accounts)
     ]
+    # Keys and people alternate, so that both are among the callers with the most use.
     mixed = [caller for pair in zip(keys, people, strict=False) for caller in pair]
     return [*mixed, *keys[len(people) :], *people[len(keys) :], *federated]
 
 
-def _habit(rng: Random, caller: Caller, rank: int, shape: int) -> Habit:
-    model = MODELS[0] if shape == 0 else rng.choice(MODELS)
-    dims = (
+def _pattern(rng: Random, caller: Caller, rank: int, number: int) -> UsagePattern:
+    # The first pattern of a caller is plain: whatever the seed, standard use of the first model exists.
+    model = MODELS[0] if number == 0 else rng.choice(MODELS)
+    values = (
         caller.account_id,
         caller.api_key_id,
         CONTEXT_WINDOWS["long" in model.traits and rng.random() < 0.25],
         rng.choices(GEOS[:2], (7, 3))[0] if "geo" in model.traits else GEOS[2],
         model.name,
         caller.service_account_id,
-        TIERS[0] if shape == 0 else rng.choices(TIERS, _TIER_WEIGHTS)[0],
+        TIERS[0] if number == 0 else rng.choices(TIERS, _TIER_WEIGHTS)[0],
         SPEEDS["fast" in model.traits and rng.random() < 0.2],
         caller.workspace_id,
     )
-    weight = (0.5 + rng.random()) / (3 + rank % 40) ** 0.6 / (1 + shape) ** 0.4
-    return Habit(dims, weight, max(caller.since, model.since), model.until)
+    # A power law over callers and over their patterns: a few of both make most of the use.
+    weight = (0.5 + rng.random()) / (3 + rank % 40) ** 0.6 / (1 + number) ** 0.4
+    return UsagePattern(values, weight, max(caller.since, model.since), model.until)

@@ -39,7 +39,7 @@ def test_another_seed_gives_other_use(simulator: Simulator) -> None:
     assert simulator.truth(start=START, end=end) != other.truth(start=START, end=end)
 
 
-def test_a_day_is_the_same_whatever_was_asked_before(simulator: Simulator) -> None:
+def test_a_day_is_the_same_whatever_was_read_before(simulator: Simulator) -> None:
     late = START + timedelta(days=400)
     simulator.truth(start=START, end=late)
     assert simulator.truth(start=late) == Simulator(PLAIN).truth(start=late)
@@ -118,7 +118,7 @@ def test_every_id_in_use_has_a_name_or_is_null(simulator: Simulator) -> None:
         assert {row[dimension] for row in found} <= {None, *(record["id"] for record in records)}
 
 
-def test_every_name_says_that_it_is_invented(simulator: Simulator) -> None:
+def test_every_name_contains_the_word_invented(simulator: Simulator) -> None:
     organization = simulator.organization
     lists = (
         organization.workspaces,
@@ -144,3 +144,48 @@ def test_size_scales_the_use() -> None:
         return sum(row["output_tokens"] for row in found)
 
     assert 3 < output(0.2) / output(0.05) < 5
+
+
+def test_nothing_is_used_before_it_was_created() -> None:
+    simulator = Simulator(Settings(first_day=FIRST, now=NOW))
+    organization = simulator.organization
+    lists = {
+        "workspace_id": organization.workspaces,
+        "api_key_id": organization.api_keys,
+        "account_id": organization.users,
+        "service_account_id": organization.service_accounts,
+    }
+    buckets = simulator.truth(start=START, end=START + timedelta(days=300), group_by=tuple(lists))
+    for dimension, records in lists.items():
+        created = {record["id"]: record.get("created_at") or record["added_at"] for record in records}
+        used = [(b["starting_at"], row[dimension]) for b in buckets for row in b["results"] if row[dimension]]
+        assert used
+        assert all(created[identity] <= at for at, identity in used), dimension
+
+
+def test_history_begins_within_two_weeks_after_the_oldest_object(simulator: Simulator) -> None:
+    organization = simulator.organization
+    created = [one["created_at"] for one in (organization.default_workspace, *organization.workspaces)]
+    created += [one["created_at"] for one in organization.api_keys] + [one["added_at"] for one in organization.users]
+    assert "2023-12-18" <= min(created) < "2024-01-01"
+
+
+def test_the_default_workspace_is_as_old_as_the_organisation(simulator: Simulator) -> None:
+    default = simulator.organization.default_workspace
+    assert default["created_at"] <= min(workspace["created_at"] for workspace in simulator.organization.workspaces)
+    assert default["id"] not in {workspace["id"] for workspace in simulator.organization.workspaces}
+
+
+def test_newer_keys_are_used_exactly_as_the_older_ones(simulator: Simulator) -> None:
+    newer = Simulator(Settings(first_day=FIRST, now=NOW, key_scope=True))
+    query: dict[str, Any] = {"start": START, "end": START + timedelta(days=9), "group_by": DIMENSIONS}
+    assert newer.truth(**query) == simulator.truth(**query)
+
+
+def test_objects_have_the_fields_and_times_of_the_api(simulator: Simulator) -> None:
+    organization = simulator.organization
+    kinds = {type(one["data_residency"]["allowed_inference_geos"]) for one in organization.workspaces}
+    assert kinds == {str, list}
+    assert {key["principal"] is None for key in organization.api_keys} == {True, False}
+    times = [one["created_at"] for one in (*organization.workspaces, *organization.api_keys)]
+    assert all(datetime.fromisoformat(time).microsecond for time in times)

@@ -1,4 +1,4 @@
-"""The organisation-wide rate limit: a token bucket with a small burst."""
+"""The rate limit of the organisation: a token bucket with a small burst."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from archiver.simulator.refusals import RefusalError
+from archiver.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from archiver.simulator.clock import Clock
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _MESSAGE = "This request would exceed the rate limit for your organization of {} requests per minute (simulated)"
 
 
-class Limiter:
-    """Refuses what comes faster than the limit; a refused request costs nothing."""
+class RateLimiter:
+    """Refuses requests that come faster than the limit."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """The bucket starts full."""
+        """Begin with a full bucket."""
         self._limit = settings.rate_limit
         self._burst = max(1, settings.rate_burst)
         self._headers = settings.rate_headers
@@ -27,19 +27,20 @@ class Limiter:
         self._tokens = float(self._burst)
         self._filled_at = clock.monotonic()
 
-    def take(self) -> None:
-        """Let one request through, or raise the 429: without headers (reported), or with all of them."""
+    def acquire(self) -> None:
+        """Take the token of one request, or raise a 429."""
         if self._limit is None:
             return
-        present = self._clock.monotonic()
-        gained = (present - self._filled_at) * self._limit / 60
+        now = self._clock.monotonic()
+        gained = (now - self._filled_at) * self._limit / 60
         self._tokens = min(float(self._burst), self._tokens + gained)
-        self._filled_at = present
+        self._filled_at = now
+        # A refused request takes no token: refusals do not lengthen the wait.
         if self._tokens < 1:
-            raise RefusalError(429, _MESSAGE.format(self._limit), self._refusal_headers(self._limit))
+            raise ApiError(429, _MESSAGE.format(self._limit), self._advice(self._limit))
         self._tokens -= 1
 
-    def _refusal_headers(self, limit: int) -> dict[str, str]:
+    def _advice(self, limit: int) -> dict[str, str]:
         if not self._headers:
             return {}
         wait = math.ceil((1 - self._tokens) * 60 / limit)

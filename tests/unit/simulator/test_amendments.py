@@ -1,4 +1,4 @@
-"""What was told once can be told otherwise later: late, changed and vanished rows, and a moving clock."""
+"""Later changes to past days: late, changed and vanished rows, and a moving clock."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def simulator() -> Simulator:
     return Simulator(Settings(first_day=FIRST, now=NOW))
 
 
-def told(simulator: Simulator, **query: Any) -> list[dict[str, Any]]:
+def results_of_day(simulator: Simulator, **query: Any) -> list[dict[str, Any]]:
     (bucket,) = simulator.truth(start=START, end=END, **query)
     results: list[dict[str, Any]] = bucket["results"]
     return results
 
 
 def output(simulator: Simulator, **query: Any) -> int:
-    return sum(row["output_tokens"] for row in told(simulator, **query))
+    return sum(row["output_tokens"] for row in results_of_day(simulator, **query))
 
 
 def test_a_factor_restates_the_counts_of_a_day(simulator: Simulator) -> None:
@@ -38,9 +38,9 @@ def test_a_factor_restates_the_counts_of_a_day(simulator: Simulator) -> None:
 
 
 def test_a_factor_restates_the_cost_of_a_day(simulator: Simulator) -> None:
-    before = told(simulator, report="cost")
+    before = results_of_day(simulator, report="cost")
     simulator.amend(DAY, 2)
-    assert told(simulator, report="cost") != before
+    assert results_of_day(simulator, report="cost") != before
 
 
 def test_a_restatement_can_be_of_one_value_of_a_dimension(simulator: Simulator) -> None:
@@ -59,26 +59,26 @@ def test_other_days_are_not_restated(simulator: Simulator) -> None:
 
 def test_removed_rows_vanish(simulator: Simulator) -> None:
     simulator.remove(DAY, workspace_id=None)
-    assert None not in {row["workspace_id"] for row in told(simulator, group_by=("workspace_id",))}
+    assert None not in {row["workspace_id"] for row in results_of_day(simulator, group_by=("workspace_id",))}
 
 
 def test_a_removed_day_is_an_empty_bucket_in_both_reports(simulator: Simulator) -> None:
     simulator.remove(DAY)
-    assert told(simulator) == told(simulator, report="cost") == []
+    assert results_of_day(simulator) == results_of_day(simulator, report="cost") == []
 
 
 def test_a_restored_day_is_what_it_was(simulator: Simulator) -> None:
-    before = told(simulator, report="cost")
+    before = results_of_day(simulator, report="cost")
     simulator.amend(DAY, 2)
     simulator.remove(DAY)
     simulator.restore(DAY)
-    assert told(simulator, report="cost") == before
+    assert results_of_day(simulator, report="cost") == before
 
 
-def test_an_added_atom_is_one_row_more(simulator: Simulator) -> None:
+def test_added_use_is_one_more_row(simulator: Simulator) -> None:
     simulator.remove(DAY)
-    simulator.add_atom(START + timedelta(hours=3), {"output": 7, "web_searches": 1}, model="invented-model")
-    (row,) = told(simulator, group_by=("model",))
+    simulator.add_usage(START + timedelta(hours=3), {"output": 7, "web_searches": 1}, model="invented-model")
+    (row,) = results_of_day(simulator, group_by=("model",))
     assert (row["model"], row["output_tokens"]) == ("invented-model", 7)
     assert row["server_tool_use"] == {"web_search_requests": 1}
 
@@ -87,14 +87,14 @@ def test_an_unknown_dimension_or_count_is_refused(simulator: Simulator) -> None:
     with pytest.raises(ValueError, match="no dimension"):
         simulator.amend(DAY, 2, colour="red")
     with pytest.raises(ValueError, match="counts are"):
-        simulator.add_atom(START, {"outputs": 1})
+        simulator.add_usage(START, {"outputs": 1})
 
 
 def test_use_becomes_visible_five_minutes_after_it_happened(simulator: Simulator) -> None:
     simulator.remove(DAY)
-    simulator.add_atom(START + timedelta(hours=12), {"output": 7})
+    simulator.add_usage(START + timedelta(hours=12), {"output": 7})
     simulator.clock.now = START + timedelta(hours=12, minutes=4, seconds=59)
-    assert told(simulator) == []
+    assert results_of_day(simulator) == []
     simulator.clock.advance(timedelta(seconds=1))
     assert output(simulator) == 7
 

@@ -1,4 +1,4 @@
-"""The simulator is a witness: it shares no code with what it testifies about."""
+"""The simulator shares no code with the archiver, which is compared with it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import archiver.simulator
 
-ROOM = Path(archiver.simulator.__file__).parent
+PACKAGE = Path(archiver.simulator.__file__).parent
 
 
 def test_it_imports_nothing_of_the_archiver_but_itself() -> None:
     allowed = {*sys.stdlib_module_names, "aiohttp", "msgspec"}
-    for path in ROOM.glob("*.py"):
+    for path in PACKAGE.glob("*.py"):
         for name in _imported(path):
             assert name.partition(".")[0] in allowed or name.startswith("archiver.simulator"), (path, name)
 
