@@ -71,7 +71,7 @@ def test_rows_that_no_answer_brought_stop_a_sync_until_verify_has_seen_them(api:
     forget_coverage(db)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("DELETE FROM bucket WHERE bucket_start < 1765411200")
-    with pytest.raises(DamagedError, match="rows that no answer brought"):
+    with pytest.raises(DamagedError, match="rows without a matching API response"):
         sync(api, db, SCOPE)
     assert archiver("verify", "--db", str(db)).returncode == 8
     sync(api, db, SCOPE)

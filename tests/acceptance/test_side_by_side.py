@@ -97,7 +97,7 @@ def test_of_two_syncs_that_start_together_one_writes_and_the_other_says_who_does
         else:
             assert loser.process.returncode == 11, loser.stderr
             assert loser.seconds < 2
-            assert f"is held by process {winner.process.pid}\n" in loser.stderr
+            assert f"is locked by process {winner.process.pid}\n" in loser.stderr
         assert dump(db) == goal.dump
         assert inspect(db) == []
 

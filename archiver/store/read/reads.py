@@ -68,7 +68,7 @@ class Overview:
 def read_overview(path: Path) -> Overview:
     """Read everything `status` shows; raises what `open_reader` raises."""
     with open_past(path, None) as connection:
-        organization = connection.execute(sql("organization")).fetchone()
+        organization = connection.execute(sql("select_organization")).fetchone()
         runs = connection.execute(sql("status_last_run"))
         last_run = runs.fetchone()
         return Overview(

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from archiver.model import DAY, BucketWidth, Report, Series, to_text
+from archiver.model import DAY, WORST_CLOCK_SKEW, BucketWidth, Report, Series, to_text
 from archiver.reports.cost import to_microcents
 from archiver.store.diff import facts_digest
 from archiver.store.keys import key_text
@@ -94,7 +94,8 @@ def _findings(connection: sqlite3.Connection, now: int) -> Iterator[Finding]:
 
 def _check_future(connection: sqlite3.Connection, known: dict[int, _Known], now: int) -> Iterator[Finding]:
     """Find coverage that nobody can have read. It names no series: a sync takes it back by itself."""
-    for series_id, width, start, _, _, fetched_at in connection.execute(sql("spans_ahead"), {"now": now}).fetchall():
+    values = {"now": now, "skew": WORST_CLOCK_SKEW}
+    for series_id, width, start, _, _, fetched_at in connection.execute(sql("select_future_spans"), values).fetchall():
         if series_id in known:
             one = known[series_id]
             read = min(now, fetched_at if fetched_at is not None else now)
