@@ -13,6 +13,7 @@ from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
 from archiver.store.read.verify import inspect
+from tests.archives import set_counts
 from tests.support import NOW, archiver, day, select, sync
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db:
 
 def test_a_sum_of_the_daily_view_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
-    with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE usage_day SET output_tokens = ?", (2**63 - 1,))
+    set_counts(db, "usage_day", 2**63 - 1)
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
