@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archiver import __version__
 from archiver.errors import OrganizationMismatchError
-from archiver.model import WORST_CLOCK_SKEW, BucketWidth, Organization, RowCounts, Span, State
+from archiver.model import WORST_CLOCK_SKEW, BucketWidth, Organization, Report, RowCounts, Span, State
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.answer import Answer
-    from archiver.model import NamedObject, Report, Series, Window
+    from archiver.model import NamedObject, Series, Window
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import AnswerTime
     from archiver.store.read.verify import Finding
@@ -135,7 +135,7 @@ class Archive:
         """
         async with self._db.transaction():
             future = await self._db.fetch("select_future_spans", {"now": now, "skew": WORST_CLOCK_SKEW})
-            for series_id, width, start, end, state, fetched_at in future:
+            for series_id, width, start, end, state, fetched_at, report in future:
                 where = {"series_id": series_id, "start": start, "end": end}
                 await self._db.execute("delete_span", where)
                 # The digest would let the next response to the same window pass as unchanged. Rows may stay: they
@@ -143,6 +143,7 @@ class Archive:
                 await self._db.execute("delete_answers", where)
                 span = Span(start, end, State(state), fetched_at)
                 await self._writer.add_spans(series_id, drop_future(span, width, now))
+                await self._writer.recheck_days(Report(report), series_id, start, end)
             return len(future)
 
     async def remove_planned(self, series: Iterable[Series]) -> None:

@@ -52,7 +52,9 @@ def translate(  # noqa: PLR0911  # a table of errors
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a backup")
     if code in STORAGE_CODES:
         return StorageError(f"cannot use the archive: {path}: {error}", hint=_CHECK_DISK)
-    # SQLite has no code of its own for it.
+    # The next two have no code: the first is raised by Python's sqlite3, for SQLite stores any bytes as text.
+    if "decode to UTF-8" in str(error):
+        return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a backup")
     if "integer overflow" in str(error):
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="use a shorter range, or sum the rows in another tool"

@@ -26,7 +26,7 @@ def magnitude(report: Report, facts: Facts) -> int:
     """Return the size of a bucket: all its counts together, or its money in microcents without signs."""
     # Credits are negative: with signs, a day of 100 and a credit of 100 would seem to have nothing to lose.
     if report is Report.COST:
-        return sum(abs(value) for _, value, _ in facts.values() if isinstance(value, int))
+        return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
 
 
@@ -53,7 +53,7 @@ class Suspects:
     async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
         """Return the changed buckets that must stay as they are, and record them as suspects."""
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        suspects: dict[int, bytes] = dict(await self._db.fetch("select_suspects", where))
+        suspects: dict[int, bytes] = dict(await self._db.fetch("select_window_suspects", where))
         held_back = {
             start
             for start in changes.now

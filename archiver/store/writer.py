@@ -64,7 +64,7 @@ class WindowWriter:
             await self._replace_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, answer_time.now, answer_time.settled_until)
         await self.replace_coverage(series_id, window, before, after)
-        await self._offer_canonical_days(series_id, window)
+        await self.refresh_days(window.series.report, series_id, window.start, window.end)
         return written
 
     async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
@@ -104,6 +104,7 @@ class WindowWriter:
         # Without digests nothing of the next response is skipped as unchanged.
         await self._db.execute("delete_answers", where)
         await self._db.execute("upsert_damaged_bucket", where | {"now": now})
+        await self.refresh_days(report, series_id, start, end)
 
     async def _has_digest_of_rows(self, report: Report, series_id: int, start: int, end: int) -> bool:
         """Whether the rows of one bucket match its stored digest: then only its coverage was lost."""
@@ -206,9 +207,19 @@ class WindowWriter:
         if keep and answer.digest is not None:
             await self._db.execute("insert_answer", where | {"digest": answer.digest})
 
-    async def _offer_canonical_days(self, series_id: int, window: Window) -> None:
-        days = list(range(window.start - window.start % DAY, window.end, DAY))
-        await self._db.execute("offer_canonical_days", {"series_id": series_id, "days": json.dumps(days)})
+    async def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Choose the canonical series of the days from `start` to `end` again, after coverage changed there."""
+        await self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
+
+    async def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Do the same for the days that were covered whole; for ranges that a wrong clock may have made absurd."""
+        rows = await self._db.fetch("select_series_days", _range(series_id, start, end))
+        await self._choose_days(report, series_id, [day for (day,) in rows])
+
+    async def _choose_days(self, report: Report, series_id: int, days: Sequence[int]) -> None:
+        values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}
+        for name in ("delete_series_days", "upsert_series_days", "delete_canonical_days", "insert_canonical_days"):
+            await self._db.execute(name, values)
 
 
 @dataclass(slots=True)

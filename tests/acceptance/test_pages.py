@@ -11,16 +11,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from archiver.offline.reports.breakdowns import Question
+from archiver.offline.reports.months import Budgets
+from archiver.store.read.reads import one_moment, read_grouped
 
 from archiver.offline import page
 from archiver.offline.page.html import amounts
-from archiver.offline.reports.breakdowns import Question
-from archiver.offline.reports.months import Budgets
 from archiver.offline.reports.registry import REPORTS, Asked
 from archiver.offline.tables.table import Kind, Table, to_display
 from archiver.plan.scope import Scope
 from archiver.simulator import background
-from archiver.store.read.reads import one_moment, read_grouped
 from tests.pages import HOSTILE, Read
 from tests.support import NOW, SMALL, archiver, day, select, sync
 

@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from archiver.offline.reports.breakdowns import Question
 
 from archiver.model import Report
 from archiver.offline import page
 from archiver.offline.periods import Period
-from archiver.offline.reports.breakdowns import Question
 from archiver.offline.reports.registry import Asked
 from archiver.plan.scope import Scope
 from archiver.simulator import background

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from archiver.model import BucketWidth, Report, Series, Window, make_filters
 from archiver.plan.windows import cut
 from archiver.reports import SPECS
-from archiver.store.read.verify import Finding, heal_options
+from archiver.store.read.verify import Finding, repair_options
 from archiver.store.statements import series_values, sql
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Sample:
     @staticmethod
     def finding(series: Series, start: int, end: int, message: str) -> Finding:
         """Tell what the API says otherwise; it is healed by a sync that asks for all days again."""
-        heal = heal_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
-        return Finding("online", message, None, series.report, start, end, None, f"{heal} {_ALL_DAYS}")
+        repair = repair_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
+        return Finding("online", message, None, series.report, start, end, None, f"{repair} {_ALL_DAYS}")
 
 
 def read_series(report: str, bucket_width: str, group_by: str, filters: str) -> Series:
