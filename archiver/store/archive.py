@@ -34,14 +34,14 @@ _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
 def fineness(series: Series) -> int | None:
-    """Rank a series as the canonical one of a day: more of the default dimensions first, then the wider bucket.
+    """Rank a series by its grouping: more of the default dimensions first, then the wider bucket.
 
-    A filtered series does not speak for a day: None.
+    None for a filtered series, which never is the canonical one of a day.
     """
     if series.filters:
         return None
-    asked = set(series.group_by) & set(SPECS[series.report].default_dimensions)
-    return 10 * len(asked) + _WIDTH_BONUS[series.bucket_width]
+    grouped = set(series.group_by) & set(SPECS[series.report].default_dimensions)
+    return 10 * len(grouped) + _WIDTH_BONUS[series.bucket_width]
 
 
 class Archive:
@@ -169,7 +169,7 @@ class Archive:
             async with self._db.transaction():
                 return await self._writer.write(await self._series_id(answer.window.series), answer, answer_time)
         except BaseException:
-            self._writer.forget()
+            self._writer.clear_caches()
             raise
 
     async def record_failure(self, window: Window, now: int) -> None:
@@ -186,7 +186,7 @@ class Archive:
                 if one.series_id is None or one.report is None or one.start is None or one.end is None:
                     continue
                 await self._writer.mark_damaged(one.report, one.series_id, one.start, one.end, now)
-                # Its key matches no dimension values any more: the next sync inserts a new entry beside it.
+                # Its key matches no dimension values any more: the next sync inserts another entry.
                 if one.key_id is not None:
                     await self._db.execute(f"{one.report}.update_damaged_key", {"id": one.key_id})
 

@@ -66,6 +66,7 @@ class WriteConnection:
     async def execute_many(self, name: str, values: Iterable[Values]) -> None:
         """Run a statement once for each set of values."""
         if rows := list(values):
+            # Its cursor has finished and holds no statement, so that it may be freed in this thread.
             await self._connection.executemany(sql(name), rows)
 
     async def insert(self, name: str, values: Values) -> int:

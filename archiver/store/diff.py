@@ -21,7 +21,7 @@ Pairs = list[tuple[int, "Values"]]
 """The same as pairs, in the order of the ids."""
 
 _DIGEST_BYTES = 8
-"""Enough to miss a change once in 2**64: a bucket is compared with its own last digest, never with others."""
+"""Enough, because a bucket is compared with its own last digest only: one change in 2**64 would be missed."""
 
 _id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode

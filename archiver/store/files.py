@@ -22,7 +22,7 @@ _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
 _LOOKS, _LOOK_SECONDS = 10, 0.05
-_UNCHANGED = "it was not changed; give --db another path"
+_UNCHANGED = "it was not changed; use another path: --db PATH"
 
 
 def check_file(path: Path) -> bool:
@@ -44,7 +44,7 @@ def check_file(path: Path) -> bool:
         # No symbolic links: the -wal and lock files would be created next to the link, or next to its target, depending
         # on the path that each program uses.
         if not stat.S_ISREG(found.st_mode):
-            raise DamagedError(f"{path} is not a regular file", hint="give --db the path of the archive itself")
+            raise DamagedError(f"{path} is not a regular file", hint="use the path of the archive itself: --db PATH")
         if found.st_nlink > 1:
             raise ConfigurationError(
                 f"{path} has {found.st_nlink} hard links; its -wal and lock files belong to one path only, and SQLite "
@@ -99,8 +99,8 @@ def sync_file(path: Path) -> None:
 def read_only_uri(path: Path) -> str:
     """Return the URI that opens the file read-only."""
     wal = path.with_name(path.name + "-wal")
-    # A reader of a WAL database creates the -shm file. Where the folder cannot be written it must be told that the file
-    # never changes, which holds only while there is no -wal: no other program has it open for writing.
+    # A reader of a WAL database creates the -shm file. Where the folder cannot be written, SQLite has to know that the
+    # file never changes, which holds only while there is no -wal: no other program has it open for writing.
     immutable = not wal.exists() and not os.access(path.parent, os.W_OK)
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
 

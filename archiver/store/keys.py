@@ -29,7 +29,7 @@ class KeyDictionary:
         self._report = report
         self._ids: dict[Dimensions, int] = {}
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Empty the cache: after a rollback the ids that it added are not in the file."""
         self._ids.clear()
 

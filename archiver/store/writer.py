@@ -41,10 +41,10 @@ class WindowWriter:
         self._history = History(db)
         self._suspects = Suspects(db)
 
-    def forget(self) -> None:
+    def clear_caches(self) -> None:
         """Empty all caches, after a rollback."""
         for keys in self._keys.values():
-            keys.forget()
+            keys.clear_cache()
 
     async def write(self, series_id: int, answer: Answer, answer_time: AnswerTime) -> Written:
         """Make the archived rows of a window equal to those of the response.
