@@ -235,7 +235,12 @@ class Run:
         """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
-        async with open_decode_slots(self.archive.think) as desk, anyio.create_task_group() as tasks, work, results:
+        async with (
+            open_decode_slots(anyio.to_thread.run_sync) as desk,
+            anyio.create_task_group() as tasks,
+            work,
+            results,
+        ):
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):

@@ -1,134 +1,138 @@
--- Every statement the program runs on the archive, each under its name and a line that says what it does.
--- `usage.` and `cost.` are the same statement over the two pairs of tables.
+-- Statements by name, each with a line that describes it. `usage.` and `cost.` are one statement over two tables each.
+-- Several statements rely on being the only writer: they read, compare and write inside one BEGIN IMMEDIATE.
 
--- name: save_organization
--- Remember whose archive this is, or its newer name.
+-- name: upsert_organization
+-- Insert the organization of the archive, or update its name.
 INSERT INTO organization (only, id, name) VALUES (1, :id, :name)
 ON CONFLICT (only) DO UPDATE SET name = coalesce(excluded.name, name);
 
--- name: organization
--- Whose archive this is.
+-- name: select_organization
+-- Select the organization of the archive.
 SELECT id, name FROM organization;
 
--- name: add_series
--- Make a series known.
+-- name: insert_series
+-- Insert a series.
 INSERT INTO series (report, bucket_width, bucket_seconds, group_by, filters, fineness)
-VALUES (:report, :bucket_width, :bucket_seconds, :group_by, :filters, :fineness)
-ON CONFLICT DO NOTHING;
+VALUES (:report, :bucket_width, :bucket_seconds, :group_by, :filters, :fineness);
 
--- name: series_id
--- Find a series.
+-- name: select_series_id
+-- Select the id of a series.
 SELECT id FROM series
 WHERE report = :report AND bucket_width = :bucket_width AND group_by = :group_by AND filters = :filters;
 
--- name: spans
--- The coverage of a series that touches a range, in order.
+-- name: select_spans
+-- Select the coverage of a series that touches a range, in order.
 SELECT span_start, span_end, state, fetched_at FROM span
 WHERE series_id = :series_id AND span_start < :end AND span_end > :start
 ORDER BY span_start;
 
--- name: remove_spans
--- Forget the coverage that touches a range, before it is said anew.
+-- name: delete_spans
+-- Delete the coverage of a series that touches a range.
 DELETE FROM span WHERE series_id = :series_id AND span_start < :end AND span_end > :start;
 
--- name: add_span
--- Say what a stretch of buckets is.
-INSERT INTO span (series_id, span_start, span_end, state, fetched_at)
-VALUES (:series_id, :start, :end, :state, :fetched_at);
+-- name: insert_span
+-- Insert coverage: one state for a range of buckets.
+INSERT INTO span (series_id, span_start, span_end, state, fetched_at) VALUES (?, ?, ?, ?, ?);
 
--- name: spans_ahead
--- Coverage that nobody can have read: of buckets that had not begun then, settled ones in progress, or read in future.
+-- name: select_future_spans
+-- Select coverage of buckets that had not ended when it was read, and coverage with a time of reading after now.
+-- The clocks of the API's servers may differ by `skew` seconds. A provisional span may end with the bucket that was in
+-- progress when it was read; every other span ends before that bucket.
 SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at, report
 FROM (
-  SELECT p.*, s.report, s.bucket_seconds, min(coalesce(p.fetched_at + 300, :now), :now) AS read_at
+  SELECT p.*, s.report, s.bucket_seconds, min(coalesce(p.fetched_at + :skew, :now), :now) AS read_at
   FROM span AS p JOIN series AS s ON s.id = p.series_id
 )
 WHERE span_end > read_at - read_at % bucket_seconds + bucket_seconds * (state = 'provisional') OR fetched_at > :now
 ORDER BY series_id, span_start;
 
--- name: remove_span
--- Forget one stretch.
+-- name: delete_span
+-- Delete one span of coverage.
 DELETE FROM span WHERE series_id = :series_id AND span_start = :start;
 
--- name: remove_planned
--- Take back what was only planned.
+-- name: delete_planned_spans
+-- Delete the coverage of buckets that were planned and not requested.
 DELETE FROM span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
 
--- name: remember
--- Keep something that was learnt.
+-- name: upsert_memory
+-- Insert or update a fact for later runs.
 INSERT INTO memory (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
 
--- name: recall
--- Read something that was learnt.
+-- name: select_memory
+-- Select a fact that an earlier run stored.
 SELECT value FROM memory WHERE key = :key;
 
--- name: answers
--- The digests of the answers that still hold.
+-- name: select_answers
+-- Select the digests of responses, by window, that no later response has overlapped.
 SELECT window_start, window_end, digest FROM answer WHERE series_id = :series_id;
 
--- name: remove_answers
--- Forget the digests of answers that share a bucket with a window.
+-- name: delete_answers
+-- Delete the digests of responses that share a bucket with a window.
 DELETE FROM answer WHERE series_id = :series_id AND window_start < :end AND window_end > :start;
 
--- name: add_answer
--- Remember the digest of an answer.
+-- name: insert_answer
+-- Insert the digest of a response.
 INSERT INTO answer (series_id, window_start, window_end, digest) VALUES (:series_id, :start, :end, :digest);
 
--- name: buckets
--- The digests of the buckets of a window, and since when they say what they say.
+-- name: select_buckets
+-- Select the digests of the buckets of a window, and when their rows were first seen.
 SELECT bucket_start, digest, learnt_at FROM bucket
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
--- name: save_bucket
--- Remember the digest of a bucket.
+-- name: upsert_bucket
+-- Insert or update the digest of a bucket.
 INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_at;
 
--- name: suspects
--- The suspicious answers about settled buckets of a window.
+-- name: select_window_suspects
+-- Select the suspects of a window, with the digest that would confirm each.
 SELECT bucket_start, digest FROM suspect
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
--- name: series_suspects
--- The settled buckets of a series whose last answer was not believed.
+-- name: select_series_suspects
+-- Select the suspects of a series.
 SELECT bucket_start FROM suspect WHERE series_id = :series_id ORDER BY bucket_start;
 
--- name: suspect
--- Keep the digest of a suspicious answer.
+-- name: upsert_suspect
+-- Insert or update a suspect.
 INSERT INTO suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, seen_at = excluded.seen_at;
 
--- name: unsuspect
--- Forget a suspicion.
+-- name: delete_suspect
+-- Delete a suspect.
 DELETE FROM suspect WHERE series_id = ? AND bucket_start = ?;
 
--- name: add_revision
--- Note that a bucket that had ended was answered differently.
-INSERT INTO revision (series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)
-VALUES (:series_id, :bucket_start, :learnt_at, :previously_learnt_at, :was_settled);
+-- name: insert_revision
+-- Insert a revision: a bucket that had ended has changed rows.
+INSERT INTO revision (id, series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)
+VALUES (?, ?, ?, ?, ?, ?);
 
--- name: history
--- Where the history of a report begins.
+-- name: select_next_revision
+-- Select the id of the next revision.
+SELECT coalesce(max(id), 0) + 1 FROM revision;
+
+-- name: select_history
+-- Select where the history of a report begins.
 SELECT empty_until, first_bucket FROM history WHERE report = :report;
 
--- name: save_history
--- Remember how far back a report was looked at, and where its first rows are.
+-- name: upsert_history
+-- Insert or update where the history of a report begins.
 INSERT INTO history (report, empty_until, first_bucket) VALUES (:report, :empty_until, :first_bucket)
 ON CONFLICT DO UPDATE SET empty_until = excluded.empty_until, first_bucket = excluded.first_bucket;
 
--- name: begin_run
--- Note that a run began.
+-- name: insert_run
+-- Insert a run that has not finished.
 INSERT INTO run (started_at, version) VALUES (:started_at, :version);
 
--- name: finish_run
--- Note how a run ended.
+-- name: update_run
+-- Update a run with its outcome.
 UPDATE run SET
   finished_at = :finished_at, outcome = :outcome, exit_code = :exit_code, requests = :requests, retries = :retries,
   rows_inserted = :inserted, rows_updated = :updated, rows_removed = :removed, rows_unchanged = :unchanged
 WHERE id = :id;
 
--- name: save_name
--- Remember an object's name, when anything about it changed.
+-- name: insert_name
+-- Insert the name of an object, if it differs from the latest one.
 INSERT INTO name (kind, id, learnt_at, name, details)
 SELECT :kind, :id, :learnt_at, :name, :details
 WHERE NOT EXISTS (
@@ -137,19 +141,19 @@ WHERE NOT EXISTS (
 )
 ON CONFLICT DO UPDATE SET name = excluded.name, details = excluded.details;
 
--- name: usage.keys
--- The ids of sets of dimension values, given as a JSON array of keys.
+-- name: usage.select_keys
+-- Select the ids of sets of dimension values, by a JSON array of their keys.
 SELECT key, id FROM usage_key WHERE key IN (SELECT value FROM json_each(?));
 
--- name: usage.add_key
--- Make a set of dimension values known.
+-- name: usage.insert_key
+-- Insert a set of dimension values.
 INSERT INTO usage_key (
   key, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed, account_id,
   service_account_id
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: usage.facts
--- The rows of a window.
+-- name: usage.select_facts
+-- Select the rows of a window.
 SELECT
   bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests, extra
@@ -157,97 +161,95 @@ FROM usage_fact
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: usage.count_facts
--- How many rows a window has.
+-- Select the number of rows of a window.
 SELECT count(*) FROM usage_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
--- name: usage.remove_facts
--- Take the rows of one bucket out.
+-- name: usage.delete_facts
+-- Delete the rows of one bucket.
 DELETE FROM usage_fact WHERE series_id = ? AND bucket_start = ?;
 
--- name: usage.add_fact
--- Put a row in.
+-- name: usage.insert_fact
+-- Insert a row.
 INSERT INTO usage_fact (
   series_id, bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens,
   cache_creation_5m_input_tokens, cache_read_input_tokens, output_tokens, web_search_requests, extra
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: forget_days
--- Forget the sums of some days of a series.
+-- name: delete_usage_days
+-- Delete the sums of days of a series.
 DELETE FROM usage_day WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days));
 
--- name: sum_day
--- Sum a day of a series of hours or minutes; halves of the bits are summed, so that no sum is an error.
-INSERT INTO usage_day
+-- name: insert_summed_usage_day
+-- Insert the sums of one day from its rows. Series of days or with filters have none: the daily views do not sum those.
+INSERT INTO usage_day (
+  series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests
+)
 SELECT
-  series_id, bucket_start / 86400 * 86400, key_id,
-  CASE typeof(sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647)) WHEN 'integer' THEN sum(uncached_input_tokens >> 31) * 2147483648 + sum(uncached_input_tokens & 2147483647) END,
-  CASE typeof(sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_1h_input_tokens >> 31) * 2147483648 + sum(cache_creation_1h_input_tokens & 2147483647) END,
-  CASE typeof(sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_creation_5m_input_tokens >> 31) * 2147483648 + sum(cache_creation_5m_input_tokens & 2147483647) END,
-  CASE typeof(sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647)) WHEN 'integer' THEN sum(cache_read_input_tokens >> 31) * 2147483648 + sum(cache_read_input_tokens & 2147483647) END,
-  CASE typeof(sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647)) WHEN 'integer' THEN sum(output_tokens >> 31) * 2147483648 + sum(output_tokens & 2147483647) END,
-  CASE typeof(sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647)) WHEN 'integer' THEN sum(web_search_requests >> 31) * 2147483648 + sum(web_search_requests & 2147483647) END
+  series_id, :day, key_id, sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
+  sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
 FROM usage_fact
 WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_seconds < 86400 AND filters = '')
   AND bucket_start >= :day AND bucket_start < :day + 86400
-GROUP BY series_id, key_id;
+GROUP BY key_id;
 
--- name: add_day
--- Put the sums of a day in.
+-- name: insert_usage_day
+-- Insert the sums of one day.
 INSERT INTO usage_day (
   series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: usage.add_change
--- Keep what a row said before and after a revision.
+-- name: usage.insert_change
+-- Insert a row of a revision, before and after it.
 INSERT INTO usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: cost.keys
--- The ids of sets of dimension values, given as a JSON array of keys.
+-- name: cost.select_keys
+-- Select the ids of sets of dimension values, by a JSON array of their keys.
 SELECT key, id FROM cost_key WHERE key IN (SELECT value FROM json_each(?));
 
--- name: cost.add_key
--- Make a set of dimension values known.
+-- name: cost.insert_key
+-- Insert a set of dimension values.
 INSERT INTO cost_key (
   key, workspace_id, description, cost_type, model, service_tier, context_window, token_type, inference_geo, currency
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: cost.facts
--- The rows of a window.
+-- name: cost.select_facts
+-- Select the rows of a window.
 SELECT bucket_start, key_id, amount, amount_microcents, amount_remainder, extra FROM cost_fact
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: cost.count_facts
--- How many rows a window has.
+-- Select the number of rows of a window.
 SELECT count(*) FROM cost_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
--- name: cost.remove_facts
--- Take the rows of one bucket out.
+-- name: cost.delete_facts
+-- Delete the rows of one bucket.
 DELETE FROM cost_fact WHERE series_id = ? AND bucket_start = ?;
 
--- name: cost.add_fact
--- Put a row in.
+-- name: cost.insert_fact
+-- Insert a row.
 INSERT INTO cost_fact (
   series_id, bucket_start, key_id, amount, amount_microcents, amount_remainder, extra
 ) VALUES (?, ?, ?, ?, ?, ?, ?);
 
--- name: cost.add_change
--- Keep what a row said before and after a revision.
+-- name: cost.insert_change
+-- Insert a row of a revision, before and after it.
 INSERT INTO cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: remove_bucket
--- Forget a bucket that never was.
+-- name: delete_bucket
+-- Delete the digest of a bucket.
 DELETE FROM bucket WHERE series_id = ? AND bucket_start = ?;
 
--- name: mark_bucket_damaged
--- Take the digest of a bucket away, so that whatever the API says next is written.
+-- name: upsert_damaged_bucket
+-- Replace the digest of a bucket by an empty one, which no response matches.
 INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
 ON CONFLICT DO UPDATE SET digest = x'';
 
--- name: usage.mark_key_damaged
--- Let nobody find a damaged set of dimension values any more.
+-- name: usage.update_damaged_key
+-- Update the key of a damaged set of dimension values to one that no set has.
 UPDATE usage_key SET key = 'damaged ' || id WHERE id = :id;
 
--- name: cost.mark_key_damaged
--- Let nobody find a damaged set of dimension values any more.
+-- name: cost.update_damaged_key
+-- Update the key of a damaged set of dimension values to one that no set has.
 UPDATE cost_key SET key = 'damaged ' || id WHERE id = :id;

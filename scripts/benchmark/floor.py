@@ -28,7 +28,7 @@ def floor(db: Path, folder: Path, rows_at_once: int) -> float:
         began = time.perf_counter()
         for start in range(0, len(rows), rows_at_once):
             bare.execute("BEGIN")
-            bare.executemany(sql("usage.add_fact"), rows[start : start + rows_at_once])
+            bare.executemany(sql("usage.insert_fact"), rows[start : start + rows_at_once])
             bare.execute("COMMIT")
         seconds = time.perf_counter() - began
     bare_file.unlink()

@@ -112,8 +112,8 @@ def test_a_name_that_reads_as_our_label_has_its_id_beside_it(shared_api: Simulat
 
 
 def test_a_text_of_the_api_never_is_our_label() -> None:
-    assert Label.NOT_GROUPED != UNKNOWN
-    assert len({Label.NOT_GROUPED, UNKNOWN}) == 2
+    values: set[object] = {Label.NOT_GROUPED, UNKNOWN}
+    assert len(values) == 2
     assert str(Label.NOT_GROUPED) == UNKNOWN
 
 

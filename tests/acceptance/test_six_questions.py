@@ -151,12 +151,12 @@ def test_the_five_most_expensive_keys_of_a_quarter_and_their_share(world: World)
         most = 0 if row["method"] == "exact" else 500_000
         assert abs(row["amount_microcents"] - expected[_who(row, "api_key_id")]) <= most
     rows = world.ask("keys", *asked, "--top", "5")
-    most = sorted(expected, key=lambda key: -expected[key])[:5]
-    assert [row["api_key_id"] for row in rows] == [*most, "(others)"]
+    top = sorted(expected, key=lambda key: -expected[key])[:5]
+    assert [row["api_key_id"] for row in rows] == [*top, "(others)"]
     whole = sum(expected.values())
-    assert [row["amount_microcents"] for row in rows[:5]] == pytest.approx([expected[key] for key in most], abs=500_000)
-    assert [row["share"] for row in rows[:5]] == pytest.approx([expected[key] / whole for key in most])
-    rest = whole - sum(expected[key] for key in most)
+    assert [row["amount_microcents"] for row in rows[:5]] == pytest.approx([expected[key] for key in top], abs=500_000)
+    assert [row["share"] for row in rows[:5]] == pytest.approx([expected[key] / whole for key in top])
+    rest = whole - sum(expected[key] for key in top)
     assert rows[5]["amount_microcents"] == pytest.approx(rest, abs=500_000)
 
 

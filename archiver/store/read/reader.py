@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.reports.dimensions import BY_COLUMN, Label
-from archiver.store.faults import reconsidered, translated
+from archiver.store.damage import confirm_damage
+from archiver.store.faults import translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.read.as_of import open_as_of
@@ -43,7 +44,7 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
             f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
         )
     with (
-        reconsidered(path),
+        confirm_damage(path),
         translated(path, system=False),
         closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection,
     ):

@@ -26,7 +26,7 @@ class Sample:
 
     def organization(self) -> str | None:
         """Say whose archive it is; None when nobody knows."""
-        found = self._connection.execute(sql("organization")).fetchone()
+        found = self._connection.execute(sql("select_organization")).fetchone()
         return None if found is None else str(found[0])
 
     def settled_windows(self) -> list[Window]:
@@ -42,7 +42,7 @@ class Sample:
 
     def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
         """Read the rows of a window: by bucket, by the values of their dimensions, measures and `extra`."""
-        (series_id,) = self._connection.execute(sql("series_id"), series_values(window.series)).fetchone()
+        (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         width = len(SPECS[window.series.report].columns)
         found: dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]] = defaultdict(dict)

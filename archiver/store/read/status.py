@@ -73,10 +73,10 @@ class ArchiveStatus:
 
 def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
     """Read the state of an open archive."""
-    organization = connection.execute(sql("organization")).fetchone()
+    organization = connection.execute(sql("select_organization")).fetchone()
     runs = connection.execute(sql("select_last_run"))
     last_run = runs.fetchone()
-    collapse = connection.execute(sql("recall"), {"key": "collapse"}).fetchone()
+    collapse = connection.execute(sql("select_memory"), {"key": "collapse"}).fetchone()
     return ArchiveStatus(
         path=path,
         bytes=path.stat().st_size,

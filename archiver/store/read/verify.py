@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from archiver.errors import StorageError
-from archiver.model import DAY, BucketWidth, Report, Series, to_text
+from archiver.model import DAY, WORST_CLOCK_SKEW, BucketWidth, Report, Series, to_text
 from archiver.reports.cost import split_amount
 from archiver.store.diff import facts_digest
 from archiver.store.faults import translate
@@ -150,7 +150,9 @@ def _check_coverage(connection: sqlite3.Connection, series: dict[int, _StoredSer
             message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
             yield Finding("coverage", message, one.id, one.report, start, end, None, one.repair)
     # Findings about coverage of the future name no series: the next sync removes it by itself.
-    for series_id, width, start, _, _, fetched_at, _ in connection.execute(sql("spans_ahead"), {"now": now}).fetchall():
+    values = {"now": now, "skew": WORST_CLOCK_SKEW}
+    rows = connection.execute(sql("select_future_spans"), values).fetchall()
+    for series_id, width, start, _, _, fetched_at, _ in rows:
         if series_id in series:
             one = series[series_id]
             read = min(now, fetched_at if fetched_at is not None else now)
