@@ -15,7 +15,7 @@ from archiver.api.key import AdminKey
 from archiver.api.rate import Rate
 from archiver.cli.run import synchronise
 from archiver.cli.settings import Settings as SyncSettings
-from archiver.crawl.recorder import Progress
+from archiver.crawl.progress import Progress
 from archiver.crawl.summary import Summary
 from archiver.plan.scope import Scope
 from archiver.reports import SPECS, USAGE

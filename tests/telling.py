@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiosqlite
 
 from archiver.cli import main
-from archiver.crawl.recorder import Progress
+from archiver.crawl.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.cli.settings import Connect, Settings
-    from archiver.crawl.recorder import Progress
+    from archiver.crawl.progress import Progress
     from archiver.crawl.summary import Summary
     from archiver.store.read.verify import Finding
 

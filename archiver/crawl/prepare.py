@@ -1,4 +1,4 @@
-"""What a run asks before it plans: whose key it is, what time it is, and which names there are."""
+"""Steps before the plan: organisation, server time, names, and what earlier runs remembered."""
 
 from __future__ import annotations
 
@@ -19,45 +19,49 @@ if TYPE_CHECKING:
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
 
+# A longer one is the mark of a clock that was wrong when it was remembered.
 LONGEST_KEPT_WAIT = 3600
 
 
-class Known(Protocol):
-    """What planning reads of an archive."""
+class ArchiveReader(Protocol):
+    """The reads of an archive that planning needs."""
 
     async def spans(self, series: Series, start: int = ..., end: int = ...) -> list[Span]:
         """Read the coverage of a series."""
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of answers that still hold."""
+        """Read the digests of the last answers that are still valid, by window."""
 
     async def suspects(self, series: Series) -> list[int]:
-        """Read the settled buckets whose last answer was not believed yet."""
+        """Read the starts of settled buckets whose last answer was held back."""
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read where a report begins."""
+        """Read how far a report is known to be empty, and its first bucket with rows."""
 
     async def recall(self, key: str) -> str | None:
-        """Read what an earlier run learnt."""
+        """Read a value that an earlier run remembered."""
 
 
-async def respect_not_before(known: Known, clock: Clock) -> None:
-    """Keep to the time that the API told an earlier run.
+async def respect_not_before(reader: ArchiveReader, clock: Clock) -> None:
+    """Raise while the wait that the API asked of an earlier run lasts.
 
     Raises:
-        TemporaryError: It has not come yet.
+        TemporaryError: The wait is not over.
     """
-    told = await known.recall("not_before")
+    remembered = await reader.recall("not_before")
     now = int(clock.now())
-    if told is not None and told.isdecimal() and now < int(told) <= now + LONGEST_KEPT_WAIT:
-        raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
+    if remembered is not None and remembered.isdecimal() and now < int(remembered) <= now + LONGEST_KEPT_WAIT:
+        raise TemporaryError(
+            f"the API asked not to be asked again before {to_text(int(remembered))} (retry-after)",
+            hint="run the same command again after that time",
+        )
 
 
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
-    """Ask whose key it is, and make sure that the archive is theirs.
+    """Fetch the organisation of the key, and bind the archive to it.
 
     Raises:
-        KeyRefusedError, TemporaryError: As the API answers.
+        KeyRefusedError, TemporaryError: As the API returns.
         OrganizationMismatchError: The archive is another organisation's.
     """
     try:
@@ -65,7 +69,8 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
     except (KeyRefusedError, TemporaryError):
         raise
     except ContractError as error:
-        summary.warnings[f"the organisation's name could not be read: {error.message}"] = None
+        # The name is for display only; the id also stands in a header of every response.
+        summary.warnings[f"cannot read the organisation's name: {error.message}"] = None
         if client.organization_id is None:
             return
         organization = Organization(client.organization_id, None)
@@ -75,19 +80,21 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
 
 
 def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
-    """Take the time from the server; warn when the local clock is far from it, or there is none to take."""
+    """Return the server's time; warn when the local clock differs much, or there is no Date header."""
     local = int(clock.now())
     if client.server_time is None:
-        summary.warnings["the API shows no Date, so nothing it says is taken as settled"] = None
+        summary.warnings["the response has no Date header; no bucket is marked settled"] = None
         return local
     if abs(client.server_time - local) > WORST_CLOCK_SKEW:
         shown = to_text(client.server_time)
-        summary.warnings[f"the local clock says {to_text(local)}, the API's {shown}: the API's is used"] = None
+        summary.warnings[
+            f"the local clock shows {to_text(local)}, the API's Date header {shown}: the API's time is used"
+        ] = None
     return client.server_time
 
 
 async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
-    """Read one list of names, or say why it could not be: that is a warning, for numbers matter more than names.
+    """Fetch one list of names; return a warning when it cannot be read, for numbers matter more than names.
 
     Raises:
         TemporaryError: The API asked for a longer wait than the run has.
@@ -97,40 +104,43 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
     except ApiError as error:
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
-        return f"the names of every {kind} could not be read: {error.message}"
+        return f"cannot read the names of every {kind}: {error.message}"
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Repair coverage that lies ahead of its own reading, or of both clocks: a wrong one shall not undo days."""
-    if client.server_time is None:  # one clock alone is not believed
+    """Remove coverage of days that both clocks place in the future."""
+    # One clock alone is not trusted: a wrong one would remove days that are archived.
+    if client.server_time is None:
         return
     if await archive.drop_future_coverage(max(client.server_time, int(clock.now())) + WORST_CLOCK_SKEW):
-        summary.warnings["the archive said that it covers days to come: that is taken back"] = None
+        summary.warnings["removed coverage recorded for future days"] = None
 
 
-def believed_history(known: tuple[int, int | None] | None, now: int) -> tuple[int, int | None] | None:
-    """Take what is remembered of where a report begins, unless it lies in the future."""
-    return None if known is None or max(known[0], known[1] or 0) > now + DAY else known
+def believed_history(remembered: tuple[int, int | None] | None, now: int) -> tuple[int, int | None] | None:
+    """Return the remembered beginning of a report, unless it lies in the future."""
+    if remembered is None or max(remembered[0], remembered[1] or 0) > now + DAY:
+        return None
+    return remembered
 
 
-async def known_cap(known: Known, scope: Scope) -> int:
-    """Say how many dimensions one request may ask for: what was configured, or less if the API said so once."""
-    learnt = await known.recall("group_by_cap")
+async def known_cap(reader: ArchiveReader, scope: Scope) -> int:
+    """Return how many dimensions one request may have: as configured, or less if the API once said so."""
+    learnt = await reader.recall("group_by_cap")
     return max(1, min(scope.group_by_cap, int(learnt))) if learnt and learnt.isdecimal() else scope.group_by_cap
 
 
 async def make_plans(
-    known: Known, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
+    reader: ArchiveReader, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
 ) -> list[SeriesPlan]:
-    """Plan every series from what the archive knows of it.
+    """Plan every series from its coverage in the archive.
 
     Raises:
-        ConfigurationError: The range holds no bucket.
+        ConfigurationError: The range contains no bucket.
     """
     plans = []
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
-        spans, digests = await known.spans(one, start, end), await known.digests(one)
-        spans = reopen_suspects(spans, await known.suspects(one), one.bucket_width.seconds)
+        spans, digests = await reader.spans(one, start, end), await reader.digests(one)
+        spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)
         plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
     return plans

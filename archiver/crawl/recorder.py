@@ -16,35 +16,12 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
+    from archiver.crawl.progress import Progress
     from archiver.crawl.summary import Summary
-    from archiver.model import RowCounts
-    from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
 
 
 _MOST_NAMED = 3
-
-
-class Progress:
-    """What a run tells while it goes on; this one tells nobody."""
-
-    def probing(self, report: Report, done: int, of: int) -> None:
-        """The beginning of a report's history is looked for."""
-
-    def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """The windows are known."""
-
-    def split(self, window: Window) -> None:
-        """A window is asked for in two halves."""
-
-    def done(self, window: Window, rows: RowCounts) -> None:
-        """A window was archived."""
-
-    def failed(self, window: Window, error: ApiError) -> None:
-        """A window could not be archived."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """The API is given time."""
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.crawl.prepare import Known
+    from archiver.crawl.prepare import ArchiveReader
     from archiver.plan.scope import Scope
     from archiver.plan.work import SeriesPlan
 
@@ -73,15 +73,15 @@ class RequestPlan:
         return summary.to_json() | own
 
 
-async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
+async def forecast(reader: ArchiveReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
     """Plan a sync. It asks for the organisation and its names, which also shows the API's clock.
 
     Raises:
         ConfigurationError: The scope makes no sense.
         KeyRefusedError, TemporaryError: As the API answers.
     """
-    await respect_not_before(known, clock)
-    scope = replace(scope, group_by_cap=await known_cap(known, scope))
+    await respect_not_before(reader, clock)
+    scope = replace(scope, group_by_cap=await known_cap(reader, scope))
     series = scope.series()
     summary = Summary()
     await identify(None, client, summary)
@@ -94,12 +94,12 @@ async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock
     histories: dict[Report, int | None] = {}
     probes = 0
     for report in dict.fromkeys(one.report for one in series) if scope.since is None else ():
-        found = believed_history(await known.history(report), now)
+        found = believed_history(await reader.history(report), now)
         if found is not None and found[1] is not None:
             histories[report] = found[1]
             continue
         probe = Probe.begin(report, now, found[0] if found else None)
         probes += len(probe.windows)
         histories[report] = found[0] if found else EARLIEST_HISTORY
-    plans = await make_plans(known, scope, series, now, histories)
+    plans = await make_plans(reader, scope, series, now, histories)
     return RequestPlan(plans, names, probes, exact=not probes, warnings=tuple(summary.warnings))

@@ -1,7 +1,8 @@
 """The crawl: plan → workers → one writer. The only file with task groups.
 
-Workers fetch windows and have them read at the desk; the task that began the crawl writes them in the archive's thread,
-one transaction a window. Two answers at most are there in rows, so memory does not grow with history or workers.
+Workers fetch windows and decode them in a thread of its own; the task that began the crawl writes them through the
+archive's thread, one transaction a window. At most two answers are decoded at a time, so memory does not grow with
+history or workers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import anyio
 
 from archiver.answer import Answer
 from archiver.api.endpoints import fetch_window
-from archiver.crawl.decoding import Slot, open_decode_slots
+from archiver.crawl.decoding import DecodeSlots, Slot
 from archiver.crawl.prepare import (
     believed_history,
     drop_future_coverage,
@@ -27,7 +28,8 @@ from archiver.crawl.prepare import (
     respect_not_before,
     server_now,
 )
-from archiver.crawl.recorder import Progress, Recorder
+from archiver.crawl.progress import Progress
+from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
 from archiver.errors import (
     ApiError,
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.crawl.decoding import DecodeSlots
     from archiver.model import Series
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
@@ -235,14 +236,15 @@ class Run:
         """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
-        async with open_decode_slots(self.archive.think) as desk, anyio.create_task_group() as tasks, work, results:
+        slots = DecodeSlots()
+        async with anyio.create_task_group() as tasks, work, results:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):
-                    tasks.start_soon(self._work, work.clone(), deliver.clone(), desk)
-            async for window, result, place in results:
+                    tasks.start_soon(self._work, work.clone(), deliver.clone(), slots)
+            async for window, result, slot in results:
                 goes_on = await consume(window, result)
-                place.leave()
+                slot.release()
                 if not goes_on:
                     tasks.cancel_scope.cancel()
                     break
@@ -251,30 +253,30 @@ class Run:
         self,
         work: MemoryObjectReceiveStream[Window],
         deliver: MemoryObjectSendStream[Result],
-        desk: DecodeSlots,
+        slots: DecodeSlots,
     ) -> None:
         async with work, deliver:
             async for window in work:
                 if window.series.report not in self._recorder.closed:
-                    await self._fetch(window, deliver, desk)
+                    await self._fetch(window, deliver, slots)
 
-    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], desk: DecodeSlots) -> None:
+    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
         """Fetch a window, in halves where the whole has been too much for the API."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
-            place = Slot(desk)
+            slot = Slot(slots)
             try:
-                result: Answer | ApiError = await fetch_window(self.client, window, place.think, place.leave)
+                result: Answer | ApiError = await fetch_window(self.client, window, slot.decode, slot.release)
             except ApiError as error:
-                place.leave()
+                slot.release()
                 result = error
             if not isinstance(result, TooWideError):
-                await deliver.send((window, result, place))
+                await deliver.send((window, result, slot))
                 return
             self._widths[window.series] = max(1, window.buckets // 2)
         self.summary.planned += 1
         self.progress.split(window)
         for half in halve(window):
-            await self._fetch(half, deliver, desk)
+            await self._fetch(half, deliver, slots)
 
 
 async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window]) -> None:

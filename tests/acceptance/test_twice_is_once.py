@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.crawl import decoding as desk
-from archiver.crawl.beside import Beside
 from archiver.model import BucketWidth, Report, RowCounts
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
@@ -35,29 +33,6 @@ def test_a_second_sync_finds_nothing_new_and_writes_no_rows(api: Simulator, db: 
     assert second.rows.changed == 0
     assert second.unchanged == second.fetched == second.planned > 0
     assert dump(db) == before
-
-
-@pytest.mark.parametrize("width", BucketWidth)
-def test_what_is_read_in_another_process_is_the_same(
-    api: Simulator, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: BucketWidth
-) -> None:
-    scope = Scope(bucket_widths=(width,), since=day("2026-01-09"))
-    sync(api, tmp_path / "here.db", scope)
-    monkeypatch.setattr(desk, "LARGE", 0)
-    monkeypatch.setattr(desk, "MANY", 0)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    used = []
-    read = Beside.read
-
-    async def noted(*what: Any) -> Any:
-        used.append(await read(*what))
-        return used[-1]
-
-    monkeypatch.setattr(Beside, "read", noted)
-    assert sync(api, db, scope).rows.inserted > 0
-    assert used
-    assert None not in used
-    assert dump(db) == dump(tmp_path / "here.db")
 
 
 def test_a_second_sync_asks_only_for_the_trailing_refresh_days(api: Simulator, db: Path) -> None:
