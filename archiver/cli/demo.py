@@ -14,7 +14,7 @@ import click
 from archiver.cli import fail
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
-from archiver.cli.talk import say_summary
+from archiver.cli.talk import print_summary
 from archiver.crawl.summary import Summary
 from archiver.offline.spend import Spend, read_spend
 from archiver.offline.tables.write import Format, write_rows
@@ -40,7 +40,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
     if summary.stopped is not None:
         fail(summary.stopped)
     if not quiet:
-        say_summary(summary)
+        print_summary(summary)
     if summary.exit_code:
         return summary.exit_code
     _show(read_spend(db))

@@ -113,12 +113,12 @@ def _ask_again(db: Path, count: int, options: dict[str, Any]) -> tuple[int, list
     from archiver.api.rate import Rate  # noqa: PLC0415  # the same
     from archiver.api.url import check_api_url  # noqa: PLC0415  # only where the API is asked
     from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
-    from archiver.cli.run import ask_again  # noqa: PLC0415  # the same
+    from archiver.cli.run import run_spot_check  # noqa: PLC0415  # the same
     from archiver.cli.settings import Connect  # noqa: PLC0415  # the same
 
     key = find_key(options["admin_key_file"], options["admin_key_command"])
     connect = Connect(check_api_url(options["api_url"]), key, Rate.parse(options["rate"]), concurrency=1)
-    return ask_again(db, connect, count)
+    return run_spot_check(db, connect, count)
 
 
 def _to_json(findings: Sequence[Finding], heal: Sequence[str]) -> dict[str, Any]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from archiver.api.endpoints import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
 from archiver.model import DAY, WORST_CLOCK_SKEW, NameKind, Organization, to_text
+from archiver.plan.calendar import EARLIEST_HISTORY, floor, parse_time
+from archiver.plan.probe import Probe
+from archiver.plan.scope import no_bucket
 from archiver.plan.work import SeriesPlan, plan_series, reopen_suspects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
 # A longer one is the mark of a clock that was wrong when it was remembered.
 LONGEST_KEPT_WAIT = 3600
+# The API may raise the cap at any time; a week later the configured one is tried again, at the price of one request.
+CAP_SECONDS = 7 * DAY
+COARSE_WINDOWS = 6
+"""Coarse windows of a report that one run checks after its rows: few, because rows matter more."""
 
 
 class ArchiveReader(Protocol):
@@ -107,6 +117,25 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
         return f"cannot read the names of every {kind}: {error.message}"
 
 
+async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a list of names concerns
+    archive: Archive,
+    client: AdminClient,
+    clock: Clock,
+    summary: Summary,
+    kind: NameKind,
+    names: list[NamedObject] | str,
+) -> list[int]:
+    """Save one list of names and return when its objects were created; warn when it cannot be used."""
+    if isinstance(names, str):
+        summary.warnings[names] = None
+        return []
+    if summary.organization is None:
+        summary.warnings[f"the names of every {kind} are not kept: the organisation is unknown"] = None
+        return []
+    await archive.save_names(names, client.server_time or int(clock.now()))
+    return creation_times(names)
+
+
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
     """Remove coverage of days that both clocks place in the future."""
     # One clock alone is not trusted: a wrong one would remove days that are archived.
@@ -116,17 +145,96 @@ async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clo
         summary.warnings["removed coverage recorded for future days"] = None
 
 
-def believed_history(remembered: tuple[int, int | None] | None, now: int) -> tuple[int, int | None] | None:
-    """Return the remembered beginning of a report, unless it lies in the future."""
-    if remembered is None or max(remembered[0], remembered[1] or 0) > now + DAY:
-        return None
-    return remembered
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of a report's history.
+
+    Attributes:
+        start: Rows are archived from here on; None when nothing is known yet.
+        checked_until: The coarse pass has found no rows before this time.
+    """
+
+    start: int | None
+    checked_until: int
+
+    def coarse_pass(self, report: Report, now: int) -> Probe | None:
+        """Return the part of the coarse pass that one run makes after its rows; None when all is checked."""
+        if self.start is None or self.checked_until >= self.start:
+            return None
+        probe = Probe.begin(report, now, self.checked_until, self.start)
+        return replace(probe, windows=probe.windows[:COARSE_WINDOWS])
 
 
-async def known_cap(reader: ArchiveReader, scope: Scope) -> int:
-    """Return how many dimensions one request may have: as configured, or less if the API once said so."""
-    learnt = await reader.recall("group_by_cap")
-    return max(1, min(scope.group_by_cap, int(learnt))) if learnt and learnt.isdecimal() else scope.group_by_cap
+async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
+    """Return the beginning of a report: its known first bucket, or else the creation of the oldest object.
+
+    Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
+    pass checks that later, because deleted objects are not listed.
+    """
+    history = await reader.history(report)
+    if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
+        history = (EARLIEST_HISTORY, None)
+    checked_until, first_bucket = history
+    if first_bucket is not None:
+        return Beginning(first_bucket, first_bucket)
+    if oldest_object is None:
+        return Beginning(None, checked_until)
+    start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
+    return Beginning(start, min(checked_until, start))
+
+
+def creation_times(objects: Iterable[NamedObject]) -> list[int]:
+    """Return when objects were created, in UTC seconds; those without a valid time are left out."""
+    times = []
+    for one in objects:
+        details = json.loads(one.details)
+        with suppress(ValueError):
+            times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
+    return times
+
+
+async def recall_oldest(reader: ArchiveReader) -> int | None:
+    """Return the creation of the oldest object that any run has seen: deleted ones leave the lists."""
+    remembered = await reader.recall("oldest_object")
+    return int(remembered) if remembered and remembered.isdecimal() else None
+
+
+async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
+    """Remember the creation of the oldest object, if no run has seen an older one."""
+    known, seen = await recall_oldest(archive), min(created, default=0)
+    if 0 < seen < (known or seen + 1):
+        await archive.remember("oldest_object", str(seen))
+
+
+async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
+    """Complete the scope with what earlier runs remembered: the archive's own `--since`, and a learnt cap."""
+    since = scope.since
+    remembered = await reader.recall("since")
+    if since is None and not scope.whole_history and remembered not in {None, "auto"}:
+        since = parse_time(str(remembered))
+    return replace(scope, since=since, group_by_cap=await known_cap(reader, scope, now))
+
+
+async def remember_since(archive: Archive, scope: Scope) -> None:
+    """Remember the `--since` of a first run as the beginning of the archive; later runs can only widen it."""
+    known = await archive.recall("since")
+    wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
+    is_choice = scope.since is not None or scope.whole_history
+    if known is None or (is_choice and known != "auto" and (wanted == "auto" or wanted < known)):
+        await archive.remember("since", wanted)
+
+
+async def known_cap(reader: ArchiveReader, scope: Scope, now: int) -> int:
+    """Return how many dimensions one request may have: as configured, or less if the API refused it this week."""
+    cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
+    if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:
+        return scope.group_by_cap
+    return max(1, min(scope.group_by_cap, int(cap)))
+
+
+async def remember_cap(archive: Archive, cap: int, now: int) -> None:
+    """Remember how many dimensions the API allows in one request, for a week."""
+    await archive.remember("group_by_cap", f"{cap} {now}")
 
 
 async def make_plans(
@@ -135,12 +243,16 @@ async def make_plans(
     """Plan every series from its coverage in the archive.
 
     Raises:
-        ConfigurationError: The range contains no bucket.
+        ConfigurationError: The range contains no bucket of any series.
     """
     plans = []
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
+        if start == end:
+            continue
         spans, digests = await reader.spans(one, start, end), await reader.digests(one)
         spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)
         plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
+    if not plans and series and scope.since is not None:
+        raise no_bucket(f"of {series[0].report} from {to_text(int(scope.since.timestamp()))}")
     return plans

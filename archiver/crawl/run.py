@@ -19,17 +19,23 @@ from archiver.answer import Answer
 from archiver.api.endpoints import fetch_window
 from archiver.crawl.decoding import DecodeSlots, Slot
 from archiver.crawl.prepare import (
-    believed_history,
+    Beginning,
+    apply_memory,
     drop_future_coverage,
+    find_beginning,
     identify,
-    known_cap,
     make_plans,
     read_names,
+    recall_oldest,
+    remember_cap,
+    remember_oldest,
+    remember_since,
     respect_not_before,
+    save_names,
     server_now,
 )
 from archiver.crawl.progress import Progress
-from archiver.crawl.recorder import Recorder
+from archiver.crawl.recorder import Recorder, read_archived, remember_collapses
 from archiver.crawl.summary import Summary
 from archiver.errors import (
     ApiError,
@@ -41,12 +47,13 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, NameKind, Report, Window
+from archiver.model import DAY, NameKind, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
+from archiver.plan.work import fetch_order
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
     from archiver.clock import Clock
     from archiver.model import Series
     from archiver.plan.scope import Scope
+    from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
 
 Result = tuple[Window, Answer | ApiError, Slot]
@@ -136,6 +144,9 @@ class Run:
 
     async def _note_end(self, run: int) -> None:
         summary = self.summary
+        if collapses := summary.add_collapses():
+            await remember_collapses(self.archive, collapses, int(self.clock.now()))
+        summary.archived = await read_archived(self.archive, summary.plans)
         if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
             await self.archive.remember("not_before", str(summary.stopped.not_before))
         await self.archive.finish_run(
@@ -153,65 +164,93 @@ class Run:
         if self.max_runtime is not None:
             self.client.retry_policy.deadline = self.clock.monotonic() + self.max_runtime
         await respect_not_before(self.archive, self.clock)
-        self.scope = replace(self.scope, group_by_cap=await known_cap(self.archive, self.scope))
-        series = self.scope.series()
-        identified = anyio.Event()
+        self.scope.series()  # raises before the first request
+        identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
-            for kind in NameKind:
-                tasks.start_soon(self._save_names, kind, identified)
+            tasks.start_soon(self._save_all_names, identified, names_read)
             await identify(self.archive, self.client, self.summary)
             identified.set()
             now = server_now(self.client, self.clock, self.summary)
             await drop_future_coverage(self.archive, self.client, self.clock, self.summary)
-            await self._archive_all(series, now)
+            chosen, self.scope = self.scope, await apply_memory(self.archive, self.scope, now)
+            beginnings = await self._find_beginnings(now, names_read)
+            await self._archive_all(chosen, now, {report: one.start for report, one in beginnings.items()})
+            await self._check_older(now, beginnings)
 
-    async def _save_names(self, kind: NameKind, identified: anyio.Event) -> None:
-        """Read one list of names beside everything else; nothing of it is told or kept before its owner is known."""
-        names = await read_names(self.client, kind)
-        await identified.wait()
-        if isinstance(names, str):
-            self.summary.warnings[names] = None
-        elif self.summary.organization is None:
-            self.summary.warnings[f"the names of every {kind} are not kept: nobody knows whose they are"] = None
-        else:
-            await self.archive.save_names(names, self.client.server_time or int(self.clock.now()))
+    async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
+        """Fetch the lists of names while the crawl goes on; keep them once the organisation is known."""
+        created: list[int] = []
 
-    async def _archive_all(self, series: Sequence[Series], now: int) -> None:
-        """Plan and crawl, and plan anew where the API turns out to allow fewer dimensions at once."""
-        histories = await self._find_histories(series, now)
+        async def save(kind: NameKind) -> None:
+            names = await read_names(self.client, kind)
+            await identified.wait()
+            created.extend(await save_names(self.archive, self.client, self.clock, self.summary, kind, names))
+
+        async with anyio.create_task_group() as tasks:
+            for kind in NameKind:
+                tasks.start_soon(save, kind)
+        await remember_oldest(self.archive, created)
+        names_read.set()
+
+    async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
+        """Find the beginning of each report for `--since auto`; nothing is needed for an explicit one."""
+        if self.scope.since is not None:
+            return {}
+        # The lists of names are a few requests, and save dozens of coarse ones. Later runs need not wait for them.
+        if await recall_oldest(self.archive) is None:
+            await names_read.wait()
+        oldest = await recall_oldest(self.archive)
+        beginnings = {}
+        for report in self.scope.reports:
+            known = await find_beginning(self.archive, report, now, oldest)
+            if known.start is None:  # without lists, only the coarse pass can tell
+                probe = Probe.begin(report, now, known.checked_until)
+                known = Beginning(await self._probe(report, probe, now), known.checked_until)
+            beginnings[report] = known
+        return beginnings
+
+    async def _archive_all(self, chosen: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
+        """Plan and crawl, and plan again where the API turns out to allow fewer dimensions in one request."""
         while True:
-            await self._plan_and_crawl(series, now, histories)
-            if self._recorder.cap is None:
+            series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
+            plans = await make_plans(self.archive, self.scope, series, now, starts)
+            await remember_since(self.archive, chosen)
+            await self._crawl_plans(plans, now)
+            cap, self._recorder.cap = self._recorder.cap, None
+            if cap is None:
                 return
-            await self.archive.remember("group_by_cap", str(self._recorder.cap))
-            self.scope = replace(self.scope, group_by_cap=self._recorder.cap)
-            await self.archive.remove_planned([one for one in series if len(one.group_by) > self._recorder.cap])
-            self._recorder.cap = None
+            await remember_cap(self.archive, cap, now)
+            self.scope = replace(self.scope, group_by_cap=cap)
+            await self.archive.remove_planned([one for one in series if len(one.group_by) > cap])
             self.summary.begin_again()
-            series = self.scope.series()
 
-    async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:
-        summary = self.summary
-        asked = [one for one in series if one.report not in self._recorder.closed]
-        summary.plans = await make_plans(self.archive, self.scope, asked, now, histories)
-        windows = [window for plan in summary.plans for window in plan.windows]
+    async def _crawl_plans(self, plans: Sequence[SeriesPlan], now: int) -> None:
+        summary, windows = self.summary, fetch_order(plans)
+        summary.plans = [*summary.plans, *plans]
         summary.planned = summary.fetched + summary.failed + len(windows)
         self.client.retry_policy.budget.grow(len(windows))
-        for plan in summary.plans:
+        for plan in plans:
             await self.archive.plan(plan, now)
-        self.progress.planned(summary.plans)
-        await self._crawl(sorted(windows, key=lambda window: window.failed_before), self._recorder.write)
+        self.progress.planned(plans)
+        await self._crawl(windows, self._recorder.write)
 
-    async def _find_histories(self, series: Sequence[Series], now: int) -> dict[Report, int | None]:
-        """Find the first bucket with rows of each report, asking only for what earlier runs did not."""
-        reports = dict.fromkeys(one.report for one in series) if self.scope.since is None else ()
-        return {report: await self._find_history(report, now) for report in reports}
+    async def _check_older(self, now: int, beginnings: Mapping[Report, Beginning]) -> None:
+        """Check a part of the time before each beginning, and archive from the first day with rows, if any."""
+        for report, beginning in beginnings.items():
+            probe = beginning.coarse_pass(report, now)
+            if probe is None or report in self._recorder.closed or self.summary.stopped is not None:
+                continue
+            found = await self._probe(report, probe, now)
+            if probe.guessed:
+                # Rows are archived already, and this costs nothing but time: the next run goes on here.
+                self.summary.warnings[f"could not check for {report} before {to_text(probe.windows[-1].end)}"] = None
+            elif found is not None:
+                scope = self.scope.before(probe.windows[-1].end if beginning.start is None else beginning.start)
+                series = [one for one in self.scope.series() if one.report is report]
+                await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
 
-    async def _find_history(self, report: Report, now: int) -> int | None:
-        known = believed_history(await self.archive.history(report), now)
-        if known and known[1] is not None:
-            return known[1]
-        probe = Probe.begin(report, now, known[0] if known else None)
+    async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
+        """Return the first day with rows, from coarse windows; remember how far the range was checked."""
 
         async def consume(window: Window, result: Answer | ApiError) -> bool:
             if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):

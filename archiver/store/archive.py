@@ -169,7 +169,7 @@ class Archive:
 
     async def plan(self, plan: SeriesPlan, now: int) -> None:
         """Mark what is about to be asked, has ended, and is not known yet as missing: a run cut short shows it."""
-        ended = floor(now, plan.series.bucket_width.seconds)
+        ended = floor(now - SPECS[plan.series.report].lag_seconds, plan.series.bucket_width.seconds)
 
         def mark() -> None:
             series_id = self._series_id(plan.series)

@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, WORST_CLOCK_SKEW, Span, State, Window
+from archiver.plan.work import is_fetched
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -26,15 +28,18 @@ def after_answer(  # six plain facts of one moment; a class to carry them would 
     hole: missing, or what it was when an earlier answer had listed it; one still in progress is nothing at all.
     What was settled once stays settled.
     """
-    width = window.series.bucket_width.seconds
+    width, lag = window.series.bucket_width.seconds, SPECS[window.series.report].lag_seconds
 
     def decide(start: int, known: Span | None) -> Verdict:
         if start in present:
             settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
             return (State.SETTLED if settled else State.PROVISIONAL), now
-        if known is not None and known.state in COVERED:
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
-        return (State.MISSING, now) if start + width <= now else None
+        if start + width <= now - lag:
+            return State.MISSING, now
+        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no fetched_at.
+        return (State.PROVISIONAL, None) if start + width <= now else None
 
     return _redraw(window, before, decide)
 
@@ -44,7 +49,7 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
     width = window.series.bucket_width.seconds
 
     def decide(start: int, known: Span | None) -> Verdict:
-        if known is not None and known.state in COVERED:
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
         return (State.FAILED, now) if start + width <= now else None
 

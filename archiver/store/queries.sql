@@ -86,7 +86,7 @@ ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_
 
 -- name: suspects
 -- The suspicious answers about settled buckets of a window.
-SELECT bucket_start, digest FROM suspect
+SELECT bucket_start, digest, seen_at FROM suspect
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: series_suspects
@@ -120,7 +120,7 @@ FROM series AS s
 JOIN json_each(:days) AS d
 JOIN span AS c
   ON c.series_id = s.id AND c.span_start < d.value + 86400 AND c.span_end > d.value
-  AND c.state IN ('settled', 'provisional')
+  AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
 WHERE s.id = :series_id AND s.fineness IS NOT NULL
 GROUP BY d.value
 HAVING sum(min(c.span_end, d.value + 86400) - max(c.span_start, d.value)) = 86400

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from archiver.store.history import AnswerTime
 
 
+CONFIRMATION_SECONDS = 6 * 3600
+"""Two answers confirm a loss only so far apart: a passing fault of the API returns the same wrong rows for minutes."""
+
+
 def lost_most(report: Report, was: Facts, now: Facts) -> bool:
     """Say whether an answer lost more than half of a bucket's tokens or money."""
-    before, after = _magnitude(report, was), _magnitude(report, now)
+    before, after = magnitude(report, was), magnitude(report, now)
     return before > 0 and 2 * after < before
 
 
-def _magnitude(report: Report, facts: Facts) -> int:
+def magnitude(report: Report, facts: Facts) -> int:
+    """Return a bucket's tokens and requests, or its absolute microcents: credits must not hide a loss."""
     if report is Report.COST:
         return sum(abs(value) for _, value, _ in facts.values() if isinstance(value, int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
@@ -50,18 +55,21 @@ class Suspects:
         """Say which of the changed buckets are not to be believed yet, and remember them."""
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         rows = self._connection.execute(sql("suspects"), where).fetchall()
-        known: dict[int, bytes] = dict(rows)
+        known: dict[int, tuple[bytes, int]] = {start: (digest, seen_at) for start, digest, seen_at in rows}
+        # The same answer again keeps the time at which it was first seen: else hourly runs would never confirm it.
+        first_seen = {s: known[s][1] for s in news.now if s in known and known[s][0] == news.digests[s]}
         doubted = [
             start
             for start in news.now
             if not moment.accept_restatements
-            and known.get(start) != news.digests[start]
+            and moment.now - first_seen.get(start, moment.now) < CONFIRMATION_SECONDS
             and self._is_doubtful(start, window, news, moment)
         ]
         settled_again = [(series_id, start) for start in known if start not in doubted and start in news.listed]
         self._connection.executemany(sql("unsuspect"), settled_again)
         self._connection.executemany(
-            sql("suspect"), [(series_id, start, news.digests[start], moment.now) for start in doubted]
+            sql("suspect"),
+            [(series_id, start, news.digests[start], first_seen.get(start, moment.now)) for start in doubted],
         )
         return doubted
 

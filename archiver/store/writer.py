@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
@@ -15,7 +15,7 @@ from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_diges
 from archiver.store.history import History, Past
 from archiver.store.keys import KeyDictionary
 from archiver.store.statements import insert_many, sql
-from archiver.store.suspects import Changes, Suspects
+from archiver.store.suspects import Changes, Suspects, magnitude
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing one window did; `suspects` are the buckets whose answer was not believed yet."""
+    """What writing one window did; `suspects` are the buckets whose answer was not believed yet.
+
+    `rewritten` has the start of each bucket that was replaced, with its magnitude before and after.
+    """
 
     rows: RowCounts
     suspects: tuple[int, ...] = ()
+    rewritten: tuple[tuple[int, int, int], ...] = ()
 
 
 class WindowWriter:
@@ -138,7 +142,7 @@ class WindowWriter:
             self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
         learnt = ((s, seen.digests[s], _learnt_at(past.buckets.get(s), moment.now)) for s in changed)
         self._connection.executemany(sql("save_bucket"), ((series_id, *one) for one in learnt))
-        return Written(written.rows + seen.counts, written.suspects)
+        return replace(written, rows=written.rows + seen.counts)
 
     def _rewrite(self, series_id: int, window: Window, seen: _Seen, moment: AnswerTime) -> Written:
         """Replace the rows of buckets that were known and say otherwise now, and are believed; keep what they said."""
@@ -152,7 +156,9 @@ class WindowWriter:
         differences = {start: compare(was.get(start, {}), differing[start]) for start in changed}
         self._history.keep(window.series, series_id, differences, past, moment)
         counts = sum((difference.counts for difference in differences.values()), RowCounts())
-        return Written(counts, tuple(doubted))
+        report = window.series.report
+        rewritten = ((s, magnitude(report, was.get(s, {})), magnitude(report, differing[s])) for s in changed)
+        return Written(counts, tuple(doubted), tuple(rewritten))
 
     def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         where = {"series_id": series_id, "start": window.start, "end": window.end}

@@ -106,10 +106,15 @@ def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
         api.remove(day("2025-11-12").date())
     doubting = sync(api, db, WIDE)
     assert doubting.rows.changed == 0
-    assert [warning for warning in doubting.warnings if "kept as they were" in warning]
+    assert [failure.error for failure in doubting.failures] == ["suspect"]
+    assert doubting.exit_code == 3
     assert archived(db, "usage", "1d", ()) != truth(api, "usage", "1d", (), day("2025-11-05"))
     assert dump(db) == before
-    assert sync(api, db, WIDE).rows.changed == 1
+    api.clock.now = NOW + timedelta(hours=5, minutes=59)
+    assert sync(api, db, WIDE).exit_code == 3
+    assert select(db, "SELECT count(*) FROM restatement") == [(0,)]
+    api.clock.now = NOW + timedelta(hours=6)
+    assert sync(api, db, WIDE).exit_code == 0
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
     assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
     assert select(db, "SELECT count(*) > 0 FROM restatement") == [(1,)]
@@ -130,6 +135,7 @@ def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: S
     sync(api, db, scope)
     api.remove(day("2025-11-12").date())
     sync(api, db, WIDE)
+    api.clock.now = NOW + timedelta(hours=6)
     assert sync(api, db, scope).rows.removed == 1
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
 
@@ -193,7 +199,8 @@ def test_a_run_that_is_stopped_is_continued_by_the_next(
         env=environment(ANTHROPIC_ADMIN_API_KEY=slow_api.key),
         stderr=subprocess.DEVNULL,
     )
-    while sum("usage_report" in r.path for r in list(slow_api.requests)) < 6:
+    # Newest first: only what lies before the trailing days need not be fetched again.
+    while sum("usage_report" in r.path for r in list(slow_api.requests)) < 16:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
