@@ -205,7 +205,7 @@ class Run:
             known = await find_beginning(self.archive, report, now, oldest)
             if known.start is None:  # without lists, only the coarse pass can tell
                 probe = Probe.begin(report, now, known.checked_until)
-                known = Beginning(await self._probe(report, probe, now), known.checked_until)
+                known = Beginning(await self._probe(report, probe, now), probe.empty_until)
             beginnings[report] = known
         return beginnings
 
