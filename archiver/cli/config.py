@@ -49,22 +49,22 @@ OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap"})
 
 
 def default_config() -> Path:
-    """Say where the configuration is looked for unless told."""
+    """Return the default path of the configuration file."""
     from platformdirs import user_config_path  # noqa: PLC0415  # only when the default is needed
 
     return user_config_path("archiver") / "config.toml"
 
 
 def default_queries() -> Path:
-    """Say where a person's own saved queries are: beside the configuration."""
+    """Return the folder of a user's own saved queries, next to the configuration file."""
     return default_config().parent / "queries"
 
 
 def load_config(path: Path | None) -> dict[str, Any]:
-    """Read the configuration, by names as the program spells them; empty when none was named and none is there.
+    """Read the configuration as option names and values; empty when no file was named and the default does not exist.
 
     Raises:
-        ConfigurationError: It cannot be read, is no TOML, or has a key that does not exist.
+        ConfigurationError: The file cannot be read, is not TOML, or has an unknown key.
     """
     given = path is not None
     path = path or default_config()
@@ -72,41 +72,47 @@ def load_config(path: Path | None) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         if given:
-            raise ConfigurationError(f"there is no configuration file {path}") from None
+            raise ConfigurationError(
+                f"the configuration file {path} does not exist", hint="check --config and ARCHIVER_CONFIG"
+            ) from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the configuration {path} cannot be read: {_reason(error)}") from None
+        raise ConfigurationError(
+            f"cannot read the configuration {path}: {_reason(error)}", hint="it is a UTF-8 text file in TOML"
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
+        raise ConfigurationError(
+            f"the configuration {path} is not valid TOML: {error}", hint='options are lines such as rate = "50/min"'
+        ) from None
     config = {name.replace("-", "_"): value for name, value in raw.items()}
     unknown = sorted(config.keys() - OPTION_KEYS - OWN_KEYS)
     if unknown:
         known = ", ".join(sorted(name.replace("_", "-") for name in OPTION_KEYS | OWN_KEYS))
         raise ConfigurationError(
-            f"the configuration {path} has an unknown key {unknown[0]!r}", hint=f"keys are {known}"
+            f"the configuration {path} has an unknown key {unknown[0]!r}", hint=f"the keys are {known}"
         )
     return {name: _check(name, value, path) for name, value in config.items()}
 
 
 def _check(name: str, value: Any, path: Path) -> Any:
     if name == "dimensions" and not (isinstance(value, list) and value and all(isinstance(d, str) for d in value)):
-        raise ConfigurationError(f"`dimensions` in {path} has to be a list of dimensions")
+        raise ConfigurationError(f"`dimensions` in {path} must be a list of dimensions")
     if name == "group_by_cap" and not (type(value) is int and value >= 1):
-        raise ConfigurationError(f"`group-by-cap` in {path} has to be a whole number of at least 1")
+        raise ConfigurationError(f"`group-by-cap` in {path} must be an integer of at least 1")
     if name == "budgets":
         return _check_budgets(value, path)
     if isinstance(value, dict):
-        raise ConfigurationError(f"{name!r} in {path} has to be a value, not a table")
+        raise ConfigurationError(f"{name!r} in {path} must be a value, not a table")
     return value
 
 
 def _check_budgets(value: Any, path: Path) -> Any:
     workspaces = value.get("workspaces", {}) if isinstance(value, dict) else None
     if not isinstance(workspaces, dict) or value.keys() - {"total", "workspaces"}:
-        raise ConfigurationError(f"[budgets] in {path} has a total and a table of workspaces, and nothing else")
+        raise ConfigurationError(f"[budgets] in {path} may contain `total` and the table `workspaces` only")
     for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
         if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
-            raise ConfigurationError(f"a budget in {path} is an amount of dollars, not {limit!r}")
+            raise ConfigurationError(f"a budget in {path} must be an amount in dollars, not {limit!r}")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archiver.answer import Answer
 from archiver.crawl.summary import Failure, count
-from archiver.errors import PARTIAL_EXIT, ApiError, GroupByCapError, KeyRefusedError, NotReadyError
+from archiver.errors import PARTIAL_EXIT, ApiError, GroupByCapError, KeyRefusedError, NotReadyError, TemporaryError
 from archiver.model import Organization, Report, Window, to_text
 from archiver.plan.work import newest_range
 from archiver.reports import SPECS
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from archiver.clock import Clock
     from archiver.crawl.progress import Progress
     from archiver.crawl.summary import Summary
-    from archiver.model import Series
-    from archiver.plan.work import Range, SeriesPlan
+    from archiver.plan.probe import Probe
     from archiver.store.archive import Archive
 
 _MOST_NAMED = 3
@@ -65,7 +64,7 @@ class Recorder:
             self.cap = min(result.cap, self.cap or result.cap)
             return False
         elif isinstance(result, KeyRefusedError) or result.ends_run:
-            self.refuse(window, result)
+            self._refuse(window, result)
             return not result.ends_run
         else:
             summary.failures.append(Failure.of(window, result))
@@ -74,7 +73,17 @@ class Recorder:
             self.progress.failed(window, result)
         return True
 
-    def refuse(self, window: Window, error: ApiError) -> None:
+    async def learn(self, probe: Probe, window: Window, result: Answer | ApiError) -> bool:
+        """Add one result of the coarse pass to its probe; return False to end the pass."""
+        if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
+            self._refuse(window, result)
+            return False
+        failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
+        probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
+        self.progress.probing(window.series.report, probe.answered, len(probe.windows))
+        return probe.first_bucket is None
+
+    def _refuse(self, window: Window, error: ApiError) -> None:
         """Note an error that ends the run, or closes one report: a 403 may concern that report alone."""
         report = window.series.report
         if report not in self.closed:
@@ -123,20 +132,30 @@ class Recorder:
             message = f"the API left out {len(missing):,} of {count(window.buckets, 'bucket')}"
             self.summary.failures.append(Failure(window, "missing", message, PARTIAL_EXIT, request_id))
 
+    async def finish(self, run: int) -> None:
+        """Record how the run ended, and what the next runs and `status` have to know."""
+        summary, now = self.summary, int(self.clock.now())
+        if collapses := summary.add_collapses():
+            value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
+            await self.archive.remember("collapse", json.dumps(value))
+        if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
+            await self.archive.remember("not_before", str(summary.stopped.not_before))
+        await self.archive.finish_run(
+            run,
+            now=now,
+            outcome=summary.outcome,
+            exit_code=summary.exit_code,
+            requests=summary.requests,
+            retries=summary.retries,
+            rows=summary.rows,
+        )
+        for plan in summary.plans:
+            newest = newest_range(await self.archive.spans(plan.series))
+            if newest is not None:
+                summary.archived[plan.series] = newest
+
     def _now(self) -> int:
         return self.client.server_time or int(self.clock.now())
-
-
-async def remember_collapses(archive: Archive, collapses: Sequence[Failure], now: int) -> None:
-    """Remember the collapses of a run under `collapse`, as JSON, for `status`."""
-    value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
-    await archive.remember("collapse", json.dumps(value))
-
-
-async def read_archived(archive: Archive, plans: Sequence[SeriesPlan]) -> dict[Series, Range]:
-    """Return the newest unbroken range of each planned series that the archive has."""
-    ranges = {plan.series: newest_range(await archive.spans(plan.series)) for plan in plans}
-    return {series: found for series, found in ranges.items() if found is not None}
 
 
 def _due(window: Window, now: int) -> set[int]:

@@ -11,6 +11,7 @@ import math
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -35,15 +36,12 @@ from archiver.crawl.prepare import (
     server_now,
 )
 from archiver.crawl.progress import Progress
-from archiver.crawl.recorder import Recorder, read_archived, remember_collapses
+from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
 from archiver.errors import (
     ApiError,
     ArchiverError,
     InterruptedRunError,
-    KeyRefusedError,
-    NotReadyError,
-    TemporaryError,
     TimeLimitError,
     TooWideError,
 )
@@ -82,9 +80,10 @@ class Run:
     summary: Summary = field(default_factory=Summary)
     _recorder: Recorder = field(init=False)
     _widths: dict[Series, int] = field(default_factory=dict)
+    _probing: bool = False
 
     def __post_init__(self) -> None:
-        """Wire the recorder to what the run was given."""
+        """Set up the recorder of this run."""
         self._recorder = Recorder(
             self.archive,
             self.client,
@@ -96,10 +95,10 @@ class Run:
         )
 
     async def execute(self) -> Summary:
-        """Bring the archive up to date; whatever ends the run, what was done is kept and the run is noted.
+        """Bring the archive up to date; however the run ends, what was done is kept and the end is recorded.
 
         Raises:
-            ArchiverError: Before there was anything to plan, or when the file cannot be used any more.
+            ArchiverError: There is no plan, or the file cannot be used any more.
         """
         try:
             await self._execute()
@@ -117,6 +116,7 @@ class Run:
             try:
                 with work:
                     await self._sync()
+                # A signal sets `stopped` before it cancels; a cancellation without it is the deadline.
                 if work.cancelled_caught and self.summary.stopped is None:
                     self.summary.stopped = TimeLimitError("the time limit was reached")
             except BaseException as raised:
@@ -127,8 +127,9 @@ class Run:
                 raise
             finally:
                 self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
+                # The end is recorded also while this task is cancelled, and must not hide the error that is raised.
                 with suppress(ArchiverError), anyio.CancelScope(shield=True):
-                    await self._note_end(run)
+                    await self._recorder.finish(run)
             tasks.cancel_scope.cancel()
 
     async def _watch(
@@ -141,23 +142,6 @@ class Run:
                 name = signal.Signals(number).name
                 self.summary.stopped = InterruptedRunError(f"stopped by {name}", signal_number=number)
                 work.cancel()
-
-    async def _note_end(self, run: int) -> None:
-        summary = self.summary
-        if collapses := summary.add_collapses():
-            await remember_collapses(self.archive, collapses, int(self.clock.now()))
-        summary.archived = await read_archived(self.archive, summary.plans)
-        if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
-            await self.archive.remember("not_before", str(summary.stopped.not_before))
-        await self.archive.finish_run(
-            run,
-            now=int(self.clock.now()),
-            outcome=summary.outcome,
-            exit_code=summary.exit_code,
-            requests=summary.requests,
-            retries=summary.retries,
-            rows=summary.rows,
-        )
 
     async def _sync(self) -> None:
         self.client.on_wait = self.progress.waiting
@@ -225,9 +209,9 @@ class Run:
             self.summary.begin_again()
 
     async def _crawl_plans(self, plans: Sequence[SeriesPlan], now: int) -> None:
-        summary, windows = self.summary, fetch_order(plans)
-        summary.plans = [*summary.plans, *plans]
-        summary.planned = summary.fetched + summary.failed + len(windows)
+        windows = fetch_order(plans)
+        self.summary.plans = [*self.summary.plans, *plans]
+        self.summary.planned += len(windows)
         self.client.retry_policy.budget.grow(len(windows))
         for plan in plans:
             await self.archive.plan(plan, now)
@@ -238,41 +222,35 @@ class Run:
         """Check a part of the time before each beginning, and archive from the first day with rows, if any."""
         for report, beginning in beginnings.items():
             probe = beginning.coarse_pass(report, now)
-            if probe is None or report in self._recorder.closed or self.summary.stopped is not None:
+            if beginning.start is None or probe is None or report in self._recorder.closed or self.summary.stopped:
                 continue
             found = await self._probe(report, probe, now)
             if probe.guessed:
-                # Rows are archived already, and this costs nothing but time: the next run goes on here.
+                # Nothing that was planned is missing, so it is no failure: the next run goes on here.
                 self.summary.warnings[f"could not check for {report} before {to_text(probe.windows[-1].end)}"] = None
             elif found is not None:
-                scope = self.scope.before(probe.windows[-1].end if beginning.start is None else beginning.start)
+                scope = self.scope.before(beginning.start)
                 series = [one for one in self.scope.series() if one.report is report]
                 await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
 
     async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
         """Return the first day with rows, from coarse windows; remember how far the range was checked."""
-
-        async def consume(window: Window, result: Answer | ApiError) -> bool:
-            if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
-                self._recorder.refuse(window, result)
-                return False
-            failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
-            probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
-            self.progress.probing(report, probe.answered, len(probe.windows))
-            return probe.first_bucket is None
-
+        self._probing = True
         try:
-            await self._crawl(probe.windows, consume)
+            await self._crawl(probe.windows, partial(self._recorder.learn, probe))
             if self.summary.stopped is not None:
                 raise self.summary.stopped
         finally:
+            self._probing = False
             await self.archive.save_history(report, *probe.certain(self.scope.refresh_from(now)))
         return probe.first_bucket
 
     async def _crawl(
         self, windows: Sequence[Window], consume: Callable[[Window, Answer | ApiError], Awaitable[bool]]
     ) -> None:
-        """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
+        """Fetch windows with all workers; `consume` gets every result in this task, until it returns False."""
+        # Each worker owns a clone of both streams: when the last one ends, the results end too. The bounded stream
+        # of results makes workers wait for the writer.
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
         slots = DecodeSlots()
@@ -300,7 +278,7 @@ class Run:
                     await self._fetch(window, deliver, slots)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
-        """Fetch a window, in halves where the whole has been too much for the API."""
+        """Fetch a window, in halves where the API could not return the whole of one like it."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
             slot = Slot(slots)
             try:
@@ -312,8 +290,9 @@ class Run:
                 await deliver.send((window, result, slot))
                 return
             self._widths[window.series] = max(1, window.buckets // 2)
-        self.summary.planned += 1
-        self.progress.split(window)
+        if not self._probing:
+            self.summary.planned += 1
+            self.progress.split(window)
         for half in halve(window):
             await self._fetch(half, deliver, slots)
 

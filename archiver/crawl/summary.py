@@ -109,7 +109,7 @@ class Summary:
 
     def begin_again(self) -> None:
         """Reset what belongs to a plan that is made anew; the rows that were written stay counted."""
-        self.fetched = self.unchanged = self.not_ready = self.failed = 0
+        self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
         self.plans = ()
         self.failures.clear()
 
