@@ -112,6 +112,7 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
     try:
         return await fetch_names(client, kind)
     except ApiError as error:
+        # A wait that is longer than the run concerns every other request as well.
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
         return f"cannot read the names of every {kind}: {error.message}"
@@ -179,6 +180,7 @@ async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest
         return Beginning(first_bucket, first_bucket)
     if oldest_object is None:
         return Beginning(None, checked_until)
+    # An object can be older than the API, or newer than now by the server's time; what is checked needs no rows.
     start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
     return Beginning(start, min(checked_until, start))
 
@@ -188,6 +190,7 @@ def creation_times(objects: Iterable[NamedObject]) -> list[int]:
     times = []
     for one in objects:
         details = json.loads(one.details)
+        # Users have `added_at`. The API's other promises about these fields are few, so anything invalid is skipped.
         with suppress(ValueError):
             times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
     return times
@@ -209,6 +212,7 @@ async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
 async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
     """Complete the scope with what earlier runs remembered: the archive's own `--since`, and a learnt cap."""
     since = scope.since
+    # `auto` in memory means that the first run, or a later one, asked for all history: then nothing bounds it.
     remembered = await reader.recall("since")
     if since is None and not scope.whole_history and remembered not in {None, "auto"}:
         since = parse_time(str(remembered))
@@ -219,6 +223,7 @@ async def remember_since(archive: Archive, scope: Scope) -> None:
     """Remember the `--since` of a first run as the beginning of the archive; later runs can only widen it."""
     known = await archive.recall("since")
     wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
+    # A bare run chooses nothing: it must not turn a remembered date into `auto`. Times in this format compare as text.
     is_choice = scope.since is not None or scope.whole_history
     if known is None or (is_choice and known != "auto" and (wanted == "auto" or wanted < known)):
         await archive.remember("since", wanted)
@@ -226,6 +231,7 @@ async def remember_since(archive: Archive, scope: Scope) -> None:
 
 async def known_cap(reader: ArchiveReader, scope: Scope, now: int) -> int:
     """Return how many dimensions one request may have: as configured, or less if the API refused it this week."""
+    # A cap that was learnt after now is the mark of a clock that was wrong.
     cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
     if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:
         return scope.group_by_cap
@@ -248,7 +254,7 @@ async def make_plans(
     plans = []
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
-        if start == end:
+        if start == end:  # a day that has only begun has no cost yet
             continue
         spans, digests = await reader.spans(one, start, end), await reader.digests(one)
         spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Progress:
     """Receives the events of a run; this base class ignores them."""
 
+    # Not a protocol: a display that shows little overrides little, and a quiet run needs no display at all.
+
     def probing(self, report: Report, done: int, of: int) -> None:
         """`done` of at most `of` coarse windows were checked for the first bucket of a report."""
 

@@ -35,7 +35,7 @@ class Recorder:
         refresh: How many seconds after its end a bucket is settled.
         accept_restatements: Whether a large loss in a settled bucket is accepted without a second confirmation.
         closed: Reports that the key may not read; no more of their windows are fetched.
-        cap: How many dimensions one request may have, when the API said so in this run.
+        cap: How many dimensions one request may have, when a response of this run lowered it.
         bound: Whether the archive was compared with the organisation in the response headers.
     """
 
@@ -60,6 +60,7 @@ class Recorder:
             summary.fetched += 1
             summary.not_ready += 1
             self._note_hole(window, _due(window, self._now()), result.request_id)
+        # A refusal that names a cap no smaller than the grouping is no cap: planning again would not end.
         elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
             self.cap = min(result.cap, self.cap or result.cap)
             return False
@@ -78,6 +79,7 @@ class Recorder:
         if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
             self._refuse(window, result)
             return False
+        # A window without a complete day is empty so far; one that could not be read may have rows.
         failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
         probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
         self.progress.probing(window.series.report, probe.answered, len(probe.windows))
@@ -86,6 +88,7 @@ class Recorder:
     def _refuse(self, window: Window, error: ApiError) -> None:
         """Note an error that ends the run, or closes one report: a 403 may concern that report alone."""
         report = window.series.report
+        # Workers may have several windows of the report under way: one failure names the reason.
         if report not in self.closed:
             self.summary.failures.append(Failure.of(window, error))
         if error.ends_run:
@@ -95,6 +98,7 @@ class Recorder:
 
     async def _bind(self) -> None:
         """Bind the archive to the organisation that only the response headers name."""
+        # Where the key may not read the organisation itself, only this keeps two archives from being mixed.
         if not self.bound and self.client.organization_id is not None:
             await self.archive.bind_organization(Organization(self.client.organization_id, None))
             self.bound = True

@@ -89,10 +89,11 @@ async def plan_requests(reader: ArchiveReader, client: AdminClient, scope: Scope
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
+    # A dry run writes nothing, so what the lists show joins what earlier runs remembered here.
     created = await _creation_times(client, summary)
     if known := await recall_oldest(reader):
         created.append(known)
-    names = client.requests - client.retries
+    names = client.requests - client.retries  # a real run sends the same ones
     scope = await apply_memory(reader, scope, now)
     starts: dict[Report, int | None] = {}
     probes, exact = 0, True

@@ -151,6 +151,7 @@ class Run:
         self.scope.series()  # raises before the first request
         identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
+            # Names are display only, so rows do not wait for them, but for the first beginning.
             tasks.start_soon(self._save_all_names, identified, names_read)
             await identify(self.archive, self.client, self.summary)
             identified.set()
@@ -167,7 +168,7 @@ class Run:
 
         async def save(kind: NameKind) -> None:
             names = await read_names(self.client, kind)
-            await identified.wait()
+            await identified.wait()  # another organisation's names must not reach the archive
             created.extend(await save_names(self.archive, self.client, self.clock, self.summary, kind, names))
 
         async with anyio.create_task_group() as tasks:
@@ -213,6 +214,7 @@ class Run:
         self.summary.plans = [*self.summary.plans, *plans]
         self.summary.planned += len(windows)
         self.client.retry_policy.budget.grow(len(windows))
+        # What is about to be fetched is marked missing first, so that an interrupted run shows what it lacks.
         for plan in plans:
             await self.archive.plan(plan, now)
         self.progress.planned(plans)
@@ -274,7 +276,7 @@ class Run:
     ) -> None:
         async with work, deliver:
             async for window in work:
-                if window.series.report not in self._recorder.closed:
+                if window.series.report not in self._recorder.closed:  # refused since the window was queued
                     await self._fetch(window, deliver, slots)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
@@ -289,6 +291,7 @@ class Run:
             if not isinstance(result, TooWideError):
                 await deliver.send((window, result, slot))
                 return
+            # Remembered for the series: its other windows would be refused the same way, each after a timeout.
             self._widths[window.series] = max(1, window.buckets // 2)
         if not self._probing:
             self.summary.planned += 1

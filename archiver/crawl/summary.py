@@ -69,6 +69,7 @@ def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Fai
         lost = {day: change for day, change in days.items() if change[1] < change[0]}
         was, now = (sum(change[i] for change in lost.values()) for i in (0, 1))
         if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * (was - now) > was:
+            # Percent, because a sum over currencies would mean nothing.
             what = "money" if series.report is Report.COST else "tokens"
             message = (
                 f"{count(len(lost), 'day')} lost {(was - now) / was:.0%} of their {what} since they were last read; "
@@ -109,6 +110,7 @@ class Summary:
 
     def begin_again(self) -> None:
         """Reset what belongs to a plan that is made anew; the rows that were written stay counted."""
+        # Windows of the old plan are fetched again with fewer dimensions, and would be counted twice.
         self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
         self.plans = ()
         self.failures.clear()
@@ -116,6 +118,7 @@ class Summary:
     def note_rewritten(self, series: Series, buckets: Iterable[tuple[int, int, int]], now: int) -> None:
         """Add rewritten buckets (start, magnitude before, after) to their days; those in progress do not count."""
         for start, was, is_now in buckets:
+            # A bucket in progress is rewritten by every run, and its first reading may be of its first minute.
             if start + series.bucket_width.seconds <= now:
                 days = self._rewritten.setdefault(series, {})
                 known = days.get(start - start % DAY, (0, 0))
@@ -137,6 +140,7 @@ class Summary:
         """The exit code: a refused key and a broken disk or file win, then partial if anything was archived."""
         codes = [failure.exit_code for failure in self.failures]
         if self.stopped is not None:
+            # A signal, the time limit, a broken disk: the caller has to know, whatever windows failed before.
             if not isinstance(self.stopped, ApiError):
                 return self.stopped.exit_code
             codes.insert(0, self.stopped.exit_code)
@@ -145,6 +149,7 @@ class Summary:
             return winning[0]
         if not codes:
             return 0
+        # "Not ready" says nothing about the API's health, so it does not make a failed run a partial one.
         return PARTIAL_EXIT if self.fetched > self.not_ready else codes[0]
 
     @property

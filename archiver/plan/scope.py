@@ -42,6 +42,7 @@ class Scope:
         Raises:
             ConfigurationError: A list of dimensions fits no selected report, or is longer than the cap.
         """
+        # The API has no other widths and no filters for cost.
         chosen = groupings(self.group_by, [SPECS[r] for r in self.reports], self.dimensions, self.group_by_cap)
         wanted = []
         for report, sets in chosen.items():
@@ -73,6 +74,7 @@ class Scope:
             start = snap_since(self.since, width)
         else:
             start = floor(now if first_bucket is None else first_bucket, width)
+        # A start in the future is the caller's business: it makes an empty range here.
         return min(start, end), end
 
     def before(self, end: int) -> Scope:

@@ -52,6 +52,7 @@ def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) 
     """Cut suspect buckets out of settled spans, so that they are fetched again."""
     reopened: list[Span] = []
     for span in spans:
+        # A suspect is still settled in the file: its rows were confirmed once, and only its last answer was not.
         holes = [(start, start + width) for start in suspects if span.start <= start < span.end]
         pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, holes)]
         pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in holes]
@@ -62,7 +63,7 @@ def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
     """Subtract ordered, disjoint ranges from one; empty and outlying ones are ignored."""
     left: list[Range] = []
-    at = start
+    at = start  # all before this is decided
     for hole_start, hole_end in holes:
         if hole_end <= at or hole_start >= hole_end:
             continue
@@ -90,6 +91,7 @@ def plan_series(
     start, end = wanted
     limit = SPECS[series.report].limits[series.bucket_width]
     width = series.bucket_width.seconds
+    # Floored, because a bucket that is refreshed in part is refreshed as a whole.
     ranges = needed(start, end, spans, floor(refresh_from, width))
     failed = [(span.start, span.end) for span in spans if span.state is State.FAILED]
     cuts = [piece for lower, upper in ranges for piece in cut(lower, upper, width, limit)]

@@ -175,8 +175,8 @@ def test_a_key_that_is_repeated_to_us_is_told_to_nobody(api: Simulator, db: Path
             "sync", "--api-url", server.url, "--db", str(db), "--rate", "none", "--json", "-v", "--since", "2026-01-10",
             ANTHROPIC_ADMIN_API_KEY=key,
         )  # fmt: skip
-    told = done.stdout + done.stderr
-    assert key[:-1] not in told
+    printed = done.stdout + done.stderr
+    assert key[:-1] not in printed
     for file in db.parent.iterdir():
         assert key.encode() not in file.read_bytes()
 

@@ -60,13 +60,13 @@ def test_history_that_begins_in_the_future_is_looked_for_again(api: Simulator, d
 
 def without_state(text: str) -> str:
     """Leave out which of the ended days are settled: an edit that settles them early looks like another --refresh."""
-    said = json.loads(text)
+    tables = json.loads(text)
     days = {
         (*one[:4], start)
-        for one in said.pop("coverage")
+        for one in tables.pop("coverage")
         for start in range(int(day(one[4][:10]).timestamp()), int(day(one[5][:10]).timestamp()), DAY)
     }
-    return json.dumps([said, sorted(days)])
+    return json.dumps([tables, sorted(days)])
 
 
 def test_coverage_in_the_past_is_left_alone() -> None:

@@ -105,6 +105,8 @@ def test_a_cost_of_yesterday_that_is_not_there_is_no_gap_and_no_zero(
     assert states == [("provisional", "2026-01-15T00:00:00Z")]
     last = int(day("2026-01-13").timestamp())
     assert select(db, "SELECT max(day_start) FROM canonical_day WHERE report = 'cost'") == [(last,)]
+    assert inspect(db) == []
+    assert archiver("status", "--db", str(db)).returncode == 0
     late_cost.spoil = None
     assert sync(api, db, SCOPE, api_url=late_cost.url).exit_code == 0
     assert archived(db, "cost", "1d", ()) == truth(api, "cost", "1d", (), day("2025-12-20"))

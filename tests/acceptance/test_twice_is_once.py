@@ -81,14 +81,14 @@ def test_a_changed_settled_bucket_becomes_a_restatement(api: Simulator, db: Path
     )
     api.amend(day("2025-11-12").date(), 2)
     sync(api, db, Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-11-10"), refresh_days=90))
-    told = select(
+    restatements = select(
         db,
         """SELECT model, was, now, learnt_at, previously_learnt_at FROM restatement
         WHERE field = 'output_tokens' AND bucket_start = '2025-11-12T00:00:00Z'""",
     )
-    assert {model: before for model, before, *_ in told} == was
-    assert all(now == 2 * before for _, before, now, *_ in told)
-    assert {row[3:] for row in told} == {("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z")}
+    assert {model: before for model, before, *_ in restatements} == was
+    assert all(now == 2 * before for _, before, now, *_ in restatements)
+    assert {row[3:] for row in restatements} == {("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z")}
 
 
 WIDE = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"), refresh_days=90)

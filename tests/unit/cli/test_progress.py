@@ -20,7 +20,7 @@ SERIES = Series(Report.USAGE, BucketWidth.DAY, ("model",))
 
 @dataclass
 class Time:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     now: float = 100.0
 
