@@ -15,7 +15,7 @@ from archiver.cli import fail
 from archiver.cli.command import Command
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
-from archiver.cli.talk import say_summary
+from archiver.cli.talk import print_summary
 from archiver.crawl.summary import Summary
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import ReportRequest
@@ -45,7 +45,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
     if summary.stopped is not None:
         fail(summary.stopped)
     if not quiet:
-        say_summary(summary)
+        print_summary(summary)
     if summary.exit_code:
         return summary.exit_code
     _show_next(db, last_month=_show_spend(db))

@@ -137,12 +137,12 @@ def _compare_online(db: Path, number: int, options: dict[str, Any]) -> tuple[int
     from archiver.api.rate import Rate  # noqa: PLC0415  # only where requests are sent
     from archiver.api.url import check_api_url  # noqa: PLC0415  # the same
     from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
-    from archiver.cli.run import ask_again  # noqa: PLC0415  # the same
+    from archiver.cli.run import run_spot_check  # noqa: PLC0415  # the same
     from archiver.cli.settings import Connect  # noqa: PLC0415  # the same
 
     key = find_key(options["admin_key_file"], options["admin_key_command"])
     connect = Connect(check_api_url(options["api_url"]), key, Rate.parse(options["rate"]), concurrency=1)
-    return ask_again(db, connect, number)
+    return run_spot_check(db, connect, number)
 
 
 def _to_json(findings: Sequence[Finding], repair: Sequence[str]) -> dict[str, Any]:

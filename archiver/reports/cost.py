@@ -6,7 +6,7 @@ import re
 from operator import attrgetter
 from typing import Any
 
-from archiver.model import BucketWidth, Report
+from archiver.model import DAY, BucketWidth, Report
 from archiver.reports.spec import LARGEST_INTEGER, ReportSpec
 
 COLUMNS = (
@@ -83,6 +83,7 @@ COST = ReportSpec(
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=(attrgetter("amount"), _microcents, _remainder),
+    lag_seconds=DAY,
     texts=("amount",),
     parsed=COLUMNS[2:-1],
 )

@@ -45,6 +45,8 @@ class ReportSpec:
         only_when_asked: Dimensions that a wire row does not even name unless they were asked for.
         read_dimensions: A wire row → the values of `columns`.
         read_measures: For each of `measures`, a wire row → its value; raises ValueError where types cannot tell.
+        lag_seconds: How long after its end the API may still leave a bucket out. A report with a lag never returns the
+            bucket in progress.
         texts: Those of `measures` that are text; the others are whole numbers of at most 64 bits.
     """
 
@@ -58,6 +60,7 @@ class ReportSpec:
     wire_measures: Mapping[str, Any]
     read_dimensions: Callable[[Any], tuple[str | None, ...]]
     read_measures: tuple[Callable[[Any], Any], ...]
+    lag_seconds: int = 0
     texts: tuple[str, ...] = ()
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()

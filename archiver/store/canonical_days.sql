@@ -10,24 +10,25 @@ DELETE FROM series_day
 WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days)) AND 86400 IS NOT (
   SELECT sum(min(c.span_end, series_day.day_start + 86400) - max(c.span_start, series_day.day_start))
   FROM span AS c
-  WHERE c.series_id = series_day.series_id AND c.state IN ('settled', 'provisional')
+  WHERE c.series_id = series_day.series_id AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
     AND c.span_start < series_day.day_start + 86400 AND c.span_end > series_day.day_start
 );
 
 -- name: upsert_series_days
 -- Note when the days that a series covers whole were read: for the first time, after their end, as settled, and last.
+-- A provisional bucket that was never read (cost that is late) does not cover anything: its amount is not known.
 INSERT INTO series_day (series_id, day_start, first_read_at, whole_at, settled_at, last_read_at)
 SELECT
   c.series_id,
   d.value,
-  max(coalesce(c.fetched_at, 0)),
-  iif(min(coalesce(c.fetched_at, 0)) >= d.value + 86400, max(c.fetched_at), NULL),
-  iif(min(c.state = 'settled'), max(coalesce(c.fetched_at, 0)), NULL),
-  max(coalesce(c.fetched_at, 0))
+  max(c.fetched_at),
+  iif(min(c.fetched_at) >= d.value + 86400, max(c.fetched_at), NULL),
+  iif(min(c.state = 'settled'), max(c.fetched_at), NULL),
+  max(c.fetched_at)
 FROM json_each(:days) AS d
 JOIN span AS c
   ON c.series_id = :series_id AND c.span_start < d.value + 86400 AND c.span_end > d.value
-  AND c.state IN ('settled', 'provisional')
+  AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
 GROUP BY d.value
 HAVING sum(min(c.span_end, d.value + 86400) - max(c.span_start, d.value)) = 86400
 ON CONFLICT DO UPDATE SET

@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, WORST_CLOCK_SKEW, Span, State, Window
+from archiver.plan.work import is_fetched
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -25,7 +27,7 @@ def after_answer(
 
     `present` holds the starts of the buckets in the response. A bucket that ends by `settled_until` is settled.
     """
-    width = window.series.bucket_width.seconds
+    width, lag = window.series.bucket_width.seconds, SPECS[window.series.report].lag_seconds
 
     def decide(start: int, known: Span | None) -> BucketState:
         if start in present:
@@ -33,10 +35,13 @@ def after_answer(
             settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
             return (State.SETTLED if settled else State.PROVISIONAL), now
         # A response without the bucket does not disprove an earlier one that had it.
-        if known is not None and known.state in COVERED:
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
         # The bucket in progress may be left out by the API; only an ended one is a gap.
-        return (State.MISSING, now) if start + width <= now else None
+        if start + width <= now - lag:
+            return State.MISSING, now
+        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no fetched_at.
+        return (State.PROVISIONAL, None) if start + width <= now else None
 
     return _replace(window, before, decide)
 
@@ -46,7 +51,7 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
     width = window.series.bucket_width.seconds
 
     def decide(start: int, known: Span | None) -> BucketState:
-        if known is not None and known.state in COVERED:
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
         return (State.FAILED, now) if start + width <= now else None
 

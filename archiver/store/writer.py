@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
@@ -13,7 +13,7 @@ from archiver.store.coverage import after_answer
 from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_digest
 from archiver.store.history import History, Prior
 from archiver.store.keys import KeyDictionary
-from archiver.store.suspects import Changes, Suspects
+from archiver.store.suspects import Changes, Suspects, magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing one window did; `suspects` are the buckets that were held back."""
+    """What writing one window did; `suspects` are the buckets that were held back.
+
+    `rewritten` has the start of each bucket that was replaced, with its magnitude before and after.
+    """
 
     rows: RowCounts
     suspects: tuple[int, ...] = ()
+    rewritten: tuple[tuple[int, int, int], ...] = ()
 
 
 class WindowWriter:
@@ -136,7 +140,7 @@ class WindowWriter:
             await self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
         digests = ((series_id, s, scan.digests[s], _first_seen_at(prior.buckets.get(s), answer_time)) for s in changed)
         await self._db.execute_many("upsert_bucket", digests)
-        return Written(written.rows + scan.counts, written.suspects)
+        return replace(written, rows=written.rows + scan.counts)
 
     async def _rewrite(self, series_id: int, window: Window, scan: _Scan, answer_time: AnswerTime) -> Written:
         """Replace the rows of changed buckets that are not held back, and keep the old rows as history."""
@@ -152,7 +156,8 @@ class WindowWriter:
             await self._replace(report, series_id, changed, was)
             await self._history.add(window.series, series_id, diffs, prior, answer_time)
         counts = sum((diff.counts for diff in diffs.values()), RowCounts())
-        return Written(counts, tuple(sorted(held_back)))
+        rewritten = ((s, magnitude(report, was.get(s, {})), magnitude(report, facts)) for s, facts in changed.items())
+        return Written(counts, tuple(sorted(held_back)), tuple(rewritten))
 
     async def _prior_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         rows = await self._db.fetch("select_buckets", _range(series_id, window.start, window.end))

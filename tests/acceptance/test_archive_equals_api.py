@@ -137,5 +137,5 @@ def test_daily_tokens_speak_from_hours_where_no_days_are_archived(shared_api: Si
     sync(shared_api, db, usage(BucketWidth.HOUR, "model"))
     whole_days = list(truth(shared_api, "usage", "1d", ("model",), RANGES[BucketWidth.HOUR][0]))
     expected = {(row[0][:10], row[4]): row[-2] for row in whole_days if row[0][:10] != "2026-01-15"}
-    said = select(db, "SELECT date, model, output_tokens FROM daily_tokens")
-    assert {(d, m): tokens for d, m, tokens in said} == expected
+    found = select(db, "SELECT date, model, output_tokens FROM daily_tokens")
+    assert {(d, m): tokens for d, m, tokens in found} == expected

@@ -108,9 +108,9 @@ def test_a_local_clock_that_is_off_by_more_than_five_minutes_is_warned_about(
     shared_api: Simulator, db: Path, skew: int, *, warned: bool
 ) -> None:
     summary = run(shared_api, db, Scope(group_by=("none",), since=day("2026-01-14")), skew=skew)
-    told = [warning for warning in summary.warnings if "local clock" in warning]
-    assert bool(told) is warned
-    assert all("2026-01-15T12:30:00Z" in warning for warning in told)
+    warnings = [warning for warning in summary.warnings if "local clock" in warning]
+    assert bool(warnings) is warned
+    assert all("2026-01-15T12:30:00Z" in warning for warning in warnings)
 
 
 # Midnight -----------------------------------------------------------------------------------------------------------

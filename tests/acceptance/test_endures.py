@@ -145,7 +145,7 @@ def test_a_wait_beyond_the_run_ends_it_and_the_next_run_respects_it(api: Simulat
 def test_a_400_for_a_day_that_has_ended_is_a_gap_and_no_success(api: Simulator, db: Path) -> None:
     with raw_server(api) as server:
         server.spoil = status(400)
-        summary, _ = run_hurried(server, db, Report.COST, since="2026-01-14", until="2026-01-15")
+        summary, _ = run_hurried(server, db, Report.COST, since="2026-01-13", until="2026-01-14")
         assert summary.exit_code != 0
         assert select(db, "SELECT state FROM coverage") in ([("missing",)], [("failed",)])
 
@@ -175,8 +175,8 @@ def test_a_key_that_is_repeated_to_us_is_told_to_nobody(api: Simulator, db: Path
             "sync", "--api-url", server.url, "--db", str(db), "--rate", "none", "--json", "-v", "--since", "2026-01-10",
             ANTHROPIC_ADMIN_API_KEY=key,
         )  # fmt: skip
-    told = done.stdout + done.stderr
-    assert key[:-1] not in told
+    printed = done.stdout + done.stderr
+    assert key[:-1] not in printed
     for file in db.parent.iterdir():
         assert key.encode() not in file.read_bytes()
 
@@ -188,7 +188,9 @@ def test_verbose_shows_each_request_with_its_id_and_never_the_key(api: Simulator
     assert len(lines) == 7
     assert all("request_id=req_" in line and "bytes=" in line and "seconds=" in line for line in lines)
     done = archiver(*common, "--log-format", "json", ANTHROPIC_ADMIN_API_KEY=api.key)
-    logged = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    objects = [json.loads(line) for line in done.stderr.splitlines()]
+    assert all(list(one)[:3] == ["time", "level", "message"] for one in objects)
+    logged = [one for one in objects if one["message"] == "request"]
     assert len(logged) == 7
     assert "starting_at=2026-01-10" in logged[-1]["query"]
     assert api.key not in done.stderr

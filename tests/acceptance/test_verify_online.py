@@ -12,7 +12,7 @@ from archiver.api import response as reply
 from archiver.api import transport
 from archiver.api.key import AdminKey
 from archiver.api.rate import Rate
-from archiver.cli.run import ask_again
+from archiver.cli.run import run_spot_check
 from archiver.cli.settings import Connect
 from archiver.plan.scope import Scope
 from archiver.store.diff import facts_digest
@@ -121,7 +121,7 @@ def test_a_window_that_is_too_wide_is_compared_in_halves(
     sync(api, db, Scope(group_by=("none",), since=day("2025-11-01")))
     monkeypatch.setattr(transport, "LARGEST_BODY", 6000)
     monkeypatch.setattr(reply, "LARGEST_BODY", 6000)
-    asked, findings = ask_again(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
+    asked, findings = run_spot_check(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
     assert (asked, findings) == (2, [])
 
 

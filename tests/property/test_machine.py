@@ -39,6 +39,8 @@ series = st.sampled_from(
 
 def scope_of(one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, last: date) -> Scope:
     report, width, group_by = one
+    if report is Report.COST:  # today has no cost: a range of today alone is a mistake of the caller
+        first = min(first, NOW.date() - timedelta(days=1))
     since, until = day(first.isoformat()), day((last + timedelta(days=1)).isoformat())
     return Scope((report,), (width,), (group_by or "none",), since=since, until=until, refresh_days=400)
 
@@ -89,8 +91,8 @@ class Machine(RuleBasedStateMachine):
         report, width, group_by = one
         last = first + timedelta(days=length)
         summary = sync(self.api, self.db, scope_of(one, first, last), accept_restatements=True)
-        yesterday = self.api.clock.now.date() - timedelta(days=1)
-        assert summary.exit_code == 0 or (report is Report.COST and first >= yesterday), summary.failures
+        assert {failure.error for failure in summary.failures} <= {"collapse"}
+        assert summary.exit_code == (3 if summary.failures else 0)
         end = day((last + timedelta(days=1)).isoformat())
         expected = truth(self.api, report, width, group_by, day(first.isoformat()), end)
         until = end.strftime("%Y-%m-%dT%H:%M:%SZ")

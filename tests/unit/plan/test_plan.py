@@ -25,7 +25,7 @@ from archiver.plan.groupings import each, every_subset, finest, groupings, parse
 from archiver.plan.probe import Probe
 from archiver.plan.scope import Scope
 from archiver.plan.windows import cut
-from archiver.plan.work import needed, plan_series, subtract
+from archiver.plan.work import SeriesPlan, fetch_order, needed, newest_range, plan_series, subtract
 from archiver.reports import COST, SPECS, USAGE
 
 FIVE = USAGE.default_dimensions
@@ -103,7 +103,7 @@ def test_a_list_is_asked_of_each_report_that_has_all_of_it() -> None:
 
 @pytest.mark.parametrize("wanted", [("colour",), ("description", "model")])
 def test_a_list_that_fits_no_chosen_report_is_refused(wanted: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigurationError, match="no chosen report"):
+    with pytest.raises(ConfigurationError, match="no selected report"):
         groupings([wanted], [USAGE, COST])
 
 
@@ -170,13 +170,61 @@ def test_midnight_belongs_to_the_day_that_begins() -> None:
     assert Scope(since=parse_time("2026-01-01")).range_of(DAYS, TODAY, None)[1] == TODAY + DAY
 
 
-@pytest.mark.parametrize(
-    ("since", "until"), [("2026-01-05", "2026-01-05"), ("2026-01-05", "2026-01-01"), ("2027-01-01", None)]
-)
-def test_a_range_without_a_bucket_is_refused(since: str, until: str | None) -> None:
-    scope = Scope(since=parse_time(since), until=parse_time(until) if until else None)
-    with pytest.raises(ConfigurationError, match="holds no bucket"):
-        scope.range_of(DAYS, NOW, None)
+@pytest.mark.parametrize("until", ["2026-01-05", "2026-01-01"])
+def test_a_since_that_does_not_lie_before_the_until_is_refused(until: str) -> None:
+    with pytest.raises(ConfigurationError, match="contains no bucket"):
+        Scope(since=parse_time("2026-01-05"), until=parse_time(until)).check()
+
+
+def test_a_range_in_the_future_is_empty() -> None:
+    start, end = Scope(since=parse_time("2027-01-01")).range_of(DAYS, NOW, None)
+    assert start == end
+
+
+def test_cost_ends_with_yesterday_for_today_never_comes() -> None:
+    cost = Series(Report.COST, BucketWidth.DAY)
+    for until in (None, parse_time("2999-01-01")):
+        assert Scope(since=parse_time("2026-01-01"), until=until).range_of(cost, NOW, None)[1] == TODAY
+    assert Scope(since=parse_time("2026-01-01")).range_of(cost, TODAY, None)[1] == TODAY
+
+
+def plan(report: Report, start: str, end: str, *, failed: tuple[str, str] | None = None) -> SeriesPlan:
+    spans = [] if failed is None else [Span(at(failed[0]), at(failed[1]), State.FAILED)]
+    return plan_series(Series(report, BucketWidth.DAY), (at(start), at(end)), spans, 0, {})
+
+
+def test_windows_are_fetched_newest_first_and_reports_take_turns() -> None:
+    plans = [plan(Report.USAGE, "2025-09-01", "2026-01-16"), plan(Report.COST, "2025-09-01", "2026-01-15")]
+    order = fetch_order(plans)
+    assert [window.series.report for window in order] == [Report.USAGE, Report.COST] * (len(order) // 2)
+    assert [window.end for window in order] == sorted((window.end for window in order), reverse=True)
+    newest = [window for window in order[:4] if window.series.report is Report.COST]
+    assert min(window.start for window in newest) <= at("2025-12-16")
+
+
+def test_windows_that_the_archive_has_already_are_fetched_after_new_ones() -> None:
+    spans = [Span(at("2025-12-01"), at("2026-01-16"), State.PROVISIONAL, NOW)]
+    order = fetch_order([plan_series(DAYS, (at("2025-09-01"), at("2026-01-16")), spans, 0, {})])
+    new = [window.start < at("2025-12-01") for window in order]
+    assert new == sorted(new, reverse=True)
+    assert not all(new)
+
+
+def test_windows_that_failed_before_are_fetched_last() -> None:
+    order = fetch_order([plan(Report.USAGE, "2025-09-01", "2026-01-16", failed=("2026-01-14", "2026-01-15"))])
+    assert order[-1].end == at("2026-01-16")
+
+
+def test_the_newest_range_ends_at_the_first_hole() -> None:
+    spans = [
+        Span(0, DAY, State.SETTLED, 9),
+        Span(DAY, 2 * DAY, State.MISSING, 9),
+        Span(2 * DAY, 3 * DAY, State.SETTLED, 9),
+        Span(3 * DAY, 4 * DAY, State.PROVISIONAL, 9),
+        Span(4 * DAY, 5 * DAY, State.PROVISIONAL),
+    ]
+    assert newest_range(spans) == (2 * DAY, 4 * DAY)
+    assert newest_range([]) is None
 
 
 def test_widths_and_filters_concern_usage_only() -> None:
