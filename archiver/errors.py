@@ -27,6 +27,16 @@ from __future__ import annotations
 PARTIAL_EXIT = 3
 BUG_EXIT = 1
 
+_LONGEST_EXCERPT = 200
+
+
+def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
+    """Return foreign text on one line, shortened, with everything unprintable escaped."""
+    flat = " ".join(text.split())
+    # Terminal escapes and control characters of a foreign text must not reach a terminal or a log.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat[:longest])
+    return shown + ("…" if len(flat) > longest else "")
+
 
 class ArchiverError(Exception):
     """What happened, in one sentence without a full stop; `hint` says what to do next."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.cli.run import synchronise
 from archiver.cli.settings import Settings as SyncSettings
 from archiver.crawl.recorder import Progress

@@ -1,32 +1,33 @@
-"""What a reply means before its content is looked at: good, worth another try, or final. Pure."""
+"""Classify responses by status and headers: good, worth a retry, or final. Pure."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from archiver.api import retry
+from archiver.api import headers
 from archiver.api.response import TransportError, TransportErrorKind
-from archiver.api.text import excerpt
+from archiver.api.retry import FailedAttempt
 from archiver.errors import (
-    ApiError,
     ContractError,
     GroupByCapError,
     KeyRefusedError,
     RequestRefusedError,
     TemporaryError,
+    excerpt,
 )
 
 if TYPE_CHECKING:
     from archiver.api.response import Response
 
 _CAP = re.compile(r"more than (\d+) group_by")
+_SPENT = re.compile(r"usage limit|spend(?:ing)? limit|credit balance|regain access", re.IGNORECASE)
 _MOST_ERROR_TEXT = 2000
-_TIMEOUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT})
+_RETRIED_STATUSES = frozenset({408, 409, 429})
+_GATE_STATUSES = frozenset({429, 529})
 KEY_HINT = "an Admin API key is needed; an administrator makes one in the Console under Settings, Admin keys"
 
 
@@ -40,108 +41,102 @@ class _ErrorEnvelope(msgspec.Struct):
     request_id: str | None = None
 
 
-@dataclass(slots=True)
-class FailedAttempt:
-    """One try that failed.
+def is_retried(response: Response) -> bool:
+    """Return whether a status may be better next time; `x-should-retry` comes first."""
+    advice = headers.should_retry(response.headers)
+    return is_temporary(response.status) if advice is None else advice
 
-    Attributes:
-        error: What the request ends in if it is not tried again.
-        again: Whether another try may do better.
-        refused: Whether it was a 429.
-        damaged: Whether the reply looked damaged on its way.
-        slow: Whether the API took too long, which a narrower window may mend.
-        gate: Whether the API asked everybody to wait, not just this request.
-        told: How many seconds the API asked to wait.
-        reason: Why the run waits, for people.
+
+def is_temporary(status: int) -> bool:
+    """Return whether a status means a passing condition, retried or not."""
+    return status in _RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def is_spend_limit(message: str) -> bool:
+    """Return whether a 429 is a spent limit, which lasts, and not a rate limit."""
+    return _SPENT.search(message) is not None
+
+
+def classify(response: Response, now: float) -> FailedAttempt | None:
+    """Classify a response by its status and content type; None is good so far.
+
+    `now` is the time, in UTC seconds, from which dates in `retry-after` are counted.
     """
-
-    error: ApiError
-    again: bool
-    refused: bool = False
-    damaged: bool = False
-    slow: bool = False
-    gate: bool = False
-    told: float | None = None
-    reason: str = ""
-
-
-def classify(reply: Response, now: float) -> FailedAttempt | None:
-    """Judge a reply by its status and its content type; None is good so far.
-
-    `now` is the time by which told moments are counted.
-    """
-    if reply.status == HTTPStatus.OK:
-        kind = reply.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if response.status == HTTPStatus.OK:
+        # Proxies and captive portals answer 200 with a page of their own.
+        kind = response.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind == "application/json":
             return None
-        return damaged(f"the answer is {excerpt(kind, 60)!r}, not JSON", reply.request_id)
-    message, request_id = _read_error(reply)
-    text = f"the API answered {reply.status}: {message}"
-    if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        refusal = f"the API refused the key ({reply.status}): {message}"
+        return damaged(f"the answer is {excerpt(kind, 60)!r}, not JSON", response.request_id)
+    message, request_id = _read_error(response)
+    text = f"the API answered {response.status}: {message}"
+    if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        refusal = f"the API refused the key ({response.status}): {message}"
         key_refused = KeyRefusedError(refusal, request_id=request_id, hint=KEY_HINT)
-        key_refused.ends_run = reply.status == HTTPStatus.UNAUTHORIZED
+        # A 403 may concern one report or one list; a 401 concerns every request.
+        key_refused.ends_run = response.status == HTTPStatus.UNAUTHORIZED
         return FailedAttempt(key_refused, again=False)
-    if _is_spent(reply, message):
+    if _is_spent(response, message):
         spent = TemporaryError(text, request_id=request_id, hint="raise the limit in the Console, or wait for its end")
         spent.ends_run = True
         return FailedAttempt(spent, again=False)
-    if retry.is_retried(reply.status, reply.headers) or retry.is_temporary(reply.status):
-        return _temporary(reply, TemporaryError(text, request_id=request_id), now)
-    return FailedAttempt(_refusal(reply.status, text, message, request_id), again=False)
+    if is_retried(response) or is_temporary(response.status):
+        return _temporary(response, TemporaryError(text, request_id=request_id), now)
+    return FailedAttempt(_refusal(response.status, text, message, request_id), again=False)
 
 
-def _is_spent(reply: Response, message: str) -> bool:
-    if reply.status == HTTPStatus.PAYMENT_REQUIRED:
+def classify_failure(error: TransportError) -> FailedAttempt:
+    """Classify an exchange that brought no whole response."""
+    if error.kind is TransportErrorKind.DAMAGED:
+        return damaged(str(error), error.request_id)
+    if error.kind is TransportErrorKind.TOO_LARGE:
+        return FailedAttempt(ContractError(str(error), request_id=error.request_id), again=False, slow=True)
+    failure = TemporaryError(str(error), request_id=error.request_id)
+    return FailedAttempt(failure, again=True, slow=error.kind is TransportErrorKind.TIMEOUT, reason=str(error))
+
+
+def damaged(message: str, request_id: str | None) -> FailedAttempt:
+    """Classify a response that looks damaged: retried a few times, then refused."""
+    return FailedAttempt(ContractError(message, request_id=request_id), again=True, damaged=True, reason=message)
+
+
+def _is_spent(response: Response, message: str) -> bool:
+    if response.status == HTTPStatus.PAYMENT_REQUIRED:
         return True
-    return reply.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_REQUEST} and retry.is_spend_limit(message)
+    return response.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_REQUEST} and is_spend_limit(message)
 
 
-def _temporary(reply: Response, error: TemporaryError, now: float) -> FailedAttempt:
-    told = retry.retry_after(reply.headers, now)
-    said = "without a retry-after" if told is None else f"and to wait {told:.0f} s"
+def _temporary(response: Response, error: TemporaryError, now: float) -> FailedAttempt:
+    wait = headers.retry_after(response.headers, now)
+    advice = "without retry-after" if wait is None else f"with retry-after {wait:.0f} s"
     return FailedAttempt(
         error,
-        again=retry.is_retried(reply.status, reply.headers),
-        refused=reply.status == HTTPStatus.TOO_MANY_REQUESTS,
-        slow=reply.status in _TIMEOUTS,
-        gate=reply.status in retry.GATE_STATUSES or told is not None,
-        told=told,
-        reason=f"the API said {reply.status} {said}",
+        again=is_retried(response),
+        refused=response.status == HTTPStatus.TOO_MANY_REQUESTS,
+        slow=response.status == HTTPStatus.GATEWAY_TIMEOUT,
+        gate=response.status in _GATE_STATUSES or wait is not None,
+        retry_after=wait,
+        reason=f"the API answered {response.status} {advice}",
     )
 
 
-def _read_error(reply: Response) -> tuple[str, str | None]:
+def _read_error(response: Response) -> tuple[str, str | None]:
+    """Read the message and the request id of an error response, whatever its body is."""
     try:
-        envelope = msgspec.json.decode(reply.body, type=_ErrorEnvelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = reply.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
-        return excerpt(text) or "no message", reply.request_id
-    return excerpt(envelope.error.message) or "no message", reply.request_id or (
+        envelope = msgspec.json.decode(response.body, type=_ErrorEnvelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # a proxy's page, or nothing
+        text = response.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
+        return excerpt(text) or "no message", response.request_id
+    return excerpt(envelope.error.message) or "no message", response.request_id or (
         envelope.request_id and excerpt(envelope.request_id, 80)
     )
 
 
 def _refusal(status: int, text: str, message: str, request_id: str | None) -> RequestRefusedError:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        text, hint = f"{text} (a redirect, which is not followed)", "check --api-url"
+        text, hint = f"{text} (redirects are not followed)", "check --api-url"
         return RequestRefusedError(text, status=status, request_id=request_id, hint=hint)
     cap = _CAP.search(message) if status == HTTPStatus.BAD_REQUEST else None
     if cap is not None and int(cap[1]) > 0:
         return GroupByCapError(text, status=status, cap=int(cap[1]), request_id=request_id)
     return RequestRefusedError(text, status=status, request_id=request_id)
-
-
-def classify_failure(error: TransportError) -> FailedAttempt:
-    """Judge an exchange that brought no whole reply."""
-    if error.trouble is TransportErrorKind.DAMAGED:
-        return damaged(str(error), error.request_id)
-    if error.trouble is TransportErrorKind.TOO_LARGE:
-        return FailedAttempt(ContractError(str(error), request_id=error.request_id), again=False, slow=True)
-    failure = TemporaryError(str(error), request_id=error.request_id)
-    return FailedAttempt(failure, again=True, slow=error.trouble is TransportErrorKind.TIMEOUT, reason=str(error))
-
-
-def damaged(message: str, request_id: str | None) -> FailedAttempt:
-    """Judge a reply that looks damaged: asked for again a few times, then refused."""
-    return FailedAttempt(ContractError(message, request_id=request_id), again=True, damaged=True, reason=message)

@@ -1,4 +1,4 @@
-"""Asking for one window, and for the lists that give names to ids."""
+"""Fetch one window of a report, and the lists that give names to ids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from archiver.answer import Answer
 from archiver.api.client import decode_here
-from archiver.api.decode.reader import PageReader
+from archiver.api.decode.page import PageReader
 from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
 from archiver.model import DAY, NamedObject, NameKind, Organization, Report, to_text
 from archiver.reports import SPECS
@@ -16,9 +16,8 @@ from archiver.reports import SPECS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archiver.answer import Buckets
-    from archiver.api.client import AdminClient, Think
-    from archiver.api.decode.page import Page
+    from archiver.answer import Buckets, DecodedPage
+    from archiver.api.client import AdminClient, Decode
     from archiver.api.response import Response
     from archiver.model import Window
 
@@ -35,7 +34,7 @@ LISTS = {
 
 
 def window_query(window: Window) -> list[tuple[str, str]]:
-    """Spell a window as the parameters of its request. Ends are aligned: only whole buckets are answered."""
+    """Return the query parameters of a window, whose ends are aligned to buckets."""
     spec = SPECS[window.series.report]
     width = window.series.bucket_width
     return [
@@ -49,25 +48,26 @@ def window_query(window: Window) -> list[tuple[str, str]]:
 
 
 def window_beta(window: Window) -> str | None:
-    """Name the betas that the window's dimensions and filters are behind."""
+    """Return the `anthropic-beta` that a window's dimensions and filters need."""
     betas = SPECS[window.series.report].betas
     used = {*window.series.group_by, *(name for name, _ in window.series.filters)}
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
 
 
 async def fetch_window(
-    client: AdminClient, window: Window, think: Think = decode_here, pause: Callable[[], None] = lambda: None
+    client: AdminClient, window: Window, decode: Decode = decode_here, release: Callable[[], None] = lambda: None
 ) -> Answer:
-    """Ask for one window, following further pages if there are any.
+    """Fetch one window, following further pages if there are any.
 
-    `think` runs what makes rows of bytes; `pause` is called before a further page is asked for, which may take long.
+    `decode` runs the decoding of each page; `release` is called before a further page is requested, which may take
+    long.
 
     Raises:
-        NotReadyError: The API says 400 because the window holds no complete bucket yet.
-        ApiError: The answer is not to be had, or not to be believed.
+        NotReadyError: The API answered 400 because the window holds no complete bucket yet.
+        ApiError: There is no answer, or it breaks the contract.
     """
     try:
-        return await _fetch(client, window, think, pause)
+        return await _fetch(client, window, decode, release)
     except RequestRefusedError as error:
         plain = error.status == _BAD_REQUEST and not isinstance(error, GroupByCapError)
         if plain and _is_too_recent(window, client.server_time):
@@ -76,53 +76,55 @@ async def fetch_window(
 
 
 def _is_too_recent(window: Window, server_time: int | None) -> bool:
-    """Tell a window without a complete bucket; cost is refused for its last day too (reported)."""
+    """Return whether a window holds no complete bucket yet.
+
+    Cost is refused for the day before too (reported by others, not documented).
+    """
     if server_time is None:
         return False
     patience = DAY if window.series.report is Report.COST else 0
     return window.start + window.series.bucket_width.seconds > server_time - patience
 
 
-async def _fetch(client: AdminClient, window: Window, think: Think, pause: Callable[[], None]) -> Answer:
+async def _fetch(client: AdminClient, window: Window, decode: Decode, release: Callable[[], None]) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
-
-    # What had ended is judged by the time of this very answer: others may have shown a later one since.
-    read_first = PageReader(window, window.start, window.digest)
-    page, digest, said_at, request_id = await client.get(
-        spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
-    )
-    if page is None:
-        return Answer(window, None, digest, said_at, request_id)
-    buckets = page.buckets
-    warnings = dict.fromkeys(page.warnings)
+    read = PageReader(window, window.start, window.digest)
+    splittable = window.buckets > 1
+    page = first = await client.get(spec.path, query, read, beta=beta, splittable=splittable, decode=decode)
+    # Which buckets had ended is judged by the first page's own Date: other requests may have seen a later one since.
+    if first.buckets is None:
+        return Answer(window, None, first.digest, first.server_time, first.request_id)
+    buckets = first.buckets
+    warnings = dict.fromkeys(first.warnings)
     seen: set[str] = set()
     while page.next_page is not None:
         if page.next_page in seen or len(seen) > window.buckets:
-            raise ContractError("the page tokens go round in circles", place="next_page", request_id=request_id)
+            raise ContractError("the page tokens form a circle", place="next_page", request_id=first.request_id)
         seen.add(page.next_page)
-        pause()
-        page = await _fetch_more(client, window, page.next_page, buckets, think)
+        release()
+        page = await _fetch_more(client, window, page.next_page, buckets, decode)
+        assert page.buckets is not None
         buckets.extend(page.buckets)
         warnings |= dict.fromkeys(page.warnings)
+    # A digest stands for a whole answer: of several pages, or with buckets left out, none is kept.
     whole = not seen and len(buckets) == window.buckets
-    return Answer(window, buckets, digest if whole else None, said_at, request_id, tuple(warnings))
+    digest = first.digest if whole else None
+    return Answer(window, buckets, digest, first.server_time, first.request_id, tuple(warnings))
 
 
-async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Buckets, think: Think) -> Page:
+async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Buckets, decode: Decode) -> DecodedPage:
     after = so_far.starts[-1] + window.series.bucket_width.seconds if so_far.starts else window.start
     query = [*window_query(window), ("page", token)]
-    path, read = SPECS[window.series.report].path, PageReader(window, after)
-    told = await client.get(path, query, read, beta=window_beta(window), think=think)
-    assert told.page is not None
-    return told.page
+    path = SPECS[window.series.report].path
+    return await client.get(path, query, PageReader(window, after), beta=window_beta(window), decode=decode)
 
 
 async def fetch_organization(client: AdminClient) -> Organization:
-    """Ask whose key this is; raises ApiError."""
+    """Fetch the organisation of the key; raises ApiError."""
 
-    def read(reply: Response) -> Organization:
-        raw = _read_object(reply.body)
+    def read(response: Response) -> Organization:
+        raw = _read_object(response.body)
         identity, name = raw.get("id"), raw.get("name")
         if not isinstance(identity, str) or not identity or not isinstance(name, str | None):
             raise ContractError("the organisation has no id", place="id")
@@ -132,14 +134,14 @@ async def fetch_organization(client: AdminClient) -> Organization:
 
 
 async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    """Read one list of names to its end; raises ApiError."""
+    """Fetch one list of names to its end; raises ApiError."""
     path, query = LISTS[kind]
     objects: list[NamedObject] = []
     after: str | None = None
     for _ in range(_MOST_LIST_PAGES):
         more = (("after_id", after),) if after is not None else ()
         page, last = await client.get(
-            path, (*query, ("limit", str(_LARGEST_LIST_PAGE)), *more), lambda reply: _read_list(reply.body, kind)
+            path, (*query, ("limit", str(_LARGEST_LIST_PAGE)), *more), lambda response: _read_list(response.body, kind)
         )
         objects += page
         if last is None:
@@ -147,11 +149,14 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
         if last == after:
             break
         after = last
-    raise ContractError("the list never ends", place="last_id")
+    raise ContractError("the pages of the list do not end", place="last_id")
 
 
 def _read_list(body: bytes | bytearray, kind: NameKind) -> tuple[list[NamedObject], str | None]:
-    """Read a page of a list; its `last_id` counts only while there is more, though it is always there."""
+    """Read a page of a list: its objects, and the cursor of the next page.
+
+    `last_id` is also set on the last page, so it counts only while `has_more`.
+    """
     raw = _read_object(body)
     data, more, last = raw.get("data"), raw.get("has_more"), raw.get("last_id")
     if not isinstance(data, list) or not isinstance(more, bool):

@@ -1,4 +1,4 @@
-"""The admin key, which shows itself to nobody."""
+"""The admin key: sent as a header, shown nowhere."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _LONGEST_KEY = 4096
 
 
 class AdminKey:
-    """An admin credential. Its text leaves this object only as a request header."""
+    """An admin credential; its text leaves this object only as a request header."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str, source: str) -> None:
-        """Check the key's form; `source` names where it came from.
+        """Check the form of a key; `source` says in messages where it was read.
 
         Raises:
-            ConfigurationError: Empty, or with characters that no key has. The message does not show it.
+            ConfigurationError: It is empty, or has characters that no key has. The message does not contain it.
         """
         text = text.strip()
         if not text:
@@ -31,24 +31,24 @@ class AdminKey:
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigurationError(
                 f"the key from {source} has white space or characters that are not ASCII within it",
-                hint="give the key alone, on one line",
+                hint="write the key alone, on one line",
             )
         self._text = text
 
     def header(self) -> dict[str, str]:
-        """Give the header that carries the key."""
+        """Return the request header that carries the key."""
         return {"x-api-key": self._text}
 
     def redact(self, text: str) -> str:
-        """Take the key out of a text."""
+        """Return a text with the key masked."""
         return text.replace(self._text, "[key]")
 
-    def scrub(self, reply: Response) -> Response:
-        """Take the key out of a reply that repeats it."""
-        return reply.without(self._text)
+    def scrub(self, response: Response) -> Response:
+        """Return a response with the key masked."""
+        return response.without(self._text)
 
     def __repr__(self) -> str:
         return "AdminKey([key])"
 
     def __reduce__(self) -> str:
-        raise TypeError("an AdminKey is not for copying")
+        raise TypeError("an AdminKey cannot be pickled")

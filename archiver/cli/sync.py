@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.api.url import check_api_url
 from archiver.cli import fail, show_bug
 from archiver.cli.credentials import find_key

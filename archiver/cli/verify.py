@@ -110,7 +110,7 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
 
 
 def _ask_again(db: Path, count: int, options: dict[str, Any]) -> tuple[int, list[Finding]]:
-    from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.api.rate_limit import Rate  # noqa: PLC0415  # the same
     from archiver.api.url import check_api_url  # noqa: PLC0415  # only where the API is asked
     from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
     from archiver.cli.run import ask_again  # noqa: PLC0415  # the same

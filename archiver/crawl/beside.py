@@ -20,7 +20,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 if TYPE_CHECKING:
     from anyio.abc import Process
 
-    from archiver.api.decode.reader import DecodedReply, PageReader
+    from archiver.answer import DecodedPage
+    from archiver.api.decode.page import PageReader
     from archiver.api.response import Response
 
 PATIENCE = 120.0
@@ -38,7 +39,7 @@ class Beside:
         self._process: Process | None = None
         self.broken = (os.cpu_count() or 1) < 2  # noqa: PLR2004  # one core has no use for two processes
 
-    async def read(self, read: PageReader, reply: Response) -> DecodedReply | None:
+    async def read(self, read: PageReader, reply: Response) -> DecodedPage | None:
         """Let a reply be read; None for whatever has to be read here, and always once the process is `broken`."""
         try:
             with anyio.fail_after(PATIENCE):
@@ -50,16 +51,16 @@ class Beside:
         except BaseException:  # it was half way through a question, and has to go with it
             await self.close()
             raise
-        return None if told is None or (told.page and reply.repeats_in(told.page.texts())) else told
+        return None if told is None or reply.repeats_in(told.texts()) else told
 
-    async def _ask(self, question: bytes) -> DecodedReply | None:
+    async def _ask(self, question: bytes) -> DecodedPage | None:
         process = await self._begun()
         assert process.stdin is not None
         assert process.stdout is not None
         await process.stdin.send(len(question).to_bytes(_LENGTH) + question)
         answer = BufferedByteReceiveStream(process.stdout)
         length = int.from_bytes(await answer.receive_exactly(_LENGTH))
-        told: DecodedReply | None = pickle.loads(await answer.receive_exactly(length))  # noqa: S301  # of our own process
+        told: DecodedPage | None = pickle.loads(await answer.receive_exactly(length))  # noqa: S301  # of our own process
         return told
 
     async def _begun(self) -> Process:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
-from archiver.api.decode.reader import PageReader
+from archiver.api.decode.page import PageReader
 from archiver.crawl.beside import Beside
 
 if TYPE_CHECKING:

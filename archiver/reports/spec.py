@@ -64,7 +64,7 @@ class ReportSpec:
     filters: Mapping[str, str] = field(default_factory=dict)
     betas: Mapping[str, str] = field(default_factory=dict)
 
-    def no_buckets(self) -> Buckets:
+    def empty_buckets(self) -> Buckets:
         """Begin an answer about this report."""
         return Buckets(measure in self.texts for measure in self.measures)
 

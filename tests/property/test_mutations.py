@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api.decode.fast import read_page
+from archiver.api.decode.page import read_page
 from archiver.errors import ContractError
 from archiver.model import DAY, BucketWidth, Report, Series, Window
-from tests.unit.test_wire import START, cost_row, page, usage_row
+from tests.unit.api.test_decode import START, cost_row, page, usage_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,6 +204,7 @@ def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
             continue
         good += 1
         buckets = read_page(body, window, after=window.start).buckets
+        assert buckets is not None
         read = [
             (b.start, {(dimensions, v[0] if window is COST else v[:-1]) for dimensions, v in b.rows.items()})
             for b in buckets

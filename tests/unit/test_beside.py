@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from archiver.api.decode.reader import PageReader
+from archiver.api.decode.page import PageReader
 from archiver.api.response import Response
 from archiver.crawl import beside
 from archiver.crawl.beside import Beside
@@ -48,7 +48,7 @@ class Telling(PageReader):
 
         about = {"pid": os.getpid(), "reply": repr(reply) + reply._secret, "environment": dict(os.environ)}
         told = PageReader(self.window, self.after)(reply)
-        return told._replace(request_id=json.dumps(about | {"path": sys.path, "session": os.getsid(0)}))
+        return replace(told, request_id=json.dumps(about | {"path": sys.path, "session": os.getsid(0)}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ import anyio
 import pytest
 
 from archiver.api.client import AdminClient
-from archiver.api.decode.reader import PageReader
+from archiver.api.decode.page import PageReader
 from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import RateLimiter
+from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.retry import RetryPolicy
 from archiver.clock import Clock
 from archiver.crawl import decoding as desks
 from archiver.crawl.beside import Beside
@@ -132,9 +131,9 @@ async def test_much_is_read_beside_and_says_the_same() -> None:
     assert seen == []
     expected = read(reply)
     assert (told.digest, told.request_id) == (expected.digest, "req_invented")
-    assert told.page is not None
-    assert expected.page is not None
-    assert list(told.page.buckets) == list(expected.page.buckets)
+    assert told.buckets is not None
+    assert expected.buckets is not None
+    assert list(told.buckets) == list(expected.buckets)
 
 
 @pytest.mark.usefixtures("always_beside")
@@ -142,7 +141,7 @@ async def test_what_is_known_already_is_not_sent_anywhere() -> None:
     seen: list[str] = []
     reply = Response(200, {}, page_of())
     async with open_decode_slots(here(seen)) as desk:
-        assert (await desk.read(PageReader(WINDOW, WINDOW.start, reply.digest), reply)).page is None
+        assert (await desk.read(PageReader(WINDOW, WINDOW.start, reply.digest), reply)).buckets is None
     assert seen == ["here"]
 
 
@@ -152,5 +151,5 @@ async def test_a_dead_process_leaves_all_work_here(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     async with open_decode_slots(here(seen)) as desk:
         for _ in range(2):
-            assert (await desk.read(PageReader(WINDOW, WINDOW.start), Response(200, {}, page_of()))).page
+            assert (await desk.read(PageReader(WINDOW, WINDOW.start), Response(200, {}, page_of()))).buckets
     assert seen == ["here", "here"]

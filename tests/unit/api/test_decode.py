@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.api.decode.fast import read_page
+from archiver.api.decode.page import read_page
 from archiver.errors import ContractError, DamagedAnswerError
 from archiver.model import DAY, BucketWidth, Report, Series, Window
 from archiver.plan.calendar import parse_time
