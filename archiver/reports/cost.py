@@ -28,9 +28,9 @@ _LONGEST_AMOUNT = 100
 
 
 def to_microcents(amount: str) -> int:
-    """Turn decimal cents into whole microcents, without a binary float.
+    """Convert decimal cents to whole microcents, without a binary float.
 
-    Exact for at most six fractional digits; further ones are rounded half to even.
+    The result is exact for up to six fractional digits; further ones are rounded half to even.
 
     Raises:
         ValueError: Not a plain decimal number, or too large for 64 bits.
