@@ -11,6 +11,7 @@ ArchiverError
 │       │   └── GroupByCapError    more dimensions in one request than the API allows
 │       ├── TooWideError           a part of the window is worth a request instead
 │       ├── DamagedAnswerError     no JSON at all: most likely damaged in transit
+│       ├── KeyEchoError           the response contains the admin key
 │       └── NotReadyError          the range holds no complete bucket yet
 ├── StorageError            7  storage: disk full, no permission, I/O
 ├── DamagedError            8  damaged: not an archive, or a broken one
@@ -143,6 +144,16 @@ class TooWideError(ContractError):
 
 class DamagedAnswerError(ContractError):
     """The body is not JSON: most likely damaged in transit, so it is retried."""
+
+
+class KeyEchoError(ContractError):
+    """The response contains the admin key: refused, so that no file or log gets it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the response contains the admin key, so it is refused",
+            hint="check --api-url: a proxy or another server may echo the request headers",
+        )
 
 
 class NotReadyError(ContractError):

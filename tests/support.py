@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 15, 12, 30, tzinfo=UTC)
 FIRST_DAY = date(2025, 11, 1)
+INVENTED_KEY = "sk-ant-admin01-invented-for-tests"
 SMALL = Settings(first_day=FIRST_DAY, now=NOW, size=0.15)
 
 Row = tuple[Any, ...]

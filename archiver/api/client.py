@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from archiver.api import headers
 from archiver.api.classify import classify, classify_failure, damaged
+from archiver.api.headers import printable_id
 from archiver.api.response import TransportError
 from archiver.api.retry import Attempts, FailedAttempt
 from archiver.api.transport import USER_AGENT, exchange
-from archiver.errors import ApiError, ContractError, DamagedAnswerError
+from archiver.errors import ContractError, DamagedAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -98,8 +99,10 @@ class AdminClient:
             async with self.limiter.slots:
                 await self.limiter.acquire()
                 attempts.sent_at = self.clock.monotonic()
-                response = await self._exchange(path, query, beta)
-            outcome = response if isinstance(response, FailedAttempt) else await self._decode(response, read, decode)
+                exchanged = await self._exchange(path, query, beta)
+            outcome = exchanged if isinstance(exchanged, FailedAttempt) else await self._decode(exchanged, read, decode)
+            # An error that is raised below keeps this frame, and must not keep the response with it.
+            del exchanged
             if not isinstance(outcome, FailedAttempt):
                 self.retry_policy.succeeded()
                 return outcome
@@ -117,13 +120,13 @@ class AdminClient:
         self.requests += 1
         began = self.clock.monotonic()
         try:
-            response = self.key.scrub(
+            response = self.key.guard(
                 await self.exchange(self.session, self.api_url + path, query, self._headers(beta))
             )
         except TransportError as error:
-            request_id = error.request_id and self.key.redact(error.request_id)
-            self._log(path, query, began, error=self.key.redact(str(error)), request_id=request_id)
-            return self._redacted(classify_failure(error))
+            failure = self._failure(error, None)
+            self._log(path, query, began, error=failure.error.message, request_id=failure.error.request_id)
+            return failure
         self._log(path, query, began, status=response.status, bytes=len(response.wire), request_id=response.request_id)
         self._note_headers(response)
         return response
@@ -132,23 +135,29 @@ class AdminClient:
         try:
             failure = classify(response, self._server_now())
             return self._redacted(failure) if failure else await decode(read, response)
-        except TransportError as error:
+        except (TransportError, ContractError) as error:
+            return self._failure(error, response.request_id)
+
+    def _failure(self, error: TransportError | ContractError, request_id: str | None) -> FailedAttempt:
+        """Turn an error into a failed attempt that keeps nothing of the response."""
+        if isinstance(error, TransportError):
+            # Redacted before it is shortened: a half of the key would not be found any more.
+            error.request_id = printable_id(error.request_id and self.key.redact(error.request_id))
             return self._redacted(classify_failure(error))
-        except DamagedAnswerError as error:
-            return self._redacted(damaged(error.message, response.request_id))
-        except ContractError as error:
-            error.request_id = response.request_id
-            self._redact(error)
-            raise
+        error.request_id = request_id
+        if isinstance(error, DamagedAnswerError):
+            return self._redacted(damaged(error.message, request_id))
+        # Its frames hold the body, up to 64 MiB of it, and failures are kept until the run ends.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        return self._redacted(FailedAttempt(error, again=False))
 
     def _redacted(self, failure: FailedAttempt) -> FailedAttempt:
-        self._redact(failure.error)
-        return failure
-
-    def _redact(self, error: ApiError) -> None:
+        # Responses that contain the key are not read, so this is a second guard, for messages of other origin.
+        error = failure.error
         error.message = self.key.redact(error.message)
         error.args = (error.message,)
         error.request_id = error.request_id and self.key.redact(error.request_id)
+        return failure
 
     def _headers(self, beta: str | None) -> dict[str, str]:
         sent = self.key.header() | {

@@ -23,7 +23,11 @@ _LONGEST_REQUEST_ID = 80
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the vendor's id of a request, fit to be printed."""
-    sent = headers.get("request-id")
+    return printable_id(headers.get("request-id"))
+
+
+def printable_id(sent: str | None) -> str | None:
+    """Return an id as it was sent, shortened and escaped for a message."""
     return None if sent is None else excerpt(sent, _LONGEST_REQUEST_ID)
 
 
@@ -35,13 +39,14 @@ def should_retry(headers: Mapping[str, str]) -> bool | None:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that the server asks to wait, None without sensible advice.
 
-    A wait of an hour or more, a negative one, or a reset that has passed is not sensible. `now` is in UTC seconds, by
+    A wait of an hour or more, of zero or less, or a reset that has passed is not sensible. `now` is in UTC seconds, by
     the server's clock where it is known.
     """
-    # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time.
+    # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time. A wait of 0
+    # was seen on 429 answers that did not end for hours: it is no advice, and that client ignores it as well.
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         wait = _number(headers.get(name))
-        if wait is not None and 0 <= wait * scale < LONGEST_RETRY_AFTER:
+        if wait is not None and 0 < wait * scale < LONGEST_RETRY_AFTER:
             return wait * scale
     for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
         time = read(headers.get(name, ""))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from archiver.errors import TemporaryError, TooWideError
+from archiver.errors import GroupByCapError, TemporaryError, TooWideError
 from archiver.model import to_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST_REQUEST_SECONDS = 600.0
 MOST_ATTEMPTS = 7
 MOST_DAMAGED_ATTEMPTS = 3
+MOST_REFUSALS = 5
 SLOW_ATTEMPTS_BEFORE_SPLIT = 2
 
 _FIRST_BACKOFF = 0.5
@@ -129,6 +130,8 @@ class RetryPolicy:
     budget: RetryBudget = field(default_factory=RetryBudget)
     deadline: float | None = None
     _succeeded_at: float | None = None
+    _failing_since: float | None = None
+    _final_failures: int = 0
     _outage: int = 0
     _unadvised_refusals: int = 0
     _counted_at: float | None = None
@@ -138,6 +141,7 @@ class RetryPolicy:
         self.budget.refill()
         self.limiter.accept()
         self._succeeded_at = self.clock.monotonic()
+        self._failing_since = None
         self._outage = 0
         self._unadvised_refusals = 0
 
@@ -153,22 +157,44 @@ class RetryPolicy:
         attempts.slow += failure.slow
         if failure.slow and attempts.splittable and (not failure.again or attempts.slow >= SLOW_ATTEMPTS_BEFORE_SPLIT):
             raise TooWideError(failure.error.message, request_id=failure.error.request_id)
-        if not failure.again:
-            raise failure.error
+        # A 429 or 529 that is not to be retried still means that the next request of any worker comes too early.
+        if not failure.again and not failure.gate:
+            self._refuse(failure)
         wait = self._choose_wait(failure, attempts)
         for_all = failure.gate or self._outage > 1
         if failure.refused:
             self.limiter.reject()
         if for_all:
             self.limiter.close(wait)
+        if not failure.again:
+            self._refuse(failure, wait)
         self._check_end(failure, attempts, wait)
         return wait, for_all
+
+    def _refuse(self, failure: FailedAttempt, wait: float = 0.0) -> NoReturn:
+        """Raise a final error; it ends the run where nothing else can be expected of other requests."""
+        error = failure.error
+        self._final_failures += not isinstance(error, GroupByCapError)
+        # A wrong address refuses every request: a handful shows it. Once a request has succeeded, refusals concern
+        # single windows. The cap of dimensions is an answer to be acted upon, not a refusal.
+        if self._succeeded_at is None and self._final_failures >= MOST_REFUSALS:
+            error.ends_run = True
+        if failure.gate and self._is_failing_too_long(wait):
+            error.ends_run = True
+        raise error
+
+    def _is_failing_too_long(self, wait: float) -> bool:
+        return self._failing_since is not None and (
+            self.clock.monotonic() + wait - self._failing_since > LONGEST_REQUEST_SECONDS
+        )
 
     def _choose_wait(self, failure: FailedAttempt, attempts: Attempts) -> float:
         now = self.clock.monotonic()
         # Requests that were in flight when the last failure was counted belong to it: four workers that fail at once
         # are one event, and must not double the wait four times.
         fresh = self._counted_at is None or attempts.sent_at >= self._counted_at
+        if self._failing_since is None:
+            self._failing_since = now
         if fresh:
             self._counted_at = now
             self._outage += 1
@@ -195,7 +221,7 @@ class RetryPolicy:
                 self._note_not_before(error, wait)
             raise error
         if attempts.damages >= MOST_DAMAGED_ATTEMPTS:
-            raise error
+            self._refuse(failure)
         # While the run has had successes before an outage, it waits longer than one request's attempts: the outage may
         # pass, and the progress of the run would be lost.
         if attempts.failures >= MOST_ATTEMPTS and not failure.gate and (others_succeed or self._succeeded_at is None):

@@ -10,7 +10,6 @@ import aiohttp
 from yarl import URL
 
 from archiver import __version__
-from archiver.api.headers import request_id as read_request_id
 from archiver.api.response import LARGEST_BODY, Response, TransportError, TransportErrorKind, too_large
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ async def exchange(
     try:
         async with session.get(URL(url).with_query(query), headers=headers, allow_redirects=False) as response:
             received = {name.lower(): value for name, value in response.headers.items()}
-            body = await _read(response, read_request_id(received))
+            body = await _read(response, received.get("request-id"))
     except aiohttp.ClientPayloadError:
         raise TransportError(TransportErrorKind.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:

@@ -19,7 +19,7 @@ import pytest
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from tests.runners import hosted
-from tests.support import SMALL, archiver, day, environment, sync
+from tests.support import INVENTED_KEY, SMALL, archiver, day, environment, sync
 
 COMMANDS = ["sync", "sync --dry-run", "query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
 READERS = ["query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
                 "report": ["spend"],
                 "snapshot": [str(db.with_name("copy.db"))],
             }.get(word, [])
-            done = host.run(word, *own, *more, "--db", str(db), ANTHROPIC_ADMIN_API_KEY="sk-invented")
+            done = host.run(word, *own, *more, "--db", str(db), ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY)
             return SimpleNamespace(returncode=done["code"], stdout=done["stdout"], stderr=done["stderr"])
 
         yield run_one
@@ -210,7 +210,7 @@ def without_power(*arguments: str) -> subprocess.CompletedProcess[str]:
         before = [setpriv, "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
     return subprocess.run(
         [*before, sys.executable, "-m", "archiver", *arguments],
-        env=environment(ANTHROPIC_ADMIN_API_KEY="sk-invented"),
+        env=environment(ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY),
         capture_output=True,
         text=True,
         check=False,

@@ -17,6 +17,7 @@ from archiver.api.rate_limit import DEFAULT_BURST, Rate, RateLimiter
 from archiver.api.response import Response, TransportError, TransportErrorKind
 from archiver.api.retry import RetryPolicy
 from archiver.errors import ApiError
+from tests.support import INVENTED_KEY
 from tests.virtual_loop import run_virtually, virtual_clock
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ async def crawl(weather: Weather) -> tuple[int, int, int, float, bool]:
     limiter = RateLimiter(Rate.parse("50/min"), 4, clock)
     retry_policy = RetryPolicy(limiter, clock, chance=weather.chance.random)
     client = AdminClient(
-        None, "http://x", AdminKey("sk-invented", "a test"), limiter, clock, retry_policy, weather.exchange
+        None, "http://x", AdminKey(INVENTED_KEY, "a test"), limiter, clock, retry_policy, weather.exchange
     )
     retry_policy.budget.grow(WINDOWS)
     good, failed = 0, 0

@@ -154,6 +154,56 @@ async def test_a_spent_limit_ends_the_run(client: AdminClient, web: aioresponses
     assert client.requests == 1
 
 
+@pytest.mark.parametrize("status", [429, 529])
+async def test_a_rate_limit_that_is_not_to_be_retried_holds_all_requests(
+    client: AdminClient, web: aioresponses, virtual: Virtual, status: int
+) -> None:
+    web.get(ME, status=status, headers={"x-should-retry": "false"}, body="{}")
+    web.get(ME, payload=GOOD)
+    with pytest.raises(TemporaryError):
+        await fetch_organization(client)
+    began = virtual.time
+    await fetch_organization(client)
+    assert virtual.time - began > (15 if status == 429 else 0)
+
+
+async def test_rate_limits_that_are_not_to_be_retried_end_the_run(
+    client: AdminClient, web: aioresponses, virtual: Virtual
+) -> None:
+    web.get(ME, payload=GOOD)
+    web.get(ME, status=429, headers={"x-should-retry": "false"}, body="{}", repeat=True)
+    await fetch_organization(client)
+    began = virtual.time
+    for _ in range(50):
+        with pytest.raises(TemporaryError) as refused:
+            await fetch_organization(client)
+        if refused.value.ends_run:
+            break
+    assert virtual.time - began < 600
+    assert client.requests < 10
+
+
+@pytest.mark.parametrize("status", [404, 400])
+async def test_refusals_without_any_success_end_the_run(client: AdminClient, web: aioresponses, status: int) -> None:
+    web.get(ME, status=status, body="{}", repeat=True)
+    ends = []
+    for _ in range(5):
+        with pytest.raises(RequestRefusedError) as refused:
+            await fetch_organization(client)
+        ends.append(refused.value.ends_run)
+    assert ends == [False, False, False, False, True]
+
+
+async def test_refusals_after_a_success_do_not_end_the_run(client: AdminClient, web: aioresponses) -> None:
+    web.get(ME, payload=GOOD)
+    web.get(ME, status=404, body="{}", repeat=True)
+    await fetch_organization(client)
+    for _ in range(8):
+        with pytest.raises(RequestRefusedError) as refused:
+            await fetch_organization(client)
+        assert not refused.value.ends_run
+
+
 async def test_the_retries_of_a_run_have_a_budget(client: AdminClient, web: aioresponses) -> None:
     web.get(ME, status=503, repeat=True)
     for _ in range(2):

@@ -13,7 +13,8 @@ from tests.unit.api.virtual import NOW
     [
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after": "0"}, 0.0),
+        ({"retry-after-ms": "0", "retry-after": "7"}, 7.0),
+        ({"retry-after": "0", "anthropic-ratelimit-requests-reset": "2026-01-15T12:30:05Z"}, 5.0),
         ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
         ({"retry-after": "Thu, 15 Jan 2026 12:30:20 GMT"}, 20.0),
         ({"anthropic-ratelimit-requests-reset": "2026-01-15T12:30:05Z"}, 5.0),
@@ -29,6 +30,9 @@ def test_advised_waits_are_read(headers: dict[str, str], wait: float) -> None:
     [
         {},
         {"retry-after": "soon"},
+        {"retry-after": "0"},
+        {"retry-after-ms": "0"},
+        {"retry-after": "0.0", "retry-after-ms": "-0"},
         {"retry-after": "nan"},
         {"retry-after": "inf"},
         {"retry-after": "-3"},
