@@ -172,12 +172,16 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """One entry of a list of names; `details` is the rest of its fields, as JSON text."""
+    """One entry of a list of names; `details` is the rest of its fields, as JSON text.
+
+    `is_default` marks the default workspace, for which the reports return null instead of this id.
+    """
 
     kind: NameKind
     id: str
     name: str | None
     details: str
+    is_default: bool = False
 
 
 def to_text(seconds: int) -> str:
