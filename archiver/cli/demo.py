@@ -54,7 +54,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
 
 def _archive(db: Path, *, quiet: bool) -> Summary:
     from archiver.api.key import AdminKey  # noqa: PLC0415  # the imports of a run are for a run
-    from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.api.rate_limit import Rate  # noqa: PLC0415  # the same
     from archiver.cli.run import synchronise  # noqa: PLC0415  # the same
     from archiver.cli.settings import Settings  # noqa: PLC0415  # the same
     from archiver.errors import ArchiverError  # noqa: PLC0415  # the same

@@ -17,7 +17,7 @@ from archiver.model import to_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archiver.api.rate import Rate
+    from archiver.api.rate_limit import Rate
     from archiver.crawl.request_plan import RequestPlan
     from archiver.crawl.summary import Failure, Summary
     from archiver.model import Series
