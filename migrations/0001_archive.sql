@@ -17,7 +17,7 @@ CREATE TABLE organization (
   name TEXT
 ) STRICT;
 
--- One question asked over all of time. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
+-- One report, width, grouping and filter. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
 CREATE TABLE series (
   id INTEGER PRIMARY KEY,
   report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
@@ -72,32 +72,34 @@ CREATE TABLE usage_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- The sums of each day of an unfiltered series of hours or minutes, so that a daily view does not read all of its rows.
--- A sum is null where it does not fit 64 bits.
+-- Daily sums of each unfiltered series of hours or minutes: a daily view over minutes would read 1,440 rows a key and day.
 CREATE TABLE usage_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
-  uncached_input_tokens INTEGER,
-  cache_creation_1h_input_tokens INTEGER,
-  cache_creation_5m_input_tokens INTEGER,
-  cache_read_input_tokens INTEGER,
-  output_tokens INTEGER,
-  web_search_requests INTEGER,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
   PRIMARY KEY (series_id, day_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
+-- `amount` is the API's text, in cents. Exactly, it is `amount_microcents` (1e-6 cents, rounded half to even) plus
+-- `amount_remainder` (1e-18 cents, 0 for texts of at most six fractional digits): two integers add up without rounding.
 CREATE TABLE cost_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   amount TEXT NOT NULL,
   amount_microcents INTEGER NOT NULL,
+  amount_remainder INTEGER NOT NULL,
   extra TEXT,
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- One row a bucket that has, or once had, rows: the digest of its facts, and when this content was first seen.
+-- One row a bucket that has, or once had, rows: the digest of its rows, and when this content was first seen.
 CREATE TABLE bucket (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -125,7 +127,7 @@ CREATE TABLE answer (
   PRIMARY KEY (series_id, window_start)
 ) STRICT, WITHOUT ROWID;
 
--- History: a bucket that had ended and was answered differently later; what its rows said before and after.
+-- Revisions of buckets that had ended: the values of the changed rows before and after, NULL where there was no row.
 CREATE TABLE revision (
   id INTEGER PRIMARY KEY,
   series_id INTEGER NOT NULL,
@@ -162,14 +164,16 @@ CREATE TABLE cost_revision (
   key_id INTEGER NOT NULL,
   was_amount TEXT,
   was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
   was_extra TEXT,
   now_amount TEXT,
   now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- Settled buckets that came back empty or with less than half: kept as they were until the API says the same again.
+-- Settled buckets whose last answer lost more than half: not written until the API repeats the same content.
 CREATE TABLE suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -178,7 +182,19 @@ CREATE TABLE suspect (
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
 
--- Which series speaks for a day in the daily views: the finest settled one that covers all of it.
+-- When each whole UTC day of a series was read. `whole_at`: first reading that began after the day had ended;
+-- `settled_at`: first reading of the day as settled; both NULL until then. A day is here only while all of it is covered.
+CREATE TABLE series_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  first_read_at INTEGER NOT NULL,
+  whole_at INTEGER,
+  settled_at INTEGER,
+  last_read_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start)
+) STRICT, WITHOUT ROWID;
+
+-- The series that the daily views use for a day. `rank`: 2 settled, 1 read after the day ended, 0 read while in progress.
 CREATE TABLE canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
@@ -187,14 +203,14 @@ CREATE TABLE canonical_day (
   PRIMARY KEY (report, day_start)
 ) STRICT, WITHOUT ROWID;
 
--- Where history begins, as `--since auto` found it: nothing before `empty_until`; rows from `first_bucket` on.
+-- Where the history of a report begins: no rows before `empty_until`; the first rows are at `first_bucket`.
 CREATE TABLE history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
   first_bucket INTEGER
 ) STRICT;
 
--- What a run learnt of the API and later runs have to know, such as how many dimensions one request may ask for.
+-- Facts that later runs need, by name: the cap of dimensions a request, the time before which no request may be sent.
 CREATE TABLE memory (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -215,7 +231,7 @@ CREATE TABLE run (
   version TEXT NOT NULL
 ) STRICT;
 
--- Names as they were learnt: a new row only when something about the object changed.
+-- Names over time: a new row only when something about the object changed.
 CREATE TABLE name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
@@ -252,6 +268,7 @@ FROM usage_fact AS f
 JOIN series AS s ON s.id = f.series_id
 JOIN usage_key AS k ON k.id = f.key_id;
 
+-- `amount_usd` is the double nearest to the text: a division of exact doubles, or the text itself with its point moved.
 CREATE VIEW cost AS
 SELECT
   f.series_id,
@@ -270,7 +287,12 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
   f.extra
 FROM cost_fact AS f
 JOIN series AS s ON s.id = f.series_id
@@ -326,7 +348,7 @@ FROM name
 WHERE kind = 'service_account'
 GROUP BY id;
 
--- From when to when an object had a name: its first one since ever, each other since it was learnt.
+-- From when to when an object had a name: the first one for all time before, each other from its first reading on.
 CREATE VIEW name_period AS
 SELECT
   kind,
@@ -337,11 +359,11 @@ SELECT
 FROM name
 WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 
--- A null of a roll-up stands for a sum that does not fit: abs of the smallest integer is the error that sum would be.
 CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
+    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -356,14 +378,16 @@ WITH fact AS (
   UNION ALL
   SELECT
     d.day_start,
+    s.group_by,
     r.key_id,
-    coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
+    r.uncached_input_tokens,
+    r.cache_creation_1h_input_tokens,
+    r.cache_creation_5m_input_tokens,
+    r.cache_read_input_tokens,
+    r.output_tokens,
+    r.web_search_requests
   FROM canonical_day AS d
+  JOIN series AS s ON s.id = d.series_id
   JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
@@ -371,8 +395,18 @@ SELECT
   date(f.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN k.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, k.api_key_id)
+  END AS api_key,
   k.model,
   k.service_tier,
   k.context_window,
@@ -397,6 +431,11 @@ SELECT
   date(d.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.description,
   k.cost_type,
   k.model,
@@ -407,8 +446,14 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd
 FROM canonical_day AS d
+JOIN series AS s ON s.id = d.series_id
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -416,17 +461,21 @@ LEFT JOIN name_period AS w
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
 
--- Which series speaks for a day, and how it was grouped: a NULL in the daily views is nobody, or was not asked for.
+-- The series that the daily views use for each day. A NULL dimension of a daily view is a value of the API where
+-- `group_by` has the dimension, and was not asked for where it has not.
 CREATE VIEW day_series AS
 SELECT
   d.report,
   date(d.day_start, 'unixepoch') AS date,
   s.bucket_width,
-  s.group_by
+  s.group_by,
+  CASE d.rank WHEN 2 THEN 'settled' ELSE 'provisional' END AS state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.last_read_at, 'unixepoch') AS fetched_at
 FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id;
+JOIN series AS s ON s.id = d.series_id
+LEFT JOIN series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 
--- How many days of a month no series of a report covers; those to come are among them.
+-- How many days of a month no series of a report covers, days to come included.
 CREATE VIEW month_gap AS
 SELECT
   report,
@@ -436,7 +485,9 @@ SELECT
 FROM canonical_day
 GROUP BY report, month;
 
--- Names are those of the end of the month: one that was given within it splits nothing.
+-- Names are those of the end of the month: a rename within it splits nothing. The exact sum of a month is that of the
+-- microcents and that of the remainders: `carried` moves whole microcents from the second to the first, `signed` makes
+-- both of one sign, so that their digits can be written one after the other.
 CREATE VIEW monthly_cost AS
 WITH summed AS (
   SELECT
@@ -450,7 +501,8 @@ WITH summed AS (
     k.token_type,
     k.inference_geo,
     k.currency,
-    sum(f.amount_microcents) AS amount_microcents,
+    sum(f.amount_microcents) AS microcents,
+    sum(f.amount_remainder) AS remainder,
     s.group_by
   FROM canonical_day AS d
   JOIN series AS s ON s.id = d.series_id
@@ -458,11 +510,34 @@ WITH summed AS (
   JOIN cost_key AS k ON k.id = f.key_id
   WHERE d.report = 'cost'
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
+),
+carried AS (
+  SELECT *, microcents + remainder / 1000000000000 AS whole, remainder % 1000000000000 AS rest FROM summed
+),
+signed AS (
+  SELECT
+    *,
+    whole + (rest > 0 AND whole < 0) - (rest < 0 AND whole > 0) AS digits,
+    rest - 1000000000000 * ((rest > 0 AND whole < 0) - (rest < 0 AND whole > 0)) AS more_digits
+  FROM carried
+),
+written AS (
+  SELECT
+    *,
+    iif(digits < 0 OR more_digits < 0, '-', '') || (abs(digits) / 1000000) || rtrim(
+      rtrim(printf('.%06d%012d', abs(digits) % 1000000, abs(more_digits)), '0'), '.'
+    ) AS amount
+  FROM signed
 )
 SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.description,
   m.cost_type,
   m.model,
@@ -471,11 +546,12 @@ SELECT
   m.token_type,
   m.inference_geo,
   m.currency,
-  m.amount_microcents,
-  m.amount_microcents / 1e8 AS amount_usd,
+  m.amount,
+  m.whole + (m.rest >= 500000000000) - (m.rest <= -500000000000) AS amount_microcents,
+  iif(m.currency = 'USD', iif(m.rest = 0, m.whole / 1e8, CAST(m.amount || 'e-2' AS REAL)), NULL) AS amount_usd,
   g.gap_days,
   m.group_by
-FROM summed AS m
+FROM written AS m
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
 LEFT JOIN name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
@@ -509,8 +585,18 @@ SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN m.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, m.api_key_id)
+  END AS api_key,
   m.model,
   m.service_tier,
   m.context_window,
@@ -541,6 +627,7 @@ SELECT
   t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
+  max(workspace) AS workspace,
   model,
   sum(uncached_input_tokens) AS uncached_input_tokens,
   sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
@@ -703,3 +790,17 @@ SELECT
   rows_unchanged,
   version
 FROM run;
+
+-- The first thing that another tool shows: what this file is and where to begin.
+CREATE VIEW readme AS
+WITH line (number, text) AS (
+  VALUES
+    (1, 'An archive of an organisation''s Claude API usage and cost reports, made by archiver. Read it; do not write to it.'),
+    (2, 'daily_cost, daily_tokens, monthly_cost and monthly_tokens are safe to sum: one series a day, with names.'),
+    (3, 'cost and usage hold every series that was archived: never sum over several series.'),
+    (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
+    (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
+    (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
+    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+)
+SELECT text FROM line ORDER BY number;

@@ -33,6 +33,7 @@ SELECT
   t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
+  max(workspace) AS workspace,
   model,
   sum(uncached_input_tokens) AS uncached_input_tokens,
   sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
@@ -70,7 +71,12 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
   f.extra
 FROM cost_fact AS f
 JOIN series AS s ON s.id = f.series_id
@@ -81,6 +87,7 @@ CREATE TABLE cost_fact (
   key_id INTEGER NOT NULL,
   amount TEXT NOT NULL,
   amount_microcents INTEGER NOT NULL,
+  amount_remainder INTEGER NOT NULL,
   extra TEXT,
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
@@ -102,9 +109,11 @@ CREATE TABLE cost_revision (
   key_id INTEGER NOT NULL,
   was_amount TEXT,
   was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
   was_extra TEXT,
   now_amount TEXT,
   now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
@@ -141,6 +150,11 @@ SELECT
   date(d.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.description,
   k.cost_type,
   k.model,
@@ -151,8 +165,14 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd
 FROM canonical_day AS d
+JOIN series AS s ON s.id = d.series_id
 JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN cost_key AS k ON k.id = f.key_id
 LEFT JOIN name_period AS w
@@ -163,6 +183,7 @@ CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
+    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -177,14 +198,16 @@ WITH fact AS (
   UNION ALL
   SELECT
     d.day_start,
+    s.group_by,
     r.key_id,
-    coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
+    r.uncached_input_tokens,
+    r.cache_creation_1h_input_tokens,
+    r.cache_creation_5m_input_tokens,
+    r.cache_read_input_tokens,
+    r.output_tokens,
+    r.web_search_requests
   FROM canonical_day AS d
+  JOIN series AS s ON s.id = d.series_id
   JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
@@ -192,8 +215,18 @@ SELECT
   date(f.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN k.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, k.api_key_id)
+  END AS api_key,
   k.model,
   k.service_tier,
   k.context_window,
@@ -217,9 +250,12 @@ SELECT
   d.report,
   date(d.day_start, 'unixepoch') AS date,
   s.bucket_width,
-  s.group_by
+  s.group_by,
+  CASE d.rank WHEN 2 THEN 'settled' ELSE 'provisional' END AS state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.last_read_at, 'unixepoch') AS fetched_at
 FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id;
+JOIN series AS s ON s.id = d.series_id
+LEFT JOIN series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 CREATE TABLE history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
@@ -257,7 +293,8 @@ WITH summed AS (
     k.token_type,
     k.inference_geo,
     k.currency,
-    sum(f.amount_microcents) AS amount_microcents,
+    sum(f.amount_microcents) AS microcents,
+    sum(f.amount_remainder) AS remainder,
     s.group_by
   FROM canonical_day AS d
   JOIN series AS s ON s.id = d.series_id
@@ -265,11 +302,34 @@ WITH summed AS (
   JOIN cost_key AS k ON k.id = f.key_id
   WHERE d.report = 'cost'
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
+),
+carried AS (
+  SELECT *, microcents + remainder / 1000000000000 AS whole, remainder % 1000000000000 AS rest FROM summed
+),
+signed AS (
+  SELECT
+    *,
+    whole + (rest > 0 AND whole < 0) - (rest < 0 AND whole > 0) AS digits,
+    rest - 1000000000000 * ((rest > 0 AND whole < 0) - (rest < 0 AND whole > 0)) AS more_digits
+  FROM carried
+),
+written AS (
+  SELECT
+    *,
+    iif(digits < 0 OR more_digits < 0, '-', '') || (abs(digits) / 1000000) || rtrim(
+      rtrim(printf('.%06d%012d', abs(digits) % 1000000, abs(more_digits)), '0'), '.'
+    ) AS amount
+  FROM signed
 )
 SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.description,
   m.cost_type,
   m.model,
@@ -278,11 +338,12 @@ SELECT
   m.token_type,
   m.inference_geo,
   m.currency,
-  m.amount_microcents,
-  m.amount_microcents / 1e8 AS amount_usd,
+  m.amount,
+  m.whole + (m.rest >= 500000000000) - (m.rest <= -500000000000) AS amount_microcents,
+  iif(m.currency = 'USD', iif(m.rest = 0, m.whole / 1e8, CAST(m.amount || 'e-2' AS REAL)), NULL) AS amount_usd,
   g.gap_days,
   m.group_by
-FROM summed AS m
+FROM written AS m
 JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
 LEFT JOIN name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
@@ -315,8 +376,18 @@ SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN m.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, m.api_key_id)
+  END AS api_key,
   m.model,
   m.service_tier,
   m.context_window,
@@ -360,6 +431,18 @@ CREATE TABLE organization (
   id TEXT NOT NULL,
   name TEXT
 ) STRICT;
+CREATE VIEW readme AS
+WITH line (number, text) AS (
+  VALUES
+    (1, 'An archive of an organisation''s Claude API usage and cost reports, made by archiver. Read it; do not write to it.'),
+    (2, 'daily_cost, daily_tokens, monthly_cost and monthly_tokens are safe to sum: one series a day, with names.'),
+    (3, 'cost and usage hold every series that was archived: never sum over several series.'),
+    (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
+    (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
+    (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
+    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+)
+SELECT text FROM line ORDER BY number;
 CREATE VIEW restatement AS
 WITH field (name) AS (
   VALUES
@@ -497,6 +580,15 @@ CREATE TABLE series (
   fineness INTEGER,
   UNIQUE (report, bucket_width, group_by, filters)
 ) STRICT;
+CREATE TABLE series_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  first_read_at INTEGER NOT NULL,
+  whole_at INTEGER,
+  settled_at INTEGER,
+  last_read_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start)
+) STRICT, WITHOUT ROWID;
 CREATE VIEW service_account AS
 SELECT
   id,
@@ -567,12 +659,12 @@ CREATE TABLE usage_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
-  uncached_input_tokens INTEGER,
-  cache_creation_1h_input_tokens INTEGER,
-  cache_creation_5m_input_tokens INTEGER,
-  cache_read_input_tokens INTEGER,
-  output_tokens INTEGER,
-  web_search_requests INTEGER,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
   PRIMARY KEY (series_id, day_start, key_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE usage_fact (

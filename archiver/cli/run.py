@@ -18,7 +18,8 @@ from archiver.crawl.run import Run
 from archiver.crawl.spot_check import spot_check
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
-from archiver.store.read.reader import ReadOnlyArchive, open_reader
+from archiver.store.read.plan_reader import ReadOnlyArchive
+from archiver.store.read.reader import open_reader
 from archiver.store.read.sample import Sample
 
 if TYPE_CHECKING:

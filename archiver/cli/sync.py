@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from archiver.api.rate import Rate
 from archiver.api.url import check_api_url
+from archiver.cli.command import Command
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import Log, show_requests
 from archiver.cli.options import Duration, Time, config_option, connect_options, db_option, option
@@ -40,7 +41,16 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver sync --dry-run  # the number of requests, without fetching anything",
+        "archiver sync  # all history at first, later what is new",
+        "archiver sync --quiet --max-runtime 1h  # every night, from cron",
+        "archiver sync --since 2026-01-01 --bucket-width 1h --report usage  # hours too",
+        "archiver sync --group-by none --group-by workspace_id,model,speed  # other groupings",
+    ],
+)
 @option(
     "--since",
     type=Time(auto=True),

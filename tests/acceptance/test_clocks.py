@@ -147,7 +147,7 @@ def test_a_run_about_midnight_leaves_no_gap_and_settles_nothing_early(
 def test_a_day_in_progress_that_is_read_again_after_midnight_is_no_restatement(night_api: Simulator, db: Path) -> None:
     run(night_api, db)
     night_api.clock.now = MIDNIGHT + timedelta(seconds=30)
-    night_api.add_atom(MIDNIGHT - timedelta(hours=1), {"output": 5}, model="a-late-model")
+    night_api.add_usage(MIDNIGHT - timedelta(hours=1), {"output": 5}, model="a-late-model")
     assert run(night_api, db).rows.changed > 0
     assert select(db, "SELECT count(*) FROM restatement") == [(0,)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
 from archiver.store.read.verify import inspect
-from archiver.store.statements import sql
+from tests.archives import set_counts
 from tests.support import NOW, archiver, day, select, sync
 
 if TYPE_CHECKING:
@@ -74,25 +73,12 @@ def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db:
     assert select(db, DAILY) == expected
 
 
-def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
+def test_a_sum_of_the_daily_view_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
-    with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE usage_fact SET output_tokens = ?", (2**63 - 1,))
-        connection.execute("DELETE FROM usage_day")
-        connection.execute(sql("sum_day"), {"series_id": 1, "day": int(day("2026-01-13").timestamp())})
-        kept = connection.execute("SELECT DISTINCT output_tokens FROM usage_day").fetchall()
-        assert sorted(kept, key=str) == [(2**63 - 1,), (None,)]
+    set_counts(db, "usage_day", 2**63 - 1)
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
-
-
-def test_a_new_day_whose_sum_does_not_fit_has_none(api: Simulator, db: Path) -> None:
-    for hour in (3, 4, 5):
-        api.add_atom(day("2026-01-13") + timedelta(hours=hour), {"output": 2**62}, model="huge")
-    sync(api, db, scope(BucketWidth.HOUR))
-    assert select(db, "SELECT count(*) FROM usage_day WHERE output_tokens IS NULL") == [(1,)]
-    assert inspect(db) == []
 
 
 def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:

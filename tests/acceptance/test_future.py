@@ -12,7 +12,7 @@ import pytest
 
 from archiver.model import DAY, Span, State
 from archiver.plan.scope import Scope
-from archiver.store.coverage import believable
+from archiver.store.coverage import drop_future
 from archiver.store.read.verify import inspect
 from tests.support import NOW, day, dump, sync
 
@@ -71,11 +71,11 @@ def without_state(text: str) -> str:
 
 def test_coverage_in_the_past_is_left_alone() -> None:
     span = Span(TODAY - 9 * DAY, TODAY, State.SETTLED, TODAY)
-    assert believable(span, DAY, TODAY + 3600) == [span]
+    assert drop_future(span, DAY, TODAY + 3600) == [span]
 
 
 def test_a_bucket_in_progress_is_provisional_at_most() -> None:
     span = Span(TODAY, TODAY + DAY, State.SETTLED, int(NOW.timestamp()))
-    assert believable(span, DAY, int(NOW.timestamp())) == [
+    assert drop_future(span, DAY, int(NOW.timestamp())) == [
         Span(TODAY, TODAY + DAY, State.PROVISIONAL, int(NOW.timestamp()))
     ]

@@ -81,4 +81,27 @@ def test_a_bad_configuration_is_exit_2(shared_api: Simulator, db: Path, tmp_path
     config.write_bytes(text.encode("latin-1"))
     done = run_sync(shared_api, db, "--config", str(config))
     assert done.returncode == 2
+    error, *_ = done.stderr.splitlines()
+    assert error.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "hint"),
+    [
+        ("conurrency = 4", "has an unknown key 'conurrency'; did you mean 'concurrency'?", "the keys are account-id, "),
+        ('concurrency = "4"', "the configuration's 'concurrency' is '4'", "write a whole number"),
+        ("group-by-cap = true", "is True", "write a whole number of at least 1"),
+        ("[budgets]\ntotal = -1", "a budget in ", "write an amount in dollars, as 5000"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_with_what_to_write(
+    db: Path, tmp_path: Path, text: str, error: str, hint: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    done = archiver("sync", "--db", str(db), "--config", str(config))
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert error in first
+    assert second.startswith(f"hint: {hint}")

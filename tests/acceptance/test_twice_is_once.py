@@ -56,7 +56,7 @@ def test_late_changed_and_vanished_rows_are_taken_over(api: Simulator, db: Path,
     sync(api, db, scope)
     api.amend(day("2026-01-12").date(), 3)
     api.remove(day("2026-01-13").date())
-    api.add_atom(day("2026-01-14") + timedelta(hours=3), {"output": 5}, model="a-new-model")
+    api.add_usage(day("2026-01-14") + timedelta(hours=3), {"output": 5}, model="a-new-model")
     summary = sync(api, db, scope)
     assert summary.rows.inserted > 0
     assert summary.rows.removed > 0

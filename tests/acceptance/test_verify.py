@@ -53,7 +53,7 @@ def change(db: Path, sql: str, *values: Any) -> None:
 def test_an_archive_that_is_as_it_was_is_fine(archive: Path) -> None:
     done = archiver("verify", "--db", str(archive))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "agree" in done.stdout
+    assert "match" in done.stdout
 
 
 DAMAGE = {
@@ -78,9 +78,9 @@ def test_damage_is_found_marked_and_healed_by_the_sync_that_is_named(
     done = archiver("verify", "--json", "--db", str(archive))
     told = json.loads(done.stdout)
     assert done.returncode == 8
-    assert told["heal"]
+    assert told["repair"]
     assert archiver("status", "--db", str(archive)).returncode == 3
-    for command in told["heal"]:
+    for command in told["repair"]:
         common = ["--api-url", shared_api.url, "--db", str(archive), "--rate", "none"]
         healed = archiver(*shlex.split(command)[1:], *common, ANTHROPIC_ADMIN_API_KEY=shared_api.key)
         assert healed.returncode == 0, healed.stderr

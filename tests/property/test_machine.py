@@ -1,6 +1,6 @@
-"""A server whose rows appear late, change and vanish, and syncs that overlap, are cut short and run again.
+"""A state machine: rows of the server appear late, change and vanish; syncs overlap, are interrupted and repeated.
 
-Whatever the order: after a sync the archive is the API's last answers, and verifies.
+In any order, after a sync the archive equals the last responses of the API, and `verify` finds nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def scope_of(one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, last
 
 
 class Machine(RuleBasedStateMachine):
-    """The simulator is the model, the archive the thing itself."""
+    """The simulator is the model that the archive is compared with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.hours = 0
 
     @initialize(seed=st.integers(1, 5))
-    def begin(self, seed: int) -> None:
+    def start_server(self, seed: int) -> None:
         self.api = self.stack.enter_context(background(Settings(seed=seed, first_day=FIRST, now=NOW, size=0.05)))
 
     @rule(when=days, factor=st.sampled_from([0, 2, 3]))
@@ -64,16 +64,16 @@ class Machine(RuleBasedStateMachine):
         self.api.amend(when, factor)
 
     @rule(when=days)
-    def vanish(self, when: date) -> None:
+    def remove(self, when: date) -> None:
         self.api.remove(when)
 
     @rule(when=days)
-    def come_back(self, when: date) -> None:
+    def restore(self, when: date) -> None:
         self.api.restore(when)
 
     @rule(when=days, count=st.integers(1, 9))
-    def come_late(self, when: date, count: int) -> None:
-        self.api.add_atom(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
+    def add_late(self, when: date, count: int) -> None:
+        self.api.add_usage(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         self.api.clock.now = NOW + timedelta(hours=self.hours)
 
     @rule(one=series, first=days, length=st.integers(0, 14), seconds=st.sampled_from([0.0, 0.01, 0.03, 0.06]))
-    def cut_short(
+    def interrupt(
         self, one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, length: int, seconds: float
     ) -> None:
         sync(self.api, self.db, scope_of(one, first, first + timedelta(days=length)), max_runtime=seconds)
@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         assert rows == expected
 
     @rule()
-    def prove(self) -> None:
+    def verify(self) -> None:
         if self.db.exists():
             assert [finding for finding in inspect(self.db) if finding.is_damage] == []
 
