@@ -91,7 +91,7 @@ class SelectedDays:
 
 
 def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
-    """Select the days of a report that the request is about; `known` is None when none of them is archived."""
+    """Return the days of a report that the request is about; `known` is None when none of them is archived."""
     archived = reader.days(report)
     days = [
         day
