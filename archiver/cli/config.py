@@ -81,9 +81,7 @@ def load_config(path: Path | None) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"the configuration {path} is not valid TOML: {error}", hint='options are lines such as rate = "50/min"'
-        ) from None
+        raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
     config = {name.replace("-", "_"): value for name, value in raw.items()}
     for name in sorted(config.keys() - OPTION_KEYS - OWN_KEYS):
         raise _unknown_key(name.replace("_", "-"), path)

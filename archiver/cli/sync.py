@@ -18,7 +18,7 @@ from archiver.cli.logs import Log, show_requests
 from archiver.cli.options import Duration, Time, config_option, connect_options, db_option, option
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
-from archiver.cli.talk import print_request_plan, print_summary, print_warnings
+from archiver.cli.talk import print_money, print_request_plan, print_summary, print_warnings
 from archiver.crawl.summary import Summary
 from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError, StorageError
 from archiver.model import BucketWidth, Report, make_filters
@@ -146,13 +146,7 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     except Exception as error:  # noqa: BLE001  # with --json, a bug has its object and exit code too
         log.write_bug(error)
         summary.stopped = ArchiverError(f"a bug: {type(error).__name__}")
-    if options["as_json"]:
-        click.echo(json.dumps(summary.to_json(), indent=2))
-    if summary.stopped is not None:
-        log.write_error(summary.stopped)
-    print_summary(summary, log, quiet=options["quiet"])
-    if not summary.exit_code and not options["quiet"]:
-        _print_next(ctx, options["db"], log)
+    _print_end(ctx, options, summary, log)
     return summary.exit_code
 
 
@@ -162,6 +156,18 @@ def _run(settings: Settings, summary: Summary, log: Log, *, quiet: bool) -> None
     per_second = settings.rate.per_second
     with choose_progress(quiet=quiet, log=log, per_minute=per_second and per_second * 60) as progress:
         synchronise(settings, progress, summary)
+
+
+def _print_end(ctx: click.Context, options: dict[str, Any], summary: Summary, log: Log) -> None:
+    if options["as_json"]:
+        click.echo(json.dumps(summary.to_json(), indent=2))
+    if summary.stopped is not None:
+        log.write_error(summary.stopped)
+    print_summary(summary, log, quiet=options["quiet"])
+    if not options["quiet"]:
+        print_money(options["db"], summary, log)
+        if not summary.exit_code:
+            _print_next(ctx, options["db"], log)
 
 
 def _print_next(ctx: click.Context, db: Path, log: Log) -> None:

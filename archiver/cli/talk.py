@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -12,10 +13,14 @@ import click
 from archiver.api.rate_limit import DEFAULT_BURST
 from archiver.cli.logs import TEXT, Log
 from archiver.crawl.summary import count
-from archiver.model import to_text
+from archiver.errors import ArchiverError
+from archiver.model import Report, to_text
+from archiver.offline.tables.money import to_exact
+from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from archiver.api.rate_limit import Rate
     from archiver.crawl.request_plan import RequestPlan
@@ -80,6 +85,22 @@ def _print_counts(summary: Summary, log: Log) -> None:
     )
     if not summary.exit_code and not rows.changed:
         log.write("info", "nothing new: the archive equals the API")
+
+
+def print_money(db: Path, summary: Summary, log: Log = TEXT) -> None:
+    """Print the exact cost of the archived range, by currency: different currencies are never added up."""
+    ranges = [found for series, found in summary.archived.items() if series.report is Report.COST]
+    if not ranges:
+        return
+    since, until = to_text(min(start for start, _ in ranges))[:10], to_text(max(end for _, end in ranges))[:10]
+    # A run that archived all it should does not fail because of this line; `report spend` shows what is wrong.
+    with suppress(ArchiverError), open_archive_reader(db) as reader:
+        days = reader.days(Report.COST, since, until)
+        sums = reader.sums(Report.COST, ["currency"], days, lambda _: None)
+        amounts = {str(one.values[0]): to_exact(one.sums[0], "usd") for one in sums}
+        if amounts:
+            text = ", ".join(f"{amount} {currency}" for currency, amount in sorted(amounts.items()))
+            log.write("info", f"cost of {count(len(days), 'day')}: {text}", amounts=amounts)
 
 
 def _ranges(archived: dict[Series, Range]) -> str:

@@ -40,7 +40,8 @@ def after_answer(
         # The bucket in progress may be left out by the API; only an ended one is a gap.
         if start + width <= now - lag:
             return State.MISSING, now
-        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no fetched_at.
+        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no `fetched_at`.
+        # The bucket in progress may be left out by the API: it is nothing yet.
         return (State.PROVISIONAL, None) if start + width <= now else None
 
     return _replace(window, before, decide)

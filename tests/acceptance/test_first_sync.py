@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,8 +157,11 @@ def test_a_first_run_of_all_history_is_not_narrowed_by_a_later_since(api: Simula
 # The end of a run ---------------------------------------------------------------------------------------------------
 
 
-def test_a_run_ends_with_its_range_and_the_next_command(api: Simulator, db: Path) -> None:
+def test_a_run_ends_with_its_range_its_money_and_the_next_command(api: Simulator, db: Path) -> None:
     done = run_sync(api, db, "--since", "2026-01-10")
+    cents = sum(Decimal(row[-1]) for row in truth(api, "cost", "1d", (), day("2026-01-10")))
+    line = next(line for line in done.stderr.splitlines() if line.startswith("cost of "))
+    assert Decimal(line.removeprefix("cost of 5 days: ").removesuffix(" USD")) == cents / 100
     assert "in the archive: usage 1d 2026-01-10 to 2026-01-15, cost 1d 2026-01-10 to 2026-01-14" in done.stderr
     assert done.stderr.splitlines()[-1] == f"next: archiver report spend --db {db}"
 
