@@ -67,6 +67,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "as_of",
         "accept_restatements",
         "browse",
+        "online",
     }
     named = {o.name for c in ("sync", "status", "query", "migrate", "serve") for o in options_of(c).values()}
     assert named - once == OPTION_KEYS

@@ -28,6 +28,7 @@ OPTION_KEYS = frozenset(
         "group_by",
         "host",
         "inference_geo",
+        "max_age",
         "max_memory",
         "max_runtime",
         "model",

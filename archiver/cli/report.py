@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archiver.cli.command import Command, suggest
+from archiver.cli.command import Command, format_help_sections, group_options, suggest
 from archiver.cli.options import (
     Time,
     check_sheet,
@@ -69,6 +69,8 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
 class ReportGroup(click.Group):
     """The built-in reports; each command is made when it is called."""
 
+    examples = ("archiver report spend --month 2026-01  # one month alone", "archiver report budget --warn")
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the names of the reports."""
         return list(REPORTS)
@@ -88,17 +90,22 @@ class ReportGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find a report, or raise an error that names the nearest one."""
         if args[0] not in REPORTS and not args[0].startswith("-"):
-            hint = f"the reports are {', '.join(REPORTS)}"
-            raise click.UsageError(f"no such report: {args[0]!r}{suggest(args[0], REPORTS)}\nhint: {hint}", ctx)
+            raise click.UsageError(f"no such report: {args[0]!r}{suggest(args[0], REPORTS)}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # the same
-        """List the reports with what each shows."""
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the reports with what each shows, the options and the examples."""
         with formatter.section("Reports"):
             formatter.write_dl([(one.name, one.help) for one in REPORTS.values()])
+        format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
 
 
-@click.command(cls=ReportGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=ReportGroup,
+    options_metavar="",
+    subcommand_metavar="NAME [OPTIONS]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def report() -> None:
     """Run a built-in report, offline.
 

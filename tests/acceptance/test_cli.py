@@ -41,7 +41,7 @@ WRONG = {
     ("stats",): ("no such command: 'stats'; did you mean 'status'?", "archiver --help"),
     ("status", "--jsn"): ("no such option: '--jsn'; did you mean '--json'?", "archiver status --help"),
     ("schema", "daily"): ("invalid value for '[VIEW]': 'daily' is not one of", "archiver schema --help"),
-    ("report", "spned"): ("invalid value for 'NAME': 'spned' is not one of ", "archiver report --help"),
+    ("report", "spned"): ("no such report: 'spned'; did you mean 'spend'?", "archiver report --help"),
     ("snapshot",): ("missing argument 'FILE'", "archiver snapshot --help"),
     ("sync", "--since", "yesterday"): ("invalid value for '--since': ", "archiver sync --help"),
     ("help", "stats"): ("no such command: 'stats'; did you mean 'status'?", "archiver --help"),

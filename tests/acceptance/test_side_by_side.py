@@ -179,7 +179,7 @@ def read_all(connection: sqlite3.Connection, since: int, until: int, seen: Seen)
 
 
 def facts_of(connection: sqlite3.Connection, report: Report, series_id: int) -> dict[int, dict[int, Any]]:
-    measures = ", ".join(SPECS[report].measures) if report is Report.USAGE else "amount, amount_microcents"
+    measures = ", ".join(SPECS[report].measures)
     facts: dict[int, dict[int, Any]] = defaultdict(dict)
     rows = connection.execute(
         f"SELECT bucket_start, key_id, {measures}, extra FROM {report}_fact WHERE series_id = ?",  # noqa: S608  # names
