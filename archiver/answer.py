@@ -1,4 +1,4 @@
-"""What the API said about a window. Rows are carried as columns: a count takes eight bytes there."""
+"""The API's answer about one window. Rows are held as columns: a count takes eight bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Bucket(NamedTuple):
-    """The rows of one bucket; none means the API said that nothing was used."""
+    """The rows of one bucket; an empty one is the API's statement that nothing was used."""
 
     start: int
     rows: Mapping[Dimensions, Values]
@@ -27,51 +27,55 @@ class Bucket(NamedTuple):
 class Buckets(Sequence[Bucket]):
     """Buckets of one report, oldest first, each with its rows in the order they came.
 
-    `dimensions` are the different sets of dimension values; a row knows the place of its own there. As a sequence it
-    makes a `Bucket` of plain values of each, for those who look at few.
+    `dimensions` holds each distinct set of dimension values once; a row holds the index of its own there. Read as a
+    sequence, it builds a `Bucket` of plain values on each access, for callers that read few.
     """
 
-    __slots__ = ("_columns", "_ends", "_extras", "_keys", "_places", "dimensions", "starts")
+    __slots__ = ("_columns", "_ends", "_extras", "_key_indexes", "_row_keys", "dimensions", "starts")
 
     def __init__(self, texts: Iterable[bool]) -> None:
-        """Begin with none; `texts` says of each measure whether it is text, or a whole number of at most 64 bits."""
+        """Begin without buckets; `texts` has True for each measure that is text, False for 64-bit integers."""
         self.starts: list[int] = []
         self.dimensions: list[Dimensions] = []
-        self._places: dict[Dimensions, int] = {}
+        self._key_indexes: dict[Dimensions, int] = {}
+        # Bucket i has the rows from _ends[i - 1] to before _ends[i] of each column.
         self._ends: list[int] = []
-        self._keys = array("q")
+        self._row_keys = array("q")
         self._columns: tuple[Any, ...] = tuple([] if text else array("q") for text in texts)
         self._extras: dict[int, str] = {}
 
-    def place_of(self, dimensions: Dimensions) -> int:
-        """Find the place of a set of dimension values, giving it one."""
-        place = self._places.setdefault(dimensions, len(self.dimensions))
-        if place == len(self.dimensions):
+    def key_index(self, dimensions: Dimensions) -> int:
+        """Return the index of a set of dimension values, adding the set if it is new."""
+        index = self._key_indexes.setdefault(dimensions, len(self.dimensions))
+        if index == len(self.dimensions):
             self.dimensions.append(dimensions)
-        return place
+        return index
 
     def add(
         self,
         start: int,
-        places: Sequence[int],
+        key_indexes: Sequence[int],
         columns: Iterable[Iterable[Any]],
         extras: Mapping[int, str] | None = None,
     ) -> None:
-        """Add a bucket: the places of its rows' dimensions, its measures by column, and the `extra` of few rows."""
-        first = len(self._keys)
-        self._keys.extend(places)
+        """Add a bucket by columns: key indexes and measures of its rows.
+
+        `extras` maps the number of a row within the bucket to its `extra`.
+        """
+        first = len(self._row_keys)
+        self._row_keys.extend(key_indexes)
         for column, values in zip(self._columns, columns, strict=True):
             column.extend(values)
         for row, extra in (extras or {}).items():
             self._extras[first + row] = extra
         self.starts.append(start)
-        self._ends.append(len(self._keys))
+        self._ends.append(len(self._row_keys))
 
     def append(self, bucket: Bucket) -> None:
         """Add a bucket of plain values."""
         *columns, extras = zip(*bucket.rows.values(), strict=True) if bucket.rows else [()] * (len(self._columns) + 1)
-        told = {row: extra for row, extra in enumerate(extras) if extra is not None}
-        self.add(bucket.start, [self.place_of(one) for one in bucket.rows], columns, told)
+        kept = {row: extra for row, extra in enumerate(extras) if extra is not None}
+        self.add(bucket.start, [self.key_index(one) for one in bucket.rows], columns, kept)
 
     def extend(self, later: Buckets) -> None:
         """Add all buckets of another page."""
@@ -79,39 +83,39 @@ class Buckets(Sequence[Bucket]):
             self.append(bucket)
 
     def texts(self) -> Iterator[str | None]:
-        """Give every text of the rows: dimensions once, measures that are text, and what is extra."""
+        """Iterate over all texts of the rows: dimensions once, text measures, extras."""
         columns = (column for column in self._columns if isinstance(column, list))
         return chain(*self.dimensions, *columns, self._extras.values())
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
-        return len(self._keys)
+        """The number of rows in all buckets."""
+        return len(self._row_keys)
 
     def by_key(self, ids: Sequence[int]) -> Iterator[tuple[int, list[tuple[int, Values]]]]:
-        """Give the start of each bucket and its rows: the id of the dimensions and the values, in order of the ids.
+        """Iterate over buckets: the start, and (id, values) of each row by id.
 
-        `ids` are those of `dimensions`, place by place. Rows are made one bucket at a time.
+        `ids` has the id of each entry of `dimensions`. Rows are built one bucket at a time.
         """
         first = 0
         for start, end in zip(self.starts, self._ends, strict=True):
-            keys = map(ids.__getitem__, self._keys[first:end])
+            keys = map(ids.__getitem__, self._row_keys[first:end])
             yield start, sorted(zip(keys, self._values(first, end), strict=True))
             first = end
 
     def sums(self, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
-        """Add up the measures of buckets from `start` to before `end`, by the place of their dimensions."""
+        """Sum the measures of buckets from `start` to before `end`, by key index."""
         first, last = (bisect_left(self.starts, one) for one in (start, end))
         rows: dict[int, list[int]] = defaultdict(list)
         begin, stop = (self._ends[at - 1] if at else 0 for at in (first, last))
-        for row, place in enumerate(self._keys[begin:stop], begin):
-            rows[place].append(row)
-        for place, wanted in rows.items():
-            if len(wanted) == 1:
-                yield place, [column[wanted[0]] for column in self._columns]
+        for row, index in enumerate(self._row_keys[begin:stop], begin):
+            rows[index].append(row)
+        for index, wanted in rows.items():
+            if len(wanted) == 1:  # itemgetter of one index returns the item, not a tuple
+                yield index, [column[wanted[0]] for column in self._columns]
             else:
                 pick = itemgetter(*wanted)
-                yield place, [sum(pick(column)) for column in self._columns]
+                yield index, [sum(pick(column)) for column in self._columns]
 
     def _values(self, first: int, end: int) -> Iterator[Values]:
         extras: Iterable[str | None] = repeat(None)
@@ -127,22 +131,51 @@ class Buckets(Sequence[Bucket]):
     @overload
     def __getitem__(self, at: slice) -> list[Bucket]: ...
     def __getitem__(self, at: int | slice) -> Bucket | list[Bucket]:
-        """Make buckets of plain values."""
+        """Build buckets of plain values."""
         if isinstance(at, slice):
             return [self[i] for i in range(*at.indices(len(self)))]
         at = range(len(self))[at]
         first, end = self._ends[at - 1] if at else 0, self._ends[at]
-        dimensions = map(self.dimensions.__getitem__, self._keys[first:end])
+        dimensions = map(self.dimensions.__getitem__, self._row_keys[first:end])
         return Bucket(self.starts[at], dict(zip(dimensions, self._values(first, end), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """All the API said about one window.
+class DecodedPage:
+    """One page of a report, decoded and checked, with what its response's headers add.
 
-    `buckets` is None when `digest` equals the digest the window was asked with: nothing changed.
-    `digest` is None when the answer came in several pages or left buckets out.
-    `server_time` is the `Date` of its first page; None without one.
+    Attributes:
+        buckets: Its buckets; None when the response is the one that the archive has already.
+        next_page: The token of the next page; None on the last one.
+        warnings: What is new about the page's format, in sentences.
+        digest: The digest of the response's body as it was sent.
+        server_time: Its `Date`, in UTC seconds.
+        request_id: The vendor's id of the request.
+    """
+
+    buckets: Buckets | None
+    next_page: str | None = None
+    warnings: tuple[str, ...] = ()
+    digest: bytes = b""
+    server_time: int | None = None
+    request_id: str | None = None
+
+    def texts(self) -> Iterator[str | None]:
+        """Iterate over all texts of the page, each at least once."""
+        return chain([self.next_page], self.warnings, () if self.buckets is None else self.buckets.texts())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole answer about one window, of one page or several.
+
+    Attributes:
+        window: The window that was requested.
+        buckets: Its buckets; None when `digest` is the window's own: nothing changed.
+        digest: The digest of the one page; None when there were several, or buckets were left out.
+        server_time: The `Date` of the first page, in UTC seconds; None without one.
+        request_id: The vendor's id of the first request.
+        warnings: What is new about the format, in sentences.
     """
 
     window: Window

@@ -1,16 +1,17 @@
-"""Every error that leaves the program, with its exit code and outcome word.
+"""All errors that end a command, with their exit codes and outcome words.
 
 ArchiverError
-├── ConfigurationError      2  usage: an option, a file or a key is not what it should be
+├── ConfigurationError      2  usage: an option, a file, a key or a certificate cannot be used
 │   └── OrganizationMismatchError  the key belongs to another organisation than the archive
 ├── ApiError
 │   ├── KeyRefusedError     4  auth: 401 or 403
 │   ├── TemporaryError      5  temporary: 429, 5xx, the network
-│   └── ContractError       6  contract: an answer that is not what the reference says
+│   └── ContractError       6  contract: an answer that is not as documented
 │       ├── RequestRefusedError    a status that says the request itself is wrong
-│       │   └── GroupByCapError    fewer dimensions may be asked for at once than were
-│       ├── TooWideError           a part of the window is worth trying instead
-│       ├── DamagedAnswerError     no JSON at all: damage on the way, as far as one can tell
+│       │   └── GroupByCapError    more dimensions in one request than the API allows
+│       ├── TooWideError           a part of the window is worth a request instead
+│       ├── DamagedAnswerError     no JSON at all: most likely damaged in transit
+│       ├── KeyEchoError           the response contains the admin key
 │       └── NotReadyError          the range holds no complete bucket yet
 ├── StorageError            7  storage: disk full, no permission, I/O
 ├── DamagedError            8  damaged: not an archive, or a broken one
@@ -27,9 +28,22 @@ from __future__ import annotations
 PARTIAL_EXIT = 3
 BUG_EXIT = 1
 
+_LONGEST_EXCERPT = 200
+
+
+def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
+    """Return foreign text on one line, shortened, with everything unprintable escaped."""
+    flat = " ".join(text.split())
+    # Terminal escapes and control characters of a foreign text must not reach a terminal or a log.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat[:longest])
+    return shown + ("…" if len(flat) > longest else "")
+
 
 class ArchiverError(Exception):
-    """What happened, in one sentence without a full stop; `hint` says what to do next."""
+    """An error for the user: what happened, in one sentence without a full stop.
+
+    `hint` is what to do next.
+    """
 
     exit_code = BUG_EXIT
     outcome = "bug"
@@ -52,10 +66,10 @@ class OrganizationMismatchError(ConfigurationError):
 
 
 class ApiError(ArchiverError):
-    """Anything the API answered that is not what was asked for.
+    """A request that brought no usable answer.
 
-    `request_id` is the vendor's name for the request, when it gave one. `ends_run` says that asking for other
-    windows would be answered likewise.
+    `request_id` is the vendor's id of the request, where there is one. `ends_run` is set where requests for other
+    windows would fail likewise.
     """
 
     ends_run = False
@@ -66,7 +80,10 @@ class ApiError(ArchiverError):
 
 
 class KeyRefusedError(ApiError):
-    """401: the key is not valid; 403: it may not read what was asked, which need not be all (`ends_run` tells)."""
+    """The key is not valid (401), or may not read what was requested (403).
+
+    A 403 can concern one report alone: then `ends_run` is False.
+    """
 
     ends_run = True
     exit_code = 4
@@ -76,7 +93,7 @@ class KeyRefusedError(ApiError):
 class TemporaryError(ApiError):
     """Rate limits, server errors and network errors that outlasted every retry.
 
-    `not_before` is the local time (UTC seconds) before which the API asked not to come back.
+    `not_before` is the local time (UTC seconds) before which the API asked for no further request.
     """
 
     not_before: int | None = None
@@ -99,14 +116,14 @@ class ContractError(ApiError):
         request_id: str | None = None,
         hint: str | None = None,
     ) -> None:
-        """`placed` says that the message names the place already."""
+        """Build the message, with the place appended unless it is `placed` in it already."""
         named = message if place is None or placed else f"{message}, at {place}"
         super().__init__(named, request_id=request_id, hint=hint)
         self.place = place
 
 
 class RequestRefusedError(ContractError):
-    """A `status` that says the request itself is wrong; asking again would not help."""
+    """A `status` that means the request itself is wrong: a retry would not help."""
 
     def __init__(self, message: str, *, status: int, request_id: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, request_id=request_id, hint=hint)
@@ -114,7 +131,7 @@ class RequestRefusedError(ContractError):
 
 
 class GroupByCapError(RequestRefusedError):
-    """One request may ask for `cap` dimensions, and this one asked for more."""
+    """The request has more group_by dimensions than the `cap` of the API."""
 
     def __init__(self, message: str, *, status: int, cap: int, request_id: str | None = None) -> None:
         super().__init__(message, status=status, request_id=request_id)
@@ -122,15 +139,25 @@ class GroupByCapError(RequestRefusedError):
 
 
 class TooWideError(ContractError):
-    """The answer about a window of several buckets is too large or too slow; a part of it is worth trying."""
+    """The answer about several buckets is too large or too slow: a part may work."""
 
 
 class DamagedAnswerError(ContractError):
-    """The body is no JSON at all; most likely it was damaged on the way, so it is asked for again."""
+    """The body is not JSON: most likely damaged in transit, so it is retried."""
+
+
+class KeyEchoError(ContractError):
+    """The response contains the admin key: refused, so that no file or log gets it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the response contains the admin key, so it is refused",
+            hint="check --api-url: a proxy or another server may echo the request headers",
+        )
 
 
 class NotReadyError(ContractError):
-    """The range holds no complete bucket yet, so the API has nothing to say about it."""
+    """The range holds no complete bucket yet, so the API refuses it."""
 
 
 class StorageError(ArchiverError):
@@ -141,14 +168,14 @@ class StorageError(ArchiverError):
 
 
 class DamagedError(ArchiverError):
-    """The file is not an archive, or it is damaged. It was left as it is."""
+    """The file is not an archive, or it is damaged. It was not changed."""
 
     exit_code = 8
     outcome = "damaged"
 
 
 class NewerError(ArchiverError):
-    """The file was made by a newer program. It was left as it is."""
+    """The file was made by a newer program. It was not changed."""
 
     exit_code = 9
     outcome = "newer"

@@ -1,4 +1,4 @@
-"""The words of this field as frozen values. Times are whole UTC seconds since the epoch."""
+"""The concepts of the domain as frozen values. Times are whole UTC seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Report(StrEnum):
 
 
 class BucketWidth(StrEnum):
-    """The length of one bucket, spelled as the API spells it."""
+    """The length of one bucket, in the API's notation."""
 
     MINUTE = "1m"
     HOUR = "1h"
@@ -34,7 +34,7 @@ class BucketWidth(StrEnum):
 
     @property
     def seconds(self) -> int:
-        """How many seconds one bucket lasts."""
+        """The length in seconds."""
         return _SECONDS[self]
 
 
@@ -56,7 +56,7 @@ GAPS = (State.MISSING, State.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One question that is asked over all of time: a report, a width, a set of dimensions, a filter."""
+    """A report with its bucket width, its group_by dimensions and its filters."""
 
     report: Report
     bucket_width: BucketWidth
@@ -64,7 +64,7 @@ class Series:
     filters: Filters = ()
 
     def __post_init__(self) -> None:
-        """Give the set of dimensions its one spelling: the alphabetical order."""
+        """Sort the dimensions: a series is the set of them, in whatever order they were given."""
         object.__setattr__(self, "group_by", tuple(sorted(set(self.group_by))))
 
     @property
@@ -79,13 +79,13 @@ class Series:
         return "&".join(f"{dimension}={value}" for dimension, value in pairs)
 
     def __str__(self) -> str:
-        """How people read it: `usage 1d by model`, with the filters behind."""
+        """Return the series for display: `usage 1d by model`, then the filters."""
         text = f"{self.report} {self.bucket_width} by {self.group_by_text or 'nothing'}"
         return f"{text} where {self.filters_text}" if self.filters else text
 
 
 def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
-    """Give filters their one spelling: sorted, without repeats or empty dimensions."""
+    """Return filters in canonical form: sorted, without repeats or empty dimensions."""
     return tuple((dimension, tuple(sorted(set(wanted)))) for dimension, wanted in sorted(values.items()) if wanted)
 
 
@@ -93,8 +93,8 @@ def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
 class Window:
     """The buckets of one series from `start` to `end` (exclusive), small enough for one request.
 
-    `digest` is that of the last answer to the same window, when the archive has one that still holds.
-    `failed_before` says that an earlier run could not read some of it.
+    `digest` is that of the last answer about the same window, where the archive has one that is still valid.
+    `failed_before` is set when an earlier run could not read some of it.
     """
 
     series: Series
@@ -105,7 +105,7 @@ class Window:
 
     @property
     def buckets(self) -> int:
-        """How many buckets the window spans."""
+        """The number of buckets in the window."""
         return (self.end - self.start) // self.series.bucket_width.seconds
 
 
@@ -121,7 +121,7 @@ A usage row measures six integer counts; a cost row the amount's text (cents) an
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of buckets of one state; `fetched_at` is when the API was last asked about the oldest of it."""
+    """A range of buckets of one state; `fetched_at` is when the oldest part of it was read."""
 
     start: int
     end: int
@@ -131,7 +131,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """What writing did to rows."""
+    """The number of rows that a write inserted, updated, removed and left unchanged."""
 
     inserted: int = 0
     updated: int = 0
@@ -139,7 +139,7 @@ class RowCounts:
     unchanged: int = 0
 
     def __add__(self, other: RowCounts) -> RowCounts:
-        """Count both."""
+        """Add two counts."""
         return RowCounts(
             self.inserted + other.inserted,
             self.updated + other.updated,
@@ -149,13 +149,13 @@ class RowCounts:
 
     @property
     def changed(self) -> int:
-        """How many rows are not as they were."""
+        """The number of rows that a write changed."""
         return self.inserted + self.updated + self.removed
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """Whose numbers these are."""
+    """The organisation of an API key."""
 
     id: str
     name: str | None
@@ -172,16 +172,20 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """One entry of a list of names; `details` is everything else the API said of it, as JSON text."""
+    """One entry of a list of names; `details` is the rest of its fields, as JSON text.
+
+    `is_default` marks the default workspace, for which the reports return null instead of this id.
+    """
 
     kind: NameKind
     id: str
     name: str | None
     details: str
+    is_default: bool = False
 
 
 def to_text(seconds: int) -> str:
-    """Spell a time as the archive does: `YYYY-MM-DDTHH:MM:SSZ`.
+    """Return a time as `YYYY-MM-DDTHH:MM:SSZ`.
 
     Raises:
         ValueError: The year does not fit four digits.

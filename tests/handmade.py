@@ -99,7 +99,7 @@ class Handmade:
             async with open_archive(self.path) as archive:
                 for first, last in _stretches(values):
                     window = Window(series, seconds(first), seconds(last) + 86400)
-                    buckets = SPECS[series.report].no_buckets()
+                    buckets = SPECS[series.report].empty_buckets()
                     for day in days(first, last):
                         buckets.append(Bucket(seconds(day), values[day]))
                     answer = Answer(window, buckets, None, now)

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.cli.run import synchronise
 from archiver.cli.settings import Settings as SyncSettings
 from archiver.crawl.progress import Progress
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 15, 12, 30, tzinfo=UTC)
 FIRST_DAY = date(2025, 11, 1)
+INVENTED_KEY = "sk-ant-admin01-invented-for-tests"
 SMALL = Settings(first_day=FIRST_DAY, now=NOW, size=0.15)
 
 Row = tuple[Any, ...]

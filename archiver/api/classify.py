@@ -1,147 +1,204 @@
-"""What a reply means before its content is looked at: good, worth another try, or final. Pure."""
+"""Classify responses: good, worth a retry, or final. Pure.
+
+Error codes and statuses are those of the API's reference of November 2026.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from archiver.api import retry
+from archiver.api import headers
 from archiver.api.response import TransportError, TransportErrorKind
-from archiver.api.text import excerpt
+from archiver.api.retry import FailedAttempt
 from archiver.errors import (
-    ApiError,
     ContractError,
     GroupByCapError,
+    KeyEchoError,
     KeyRefusedError,
     RequestRefusedError,
     TemporaryError,
+    excerpt,
 )
 
 if TYPE_CHECKING:
     from archiver.api.response import Response
 
 _CAP = re.compile(r"more than (\d+) group_by")
+_SPENT = re.compile(r"usage limit|spend(?:ing)? limit|credit balance|regain access", re.IGNORECASE)
 _MOST_ERROR_TEXT = 2000
-_TIMEOUTS = frozenset({HTTPStatus.GATEWAY_TIMEOUT})
-KEY_HINT = "an Admin API key is needed; an administrator makes one in the Console under Settings, Admin keys"
+_CODE = "error_code"
+_NO_SCOPE = "api_key_scope_missing"
+_SPENT_CODES = frozenset(
+    {"enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"}
+)
+_CLOSED_CODES = frozenset({"organization_on_hold", "organization_type_not_supported"})
+_PASSING_CODES = frozenset({"ramp_limit_exceeded", "authorization_check_unavailable"})
+_RETRIED_STATUSES = frozenset({408, 409, 429})
+_GATE_STATUSES = frozenset({429, 529})
+KEY_HINT = (
+    "an Admin API key, or an OAuth token with the scope org:admin, is needed; an administrator creates keys in the "
+    "Console under Settings, Admin keys"
+)
+_SCOPE = re.compile(r"\b[a-z_]+:[a-z_]+\b")
 
 
-class _Problem(msgspec.Struct):
-    type: str = ""
-    message: str = ""
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What an error response says about itself; `code` is its `error.details.error_code`."""
+
+    message: str
+    code: str | None
+    request_id: str | None
 
 
-class _ErrorEnvelope(msgspec.Struct):
-    error: _Problem
-    request_id: str | None = None
+def is_retried(response: Response) -> bool:
+    """Return whether a status may be better next time; `x-should-retry` comes first."""
+    advice = headers.should_retry(response.headers)
+    return is_temporary(response.status) if advice is None else advice
 
 
-@dataclass(slots=True)
-class FailedAttempt:
-    """One try that failed.
+def is_temporary(status: int) -> bool:
+    """Return whether a status means a passing condition, retried or not."""
+    return status in _RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
-    Attributes:
-        error: What the request ends in if it is not tried again.
-        again: Whether another try may do better.
-        refused: Whether it was a 429.
-        damaged: Whether the reply looked damaged on its way.
-        slow: Whether the API took too long, which a narrower window may mend.
-        gate: Whether the API asked everybody to wait, not just this request.
-        told: How many seconds the API asked to wait.
-        reason: Why the run waits, for people.
+
+def is_spend_limit(message: str) -> bool:
+    """Return whether a 429 is a spent limit, which lasts, and not a rate limit."""
+    return _SPENT.search(message) is not None
+
+
+def classify(response: Response, now: float) -> FailedAttempt | None:
+    """Classify a response by status, error code and content type; None is good so far.
+
+    `now` is the time, in UTC seconds, from which dates in `retry-after` are counted.
     """
-
-    error: ApiError
-    again: bool
-    refused: bool = False
-    damaged: bool = False
-    slow: bool = False
-    gate: bool = False
-    told: float | None = None
-    reason: str = ""
-
-
-def classify(reply: Response, now: float) -> FailedAttempt | None:
-    """Judge a reply by its status and its content type; None is good so far.
-
-    `now` is the time by which told moments are counted.
-    """
-    if reply.status == HTTPStatus.OK:
-        kind = reply.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind == "application/json":
-            return None
-        return damaged(f"the answer is {excerpt(kind, 60)!r}, not JSON", reply.request_id)
-    message, request_id = _read_error(reply)
-    text = f"the API answered {reply.status}: {message}"
-    if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        refusal = f"the API refused the key ({reply.status}): {message}"
-        key_refused = KeyRefusedError(refusal, request_id=request_id, hint=KEY_HINT)
-        key_refused.ends_run = reply.status == HTTPStatus.UNAUTHORIZED
-        return FailedAttempt(key_refused, again=False)
-    if _is_spent(reply, message):
-        spent = TemporaryError(text, request_id=request_id, hint="raise the limit in the Console, or wait for its end")
-        spent.ends_run = True
-        return FailedAttempt(spent, again=False)
-    if retry.is_retried(reply.status, reply.headers) or retry.is_temporary(reply.status):
-        return _temporary(reply, TemporaryError(text, request_id=request_id), now)
-    return FailedAttempt(_refusal(reply.status, text, message, request_id), again=False)
-
-
-def _is_spent(reply: Response, message: str) -> bool:
-    if reply.status == HTTPStatus.PAYMENT_REQUIRED:
-        return True
-    return reply.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_REQUEST} and retry.is_spend_limit(message)
-
-
-def _temporary(reply: Response, error: TemporaryError, now: float) -> FailedAttempt:
-    told = retry.retry_after(reply.headers, now)
-    said = "without a retry-after" if told is None else f"and to wait {told:.0f} s"
-    return FailedAttempt(
-        error,
-        again=retry.is_retried(reply.status, reply.headers),
-        refused=reply.status == HTTPStatus.TOO_MANY_REQUESTS,
-        slow=reply.status in _TIMEOUTS,
-        gate=reply.status in retry.GATE_STATUSES or told is not None,
-        told=told,
-        reason=f"the API said {reply.status} {said}",
-    )
-
-
-def _read_error(reply: Response) -> tuple[str, str | None]:
-    try:
-        envelope = msgspec.json.decode(reply.body, type=_ErrorEnvelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = reply.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
-        return excerpt(text) or "no message", reply.request_id
-    return excerpt(envelope.error.message) or "no message", reply.request_id or (
-        envelope.request_id and excerpt(envelope.request_id, 80)
-    )
-
-
-def _refusal(status: int, text: str, message: str, request_id: str | None) -> RequestRefusedError:
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        text, hint = f"{text} (a redirect, which is not followed)", "check --api-url"
-        return RequestRefusedError(text, status=status, request_id=request_id, hint=hint)
-    cap = _CAP.search(message) if status == HTTPStatus.BAD_REQUEST else None
-    if cap is not None and int(cap[1]) > 0:
-        return GroupByCapError(text, status=status, cap=int(cap[1]), request_id=request_id)
-    return RequestRefusedError(text, status=status, request_id=request_id)
+    if response.status == HTTPStatus.OK:
+        return _classify_ok(response)
+    problem = _read_error(response)
+    if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return FailedAttempt(_key_refused(response.status, problem), again=False)
+    # The words of messages change, the documented codes do not: words decide only where there is no known code.
+    by_words = problem.code not in _PASSING_CODES and _is_spent(response, problem.message)
+    if problem.code in _SPENT_CODES or by_words:
+        return FailedAttempt(_spent(response.status, problem), again=False)
+    if problem.code in _CLOSED_CODES:
+        closed = _refusal(response.status, problem)
+        closed.ends_run = True
+        return FailedAttempt(closed, again=False)
+    if is_retried(response) or is_temporary(response.status):
+        return _temporary(response, problem, now)
+    return FailedAttempt(_refusal(response.status, problem), again=False)
 
 
 def classify_failure(error: TransportError) -> FailedAttempt:
-    """Judge an exchange that brought no whole reply."""
-    if error.trouble is TransportErrorKind.DAMAGED:
+    """Classify an exchange that brought no whole response."""
+    if error.kind is TransportErrorKind.DAMAGED:
         return damaged(str(error), error.request_id)
-    if error.trouble is TransportErrorKind.TOO_LARGE:
+    if error.kind is TransportErrorKind.TOO_LARGE:
         return FailedAttempt(ContractError(str(error), request_id=error.request_id), again=False, slow=True)
     failure = TemporaryError(str(error), request_id=error.request_id)
-    return FailedAttempt(failure, again=True, slow=error.trouble is TransportErrorKind.TIMEOUT, reason=str(error))
+    return FailedAttempt(failure, again=True, slow=error.kind is TransportErrorKind.TIMEOUT, reason=str(error))
 
 
 def damaged(message: str, request_id: str | None) -> FailedAttempt:
-    """Judge a reply that looks damaged: asked for again a few times, then refused."""
+    """Classify a response that looks damaged: retried a few times, then refused."""
     return FailedAttempt(ContractError(message, request_id=request_id), again=True, damaged=True, reason=message)
+
+
+def _classify_ok(response: Response) -> FailedAttempt | None:
+    if response.echoes_key:
+        return FailedAttempt(KeyEchoError(), again=False)
+    # Proxies and captive portals answer 200 with a page of their own.
+    kind = response.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return None
+    return damaged(f"the answer is {excerpt(kind, 60)!r}, not JSON", response.request_id)
+
+
+def _text(status: int, problem: _Problem) -> str:
+    code = f" ({problem.code})" if problem.code else ""
+    return f"the API answered {status}: {problem.message}{code}"
+
+
+def _key_refused(status: int, problem: _Problem) -> KeyRefusedError:
+    text = f"the API refused the key ({status}): {problem.message}"
+    error = KeyRefusedError(text, request_id=problem.request_id, hint=_key_hint(problem))
+    # A 403 may concern one report or one list; a 401 concerns every request.
+    error.ends_run = status == HTTPStatus.UNAUTHORIZED
+    return error
+
+
+def _key_hint(problem: _Problem) -> str:
+    # The message lists the scopes that the key has and those that the endpoint needs (documented).
+    scopes = list(dict.fromkeys(_SCOPE.findall(problem.message))) if problem.code == _NO_SCOPE else []
+    if not scopes:
+        return KEY_HINT
+    return f"the key lacks a scope; the message names {', '.join(scopes)}: create a key with the missing one"
+
+
+def _is_spent(response: Response, message: str) -> bool:
+    if response.status == HTTPStatus.PAYMENT_REQUIRED:
+        return True
+    return response.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_REQUEST} and is_spend_limit(message)
+
+
+def _spent(status: int, problem: _Problem) -> TemporaryError:
+    hint = "raise the spend limit in the Console, or run again when its period has ended"
+    error = TemporaryError(_text(status, problem), request_id=problem.request_id, hint=hint)
+    error.ends_run = True
+    return error
+
+
+def _temporary(response: Response, problem: _Problem, now: float) -> FailedAttempt:
+    wait = headers.retry_after(response.headers, now)
+    advice = "without retry-after" if wait is None else f"with retry-after {wait:.0f} s"
+    return FailedAttempt(
+        TemporaryError(_text(response.status, problem), request_id=problem.request_id),
+        again=is_retried(response),
+        refused=response.status == HTTPStatus.TOO_MANY_REQUESTS,
+        slow=response.status == HTTPStatus.GATEWAY_TIMEOUT,
+        gate=response.status in _GATE_STATUSES or wait is not None,
+        retry_after=wait,
+        reason=f"the API answered {response.status} {advice}",
+    )
+
+
+def _read_error(response: Response) -> _Problem:
+    """Read an error response, whatever its body is; missing fields are None."""
+    try:
+        envelope = msgspec.json.decode(response.body)
+    except KeyEchoError:  # the status alone is enough to classify it
+        return _Problem("its message contains the admin key and is not shown", None, response.request_id)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # a proxy's page, or nothing
+        text = response.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
+        return _Problem(excerpt(text) or "no message", None, response.request_id)
+    # Any part may be of another type: an error response is not worth a second error.
+    error = _field(envelope, "error")
+    message, code = (_text_field(one, name) for one, name in ((error, "message"), (_field(error, "details"), _CODE)))
+    request_id = response.request_id or headers.printable_id(_text_field(envelope, "request_id"))
+    return _Problem(excerpt(message or "") or "no message", code and excerpt(code, 60), request_id)
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text_field(value: Any, name: str) -> str | None:
+    found = _field(value, name)
+    return found if isinstance(found, str) else None
+
+
+def _refusal(status: int, problem: _Problem) -> RequestRefusedError:
+    text, request_id = _text(status, problem), problem.request_id
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        text, hint = f"{text} (redirects are not followed)", "check --api-url"
+        return RequestRefusedError(text, status=status, request_id=request_id, hint=hint)
+    cap = _CAP.search(problem.message) if status == HTTPStatus.BAD_REQUEST else None
+    if cap is not None and int(cap[1]) > 0:
+        return GroupByCapError(text, status=status, cap=int(cap[1]), request_id=request_id)
+    return RequestRefusedError(text, status=status, request_id=request_id)

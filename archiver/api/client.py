@@ -1,4 +1,4 @@
-"""Asking the Admin API: paced, retried, bounded, and with every refusal understood."""
+"""Request the Admin API: rate limited, retried, bounded, every failure classified."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from archiver.api import retry
-from archiver.api.classify import FailedAttempt, classify, classify_failure, damaged
+from archiver.api import headers
+from archiver.api.classify import classify, classify_failure, damaged
+from archiver.api.headers import printable_id
 from archiver.api.response import TransportError
-from archiver.api.retry_policy import Attempts
+from archiver.api.retry import Attempts, FailedAttempt
 from archiver.api.transport import USER_AGENT, exchange
-from archiver.errors import ApiError, ContractError, DamagedAnswerError
+from archiver.errors import ContractError, DamagedAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from archiver.api.key import AdminKey
     from archiver.api.rate_limit import RateLimiter
     from archiver.api.response import Response
-    from archiver.api.retry_policy import RetryPolicy
+    from archiver.api.retry import RetryPolicy
     from archiver.clock import Clock
 
     Exchange = Callable[[Any, str, Sequence[tuple[str, str]], Mapping[str, str]], Awaitable[Response]]
@@ -31,48 +32,48 @@ log = logging.getLogger("archiver.api")
 T = TypeVar("T")
 
 
-class Think(Protocol):
-    """Lets a reply be understood some time, somewhere, and gives back what `read` made of it."""
+class Decode(Protocol):
+    """A hook that runs the decoding of a response: in another thread, or later."""
 
-    async def __call__(self, read: Callable[[Response], T], reply: Response, /) -> T:
-        """Run `read` on the reply."""
-
-
-async def decode_here(read: Callable[[Response], T], reply: Response) -> T:
-    """Understand a reply at once."""
-    return read(reply)
+    async def __call__(self, read: Callable[[Response], T], response: Response, /) -> T:
+        """Return `read(response)`, run wherever it suits."""
 
 
-def _nobody(_seconds: float, _reason: str) -> None:
-    """Tell nobody about a wait."""
+async def decode_here(read: Callable[[Response], T], response: Response) -> T:
+    """Decode a response at once, in the event loop's thread."""
+    return read(response)
+
+
+def _ignore_wait(_seconds: float, _reason: str) -> None:
+    """Do nothing about a wait."""
 
 
 @dataclass(slots=True)
 class AdminClient:
-    """A client of one run; all workers share it.
+    """The client of one run, shared by all workers.
 
     Attributes:
-        requests: How many requests went out, retries included.
+        requests: The number of requests sent, retries included.
         retries: How many of them were retries.
-        server_time: The newest `Date` the server showed, in UTC seconds.
-        organization_id: Whose key it is, as the server says in its headers.
-        on_wait: Called with the seconds and the reason whenever the run has to wait for the API.
+        server_time: The newest `Date` of any response, in UTC seconds.
+        organization_id: The key's organisation, from the response headers.
+        on_wait: Called with the seconds and the reason whenever all workers wait for the API.
     """
 
     session: Any
     api_url: str
     key: AdminKey
-    pace: RateLimiter
+    limiter: RateLimiter
     clock: Clock
     retry_policy: RetryPolicy
     exchange: Exchange = exchange
-    on_wait: Callable[[float, str], None] = field(default=_nobody)
+    on_wait: Callable[[float, str], None] = field(default=_ignore_wait)
     requests: int = 0
     retries: int = 0
     server_time: int | None = None
     organization_id: str | None = None
 
-    async def get(  # noqa: PLR0913  # one request, and what to do with its answer
+    async def get(  # noqa: PLR0913  # one request, and how to decode its response
         self,
         path: str,
         query: Sequence[tuple[str, str]],
@@ -80,32 +81,34 @@ class AdminClient:
         *,
         beta: str | None = None,
         splittable: bool = False,
-        think: Think = decode_here,
+        decode: Decode = decode_here,
     ) -> T:
-        """Ask until there is a good answer, or none is to be had; `read` understands it or raises ContractError.
+        """Send a request until it is answered well, or for good; `read` decodes it or raises ContractError.
 
-        `think` chooses when and where `read` runs; the request's place is free for another by then.
+        `decode` chooses when and where `read` runs; by then the request's slot is free for another request.
 
         Raises:
             KeyRefusedError: 401 or 403.
             TemporaryError: Rate limits, server or network errors outlasted the retries.
-            RequestRefusedError: The API says the request is wrong.
-            ContractError: The answer is not what the API promises.
-            TooWideError: The answer is too large or too slow, and `splittable` says that a part can be asked for.
+            RequestRefusedError: The API refuses the request as wrong.
+            ContractError: The answer breaks the API's contract.
+            TooWideError: The answer is too large or too slow, and a part of a `splittable` window can be requested.
         """
-        course = Attempts(self.clock.monotonic(), splittable)
+        attempts = Attempts(self.clock.monotonic(), splittable)
         while True:
-            async with self.pace.places:
-                await self.pace.turn()
-                course.sent_at = self.clock.monotonic()
-                reply = await self._exchange(path, query, beta)
-            outcome = reply if isinstance(reply, FailedAttempt) else await self._understand(reply, read, think)
+            async with self.limiter.slots:
+                await self.limiter.acquire()
+                attempts.sent_at = self.clock.monotonic()
+                exchanged = await self._exchange(path, query, beta)
+            outcome = exchanged if isinstance(exchanged, FailedAttempt) else await self._decode(exchanged, read, decode)
+            # An error that is raised below keeps this frame, and must not keep the response with it.
+            del exchanged
             if not isinstance(outcome, FailedAttempt):
                 self.retry_policy.succeeded()
                 return outcome
-            wait, everybody = self.retry_policy.pause_after(outcome, course)
+            wait, for_all = self.retry_policy.next_wait(outcome, attempts)
             self.retries += 1
-            if everybody:
+            if for_all:  # the closed gate makes this request wait as well, in front of the limiter
                 self.on_wait(wait, outcome.reason)
             else:
                 await self.clock.sleep(wait)
@@ -113,62 +116,71 @@ class AdminClient:
     async def _exchange(
         self, path: str, query: Sequence[tuple[str, str]], beta: str | None
     ) -> Response | FailedAttempt:
-        """Send one request; whatever error comes of it does not tell the key, however the server spelled it."""
+        """Send one request; no log line and no error from it contains the key."""
         self.requests += 1
         began = self.clock.monotonic()
         try:
-            reply = self.key.scrub(await self.exchange(self.session, self.api_url + path, query, self._headers(beta)))
+            response = self.key.guard(
+                await self.exchange(self.session, self.api_url + path, query, self._headers(beta))
+            )
         except TransportError as error:
-            request_id = error.request_id and self.key.redact(error.request_id)
-            self._log(path, query, began, error=self.key.redact(str(error)), request_id=request_id)
-            return self._redacted(classify_failure(error))
-        self._log(path, query, began, status=reply.status, bytes=len(reply.wire), request_id=reply.request_id)
-        self._look_at(reply)
-        return reply
+            failure = self._failure(error, None)
+            self._log(path, query, began, error=failure.error.message, request_id=failure.error.request_id)
+            return failure
+        self._log(path, query, began, status=response.status, bytes=len(response.wire), request_id=response.request_id)
+        self._note_headers(response)
+        return response
 
-    async def _understand(self, reply: Response, read: Callable[[Response], T], think: Think) -> T | FailedAttempt:
+    async def _decode(self, response: Response, read: Callable[[Response], T], decode: Decode) -> T | FailedAttempt:
         try:
-            failure = classify(reply, self._server_now())
-            return self._redacted(failure) if failure else await think(read, reply)
-        except TransportError as error:
+            failure = classify(response, self._server_now())
+            return self._redacted(failure) if failure else await decode(read, response)
+        except (TransportError, ContractError) as error:
+            return self._failure(error, response.request_id)
+
+    def _failure(self, error: TransportError | ContractError, request_id: str | None) -> FailedAttempt:
+        """Turn an error into a failed attempt that keeps nothing of the response."""
+        if isinstance(error, TransportError):
+            # Redacted before it is shortened: a half of the key would not be found any more.
+            error.request_id = printable_id(error.request_id and self.key.redact(error.request_id))
             return self._redacted(classify_failure(error))
-        except DamagedAnswerError as error:
-            return self._redacted(damaged(error.message, reply.request_id))
-        except ContractError as error:
-            error.request_id = reply.request_id
-            self._redact(error)
-            raise
+        error.request_id = request_id
+        if isinstance(error, DamagedAnswerError):
+            return self._redacted(damaged(error.message, request_id))
+        # Its frames hold the body, up to 64 MiB of it, and failures are kept until the run ends.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        return self._redacted(FailedAttempt(error, again=False))
 
     def _redacted(self, failure: FailedAttempt) -> FailedAttempt:
-        self._redact(failure.error)
-        return failure
-
-    def _redact(self, error: ApiError) -> None:
+        # Responses that contain the key are not read, so this is a second guard, for messages of other origin.
+        error = failure.error
         error.message = self.key.redact(error.message)
         error.args = (error.message,)
         error.request_id = error.request_id and self.key.redact(error.request_id)
+        return failure
 
     def _headers(self, beta: str | None) -> dict[str, str]:
-        headers = self.key.header() | {
+        sent = self.key.header() | {
             "anthropic-version": API_VERSION,
             "user-agent": USER_AGENT,
             "accept": "application/json",
             "accept-encoding": "gzip",
         }
-        return headers | ({"anthropic-beta": beta} if beta else {})
+        return sent | ({"anthropic-beta": beta} if beta else {})
 
-    def _look_at(self, reply: Response) -> None:
-        shown = retry.server_time(reply.headers)
+    def _note_headers(self, response: Response) -> None:
+        shown = headers.server_time(response.headers)
         if shown is not None:
+            # The newest counts: a proxy may answer from its cache, with an old Date.
             self.server_time = max(shown, self.server_time or shown)
         if self.organization_id is None:
-            self.organization_id = reply.headers.get("anthropic-organization-id")
+            self.organization_id = response.headers.get("anthropic-organization-id")
 
     def _server_now(self) -> float:
         return float(self.server_time) if self.server_time is not None else self.clock.now()
 
     def _log(self, path: str, query: Sequence[tuple[str, str]], began: float, **more: object) -> None:
         seconds = round(self.clock.monotonic() - began, 3)
-        asked = " ".join(f"{name}={value}" for name, value in query)
-        told = {"request": f"GET {path}", "query": asked, "seconds": seconds, **more}
-        log.debug("request", extra={"fields": {name: value for name, value in told.items() if value is not None}})
+        parameters = " ".join(f"{name}={value}" for name, value in query)
+        fields = {"request": f"GET {path}", "query": parameters, "seconds": seconds, **more}
+        log.debug("request", extra={"fields": {name: value for name, value in fields.items() if value is not None}})

@@ -1,41 +1,76 @@
-"""Asking for one window, and for the lists that give names to ids."""
+"""Fetch one window of a report, and the lists that give names to ids."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from archiver.answer import Answer
 from archiver.api.client import decode_here
-from archiver.api.decode.reader import PageReader
-from archiver.errors import ContractError, DamagedAnswerError, GroupByCapError, NotReadyError, RequestRefusedError
+from archiver.api.decode.page import PageReader
+from archiver.errors import (
+    ContractError,
+    DamagedAnswerError,
+    GroupByCapError,
+    KeyRefusedError,
+    NotReadyError,
+    RequestRefusedError,
+)
 from archiver.model import DAY, NamedObject, NameKind, Organization, Report, to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from archiver.answer import Buckets
-    from archiver.api.client import AdminClient, Think
-    from archiver.api.decode.page import Page
+    from archiver.answer import Buckets, DecodedPage
+    from archiver.api.client import AdminClient, Decode
     from archiver.api.response import Response
     from archiver.model import Window
 
-_LARGEST_LIST_PAGE = 1000
 _MOST_LIST_PAGES = 10_000
-_BAD_REQUEST = 400
 
-LISTS = {
-    NameKind.WORKSPACE: ("/v1/organizations/workspaces", (("include_archived", "true"),)),
-    NameKind.API_KEY: ("/v1/organizations/api_keys", ()),
-    NameKind.USER: ("/v1/organizations/users", ()),
-    NameKind.SERVICE_ACCOUNT: ("/v1/organizations/service_accounts", ()),
+_DEFAULT_WORKSPACE = "Default"
+
+
+@dataclass(frozen=True, slots=True)
+class _NameList:
+    """How a list of names is requested.
+
+    Attributes:
+        path: The path below the host.
+        query: The parameters of every request.
+        optional: Parameters that some versions of the API refuse with 400.
+        cursor: The parameter of the next page: `after_id`, or `page` with the token of `next_page`.
+    """
+
+    path: str
+    query: tuple[tuple[str, str], ...] = (("limit", "1000"),)
+    optional: tuple[tuple[str, str], ...] = ()
+    cursor: str = "after_id"
+
+
+_LISTS = {
+    # `include_default` exists since 2026-10-07.
+    NameKind.WORKSPACE: _NameList(
+        "/v1/organizations/workspaces",
+        (("include_archived", "true"), ("limit", "1000")),
+        optional=(("include_default", "true"),),
+    ),
+    NameKind.API_KEY: _NameList("/v1/organizations/api_keys"),
+    NameKind.USER: _NameList("/v1/organizations/users"),
+    # The largest limit of this list is not documented.
+    NameKind.SERVICE_ACCOUNT: _NameList(
+        "/v1/organizations/service_accounts", (), optional=(("limit", "1000"),), cursor="page"
+    ),
 }
 
 
 def window_query(window: Window) -> list[tuple[str, str]]:
-    """Spell a window as the parameters of its request. Ends are aligned: only whole buckets are answered."""
+    """Return the query parameters of a window, whose ends are aligned to buckets."""
     spec = SPECS[window.series.report]
     width = window.series.bucket_width
     return [
@@ -49,80 +84,83 @@ def window_query(window: Window) -> list[tuple[str, str]]:
 
 
 def window_beta(window: Window) -> str | None:
-    """Name the betas that the window's dimensions and filters are behind."""
+    """Return the `anthropic-beta` that a window's dimensions and filters need."""
     betas = SPECS[window.series.report].betas
     used = {*window.series.group_by, *(name for name, _ in window.series.filters)}
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
 
 
 async def fetch_window(
-    client: AdminClient, window: Window, think: Think = decode_here, pause: Callable[[], None] = lambda: None
+    client: AdminClient, window: Window, decode: Decode = decode_here, release: Callable[[], None] = lambda: None
 ) -> Answer:
-    """Ask for one window, following further pages if there are any.
+    """Fetch one window, following further pages if there are any.
 
-    `think` runs what makes rows of bytes; `pause` is called before a further page is asked for, which may take long.
+    `decode` runs the decoding of each page; `release` is called before a further page is requested, which may take
+    long.
 
     Raises:
-        NotReadyError: The API says 400 because the window holds no complete bucket yet.
-        ApiError: The answer is not to be had, or not to be believed.
+        NotReadyError: The API answered 400 because the window holds no complete bucket yet.
+        ApiError: There is no answer, or it breaks the contract.
     """
     try:
-        return await _fetch(client, window, think, pause)
+        return await _fetch(client, window, decode, release)
     except RequestRefusedError as error:
-        plain = error.status == _BAD_REQUEST and not isinstance(error, GroupByCapError)
+        plain = error.status == HTTPStatus.BAD_REQUEST and not isinstance(error, GroupByCapError)
         if plain and _is_too_recent(window, client.server_time):
             raise NotReadyError(error.message, request_id=error.request_id) from error
         raise
 
 
 def _is_too_recent(window: Window, server_time: int | None) -> bool:
-    """Tell a window without a complete bucket; cost is refused for its last day too (reported)."""
+    """Return whether a window holds no complete bucket yet.
+
+    Cost is refused for the day before too (reported by others, not documented).
+    """
     if server_time is None:
         return False
     patience = DAY if window.series.report is Report.COST else 0
     return window.start + window.series.bucket_width.seconds > server_time - patience
 
 
-async def _fetch(client: AdminClient, window: Window, think: Think, pause: Callable[[], None]) -> Answer:
+async def _fetch(client: AdminClient, window: Window, decode: Decode, release: Callable[[], None]) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
-
-    # What had ended is judged by the time of this very answer: others may have shown a later one since.
-    read_first = PageReader(window, window.start, window.digest)
-    page, digest, said_at, request_id = await client.get(
-        spec.path, query, read_first, beta=beta, splittable=window.buckets > 1, think=think
-    )
-    if page is None:
-        return Answer(window, None, digest, said_at, request_id)
-    buckets = page.buckets
-    warnings = dict.fromkeys(page.warnings)
+    read = PageReader(window, window.start, window.digest)
+    splittable = window.buckets > 1
+    page = first = await client.get(spec.path, query, read, beta=beta, splittable=splittable, decode=decode)
+    # Which buckets had ended is judged by the first page's own Date: other requests may have seen a later one since.
+    if first.buckets is None:
+        return Answer(window, None, first.digest, first.server_time, first.request_id)
+    buckets = first.buckets
+    warnings = dict.fromkeys(first.warnings)
     seen: set[str] = set()
     while page.next_page is not None:
         if page.next_page in seen or len(seen) > window.buckets:
-            raise ContractError("the page tokens go round in circles", place="next_page", request_id=request_id)
+            raise ContractError("the page tokens form a circle", place="next_page", request_id=first.request_id)
         seen.add(page.next_page)
-        pause()
-        page = await _fetch_more(client, window, page.next_page, buckets, think)
+        release()
+        page = await _fetch_more(client, window, page.next_page, buckets, decode)
+        assert page.buckets is not None
         buckets.extend(page.buckets)
         warnings |= dict.fromkeys(page.warnings)
+    # A digest stands for a whole answer: of several pages, or with buckets left out, none is kept.
     whole = not seen and len(buckets) == window.buckets
-    return Answer(window, buckets, digest if whole else None, said_at, request_id, tuple(warnings))
+    digest = first.digest if whole else None
+    return Answer(window, buckets, digest, first.server_time, first.request_id, tuple(warnings))
 
 
-async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Buckets, think: Think) -> Page:
+async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: Buckets, decode: Decode) -> DecodedPage:
     after = so_far.starts[-1] + window.series.bucket_width.seconds if so_far.starts else window.start
     query = [*window_query(window), ("page", token)]
-    path, read = SPECS[window.series.report].path, PageReader(window, after)
-    told = await client.get(path, query, read, beta=window_beta(window), think=think)
-    assert told.page is not None
-    return told.page
+    path = SPECS[window.series.report].path
+    return await client.get(path, query, PageReader(window, after), beta=window_beta(window), decode=decode)
 
 
 async def fetch_organization(client: AdminClient) -> Organization:
-    """Ask whose key this is; raises ApiError."""
+    """Fetch the organisation of the key; raises ApiError."""
 
-    def read(reply: Response) -> Organization:
-        raw = _read_object(reply.body)
+    def read(response: Response) -> Organization:
+        raw = _read_object(response.body)
         identity, name = raw.get("id"), raw.get("name")
         if not isinstance(identity, str) or not identity or not isinstance(name, str | None):
             raise ContractError("the organisation has no id", place="id")
@@ -132,39 +170,97 @@ async def fetch_organization(client: AdminClient) -> Organization:
 
 
 async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    """Read one list of names to its end; raises ApiError."""
-    path, query = LISTS[kind]
+    """Fetch one list of names to its end; raises ApiError.
+
+    Service accounts are empty for an Admin API key: that list needs an OAuth token, so its 403 is no error.
+    """
+    names = _LISTS[kind]
+    try:
+        objects = await _fetch_list(client, kind, (*names.query, *names.optional))
+    except RequestRefusedError as error:
+        if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
+            raise
+        return await _fetch_list(client, kind, names.query)
+    except KeyRefusedError as error:
+        if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
+            return []
+        raise
+    return _mark_default(objects) if kind is NameKind.WORKSPACE else objects
+
+
+async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple[str, str]]) -> list[NamedObject]:
+    path, cursor = _LISTS[kind].path, _LISTS[kind].cursor
     objects: list[NamedObject] = []
-    after: str | None = None
+    position: str | None = None
     for _ in range(_MOST_LIST_PAGES):
-        more = (("after_id", after),) if after is not None else ()
-        page, last = await client.get(
-            path, (*query, ("limit", str(_LARGEST_LIST_PAGE)), *more), lambda reply: _read_list(reply.body, kind)
+        further = ((cursor, position),) if position is not None else ()
+        page, following = await client.get(
+            path, (*query, *further), lambda response: _read_list(response.body, kind, cursor)
         )
         objects += page
-        if last is None:
+        if following is None:
             return objects
-        if last == after:
+        if following == position:
             break
-        after = last
-    raise ContractError("the list never ends", place="last_id")
+        position = following
+    raise ContractError("the pages of the list do not end", place=cursor)
 
 
-def _read_list(body: bytes | bytearray, kind: NameKind) -> tuple[list[NamedObject], str | None]:
-    """Read a page of a list; its `last_id` counts only while there is more, though it is always there."""
+def _mark_default(objects: Sequence[NamedObject]) -> list[NamedObject]:
+    """Mark the default workspace, which was created with the organisation.
+
+    The API marks it by its name alone, and another workspace may have the same: the default one is the oldest of all.
+    """
+    created = {one.id: _created_at(one) for one in objects}
+    oldest = min((time for time in created.values() if time is not None), default=None)
+    return [
+        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and created[one.id] in {oldest} - {None})
+        for one in objects
+    ]
+
+
+def _created_at(named: NamedObject) -> datetime | None:
+    try:
+        return datetime.fromisoformat(msgspec.json.decode(named.details)["created_at"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
+    """Read a page of a list: its objects, and the cursor of the next page."""
     raw = _read_object(body)
-    data, more, last = raw.get("data"), raw.get("has_more"), raw.get("last_id")
-    if not isinstance(data, list) or not isinstance(more, bool):
-        raise ContractError("Expected a list with data and has_more", place="data")
-    if more and (not isinstance(last, str) or not last):
+    data = raw.get("data")
+    if not isinstance(data, list):
+        raise ContractError("Expected a list", place="data")
+    following = _read_next_page(raw) if cursor == "page" else _read_last_id(raw)
+    return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], following
+
+
+def _read_last_id(raw: Mapping[str, Any]) -> str | None:
+    more, last = raw.get("has_more"), raw.get("last_id")
+    if not isinstance(more, bool):
+        raise ContractError("Expected true or false", place="has_more")
+    if not more:  # `last_id` is set on the last page too
+        return None
+    if not isinstance(last, str) or not last:
         raise ContractError("has_more is true and there is no last_id", place="last_id")
-    return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], last if more else None
+    return last
+
+
+def _read_next_page(raw: Mapping[str, Any]) -> str | None:
+    token = raw.get("next_page")
+    if not isinstance(token, str | None) or (raw.get("has_more") is True and not token):
+        raise ContractError("Expected the token of a page or null", place="next_page")
+    return token or None
 
 
 def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
     if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not isinstance(raw.get("name"), str | None):
         raise ContractError("Expected an object with id and name", place=place)
     details = {name: value for name, value in raw.items() if name not in {"id", "name", "type"}}
+    if kind is NameKind.API_KEY and "workspace_id" not in details:  # since anthropic-version 2026-10-21
+        scope = details.get("scope")
+        details["workspace_id"] = scope.get("workspace_id") if isinstance(scope, dict) else None
     return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
 
 

@@ -1,4 +1,4 @@
-"""The admin key, which shows itself to nobody."""
+"""The admin key: sent as a header, shown nowhere."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from archiver.api.response import Response
 
+_SHORTEST_KEY = 20
 _LONGEST_KEY = 4096
+_OAUTH_PREFIX = "sk-ant-oat"
 
 
 class AdminKey:
-    """An admin credential. Its text leaves this object only as a request header."""
+    """An admin credential; its text leaves this object only as a request header."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str, source: str) -> None:
-        """Check the key's form; `source` names where it came from.
+        """Check the form of a key; `source` says in messages where it was read.
 
         Raises:
-            ConfigurationError: Empty, or with characters that no key has. The message does not show it.
+            ConfigurationError: It is empty, too short, or has characters that no key has. The message does not contain
+                it.
         """
         text = text.strip()
         if not text:
@@ -31,24 +34,37 @@ class AdminKey:
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigurationError(
                 f"the key from {source} has white space or characters that are not ASCII within it",
-                hint="give the key alone, on one line",
+                hint="write the key alone, on one line",
+            )
+        # Real keys have about 100 characters. A short one is a mistake, and it could be a word of an honest answer,
+        # which would be refused for containing it.
+        if len(text) < _SHORTEST_KEY:
+            raise ConfigurationError(
+                f"the key from {source} is shorter than {_SHORTEST_KEY} characters",
+                hint="copy the whole key; an Admin API key begins with sk-ant-admin",
             )
         self._text = text
 
     def header(self) -> dict[str, str]:
-        """Give the header that carries the key."""
+        """Return the request header that carries the key.
+
+        An OAuth access token is sent as Bearer. The prefix decides nothing else: new kinds of keys are sent as
+        `x-api-key`.
+        """
+        if self._text.startswith(_OAUTH_PREFIX):
+            return {"authorization": f"Bearer {self._text}"}
         return {"x-api-key": self._text}
 
     def redact(self, text: str) -> str:
-        """Take the key out of a text."""
+        """Return a text for a log or a message with the key masked."""
         return text.replace(self._text, "[key]")
 
-    def scrub(self, reply: Response) -> Response:
-        """Take the key out of a reply that repeats it."""
-        return reply.without(self._text)
+    def guard(self, response: Response) -> Response:
+        """Return a response whose content cannot be read if it contains the key."""
+        return response.guarded(self._text)
 
     def __repr__(self) -> str:
         return "AdminKey([key])"
 
     def __reduce__(self) -> str:
-        raise TypeError("an AdminKey is not for copying")
+        raise TypeError("an AdminKey cannot be pickled")

@@ -1,18 +1,22 @@
-"""One pace for all workers: a limiter in front of every request, and a gate that a refusal closes."""
+"""Limit the request rate of all workers together, and pause them after a 429."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import anyio
+from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from archiver.api.rate import Rate
     from archiver.clock import Clock
 
+DEFAULT_BURST = 10
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|sec|second|m|min|minute|h|hour))?")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 _SLOWEST_PART = 16
 _QUIET_SECONDS = 60.0
-DEFAULT_BURST = 10
 
 # A request costs a little more than the one that the server counts: two clocks of the same rate drift, the network
 # makes requests bunch up, and every refusal is dear.
@@ -20,15 +24,38 @@ _COST = 1.03
 _RECOVERY = 0.25
 
 
-class RateLimiter:
-    """Lets requests through: at most burst + rate x time in any stretch of time, and none while the gate is closed.
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many requests a second are allowed; None is no limit."""
 
-    A refusal (429) halves what was too fast and takes one of the concurrent places away: the burst, for this run, when
-    it comes while most of what was let through was the burst; the rate otherwise. Each quiet minute gives a part of the
-    rate and the places back.
+    per_second: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Read `50/min`, `5/s`, `3000/h`, a bare number a minute, or `none`.
+
+        Raises:
+            ConfigurationError: Anything else, or zero.
+        """
+        if text.strip() == "none":
+            return cls(None)
+        match = _RATE.fullmatch(text.strip())
+        if match is None or float(match[1]) <= 0:
+            raise ConfigurationError(f"--rate {text!r} is not a rate", hint="write it as 50/min, 5/s, 3000/h or none")
+        return cls(float(match[1]) / _UNITS[(match[2] or "m")[0]])
+
+
+class RateLimiter:
+    """A token bucket for all workers, with a gate that closes for all of them.
+
+    In any stretch of time at most burst + rate x time requests pass, and none while the gate is closed. A 429 halves
+    the burst, for this run, when it comes while most of what passed was the burst; else it halves the rate. It also
+    takes one of the concurrent `slots` away. Each quiet minute returns a part of the rate and one slot.
     """
 
     def __init__(self, rate: Rate, concurrency: int, clock: Clock, burst: int = DEFAULT_BURST) -> None:
+        import anyio  # noqa: PLC0415  # 30 ms that `archiver --help`, which reads a Rate too, can do without
+
         self._clock = clock
         self._allowed = rate.per_second
         self._rate = rate.per_second
@@ -38,42 +65,43 @@ class RateLimiter:
         self._full_at = self._counted_at
         self._accepted = 0
         self._open_at = 0.0
-        self._refused_at: float | None = None
-        self._turns = anyio.Lock()
-        self._most_places = concurrency
-        self.places = anyio.CapacityLimiter(concurrency)
+        self._rejected_at: float | None = None
+        self._queue = anyio.Lock()
+        self._most_slots = concurrency
+        self.slots = anyio.CapacityLimiter(concurrency)
 
     @property
     def per_minute(self) -> float | None:
-        """The rate it keeps to now; None without a limit."""
+        """The current rate; None without a limit."""
         return None if self._rate is None else self._rate * 60
 
     def closed_for(self) -> float:
-        """Say how many seconds the gate stays closed."""
+        """Return for how many more seconds the gate is closed."""
         return max(0.0, self._open_at - self._clock.monotonic())
 
-    async def turn(self) -> None:
-        """Wait until the next request may go."""
-        async with self._turns:
+    async def acquire(self) -> None:
+        """Wait until the next request may be sent."""
+        async with self._queue:
             while (wait := self._wait()) > 0:
                 await self._clock.sleep(wait)
             self._tokens -= _COST
 
     def close(self, seconds: float) -> None:
-        """Keep every worker from asking for so long."""
+        """Close the gate for all workers."""
         self._open_at = max(self._open_at, self._clock.monotonic() + seconds)
 
-    def accepted(self) -> None:
-        """Count a request that was not refused: it shows how large a burst the server bears."""
+    def accept(self) -> None:
+        """Count a request that was answered: it shows how large a burst the server bears."""
         self._accepted += 1
 
-    def refused(self) -> None:
-        """Slow down after a 429; several at one time count once."""
+    def reject(self) -> None:
+        """Slow down after a 429; several within a second count once."""
         now = self._clock.monotonic()
-        if self._refused_at is not None and now - self._refused_at < 1.0:
+        # Concurrent requests are refused together for one reason: one refusal must not halve the rate four times.
+        if self._rejected_at is not None and now - self._rejected_at < 1.0:
             return
-        self._refused_at = now
-        self.places.total_tokens = max(1, int(self.places.total_tokens) - 1)
+        self._rejected_at = now
+        self.slots.total_tokens = max(1, int(self.slots.total_tokens) - 1)
         if self._is_bursting(now):
             self._burst = max(_COST, min(self._burst // 2, self._accepted - 1))
         elif self._allowed is not None and self._rate is not None:
@@ -81,7 +109,8 @@ class RateLimiter:
         self._tokens = min(self._tokens, 0.0)
 
     def _is_bursting(self, now: float) -> bool:
-        """Say whether the burst is to blame: it was borne in part, and the rate alone had no time for as much."""
+        """Return whether the burst is to blame for a 429, and not the rate."""
+        # A part of the burst was accepted, and the rate alone had no time for as many requests.
         return self._rate is not None and self._accepted > 1 and (now - self._full_at) * self._rate < self._burst
 
     def _wait(self) -> float:
@@ -93,16 +122,17 @@ class RateLimiter:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
-        if self._tokens == self._burst:
+        if self._tokens == self._burst:  # a new burst begins here: what was accepted before says nothing about it
             self._full_at, self._accepted = now, 0
+        # The millisecond is for rounding: without it the loop could wake just before the token is whole.
         return 0.0 if self._tokens >= _COST else (_COST - self._tokens) / self._rate + 0.001
 
     def _recover(self, now: float) -> None:
-        if self._refused_at is None or now - max(self._refused_at, self._open_at) < _QUIET_SECONDS:
+        if self._rejected_at is None or now - max(self._rejected_at, self._open_at) < _QUIET_SECONDS:
             return
-        self._refused_at = now
-        self.places.total_tokens = min(self._most_places, int(self.places.total_tokens) + 1)
+        self._rejected_at = now
+        self.slots.total_tokens = min(self._most_slots, int(self.slots.total_tokens) + 1)
         if self._allowed is not None and self._rate is not None:
             self._rate = min(self._allowed, self._rate + self._allowed * _RECOVERY)
-        if self._rate == self._allowed and self.places.total_tokens == self._most_places:
-            self._refused_at = None
+        if self._rate == self._allowed and self.slots.total_tokens == self._most_slots:
+            self._rejected_at = None

@@ -1,4 +1,4 @@
-"""A reply as it came over the wire, and what it was before compression, or why there is none."""
+"""An HTTP response as it was sent, its body before compression, and transport errors."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from archiver.api.text import excerpt
+from archiver.api import headers as response_headers
+from archiver.errors import KeyEchoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LARGEST_BODY = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
-_LONGEST_REQUEST_ID = 80
-_HIDDEN = "[key]"
 _DIGEST_BYTES = 16
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class TransportErrorKind(Enum):
-    """Why there is no reply."""
+    """Why an exchange brought no response."""
 
     NETWORK = "network"
     TIMEOUT = "timeout"
@@ -33,84 +32,90 @@ class TransportErrorKind(Enum):
 
 
 class TransportError(Exception):
-    """No whole reply came; `trouble` says of which kind, the message what happened."""
+    """An exchange that brought no whole response, and of which kind the failure is.
 
-    def __init__(self, trouble: TransportErrorKind, message: str, request_id: str | None = None) -> None:
+    `request_id` is the header as it was sent.
+    """
+
+    def __init__(self, kind: TransportErrorKind, message: str, request_id: str | None = None) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.kind = kind
         self.request_id = request_id
 
 
 @dataclass(slots=True)
 class Response:
-    """A whole reply: its status, its headers by lower-case name, and its body as it came over the wire."""
+    """A whole response: status, headers by lower-case name, and the body as it was sent.
+
+    With a secret, headers that contain it are left out, and reading a body that contains it raises KeyEchoError.
+    """
 
     status: int
     headers: Mapping[str, str]
     wire: bytes
     _secret: str = field(default="", repr=False)
+    echoes_key: bool = False
     _body: bytes | bytearray | None = field(default=None, repr=False)
 
     @property
     def body(self) -> bytes | bytearray:
-        """The body as it was before compression.
+        """The body before compression, inflated on first use.
 
         Raises:
-            TransportError: It is damaged, or too large.
+            TransportError: The compression is damaged, or the body too large.
+            KeyEchoError: The body, or a header, contains the secret.
         """
+        if self.echoes_key:
+            raise KeyEchoError
         if self._body is None:
             body = _inflate(self.wire, self.headers)
-            self._body = _scrubbed(body, self._secret) if self._secret else body
+            if self._secret and _contains(body, self._secret):
+                raise KeyEchoError
+            self._body = body
         return self._body
 
     @property
     def digest(self) -> bytes:
-        """A digest of the body as it came, for knowing it again before it is inflated."""
+        """A digest of the body as it was sent: an unchanged one need not even be inflated."""
         encoding = self.headers.get("content-encoding", "")
         return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode()[:16]).digest()
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's name for the request, fit to be shown."""
-        return shown_id(self.headers)
+        """The vendor's id of the request, fit to be printed."""
+        return response_headers.request_id(self.headers)
 
-    def without(self, secret: str) -> Response:
-        """Take a secret out, should the reply repeat it: nothing that comes after can tell it then."""
-        headers = {name: value.replace(secret, _HIDDEN) for name, value in self.headers.items()}
-        return Response(self.status, headers, self.wire, secret)
+    def guarded(self, secret: str) -> Response:
+        """Return the response with a secret that it must not contain."""
+        clean = {name: value for name, value in self.headers.items() if secret not in value}
+        return Response(self.status, clean, self.wire, secret, echoes_key=len(clean) < len(self.headers))
 
     def stripped(self) -> Response:
-        """Give the reply without what is to be taken out of its body: whoever reads that one must not know it."""
-        return Response(self.status, self.headers, self.wire)
+        """Return the response without the secret to look for, for another process."""
+        return Response(self.status, self.headers, self.wire, echoes_key=self.echoes_key)
 
     def repeats_in(self, texts: Iterable[str | None]) -> bool:
-        """Say whether what is to be taken out is in one of some texts of the body."""
+        """Return whether one of some decoded texts contains the secret."""
         return bool(self._secret) and any(self._secret in text for text in texts if text is not None)
 
 
-def _scrubbed(body: bytes | bytearray, secret: str) -> bytes | bytearray:
-    plain, hidden = secret.encode(), _HIDDEN.encode()
-    if plain in body:
-        body = body.replace(plain, hidden)
-    # A backslash is looked for first: that takes a tenth of the time, and pages of numbers have none.
-    return _spelled(secret).sub(hidden, body) if b"\\" in body and b"\\u00" in body else body
+def _contains(body: bytes | bytearray, secret: str) -> bool:
+    if secret.encode() in body:
+        return True
+    # JSON can escape any character. The search for a backslash comes first: pages of numbers have none, and it takes a
+    # tenth of the time of the expression.
+    return b"\\" in body and b"\\u00" in body and _escapable(secret).search(body) is not None
 
 
 @cache
-def _spelled(secret: str) -> re.Pattern[bytes]:
-    """Match a secret however JSON's escapes spell it."""
+def _escapable(secret: str) -> re.Pattern[bytes]:
+    """Match a secret in JSON, any of its characters escaped or not."""
     return re.compile(b"".join(b"(?:%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
-
-
-def shown_id(headers: Mapping[str, str]) -> str | None:
-    """Give the vendor's name for a request, fit to be shown."""
-    given = headers.get("request-id")
-    return None if given is None else excerpt(given, _LONGEST_REQUEST_ID)
 
 
 def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    request_id = shown_id(headers)
+    request_id = headers.get("request-id")
     if encoding in {"identity", ""} or not body:
         return body
     if encoding not in {"gzip", "deflate"}:
@@ -135,5 +140,5 @@ def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:
 
 
 def too_large() -> str:
-    """Say that a body is too large."""
+    """Return the message about a body above the limit."""
     return f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MiB"

@@ -1,4 +1,4 @@
-"""One exchange over HTTP: a request out, a whole and undamaged reply back, or a reason why not."""
+"""Exchange one HTTP request for one whole response; the only file with aiohttp."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import aiohttp
 from yarl import URL
 
 from archiver import __version__
-from archiver.api.response import LARGEST_BODY, Response, TransportError, TransportErrorKind, shown_id, too_large
+from archiver.api.response import LARGEST_BODY, Response, TransportError, TransportErrorKind, too_large
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _CHUNK = 256 * 1024
-PATIENCE = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
+TIMEOUTS = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
 USER_AGENT = f"claude-usage-archiver/{__version__}"
 
 
 @asynccontextmanager
 async def open_session(
-    api_url: str, patience: aiohttp.ClientTimeout = PATIENCE
+    api_url: str, timeouts: aiohttp.ClientTimeout = TIMEOUTS
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session that keeps no cookies; a proxy of the environment is used for https alone."""
+    """Open a session without cookies; proxies of the environment are used for https alone."""
     async with aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=patience,
+        timeout=timeouts,
         trust_env=api_url.startswith("https:"),
     ) as session:
         # aiohttp repeats a GET by itself when a kept connection turns out to be closed: unpaced and uncounted.
@@ -39,15 +39,15 @@ async def open_session(
 async def exchange(
     session: aiohttp.ClientSession, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]
 ) -> Response:
-    """Send one GET and read all of its reply; redirects are not followed.
+    """Send one GET and read the whole response; redirects are not followed.
 
     Raises:
-        TransportError: The network failed, or the reply is damaged or too large.
+        TransportError: The network failed, or the response is damaged or too large.
     """
     try:
         async with session.get(URL(url).with_query(query), headers=headers, allow_redirects=False) as response:
             received = {name.lower(): value for name, value in response.headers.items()}
-            body = await _read(response, shown_id(received))
+            body = await _read(response, received.get("request-id"))
     except aiohttp.ClientPayloadError:
         raise TransportError(TransportErrorKind.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Where the key may go."""
+"""Check the API's address: the key is sent nowhere unencrypted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from archiver.errors import ConfigurationError
 
 
 def check_api_url(text: str) -> str:
-    """Check where the key would go: https, or plain http to this machine alone. Answers it without a slash behind.
+    """Return an API URL without a trailing slash, after checking it.
+
+    Allowed are https, and plain http to the loopback address.
 
     Raises:
         ConfigurationError: Anything else.

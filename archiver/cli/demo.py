@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
 
 def _archive(db: Path, *, quiet: bool) -> Summary:
     from archiver.api.key import AdminKey  # noqa: PLC0415  # the imports of a run are for a run
-    from archiver.api.rate import Rate  # noqa: PLC0415  # the same
+    from archiver.api.rate_limit import Rate  # noqa: PLC0415  # the same
     from archiver.cli.run import synchronise  # noqa: PLC0415  # the same
     from archiver.cli.settings import Settings  # noqa: PLC0415  # the same
     from archiver.errors import ArchiverError  # noqa: PLC0415  # the same
@@ -69,7 +70,8 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
             db=db,
             api_url=api.url,
             key=AdminKey(api.key, "the simulator"),
-            scope=Scope(),
+            # Its people and keys are some days older than its usage: those days would be an empty month.
+            scope=Scope(since=datetime.combine(api.first_day, time(), UTC)),
             rate=Rate(None),
             concurrency=4,
             max_runtime=None,

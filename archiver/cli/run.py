@@ -10,7 +10,7 @@ import anyio
 
 from archiver.api.client import AdminClient
 from archiver.api.rate_limit import RateLimiter
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.retry import RetryPolicy
 from archiver.api.transport import open_session
 from archiver.clock import Clock
 from archiver.crawl import request_plan

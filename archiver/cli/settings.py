@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.api.key import AdminKey
-    from archiver.api.rate import Rate
+    from archiver.api.rate_limit import Rate
     from archiver.plan.scope import Scope
 
 

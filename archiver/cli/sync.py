@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.api.url import check_api_url
 from archiver.cli.command import Command
 from archiver.cli.credentials import find_key

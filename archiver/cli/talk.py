@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from archiver.api.rate import Rate
+    from archiver.api.rate_limit import Rate
     from archiver.crawl.request_plan import RequestPlan
     from archiver.crawl.summary import Failure, Summary
     from archiver.model import Series

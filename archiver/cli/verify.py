@@ -134,7 +134,7 @@ def _marked(db: Path, damage: Sequence[Finding]) -> bool:
 
 
 def _compare_online(db: Path, number: int, options: dict[str, Any]) -> tuple[int, list[Finding]]:
-    from archiver.api.rate import Rate  # noqa: PLC0415  # only where requests are sent
+    from archiver.api.rate_limit import Rate  # noqa: PLC0415  # only where requests are sent
     from archiver.api.url import check_api_url  # noqa: PLC0415  # the same
     from archiver.cli.credentials import find_key  # noqa: PLC0415  # the same
     from archiver.cli.run import run_spot_check  # noqa: PLC0415  # the same

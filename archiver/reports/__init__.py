@@ -1,4 +1,4 @@
-"""What the API can be asked and how an answer reads, one file a report. Pure."""
+"""The reports of the Admin API: parameters and row formats. Pure."""
 
 from archiver.model import Report
 from archiver.reports.cost import COST

@@ -1,4 +1,4 @@
-"""What one report can be asked, and how one of its rows reads."""
+"""Describe one report: its parameters, and how one of its rows is decoded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from archiver.model import BucketWidth, Report
 
 LARGEST_INTEGER = 2**63 - 1
+"""The largest integer of SQLite."""
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
-"""A count as SQLite can hold it: 0 to 2^63 - 1."""
+LARGEST_COUNT = 2**53
+"""The largest count in one row.
+
+It is 9 * 10^15: millions of times what any organisation uses. The sums of a day, of up to 1,024 rows that large, fit 64
+bits, so that nothing behind the decoder has to guard against overflow; and every count is exact in JSON and in a float.
+"""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
+"""A count of tokens or requests: 0 to 2^53."""
 
 
 class WireRow(msgspec.Struct):
-    """One row of an answer. `extra` is what it says of fields that are not known; it does not come over the wire."""
+    """One row of an answer as it was sent; `extra` holds its unknown fields once it is decoded."""
 
     extra: ClassVar[str | None] = None
 
@@ -31,23 +39,23 @@ class ReportSpec:
     """A report of the Admin API, as documented.
 
     Attributes:
-        report: Which one.
+        report: The report.
         path: The path below the host.
         limits: Bucket width → the largest number of buckets a page may hold.
-        group_by: Every dimension that can be asked for.
-        default_dimensions: What the presets range over unless told otherwise, coarsest first.
+        group_by: All dimensions that a request can group by.
+        default_dimensions: The dimensions of the presets unless configured otherwise, coarsest first.
         filters: Dimension → the name of its query parameter.
-        betas: Dimension → the `anthropic-beta` it is behind.
-        columns: What identifies a row within a bucket.
-        measures: What a row measures.
-        wire_measures: The fields of a wire row that are no dimensions, with their types; all are always there.
-        parsed: Fields of a wire row that come with a dimension and need not be asked for by name.
-        only_when_asked: Dimensions that a wire row does not even name unless they were asked for.
-        read_dimensions: A wire row → the values of `columns`.
-        read_measures: For each of `measures`, a wire row → its value; raises ValueError where types cannot tell.
+        betas: Dimension → the `anthropic-beta` header that it needs.
+        columns: The fields that identify a row within a bucket.
+        measures: The fields that a row measures.
+        wire_measures: The fields of a sent row that are no dimensions, with their types; all are required.
+        parsed: Fields of a sent row that the API derives from a dimension; they cannot be requested by name.
+        only_when_asked: Dimensions that a sent row does not contain unless the request groups by them.
+        read_dimensions: A sent row → the values of `columns`.
+        read_measures: For each of `measures`, a sent row → its value; raises ValueError on what types cannot check.
         lag_seconds: How long after its end the API may still leave a bucket out. A report with a lag never returns the
             bucket in progress.
-        texts: Those of `measures` that are text; the others are whole numbers of at most 64 bits.
+        texts: Those of `measures` that are text; the others are 64-bit integers.
     """
 
     report: Report
@@ -67,14 +75,15 @@ class ReportSpec:
     filters: Mapping[str, str] = field(default_factory=dict)
     betas: Mapping[str, str] = field(default_factory=dict)
 
-    def no_buckets(self) -> Buckets:
-        """Begin an answer about this report."""
+    def empty_buckets(self) -> Buckets:
+        """Return buckets of this report without any yet."""
         return Buckets(measure in self.texts for measure in self.measures)
 
     def wire_row(self, group_by: tuple[str, ...], *, complete: bool) -> type[msgspec.Struct]:
-        """Build the type of a row of a series: what was asked for must be there, what was not must be null.
+        """Build the type of a sent row of a series.
 
-        With `complete`, every documented field must be there; without, those that say nothing may be absent.
+        Dimensions that were requested are required, others must be null. With `complete`, every documented field is
+        required; without, those that would be null may be absent.
         """
         fields: list[Any] = list(self.wire_measures.items())
         optional: list[Any] = []

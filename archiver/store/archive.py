@@ -120,6 +120,7 @@ class Archive:
 
         If the run is interrupted, `status` shows them as gaps and the next run requests them.
         """
+        # A report that comes late has no gap until its time is over.
         ended = floor(now - SPECS[plan.series.report].lag_seconds, plan.series.bucket_width.seconds)
         async with self._db.transaction():
             series_id = await self._series_id(plan.series)

@@ -16,15 +16,15 @@ WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days
 
 -- name: upsert_series_days
 -- Note when the days that a series covers whole were read: for the first time, after their end, as settled, and last.
--- Spans without `fetched_at` are days that the API may still lack (cost is late at times): they hold nothing yet.
+-- A provisional bucket that was never read (cost that is late) does not cover anything: its amount is not known.
 INSERT INTO series_day (series_id, day_start, first_read_at, whole_at, settled_at, last_read_at)
 SELECT
   c.series_id,
   d.value,
-  max(coalesce(c.fetched_at, 0)),
-  iif(min(coalesce(c.fetched_at, 0)) >= d.value + 86400, max(c.fetched_at), NULL),
-  iif(min(c.state = 'settled'), max(coalesce(c.fetched_at, 0)), NULL),
-  max(coalesce(c.fetched_at, 0))
+  max(c.fetched_at),
+  iif(min(c.fetched_at) >= d.value + 86400, max(c.fetched_at), NULL),
+  iif(min(c.state = 'settled'), max(c.fetched_at), NULL),
+  max(c.fetched_at)
 FROM json_each(:days) AS d
 JOIN span AS c
   ON c.series_id = :series_id AND c.span_start < d.value + 86400 AND c.span_end > d.value

@@ -37,6 +37,7 @@ def after_answer(
         # A response without the bucket does not disprove an earlier one that had it.
         if known is not None and is_fetched(known):
             return known.state, known.fetched_at
+        # The bucket in progress may be left out by the API; only an ended one is a gap.
         if start + width <= now - lag:
             return State.MISSING, now
         # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no `fetched_at`.

@@ -85,7 +85,7 @@ INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (?, ?, ?,
 ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_at;
 
 -- name: select_window_suspects
--- Select the suspects of a window, with the digest that would confirm each.
+-- Select the suspects of a window, with the digest that would confirm each and when it was first seen.
 SELECT bucket_start, digest, seen_at FROM suspect
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 CONFIRMATION_SECONDS = 6 * 3600
-"""Two responses confirm a loss only so far apart: a passing fault repeats the same wrong rows for minutes."""
+"""Two answers confirm a loss only so far apart: a passing fault of the API returns the same wrong rows for minutes."""
 
 
 def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
@@ -57,24 +57,26 @@ class Suspects:
     async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
         """Return the changed buckets that must stay as they are, and record them as suspects."""
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = await self._db.fetch("select_window_suspects", where)
-        suspects: dict[int, tuple[bytes, int]] = {start: (digest, seen_at) for start, digest, seen_at in rows}
+        suspects = {start: (digest, at) for start, digest, at in await self._db.fetch("select_window_suspects", where)}
         # The same rows again keep the time at which they were first seen: else hourly runs would never confirm them.
-        seen_at = {s: suspects[s][1] for s in changes.now if s in suspects and suspects[s][0] == changes.digests[s]}
+        first_seen = {
+            start: suspects[start][1]
+            for start in changes.now
+            if start in suspects and suspects[start][0] == changes.digests[start]
+        }
         now = answer_time.now
         held_back = {
             start
             for start in changes.now
             if not answer_time.accept_restatements
-            # The same rows a second time are the confirmation, when hours lie between the two.
-            and now - seen_at.get(start, now) < CONFIRMATION_SECONDS
+            and now - first_seen.get(start, now) < CONFIRMATION_SECONDS
             and self._is_suspicious(start, window, changes, answer_time)
         }
         # Confirmed, or back to what is archived: either way nothing is left to confirm.
         cleared = [(series_id, start) for start in suspects if start not in held_back and start in changes.listed]
         await self._db.execute_many("delete_suspect", cleared)
-        held = [(series_id, start, changes.digests[start], seen_at.get(start, now)) for start in sorted(held_back)]
-        await self._db.execute_many("upsert_suspect", held)
+        rows = [(series_id, start, changes.digests[start], first_seen.get(start, now)) for start in sorted(held_back)]
+        await self._db.execute_many("upsert_suspect", rows)
         return held_back
 
     @staticmethod

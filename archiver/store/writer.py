@@ -156,8 +156,8 @@ class WindowWriter:
             await self._replace(report, series_id, changed, was)
             await self._history.add(window.series, series_id, diffs, prior, answer_time)
         counts = sum((diff.counts for diff in diffs.values()), RowCounts())
-        sizes = ((s, magnitude(report, was.get(s, {})), magnitude(report, facts)) for s, facts in changed.items())
-        return Written(counts, tuple(sorted(held_back)), tuple(sizes))
+        rewritten = ((s, magnitude(report, was.get(s, {})), magnitude(report, facts)) for s, facts in changed.items())
+        return Written(counts, tuple(sorted(held_back)), tuple(rewritten))
 
     async def _prior_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
         rows = await self._db.fetch("select_buckets", _range(series_id, window.start, window.end))

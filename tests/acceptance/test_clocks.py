@@ -11,9 +11,8 @@ import pytest
 
 from archiver.api.client import AdminClient
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import RateLimiter
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.rate_limit import Rate, RateLimiter
+from archiver.api.retry import RetryPolicy
 from archiver.api.transport import exchange, open_session
 from archiver.clock import Clock
 from archiver.crawl.run import Run

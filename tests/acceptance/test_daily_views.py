@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,6 +80,14 @@ def test_a_sum_of_the_daily_view_that_does_not_fit_is_an_error_and_not_a_number(
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
+
+
+def test_the_largest_counts_of_a_day_have_a_sum(api: Simulator, db: Path) -> None:
+    for hour in (3, 4, 5):
+        api.add_usage(day("2026-01-13") + timedelta(hours=hour), {"output": 2**53}, model="huge")
+    sync(api, db, scope(BucketWidth.HOUR))
+    assert select(db, "SELECT max(output_tokens) FROM usage_day") == [(3 * 2**53,)]
+    assert inspect(db) == []
 
 
 def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from archiver.simulator import Settings, Simulator, background
 from archiver.store.files import exclusive
-from tests.support import FIRST_DAY, NOW, SMALL, archiver, run_sync, said, select
+from tests.support import FIRST_DAY, INVENTED_KEY, NOW, SMALL, archiver, run_sync, said, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_one_bad_window_among_good_ones_is_exit_3(api: Simulator, db: Path) -> N
 
 def test_no_network_is_exit_5(db: Path) -> None:
     done = archiver(
-        "sync", "--api-url", "http://127.0.0.1:9", "--db", str(db), "--json", ANTHROPIC_ADMIN_API_KEY="sk-invented"
+        "sync", "--api-url", "http://127.0.0.1:9", "--db", str(db), "--json", ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY
     )
     assert done.returncode == 5
     assert said(done)["outcome"] == "temporary"

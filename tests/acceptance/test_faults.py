@@ -14,9 +14,8 @@ import pytest
 
 from archiver.api.client import AdminClient
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import RateLimiter
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.rate_limit import Rate, RateLimiter
+from archiver.api.retry import RetryPolicy
 from archiver.api.transport import open_session
 from archiver.clock import Clock
 from archiver.crawl.run import Run
@@ -90,10 +89,10 @@ def run(  # noqa: PLR0913  # what a run can differ in
 
     async def go() -> None:
         clock = hurried.clock()
-        pace = RateLimiter(Rate(None), 4, clock)
-        retry_policy = RetryPolicy(pace, clock, chance=lambda: 0.5)
+        limiter = RateLimiter(Rate(None), 4, clock)
+        retry_policy = RetryPolicy(limiter, clock, chance=lambda: 0.5)
         async with open_session(server.url, PATIENCE) as session, open_archive(db) as archive:
-            client = AdminClient(session, server.url, AdminKey(server.key, "a test"), pace, clock, retry_policy)
+            client = AdminClient(session, server.url, AdminKey(server.key, "a test"), limiter, clock, retry_policy)
             await Run(archive, client, scope, clock, summary=summary).execute()
 
     with held_archive(db, now=0):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.api import retry, transport
+from archiver.api import headers as response_headers
+from archiver.api import transport
 from archiver.api.client import AdminClient
-from archiver.api.decode import reader as reading
+from archiver.api.decode import page as reading
 from archiver.api.response import Response
 from archiver.cli import run
 from archiver.clock import Clock
@@ -42,7 +43,7 @@ SETTLED_TOKENS = "SELECT sum(output_tokens) FROM daily_tokens WHERE date < '2025
 
 def without_date(patch: pytest.MonkeyPatch, when: str) -> None:
     """Remove `Date` from every response, and stop the local clock at a day."""
-    patch.setattr(retry, "server_time", lambda _: None)
+    patch.setattr(response_headers, "server_time", lambda _: None)
     patch.setattr(run, "Clock", lambda: Clock(now=day(when).timestamp))
 
 
@@ -109,11 +110,11 @@ def test_a_second_between_two_servers_of_the_api_is_no_damage(
 
         @staticmethod
         def server_time(headers: Mapping[str, str]) -> int | None:
-            shown = retry.server_time(headers)
+            shown = response_headers.server_time(headers)
             return None if shown is None else shown - 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "retry", Behind)
+        patch.setattr(reading, "headers", Behind)
         sync(api, db, Scope((Report.USAGE,), (BucketWidth.MINUTE,), group_by=("none",), since=day("2026-01-15")))
     done = archiver("verify", "--db", str(db))
     assert done.returncode == 0, done.stdout

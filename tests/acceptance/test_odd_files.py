@@ -18,7 +18,7 @@ from archiver.plan.scope import Scope
 from archiver.simulator import background
 from tests.archives import make_foreign_database, set_schema_version
 from tests.runners import hosted
-from tests.support import SMALL, archiver, day, environment, sync
+from tests.support import INVENTED_KEY, SMALL, archiver, day, environment, sync
 
 COMMANDS = ["sync", "sync --dry-run", "query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
 READERS = ["query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
                 "report": ["spend"],
                 "snapshot": [str(db.with_name("copy.db"))],
             }.get(word, [])
-            done = host.run(word, *own, *more, "--db", str(db), ANTHROPIC_ADMIN_API_KEY="sk-invented")
+            done = host.run(word, *own, *more, "--db", str(db), ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY)
             return SimpleNamespace(returncode=done["code"], stdout=done["stdout"], stderr=done["stderr"])
 
         yield run_one
@@ -203,7 +203,7 @@ def without_power(*arguments: str) -> subprocess.CompletedProcess[str]:
         before = [setpriv, "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
     return subprocess.run(
         [*before, sys.executable, "-m", "archiver", *arguments],
-        env=environment(ANTHROPIC_ADMIN_API_KEY="sk-invented"),
+        env=environment(ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY),
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,7 @@ import pytest
 from archiver.simulator import Settings, background
 from tests.runners import hosted
 from tests.spoiling import spoiling
-from tests.support import FIRST_DAY, NOW, SMALL, archiver, environment
+from tests.support import FIRST_DAY, NOW, SMALL, archiver, environment, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,13 +215,13 @@ def renamed(spelling: str) -> Spoil:
     ],
     ids=["plain", "escaped"],
 )
-def test_a_key_that_comes_back_as_a_name_is_archived_by_no_run(keyed_api: Simulator, db: Path, spelling: str) -> None:
+def test_lists_that_repeat_the_key_are_refused_and_never_edited(keyed_api: Simulator, db: Path, spelling: str) -> None:
     with spoiling(keyed_api, renamed(spelling)) as url:
         done = archiver(*common(url, db, "-v", "--json"), ANTHROPIC_ADMIN_API_KEY=KEY)
     assert done.returncode == 0, done.stderr
-    names = archiver("query", "--db", str(db), "--csv", "SELECT * FROM workspace")
-    assert "remark" in names.stdout
-    assert parts_of_the_key(names.stdout) == []
+    assert "contains the admin key" in done.stderr
+    assert select(db, "SELECT count(*) FROM workspace") == [(0,)]
+    assert select(db, "SELECT count(*) > 0 FROM usage") == [(1,)]
     check_hidden(done.stdout + done.stderr, db.parent)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archiver.api import response as reply
 from archiver.api import transport
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.cli.run import run_spot_check
 from archiver.cli.settings import Connect
 from archiver.plan.scope import Scope

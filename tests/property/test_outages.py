@@ -13,11 +13,11 @@ import pytest
 
 from archiver.api.client import AdminClient
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import DEFAULT_BURST, RateLimiter
+from archiver.api.rate_limit import DEFAULT_BURST, Rate, RateLimiter
 from archiver.api.response import Response, TransportError, TransportErrorKind
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.retry import RetryPolicy
 from archiver.errors import ApiError
+from tests.support import INVENTED_KEY
 from tests.virtual_loop import run_virtually, virtual_clock
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ class Weather:
 async def crawl(weather: Weather) -> tuple[int, int, int, float, bool]:
     """Fetch a hundred windows with four workers; answer requests, good ones, failed ones, seconds and who ended it."""
     clock = virtual_clock(EPOCH)
-    pace = RateLimiter(Rate.parse("50/min"), 4, clock)
-    retry_policy = RetryPolicy(pace, clock, chance=weather.chance.random)
+    limiter = RateLimiter(Rate.parse("50/min"), 4, clock)
+    retry_policy = RetryPolicy(limiter, clock, chance=weather.chance.random)
     client = AdminClient(
-        None, "http://x", AdminKey("sk-invented", "a test"), pace, clock, retry_policy, weather.exchange
+        None, "http://x", AdminKey(INVENTED_KEY, "a test"), limiter, clock, retry_policy, weather.exchange
     )
     retry_policy.budget.grow(WINDOWS)
     good, failed = 0, 0

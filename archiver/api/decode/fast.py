@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from archiver.answer import DecodedPage
 from archiver.api.decode.interval import read_interval
-from archiver.api.decode.page import Page, WirePage
-from archiver.api.decode.strict import read_strict
+from archiver.api.decode.strict import PageEnvelope
 from archiver.errors import ContractError
 from archiver.reports import SPECS
 
@@ -66,7 +66,7 @@ class _Places(dict["Dimensions", int]):
     def __missing__(self, named: Dimensions) -> int:
         """Make a set known."""
         whole = tuple(None if column is None else named[column] for column in self._columns)
-        self[named] = place = self._buckets.place_of(whole)
+        self[named] = place = self._buckets.key_index(whole)
         return place
 
 
@@ -95,21 +95,10 @@ def _count_keys(row: type[msgspec.Struct]) -> int:
     return count
 
 
-def read_page(body: bytes | bytearray, window: Window, *, after: int) -> Page:
-    """Read a page of the answer to `window`; its buckets may begin at `after`, where earlier pages ended.
-
-    Raises:
-        DamagedAnswerError: The body is not JSON.
-        ContractError: It is, and breaks the contract.
-    """
-    page = _read_fast(body, window, after)
-    return read_strict(body, window, after) if page is None else page
+_decode_envelope = msgspec.json.Decoder(PageEnvelope[_RawBucket]).decode
 
 
-_decode_envelope = msgspec.json.Decoder(WirePage[_RawBucket]).decode
-
-
-def _read_fast(body: bytes | bytearray, window: Window, after: int) -> Page | None:
+def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPage | None:
     """Read a page that is in every way as documented; None for any other, whatever is odd about it."""
     types = _types(window.series.report, window.series.group_by)
     try:
@@ -123,7 +112,7 @@ def _read_fast(body: bytes | bytearray, window: Window, after: int) -> Page | No
     # Every key that is demanded has a colon, and every time two at least. So a repeated key, of which the decoder keeps
     # the last, makes one too many, and so does text with a colon in it, which goes the careful way as well.
     regular = body.count(b":") == keys + _TIME_COLONS * len(buckets)
-    return Page(buckets, page.next_page if page.has_more else None) if regular else None
+    return DecodedPage(buckets, page.next_page if page.has_more else None) if regular else None
 
 
 def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, after: int) -> Buckets:
@@ -135,7 +124,7 @@ def _read_buckets(data: Sequence[_RawBucket], types: _Types, window: Window, aft
     """
     spec = SPECS[window.series.report]
     width = window.series.bucket_width.seconds
-    buckets = spec.no_buckets()
+    buckets = spec.empty_buckets()
     places = _Places(types.columns, buckets)
     at = after
     for raw in data:

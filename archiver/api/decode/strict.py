@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from archiver.answer import Bucket
+from archiver.answer import Bucket, DecodedPage
 from archiver.api.decode.interval import read_interval
-from archiver.api.decode.page import Page, WirePage
-from archiver.api.text import excerpt
-from archiver.errors import ContractError, DamagedAnswerError
+from archiver.errors import ContractError, DamagedAnswerError, excerpt
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
@@ -31,6 +29,14 @@ _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").e
 
 _PLACE = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
 _LONGEST_VALUE_SHOWN = 60
+
+
+class PageEnvelope(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
+    """The envelope of a page, around buckets of type R."""
+
+    data: list[R]
+    has_more: bool
+    next_page: str | None
 
 
 class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
@@ -52,10 +58,10 @@ class _Draft:
 def _types(report: Report, group_by: tuple[str, ...]) -> tuple[type[msgspec.Struct], Any]:
     """Give the types of a row and a page that demand what is needed, and not all that is documented."""
     row: Any = SPECS[report].wire_row(group_by, complete=False)
-    return row, WirePage[_Bucket[row]]
+    return row, PageEnvelope[_Bucket[row]]
 
 
-def read_strict(body: bytes | bytearray, window: Window, after: int) -> Page:
+def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedPage:
     """Read a page, keeping unknown fields as `extra`.
 
     Raises:
@@ -69,7 +75,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> Page:
         raise _with_excerpt(error, body) from None
     if draft.page.has_more and not draft.page.next_page:
         raise ContractError("has_more is true and there is no next_page", place="next_page")
-    return Page(buckets, draft.page.next_page if draft.page.has_more else None, tuple(draft.warnings))
+    return DecodedPage(buckets, draft.page.next_page if draft.page.has_more else None, tuple(draft.warnings))
 
 
 def _draft(body: bytes | bytearray, window: Window) -> _Draft:
@@ -190,7 +196,7 @@ def _with_excerpt(error: ContractError, body: bytes | bytearray) -> ContractErro
 
 
 def _believe(draft: _Draft, window: Window, after: int) -> Buckets:
-    buckets = SPECS[window.series.report].no_buckets()
+    buckets = SPECS[window.series.report].empty_buckets()
     at = after
     for i, raw in enumerate(draft.page.data):
         start = read_interval(raw.starting_at, raw.ending_at, window, at, f"data[{i}]")

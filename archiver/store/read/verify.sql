@@ -42,7 +42,7 @@ SELECT day_start FROM (SELECT * FROM kept EXCEPT SELECT * FROM summed);
 SELECT d.day_start FROM series_day AS d
 WHERE d.series_id = :series_id AND 86400 IS NOT (
   SELECT sum(min(c.span_end, d.day_start + 86400) - max(c.span_start, d.day_start)) FROM span AS c
-  WHERE c.series_id = d.series_id AND c.state IN ('settled', 'provisional')
+  WHERE c.series_id = d.series_id AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
     AND c.span_start < d.day_start + 86400 AND c.span_end > d.day_start
 );
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from archiver.api.rate import Rate
+from archiver.api.rate_limit import Rate
 from archiver.cli.logs import Log
 from archiver.cli.progress import LiveDisplay, PlainProgress, Tally
 from archiver.cli.talk import duration, request_seconds

@@ -14,10 +14,9 @@ import pytest
 from archiver.api.client import AdminClient
 from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import RateLimiter
+from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
-from archiver.api.retry_policy import RetryPolicy
+from archiver.api.retry import RetryPolicy
 from archiver.clock import Clock
 from archiver.crawl.decoding import SLOT_COUNT, DecodeSlots, Slot
 from archiver.model import DAY, BucketWidth, Report, Series, Window, to_text

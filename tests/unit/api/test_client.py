@@ -12,9 +12,8 @@ from aioresponses import aioresponses
 from archiver.api.client import AdminClient
 from archiver.api.endpoints import fetch_names, fetch_organization, fetch_window, window_beta, window_query
 from archiver.api.key import AdminKey
-from archiver.api.rate import Rate
-from archiver.api.rate_limit import RateLimiter
-from archiver.api.retry_policy import MOST_ATTEMPTS, RetryPolicy
+from archiver.api.rate_limit import Rate, RateLimiter
+from archiver.api.retry import MOST_ATTEMPTS, RetryPolicy
 from archiver.api.transport import open_session
 from archiver.api.url import check_api_url
 from archiver.errors import (
@@ -28,8 +27,8 @@ from archiver.errors import (
 )
 from archiver.model import DAY, BucketWidth, NameKind, Report, Series, Window
 from archiver.plan.calendar import parse_time
-from tests.unit.test_retry_and_pace import Virtual
-from tests.unit.test_wire import page, usage_row
+from tests.unit.api.test_decode import page, usage_row
+from tests.unit.api.virtual import Virtual
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -60,9 +59,9 @@ async def client(virtual: Virtual, web: aioresponses) -> AsyncIterator[AdminClie
     assert web is not None
     clock = virtual.clock()
     async with open_session(HOST) as session:
-        pace = RateLimiter(Rate(None), 2, clock)
-        retry_policy = RetryPolicy(pace, clock, chance=lambda: 0.5)
-        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), pace, clock, retry_policy)
+        limiter = RateLimiter(Rate(None), 2, clock)
+        retry_policy = RetryPolicy(limiter, clock, chance=lambda: 0.5)
+        yield AdminClient(session, HOST, AdminKey(KEY, "a test"), limiter, clock, retry_policy)
 
 
 def sent(web: aioresponses) -> list[Any]:
@@ -86,7 +85,7 @@ async def test_what_may_pass_is_asked_again(client: AdminClient, web: aiorespons
     assert (client.requests, client.retries) == (2, 1)
 
 
-async def test_a_told_wait_is_waited(client: AdminClient, web: aioresponses, virtual: Virtual) -> None:
+async def test_retry_after_is_waited(client: AdminClient, web: aioresponses, virtual: Virtual) -> None:
     web.get(ME, status=429, headers={"retry-after": "7"}, body="{}")
     web.get(ME, payload=GOOD)
     began = virtual.time
@@ -94,7 +93,9 @@ async def test_a_told_wait_is_waited(client: AdminClient, web: aioresponses, vir
     assert 7 <= virtual.time - began < 8
 
 
-async def test_a_silent_429_waits_at_least_15_seconds(client: AdminClient, web: aioresponses, virtual: Virtual) -> None:
+async def test_a_429_without_advice_waits_at_least_15_seconds(
+    client: AdminClient, web: aioresponses, virtual: Virtual
+) -> None:
     web.get(ME, status=429, body="{}")
     web.get(ME, payload=GOOD)
     began = virtual.time
@@ -153,6 +154,56 @@ async def test_a_spent_limit_ends_the_run(client: AdminClient, web: aioresponses
     assert client.requests == 1
 
 
+@pytest.mark.parametrize("status", [429, 529])
+async def test_a_rate_limit_that_is_not_to_be_retried_holds_all_requests(
+    client: AdminClient, web: aioresponses, virtual: Virtual, status: int
+) -> None:
+    web.get(ME, status=status, headers={"x-should-retry": "false"}, body="{}")
+    web.get(ME, payload=GOOD)
+    with pytest.raises(TemporaryError):
+        await fetch_organization(client)
+    began = virtual.time
+    await fetch_organization(client)
+    assert virtual.time - began > (15 if status == 429 else 0)
+
+
+async def test_rate_limits_that_are_not_to_be_retried_end_the_run(
+    client: AdminClient, web: aioresponses, virtual: Virtual
+) -> None:
+    web.get(ME, payload=GOOD)
+    web.get(ME, status=429, headers={"x-should-retry": "false"}, body="{}", repeat=True)
+    await fetch_organization(client)
+    began = virtual.time
+    for _ in range(50):
+        with pytest.raises(TemporaryError) as refused:
+            await fetch_organization(client)
+        if refused.value.ends_run:
+            break
+    assert virtual.time - began < 600
+    assert client.requests < 10
+
+
+@pytest.mark.parametrize("status", [404, 400])
+async def test_refusals_without_any_success_end_the_run(client: AdminClient, web: aioresponses, status: int) -> None:
+    web.get(ME, status=status, body="{}", repeat=True)
+    ends = []
+    for _ in range(5):
+        with pytest.raises(RequestRefusedError) as refused:
+            await fetch_organization(client)
+        ends.append(refused.value.ends_run)
+    assert ends == [False, False, False, False, True]
+
+
+async def test_refusals_after_a_success_do_not_end_the_run(client: AdminClient, web: aioresponses) -> None:
+    web.get(ME, payload=GOOD)
+    web.get(ME, status=404, body="{}", repeat=True)
+    await fetch_organization(client)
+    for _ in range(8):
+        with pytest.raises(RequestRefusedError) as refused:
+            await fetch_organization(client)
+        assert not refused.value.ends_run
+
+
 async def test_the_retries_of_a_run_have_a_budget(client: AdminClient, web: aioresponses) -> None:
     web.get(ME, status=503, repeat=True)
     for _ in range(2):
@@ -208,7 +259,7 @@ async def test_a_surprising_second_page_is_followed(client: AdminClient, web: ai
 async def test_page_tokens_in_a_circle_are_refused(client: AdminClient, web: aioresponses, tokens: list[str]) -> None:
     for token in tokens:
         web.get(USAGE, payload={"data": [], "has_more": True, "next_page": token})
-    with pytest.raises(ContractError, match="circles"):
+    with pytest.raises(ContractError, match="circle"):
         await fetch_window(client, WINDOW)
 
 
@@ -235,7 +286,7 @@ async def test_any_other_400_is_a_refusal(client: AdminClient, web: aioresponses
     assert not isinstance(refused.value, NotReadyError)
 
 
-def test_a_window_is_spelled_with_every_parameter() -> None:
+def test_a_window_has_every_parameter() -> None:
     series = Series(Report.USAGE, BucketWidth.HOUR, ("speed", "model"), (("model", ("a", "b")),))
     assert window_query(Window(series, START, START + 7 * DAY)) == [
         ("starting_at", "2026-01-01T00:00:00Z"),
@@ -264,7 +315,7 @@ async def test_names_are_read_page_after_page(client: AdminClient, web: aiorespo
 async def test_a_list_that_never_ends_is_refused(client: AdminClient, web: aioresponses) -> None:
     users = re.compile(rf"^{HOST}/v1/organizations/users\?.*$")
     web.get(users, payload={"data": [], "has_more": True, "last_id": "user_1"}, repeat=True)
-    with pytest.raises(ContractError, match="never ends"):
+    with pytest.raises(ContractError, match="do not end"):
         await fetch_names(client, NameKind.USER)
 
 
@@ -275,7 +326,7 @@ def test_an_odd_key_is_refused_without_being_shown(text: str) -> None:
     assert text.strip() == "" or text not in f"{refused.value} {refused.value.hint}"
 
 
-def test_a_key_shows_itself_to_nobody() -> None:
+def test_a_key_is_shown_nowhere() -> None:
     key = AdminKey(f" {KEY}\n", "the file")
     assert KEY not in f"{key} {key!r} {[key]}"
     assert key.header() == {"x-api-key": KEY}

@@ -1,0 +1,86 @@
+"""Read the response headers that the client acts upon. Pure.
+
+The sources: `retry-after` is standard HTTP, `retry-after-ms`, `x-should-retry`, `request-id` and
+`anthropic-organization-id` are the vendor's, and so is `anthropic-ratelimit-requests-reset` (RFC 3339).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from archiver.errors import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_RETRY_AFTER = 3600.0
+
+_LONGEST_REQUEST_ID = 80
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the vendor's id of a request, fit to be printed."""
+    return printable_id(headers.get("request-id"))
+
+
+def printable_id(sent: str | None) -> str | None:
+    """Return an id as it was sent, shortened and escaped for a message."""
+    return None if sent is None else excerpt(sent, _LONGEST_REQUEST_ID)
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """Return the server's own decision on retrying; None without one."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that the server asks to wait, None without sensible advice.
+
+    A wait of an hour or more, of zero or less, or a reset that has passed is not sensible. `now` is in UTC seconds, by
+    the server's clock where it is known.
+    """
+    # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time. A wait of 0
+    # was seen on 429 answers that did not end for hours: it is no advice, and that client ignores it as well.
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        wait = _number(headers.get(name))
+        if wait is not None and 0 < wait * scale < LONGEST_RETRY_AFTER:
+            return wait * scale
+    for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
+        time = read(headers.get(name, ""))
+        # Live 429 answers often carry a reset that is already in the past: then it is no advice.
+        if time is not None and 0 < time - now < LONGEST_RETRY_AFTER:
+            return time - now
+    return None
+
+
+def server_time(headers: Mapping[str, str]) -> int | None:
+    """Return the server's clock from `Date` in UTC seconds, None without a sensible one."""
+    time = _http_date(headers.get("date", ""))
+    return int(time) if time is not None and time > 0 else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    # float() reads "nan" and "inf" too, and neither is a wait.
+    return value if math.isfinite(value) else None
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):  # the parser of emails fails in all these ways
+        return None
+
+
+def _rfc3339(text: str) -> float | None:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
