@@ -1,4 +1,7 @@
-"""The sources of the admin key: a file, a command or the environment; never the command line."""
+"""The sources of the admin key: file, command or environment.
+
+It is never on the command line.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
             db=db,
             api_url=api.url,
             key=AdminKey(api.key, "the simulator"),
-            scope=Scope(),
+            # Its people and keys are some days older than its usage: those days would be an empty month.
+            scope=Scope(since=datetime.combine(api.first_day, time(), UTC)),
             rate=Rate(None),
             concurrency=4,
             max_runtime=None,

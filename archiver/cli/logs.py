@@ -1,4 +1,4 @@
-"""The lines of a run on stderr, as text or as one JSON object a line. The key is in neither."""
+"""The lines of a run on stderr, as text or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Writes the lines of a run to stderr; with `as_json` each is an object with time, level, message and fields."""
+    """Writes the lines of a run to stderr.
+
+    With `as_json` each is an object with time, level, message and fields.
+    """
 
     as_json: bool = False
 
     def write(self, level: str, message: str, *, text: str | None = None, **fields: object) -> None:
-        """Write one line: `message` and its fields as JSON, `text` (or else the message) as text."""
+        """Write one line.
+
+        `message` and its fields as JSON; `text`, or else the message, as text.
+        """
         if self.as_json:
             click.echo(_to_json(datetime.now(UTC), level, message, fields), err=True)
         else:
@@ -42,7 +48,10 @@ class Log:
             fail(error)
 
     def write_bug(self, error: Exception) -> None:
-        """Write where a bug is, without any value: messages and locals may contain secrets."""
+        """Write where a bug is, without messages and values.
+
+        They may contain secrets.
+        """
         if self.as_json:
             frames = traceback.extract_tb(error.__traceback__)
             places = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]

@@ -1,4 +1,4 @@
-"""The progress of a run: a live display on a terminal, plain or JSON lines elsewhere. All of it on stderr."""
+"""The progress of a run on stderr: live, plain or JSON lines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Line:
 
 
 class Tally(Progress):
-    """Counts the events of a run; `per_minute` is the configured rate, None without one."""
+    """Counts the events of a run.
+
+    `per_minute` is the configured rate, None without one.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, per_minute: float | None = None) -> None:
         self.monotonic = monotonic
@@ -63,7 +66,10 @@ class Tally(Progress):
         self.coarse[report] = done, of
 
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """Add the windows of a plan; what an earlier plan of the run finished stays counted."""
+        """Add the windows of a plan.
+
+        What an earlier plan of the run finished stays counted.
+        """
         for line in self.lines.values():
             line.planned = line.finished
         for plan in plans:
@@ -89,7 +95,10 @@ class Tally(Progress):
         self._finish()
 
     def waiting(self, seconds: float, reason: str) -> None:
-        """Note a wait, unless a longer one is noted already: all workers wait for the same gate."""
+        """Note a wait, unless a longer one is noted already.
+
+        All workers wait for the same gate.
+        """
         ends = self.monotonic() + seconds
         if ends > self._wait_ends:
             self._wait_ends, self._wait_reason = ends, reason
@@ -111,7 +120,10 @@ class Tally(Progress):
         return len(self._finished) / seconds * 60
 
     def seconds_left(self) -> float | None:
-        """Return an estimate of the time left; None before the first window is finished."""
+        """Return an estimate of the time left.
+
+        None before the first window is finished.
+        """
         left = sum(line.planned - line.finished for line in self.lines.values())
         pace = self.per_minute()
         # The first burst is faster than the rate that the rest of the run keeps to.
@@ -171,7 +183,7 @@ class PlainProgress(Tally):
 
 
 class LiveDisplay(Tally):
-    """A bar for each series and for the coarse pass; below, the wait or the pace, and the time left."""
+    """A bar for each series and the coarse pass, and the wait or time left."""
 
     def __rich__(self) -> Table:
         from rich.table import Table  # noqa: PLC0415  # only on a terminal
@@ -208,7 +220,7 @@ def _bar(name: str, detail: str, done: int, of: int, noun: str) -> list[Renderab
 
 @contextmanager
 def choose_progress(*, quiet: bool, log: Log = TEXT, per_minute: float | None = None) -> Iterator[Progress]:
-    """Yield the display that fits stderr: none, lines, or a live one on a terminal."""
+    """Yield the display that fits stderr: none, lines, or a live one."""
     if quiet:
         yield Progress()
     elif log.as_json or not sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Wiring of one run: the lock, the archive, the client and the crawl, or its plan alone."""
+"""Wiring of one run: lock, archive, client and crawl, or the plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def _client(to: Connect, session: Any, clock: Clock) -> AdminClient:
 
 
 def run_spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
-    """Fetch a sample of settled windows again; return how many, and the differences from the archive.
+    """Fetch a sample of settled windows again.
+
+    Return how many, and the differences from the archive.
 
     Raises:
         ArchiverError: The API or the file cannot be read.

@@ -41,7 +41,10 @@ def duration(seconds: float) -> str:
 
 
 def request_seconds(requests: int, rate: Rate) -> float | None:
-    """Return how long requests take at a rate, after the first burst; None without a limit."""
+    """Return how long requests take at a rate, after the first burst.
+
+    None without a limit.
+    """
     return None if rate.per_second is None else max(0, requests - DEFAULT_BURST) / rate.per_second
 
 
@@ -52,7 +55,10 @@ def print_warnings(warnings: Iterable[str], log: Log = TEXT) -> None:
 
 
 def print_summary(summary: Summary, log: Log = TEXT, *, quiet: bool = False) -> None:
-    """Print what a run archived, and what it could not; under `quiet` only the latter."""
+    """Print what a run archived, and what it could not.
+
+    Under `quiet` only the latter.
+    """
     if not quiet:
         print_warnings(summary.warnings, log)
     _print_failures(summary, log)
@@ -88,7 +94,7 @@ def _print_counts(summary: Summary, log: Log) -> None:
 
 
 def print_money(db: Path, summary: Summary, log: Log = TEXT) -> None:
-    """Print the exact cost of the archived range, by currency: different currencies are never added up."""
+    """Print the exact cost of the archived range, by currency."""
     ranges = [found for series, found in summary.archived.items() if series.report is Report.COST]
     if not ranges:
         return
@@ -113,7 +119,10 @@ def _ranges(archived: dict[Series, Range]) -> str:
 
 
 def _print_failures(summary: Summary, log: Log) -> None:
-    """Print each reason once, with the first window that it concerns: an outage fails hundreds for one reason."""
+    """Print each reason once, with the first window that it concerns.
+
+    An outage fails hundreds of windows for one reason.
+    """
     reasons = Counter(failure.message for failure in summary.failures)
     shown: set[str] = set()
     for failure in summary.failures:
@@ -138,7 +147,7 @@ def _print_failure(failure: Failure, others: int, log: Log) -> None:
 
 
 def print_request_plan(plan: RequestPlan, rate: Rate) -> None:
-    """Print the plan of a dry run, the number of requests, and how long they take, on stdout."""
+    """Print the plan of a dry run, its requests and their time, on stdout."""
     about = "" if plan.exact else "about "
     for one in plan.plans:
         times = f"{to_text(one.start)} to {to_text(one.end)}"

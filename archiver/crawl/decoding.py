@@ -1,4 +1,4 @@
-"""Decoding of responses in a thread of its own, with a bound on decoded answers.
+"""Decode responses in a thread of its own, two answers at most.
 
 Workers hold compressed bytes; only a worker with a slot holds rows. So memory does not grow with concurrency.
 """
@@ -38,13 +38,19 @@ class DecodeSlots:
 
 @dataclass(slots=True)
 class Slot:
-    """One window's claim to a slot, from its first decoded page until its answer is written."""
+    """The slot of one window.
+
+    It is held from its first decoded page until its answer is written.
+    """
 
     slots: DecodeSlots
     acquired: bool = False
 
     async def decode(self, decode: Callable[[Response], T], response: Response) -> T:
-        """Acquire a slot, if this window has none, and decode; raises what `decode` raises."""
+        """Acquire a slot, if this window has none, and decode.
+
+        Raises what `decode` raises.
+        """
         if not self.acquired:
             await self.slots.free.acquire()
             self.acquired = True

@@ -1,4 +1,4 @@
-"""Steps before the plan: organisation, server time, names, and what earlier runs remembered."""
+"""Steps before the plan: organisation, time, names, memory."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ArchiveReader(Protocol):
         """Read the starts of settled buckets whose last answer was held back."""
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read how far a report is known to be empty, and its first bucket with rows."""
+        """Read up to where a report is empty, and its first bucket with rows."""
 
     async def recall(self, key: str) -> str | None:
         """Read a value that an earlier run remembered."""
@@ -90,7 +90,10 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
 
 
 def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
-    """Return the server's time; warn when the local clock differs much, or there is no Date header."""
+    """Return the server's time.
+
+    Warn when the local clock differs much, or there is no Date header.
+    """
     local = int(clock.now())
     if client.server_time is None:
         summary.warnings["the response has no Date header; no bucket is marked settled"] = None
@@ -104,7 +107,9 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 
 
 async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
-    """Fetch one list of names; return a warning when it cannot be read, for numbers matter more than names.
+    """Fetch one list of names.
+
+    Return a warning when it cannot be read, for numbers matter more than names.
 
     Raises:
         TemporaryError: The API asked for a longer wait than the run has.
@@ -126,7 +131,10 @@ async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a lis
     kind: NameKind,
     names: list[NamedObject] | str,
 ) -> list[int]:
-    """Save one list of names and return when its objects were created; warn when it cannot be used."""
+    """Save one list of names and return when its objects were created.
+
+    Warn when it cannot be used.
+    """
     if isinstance(names, str):
         summary.warnings[names] = None
         return []
@@ -159,7 +167,10 @@ class Beginning:
     checked_until: int
 
     def coarse_pass(self, report: Report, now: int) -> Probe | None:
-        """Return the part of the coarse pass that one run makes after its rows; None when all is checked."""
+        """Return the part of the coarse pass that one run makes after its rows.
+
+        None when all is checked.
+        """
         if self.start is None or self.checked_until >= self.start:
             return None
         probe = Probe.begin(report, now, self.checked_until, self.start)
@@ -167,7 +178,9 @@ class Beginning:
 
 
 async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
-    """Return the beginning of a report: its known first bucket, or else the creation of the oldest object.
+    """Return the beginning of a report.
+
+    It is the known first bucket, or else the creation of the oldest object.
 
     Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
     pass checks that later, because deleted objects are not listed.
@@ -186,7 +199,10 @@ async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest
 
 
 def creation_times(objects: Iterable[NamedObject]) -> list[int]:
-    """Return when objects were created, in UTC seconds; those without a valid time are left out."""
+    """Return when objects were created, in UTC seconds.
+
+    Those without a valid time are left out.
+    """
     times = []
     for one in objects:
         details = json.loads(one.details)
@@ -197,20 +213,23 @@ def creation_times(objects: Iterable[NamedObject]) -> list[int]:
 
 
 async def recall_oldest(reader: ArchiveReader) -> int | None:
-    """Return the creation of the oldest object that any run has seen: deleted ones leave the lists."""
+    """Return when the oldest object that any run has seen was created.
+
+    Deleted objects leave the lists, so the time is remembered.
+    """
     remembered = await reader.recall("oldest_object")
     return int(remembered) if remembered and remembered.isdecimal() else None
 
 
 async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
-    """Remember the creation of the oldest object, if no run has seen an older one."""
+    """Remember when the oldest object was created, if no known one is older."""
     known, seen = await recall_oldest(archive), min(created, default=0)
     if 0 < seen < (known or seen + 1):
         await archive.remember("oldest_object", str(seen))
 
 
 async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
-    """Complete the scope with what earlier runs remembered: the archive's own `--since`, and a learnt cap."""
+    """Complete the scope with the remembered `--since` and cap."""
     since = scope.since
     # `auto` in memory means that the first run, or a later one, asked for all history: then nothing bounds it.
     remembered = await reader.recall("since")
@@ -220,7 +239,10 @@ async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
 
 
 async def remember_since(archive: Archive, scope: Scope) -> None:
-    """Remember the `--since` of a first run as the beginning of the archive; later runs can only widen it."""
+    """Remember the `--since` of a first run as the beginning of the archive.
+
+    Later runs can only widen it.
+    """
     known = await archive.recall("since")
     wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
     # A bare run chooses nothing: it must not turn a remembered date into `auto`. Times in this format compare as text.
@@ -230,7 +252,10 @@ async def remember_since(archive: Archive, scope: Scope) -> None:
 
 
 async def known_cap(reader: ArchiveReader, scope: Scope, now: int) -> int:
-    """Return how many dimensions one request may have: as configured, or less if the API refused it this week."""
+    """Return how many dimensions one request may have.
+
+    As configured, or fewer if the API refused more this week.
+    """
     # A cap that was learnt after now is the mark of a clock that was wrong.
     cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
     if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:

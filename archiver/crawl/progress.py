@@ -18,7 +18,7 @@ class Progress:
     # Not a protocol: a display that shows little overrides little, and a quiet run needs no display at all.
 
     def probing(self, report: Report, done: int, of: int) -> None:
-        """`done` of at most `of` coarse windows were checked for the first bucket of a report."""
+        """The coarse pass of a report has `done` of at most `of` windows."""
 
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
         """The windows of the run are known."""

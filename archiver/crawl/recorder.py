@@ -1,4 +1,4 @@
-"""The record of every result: in the archive, in the summary, and on the progress display."""
+"""Record every result in the archive, the summary and the display."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ class Recorder:
         return True
 
     async def learn(self, probe: Probe, window: Window, result: Answer | ApiError) -> bool:
-        """Add one result of the coarse pass to its probe; return False to end the pass."""
+        """Add one result of the coarse pass to its probe.
+
+        Return False to end the pass.
+        """
         if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
             self._refuse(window, result)
             return False
@@ -86,7 +89,10 @@ class Recorder:
         return probe.first_bucket is None
 
     def _refuse(self, window: Window, error: ApiError) -> None:
-        """Note an error that ends the run, or closes one report: a 403 may concern that report alone."""
+        """Note an error that ends the run, or closes one report.
+
+        A 403 may concern that report alone.
+        """
         report = window.series.report
         # Workers may have several windows of the report under way: one failure names the reason.
         if report not in self.closed:
@@ -97,7 +103,7 @@ class Recorder:
             self.closed.add(report)
 
     async def _bind(self) -> None:
-        """Bind the archive to the organisation that only the response headers name."""
+        """Bind the archive to the organisation of the response headers."""
         # Where the key may not read the organisation itself, only this keeps two archives from being mixed.
         if not self.bound and self.client.organization_id is not None:
             await self.archive.bind_organization(Organization(self.client.organization_id, None))
@@ -137,7 +143,7 @@ class Recorder:
             self.summary.failures.append(Failure(window, "missing", message, PARTIAL_EXIT, request_id))
 
     async def finish(self, run: int) -> None:
-        """Record how the run ended, and what the next runs and `status` have to know."""
+        """Record how the run ended, and what later commands need of it."""
         summary, now = self.summary, int(self.clock.now())
         if collapses := summary.add_collapses():
             value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
@@ -163,7 +169,10 @@ class Recorder:
 
 
 def _due(window: Window, now: int) -> set[int]:
-    """Return the buckets of a window that the API should have: ended, and past the lag of their report."""
+    """Return the buckets that the API should have by now.
+
+    They have ended, and the lag of their report is over.
+    """
     width = window.series.bucket_width.seconds
     now -= SPECS[window.series.report].lag_seconds
     return set(range(window.start, min(window.end, now - now % width), width))

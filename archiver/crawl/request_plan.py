@@ -1,4 +1,7 @@
-"""The requests that a sync would send, found without fetching report rows or touching the archive."""
+"""The requests that a sync would send, planned without sending them.
+
+Neither report rows are fetched nor the archive is changed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """The requests of a sync if every answer is good and there are no rows before the known beginning.
+    """The requests of a sync.
+
+    They are right if every answer is good and there are no rows before the known beginning.
 
     Attributes:
         organization_and_names: Requests for the organisation and the lists of names.
@@ -57,7 +62,10 @@ class RequestPlan:
         return self.organization_and_names + self.probes + self.windows
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that `sync --dry-run --json` prints: that of `sync`, with the plan."""
+        """Return the object that `sync --dry-run --json` prints.
+
+        It is that of `sync`, with the plan.
+        """
         summary = Summary(
             plans=self.plans, planned=self.windows, requests=self.requests, warnings=dict.fromkeys(self.warnings)
         )
@@ -78,7 +86,9 @@ class RequestPlan:
 
 
 async def plan_requests(reader: ArchiveReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
-    """Plan a sync; fetches the organisation and its names, which also shows the server's time.
+    """Plan a sync.
+
+    Fetches the organisation and its names, which also shows the server's time.
 
     Raises:
         ConfigurationError: The range contains no bucket, or a list of dimensions fits no report.

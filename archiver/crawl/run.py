@@ -95,7 +95,9 @@ class Run:
         )
 
     async def execute(self) -> Summary:
-        """Bring the archive up to date; however the run ends, what was done is kept and the end is recorded.
+        """Bring the archive up to date.
+
+        However the run ends, what was done is kept and the end is recorded.
 
         Raises:
             ArchiverError: There is no plan, or the file cannot be used any more.
@@ -163,7 +165,10 @@ class Run:
             await self._check_older(now, beginnings)
 
     async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
-        """Fetch the lists of names while the crawl goes on; keep them once the organisation is known."""
+        """Fetch the lists of names while the crawl goes on.
+
+        Keep them once the organisation is known.
+        """
         created: list[int] = []
 
         async def save(kind: NameKind) -> None:
@@ -178,7 +183,10 @@ class Run:
         names_read.set()
 
     async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
-        """Find the beginning of each report for `--since auto`; nothing is needed for an explicit one."""
+        """Find the beginning of each report for `--since auto`.
+
+        Nothing is needed for an explicit one.
+        """
         if self.scope.since is not None:
             return {}
         # The lists of names are a few requests, and save dozens of coarse ones. Later runs need not wait for them.
@@ -195,7 +203,7 @@ class Run:
         return beginnings
 
     async def _archive_all(self, chosen: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
-        """Plan and crawl, and plan again where the API turns out to allow fewer dimensions in one request."""
+        """Plan and crawl; plan again where the API allows fewer dimensions."""
         while True:
             series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
             plans = await make_plans(self.archive, self.scope, series, now, starts)
@@ -221,7 +229,10 @@ class Run:
         await self._crawl(windows, self._recorder.write)
 
     async def _check_older(self, now: int, beginnings: Mapping[Report, Beginning]) -> None:
-        """Check a part of the time before each beginning, and archive from the first day with rows, if any."""
+        """Check a part of the time before each beginning.
+
+        Where there are rows, all from their first day on is archived.
+        """
         for report, beginning in beginnings.items():
             probe = beginning.coarse_pass(report, now)
             if beginning.start is None or probe is None or report in self._recorder.closed or self.summary.stopped:
@@ -236,7 +247,10 @@ class Run:
                 await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
 
     async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
-        """Return the first day with rows, from coarse windows; remember how far the range was checked."""
+        """Fetch coarse windows and return the first day with rows.
+
+        How far the range was checked is remembered.
+        """
         self._probing = True
         try:
             await self._crawl(probe.windows, partial(self._recorder.learn, probe))
@@ -250,7 +264,10 @@ class Run:
     async def _crawl(
         self, windows: Sequence[Window], consume: Callable[[Window, Answer | ApiError], Awaitable[bool]]
     ) -> None:
-        """Fetch windows with all workers; `consume` gets every result in this task, until it returns False."""
+        """Fetch windows with all workers.
+
+        `consume` gets every result in this task, until it returns False.
+        """
         # Each worker owns a clone of both streams: when the last one ends, the results end too. The bounded stream
         # of results makes workers wait for the writer.
         feed, work = anyio.create_memory_object_stream[Window]()
@@ -280,7 +297,7 @@ class Run:
                     await self._fetch(window, deliver, slots)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
-        """Fetch a window, in halves where the API could not return the whole of one like it."""
+        """Fetch a window, in halves where one like it was too wide."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
             slot = Slot(slots)
             try:

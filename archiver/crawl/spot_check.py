@@ -1,4 +1,7 @@
-"""The spot check: settled windows of the archive are fetched again and compared; the archive is only read."""
+"""Fetch settled windows again and compare them with the archive.
+
+The archive is only read.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 async def spot_check(
     client: AdminClient, sample: Sample, count: int, chance: random.Random | None = None
 ) -> tuple[int, list[Finding]]:
-    """Fetch up to `count` settled windows again; return how many, and the buckets that differ from the archive.
+    """Fetch up to `count` settled windows again.
+
+    Return how many, and the buckets that differ from the archive.
 
     Raises:
         OrganizationMismatchError: The key belongs to another organisation.

@@ -1,4 +1,4 @@
-"""The result of a run: its counts, its failures, and the outcome and exit code that follow. Pure."""
+"""The result of a run: counts, failures, outcome and exit code. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A window that was not archived as the API returned it; `error` is a word for programs."""
+    """A window that was not archived as the API returned it.
+
+    `error` is a word for programs.
+    """
 
     window: Window
     error: str
@@ -59,7 +62,7 @@ Change = tuple[int, int]
 
 
 def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Failure]:
-    """Return the series that lost more than a fifth of their tokens or money over at least three days.
+    """Return the series that lost over a fifth in three days or more.
 
     `rewritten` has the ended days that this run rewrote, by their start. Only days that lost something are compared, so
     that late rows of other days cannot hide a loss.
@@ -109,14 +112,20 @@ class Summary:
     _rewritten: dict[Series, dict[int, Change]] = field(default_factory=dict)
 
     def begin_again(self) -> None:
-        """Reset what belongs to a plan that is made anew; the rows that were written stay counted."""
+        """Reset what belongs to a plan that is made anew.
+
+        The rows that were written stay counted.
+        """
         # Windows of the old plan are fetched again with fewer dimensions, and would be counted twice.
         self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
         self.plans = ()
         self.failures.clear()
 
     def note_rewritten(self, series: Series, buckets: Iterable[tuple[int, int, int]], now: int) -> None:
-        """Add rewritten buckets (start, magnitude before, after) to their days; those in progress do not count."""
+        """Add rewritten buckets (start, magnitude before, after) to their days.
+
+        Those in progress do not count.
+        """
         for start, was, is_now in buckets:
             # A bucket in progress is rewritten by every run, and its first reading may be of its first minute.
             if start + series.bucket_width.seconds <= now:
@@ -137,7 +146,10 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """The exit code: a refused key and a broken disk or file win, then partial if anything was archived."""
+        """The exit code of the run.
+
+        A refused key and a broken disk or file win, then partial if anything was archived.
+        """
         codes = [failure.exit_code for failure in self.failures]
         if self.stopped is not None:
             # A signal, the time limit, a broken disk: the caller has to know, whatever windows failed before.

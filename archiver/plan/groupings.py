@@ -1,4 +1,4 @@
-"""Sets of dimensions to request: the presets `none finest each all`, and lists.
+"""Sets of dimensions: the presets `none finest each all`, and lists.
 
 The API refuses more than five dimensions in one request (reported, March and July 2026), hence the cap.
 """
@@ -23,7 +23,10 @@ Grouping = tuple[str, ...]
 
 
 def finest(dimensions: Sequence[str], cap: int) -> list[Grouping]:
-    """Return the fewest groupings that together cover all dimensions, each as fine as the cap allows."""
+    """Return the fewest groupings that together cover all dimensions.
+
+    Each is as fine as the cap allows.
+    """
     passes = []
     for start in range(0, len(dimensions), cap) if dimensions else ():
         chosen = list(dimensions[start : start + cap])
@@ -45,7 +48,9 @@ def every_subset(dimensions: Sequence[str], cap: int) -> list[Grouping]:
 
 
 def parse_group_by(text: str) -> str | Grouping:
-    """Parse one `--group-by`: the name of a preset, or a comma list of dimensions as a sorted set.
+    """Parse one `--group-by`.
+
+    It is the name of a preset, or a comma list of dimensions, returned as a sorted set.
 
     Raises:
         ConfigurationError: The list is empty.
@@ -79,7 +84,7 @@ def groupings(
     dimensions: Sequence[str] | None = None,
     cap: int = DEFAULT_CAP,
 ) -> dict[Report, list[Grouping]]:
-    """Return the groupings of each selected report, in order and without repeats.
+    """Return the groupings of each report, in order, without repeats.
 
     `dimensions` are those that the presets range over (None: each report's own).
 

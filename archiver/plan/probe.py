@@ -1,4 +1,4 @@
-"""The coarse pass: the search for the first day with rows, with the cheapest requests."""
+"""The coarse pass: the cheapest search for the first day with rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Probe:
-    """Searches a range for its first day with rows: days, not grouped, not filtered.
+    """Searches a range for its first day with rows, ungrouped.
 
     Attributes:
         windows: The windows to fetch, oldest first; the search ends as soon as `first_bucket` is known.
@@ -35,7 +35,10 @@ class Probe:
 
     @classmethod
     def begin(cls, report: Report, now: int, known_empty_until: int | None, until: int | None = None) -> Probe:
-        """Begin at the earliest day of the API, or where an earlier pass ended; end at `until`, or with today."""
+        """Begin at the earliest day, or where an earlier pass ended.
+
+        The pass ends at `until`, or with today.
+        """
         series = Series(report, BucketWidth.DAY)
         end = ceiling(now + 1, DAY) if until is None else until
         start = min(EARLIEST_HISTORY if known_empty_until is None else known_empty_until, end)
@@ -43,7 +46,10 @@ class Probe:
         return cls(tuple(Window(series, *piece) for piece in pieces), start)
 
     def learn(self, window: Window, answer: Answer | None, *, failed: bool = False) -> None:
-        """Add a result; None for a window without a complete day yet, or one that could not be read (`failed`)."""
+        """Add a result.
+
+        None for a window without a complete day yet, or one that could not be read (`failed`).
+        """
         self.answered += 1
         # A window that could not be read may have rows, so the archive begins there at the latest.
         self._early[window.start] = (window.end, window.start if failed else _first_with_rows(window, answer), failed)
@@ -53,7 +59,10 @@ class Probe:
             self.empty_until = end if self.first_bucket is None else self.first_bucket
 
     def certain(self, settled_until: int) -> tuple[int, int | None]:
-        """Return what later runs need not fetch again: the end of the empty range, and the first day with rows."""
+        """Return what later runs need not fetch again.
+
+        It is the end of the empty range, and the first day with rows.
+        """
         found = self.first_bucket
         # Days that are not settled may still get rows, so neither result is certain among them.
         if self.guessed or (found is not None and found >= settled_until):

@@ -62,7 +62,9 @@ class Scope:
             raise no_bucket(f"from {_date(self.since)} to {_date(self.until)}")
 
     def range_of(self, series: Series, now: int, first_bucket: int | None) -> tuple[int, int]:
-        """Return the whole buckets to archive of a series; start and end are equal when there are none.
+        """Return the whole buckets to archive of a series.
+
+        Start and end are equal when there are none.
 
         `first_bucket` is the beginning of the report's history, used without `since`; None when it has no rows at all.
         """

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def cut(start: int, end: int, width: int, limit: int) -> list[tuple[int, int]]:
-    """Cut whole buckets from `start` to `end` into the fewest windows of at most `limit` buckets."""
+    """Cut whole buckets into the fewest windows of at most `limit`."""
     if end <= start:
         return []
     cell = width * limit

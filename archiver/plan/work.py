@@ -38,7 +38,9 @@ class SeriesPlan:
 
 
 def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> list[Range]:
-    """Return the parts of a range to fetch: whatever is not settled, and all from `refresh_from` on.
+    """Return the parts of a range to fetch.
+
+    They are all that is not settled, and all from `refresh_from` on.
 
     `spans` are disjoint and in order; the result is disjoint, in order, and merged.
     """
@@ -49,7 +51,7 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 
 
 def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
-    """Cut suspect buckets out of settled spans, so that they are fetched again."""
+    """Cut suspects out of settled spans, so that they are fetched again."""
     reopened: list[Span] = []
     for span in spans:
         # A suspect is still settled in the file: its rows were confirmed once, and only its last answer was not.
@@ -61,7 +63,10 @@ def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) 
 
 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
-    """Subtract ordered, disjoint ranges from one; empty and outlying ones are ignored."""
+    """Subtract ordered, disjoint ranges from one.
+
+    Empty and outlying ones are ignored.
+    """
     left: list[Range] = []
     at = start  # all before this is decided
     for hole_start, hole_end in holes:
@@ -119,7 +124,10 @@ def is_fetched(span: Span) -> bool:
 
 
 def newest_range(spans: Sequence[Span]) -> Range | None:
-    """Return the unbroken range of fetched buckets that reaches furthest; `spans` are in order."""
+    """Return the unbroken range of fetched buckets that reaches furthest.
+
+    `spans` are in order.
+    """
     found: Range | None = None
     for span in spans:
         if is_fetched(span):
