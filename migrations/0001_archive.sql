@@ -1,9 +1,9 @@
 -- The archive, first version. Times are whole UTC seconds since the epoch in tables, and text in views.
--- Views are public; tables are not.
+-- Views are public; tables, and views whose names begin with _, are not.
 
 PRAGMA application_id = 0x41524356;
 
-CREATE TABLE migration (
+CREATE TABLE _migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
   sha256 TEXT NOT NULL,
@@ -11,14 +11,14 @@ CREATE TABLE migration (
   program TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE organization (
+CREATE TABLE _organization (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   id TEXT NOT NULL,
   name TEXT
 ) STRICT;
 
 -- One report, width, grouping and filter. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
-CREATE TABLE series (
+CREATE TABLE _series (
   id INTEGER PRIMARY KEY,
   report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
   bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
@@ -30,7 +30,7 @@ CREATE TABLE series (
 ) STRICT;
 
 -- Dictionaries: each set of dimension values once. `key` is their JSON array, so that null is a value like any other.
-CREATE TABLE usage_key (
+CREATE TABLE _usage_key (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
   workspace_id TEXT,
@@ -44,7 +44,7 @@ CREATE TABLE usage_key (
   service_account_id TEXT
 ) STRICT;
 
-CREATE TABLE cost_key (
+CREATE TABLE _cost_key (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
   workspace_id TEXT,
@@ -58,7 +58,7 @@ CREATE TABLE cost_key (
   currency TEXT
 ) STRICT;
 
-CREATE TABLE usage_fact (
+CREATE TABLE _usage_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE usage_fact (
 ) STRICT, WITHOUT ROWID;
 
 -- Daily sums of each unfiltered series of hours or minutes: a daily view over minutes would read 1,440 rows a key and day.
-CREATE TABLE usage_day (
+CREATE TABLE _usage_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
@@ -88,7 +88,7 @@ CREATE TABLE usage_day (
 
 -- `amount` is the API's text, in cents. Exactly, it is `amount_microcents` (1e-6 cents, rounded half to even) plus
 -- `amount_remainder` (1e-18 cents, 0 for texts of at most six fractional digits): two integers add up without rounding.
-CREATE TABLE cost_fact (
+CREATE TABLE _cost_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
@@ -100,7 +100,7 @@ CREATE TABLE cost_fact (
 ) STRICT, WITHOUT ROWID;
 
 -- One row a bucket that has, or once had, rows: the digest of its rows, and when this content was first seen.
-CREATE TABLE bucket (
+CREATE TABLE _bucket (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   digest BLOB NOT NULL,
@@ -109,7 +109,7 @@ CREATE TABLE bucket (
 ) STRICT, WITHOUT ROWID;
 
 -- Coverage: disjoint stretches of buckets, each of one state, read at one time.
-CREATE TABLE span (
+CREATE TABLE _span (
   series_id INTEGER NOT NULL,
   span_start INTEGER NOT NULL,
   span_end INTEGER NOT NULL CHECK (span_end > span_start),
@@ -119,7 +119,7 @@ CREATE TABLE span (
 ) STRICT, WITHOUT ROWID;
 
 -- The digest of the last answer about a window, as long as no other answer touched one of its buckets.
-CREATE TABLE answer (
+CREATE TABLE _answer (
   series_id INTEGER NOT NULL,
   window_start INTEGER NOT NULL,
   window_end INTEGER NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE answer (
 ) STRICT, WITHOUT ROWID;
 
 -- Revisions of buckets that had ended: the values of the changed rows before and after, NULL where there was no row.
-CREATE TABLE revision (
+CREATE TABLE _revision (
   id INTEGER PRIMARY KEY,
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -137,9 +137,9 @@ CREATE TABLE revision (
   was_settled INTEGER NOT NULL CHECK (was_settled IN (0, 1))
 ) STRICT;
 
-CREATE INDEX revision_by_bucket ON revision (series_id, bucket_start, learnt_at);
+CREATE INDEX revision_by_bucket ON _revision (series_id, bucket_start, learnt_at);
 
-CREATE TABLE usage_revision (
+CREATE TABLE _usage_revision (
   revision_id INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   was_uncached_input_tokens INTEGER,
@@ -159,7 +159,7 @@ CREATE TABLE usage_revision (
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE cost_revision (
+CREATE TABLE _cost_revision (
   revision_id INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   was_amount TEXT,
@@ -174,7 +174,7 @@ CREATE TABLE cost_revision (
 ) STRICT, WITHOUT ROWID;
 
 -- Settled buckets whose last answer lost more than half: not written until the API repeats the same content.
-CREATE TABLE suspect (
+CREATE TABLE _suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   digest BLOB NOT NULL,
@@ -184,7 +184,7 @@ CREATE TABLE suspect (
 
 -- When each whole UTC day of a series was read. `whole_at`: first reading that began after the day had ended;
 -- `settled_at`: first reading of the day as settled; both NULL until then. A day is here only while all of it is covered.
-CREATE TABLE series_day (
+CREATE TABLE _series_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
   first_read_at INTEGER NOT NULL,
@@ -195,7 +195,7 @@ CREATE TABLE series_day (
 ) STRICT, WITHOUT ROWID;
 
 -- The series that the daily views use for a day. `rank`: 2 settled, 1 read after the day ended, 0 read while in progress.
-CREATE TABLE canonical_day (
+CREATE TABLE _canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
   series_id INTEGER NOT NULL,
@@ -204,19 +204,19 @@ CREATE TABLE canonical_day (
 ) STRICT, WITHOUT ROWID;
 
 -- Where the history of a report begins: no rows before `empty_until`; the first rows are at `first_bucket`.
-CREATE TABLE history (
+CREATE TABLE _history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
   first_bucket INTEGER
 ) STRICT;
 
 -- Facts that later runs need, by name: the cap of dimensions a request, the time before which no request may be sent.
-CREATE TABLE memory (
+CREATE TABLE _memory (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE run (
+CREATE TABLE _run (
   id INTEGER PRIMARY KEY,
   started_at INTEGER NOT NULL,
   finished_at INTEGER,
@@ -232,7 +232,7 @@ CREATE TABLE run (
 ) STRICT;
 
 -- Names over time: a new row only when something about the object changed.
-CREATE TABLE name (
+CREATE TABLE _name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
   learnt_at INTEGER NOT NULL,
@@ -264,9 +264,9 @@ SELECT
   f.output_tokens,
   f.web_search_requests,
   f.extra
-FROM usage_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN usage_key AS k ON k.id = f.key_id;
+FROM _usage_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _usage_key AS k ON k.id = f.key_id;
 
 -- `amount_usd` is the double nearest to the text: a division of exact doubles, or the text itself with its point moved.
 CREATE VIEW cost AS
@@ -294,9 +294,9 @@ SELECT
     ELSE CAST(f.amount || 'e-2' AS REAL)
   END AS amount_usd,
   f.extra
-FROM cost_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN cost_key AS k ON k.id = f.key_id;
+FROM _cost_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _cost_key AS k ON k.id = f.key_id;
 
 CREATE VIEW workspace AS
 SELECT
@@ -306,7 +306,7 @@ SELECT
   details ->> 'archived_at' AS archived_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'workspace'
 GROUP BY id;
 
@@ -320,7 +320,7 @@ SELECT
   details ->> 'expires_at' AS expires_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'api_key'
 GROUP BY id;
 
@@ -333,7 +333,7 @@ SELECT
   details ->> 'added_at' AS added_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'user'
 GROUP BY id;
 
@@ -344,19 +344,19 @@ SELECT
   details ->> 'created_at' AS created_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
 
 -- From when to when an object had a name: the first one for all time before, each other from its first reading on.
-CREATE VIEW name_period AS
+CREATE VIEW _name_period AS
 SELECT
   kind,
   id,
   name,
   iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
   lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
-FROM name
+FROM _name
 WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 
 CREATE VIEW daily_tokens AS
@@ -371,9 +371,9 @@ WITH fact AS (
     f.cache_read_input_tokens,
     f.output_tokens,
     f.web_search_requests
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
-  JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
+  JOIN _usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
   WHERE d.report = 'usage'
   UNION ALL
   SELECT
@@ -386,9 +386,9 @@ WITH fact AS (
     r.cache_read_input_tokens,
     r.output_tokens,
     r.web_search_requests
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
-  JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
 SELECT
@@ -417,11 +417,11 @@ SELECT
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
-JOIN usage_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+JOIN _usage_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < f.day_start + 86400 AND w.until >= f.day_start + 86400
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = k.api_key_id
   AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
@@ -452,11 +452,11 @@ SELECT
     WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
     ELSE CAST(f.amount || 'e-2' AS REAL)
   END AS amount_usd
-FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id
-JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-JOIN cost_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
@@ -471,18 +471,18 @@ SELECT
   s.group_by,
   CASE d.rank WHEN 2 THEN 'settled' ELSE 'provisional' END AS state,
   strftime('%Y-%m-%dT%H:%M:%SZ', r.last_read_at, 'unixepoch') AS fetched_at
-FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id
-LEFT JOIN series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+LEFT JOIN _series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 
 -- How many days of a month no series of a report covers, days to come included.
-CREATE VIEW month_gap AS
+CREATE VIEW _month_gap AS
 SELECT
   report,
   strftime('%Y-%m', day_start, 'unixepoch') AS month,
   CAST(strftime('%d', min(day_start), 'unixepoch', 'start of month', '+1 month', '-1 day') AS INTEGER) - count(*)
     AS gap_days
-FROM canonical_day
+FROM _canonical_day
 GROUP BY report, month;
 
 -- Names are those of the end of the month: a rename within it splits nothing. The exact sum of a month is that of the
@@ -504,10 +504,10 @@ WITH summed AS (
     sum(f.amount_microcents) AS microcents,
     sum(f.amount_remainder) AS remainder,
     s.group_by
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
-  JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-  JOIN cost_key AS k ON k.id = f.key_id
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  JOIN _cost_key AS k ON k.id = f.key_id
   WHERE d.report = 'cost'
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
 ),
@@ -552,8 +552,8 @@ SELECT
   g.gap_days,
   m.group_by
 FROM written AS m
-JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
-LEFT JOIN name_period AS w
+JOIN _month_gap AS g ON g.report = 'cost' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
@@ -609,12 +609,12 @@ SELECT
   g.gap_days,
   m.group_by
 FROM summed AS m
-JOIN month_gap AS g ON g.report = 'usage' AND g.month = m.month
-LEFT JOIN name_period AS w
+JOIN _month_gap AS g ON g.report = 'usage' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = m.api_key_id
   AND a.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND a.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
@@ -650,7 +650,7 @@ WITH ordered AS (
     state,
     fetched_at,
     lag(span_end) OVER by_time IS NOT span_start OR lag(state) OVER by_time IS NOT state AS begins
-  FROM span
+  FROM _span
   WINDOW by_time AS (PARTITION BY series_id ORDER BY span_start)
 ),
 islands AS (
@@ -667,7 +667,7 @@ SELECT
   i.state,
   strftime('%Y-%m-%dT%H:%M:%SZ', min(i.fetched_at), 'unixepoch') AS fetched_at
 FROM islands AS i
-JOIN series AS s ON s.id = i.series_id
+JOIN _series AS s ON s.id = i.series_id
 GROUP BY i.series_id, i.island;
 
 CREATE VIEW restatement AS
@@ -701,7 +701,7 @@ usage_field AS (
       WHEN 'output_tokens' THEN u.now_output_tokens
       ELSE u.now_web_search_requests
     END AS now
-  FROM usage_revision AS u
+  FROM _usage_revision AS u
   CROSS JOIN field
 ),
 changed AS (
@@ -724,7 +724,7 @@ changed AS (
     f.was,
     f.now
   FROM usage_field AS f
-  JOIN usage_key AS k ON k.id = f.key_id
+  JOIN _usage_key AS k ON k.id = f.key_id
   UNION ALL
   SELECT
     c.revision_id,
@@ -744,8 +744,8 @@ changed AS (
     'amount',
     c.was_amount,
     c.now_amount
-  FROM cost_revision AS c
-  JOIN cost_key AS k ON k.id = c.key_id
+  FROM _cost_revision AS c
+  JOIN _cost_key AS k ON k.id = c.key_id
 )
 SELECT
   s.report,
@@ -771,8 +771,8 @@ SELECT
   c.was,
   c.now
 FROM changed AS c
-JOIN revision AS r ON r.id = c.revision_id
-JOIN series AS s ON s.id = r.series_id
+JOIN _revision AS r ON r.id = c.revision_id
+JOIN _series AS s ON s.id = r.series_id
 WHERE r.was_settled = 1 AND c.was IS NOT c.now;
 
 CREATE VIEW sync_run AS
@@ -789,7 +789,7 @@ SELECT
   rows_removed,
   rows_unchanged,
   version
-FROM run;
+FROM _run;
 
 -- The first thing that another tool shows: what this file is and where to begin.
 CREATE VIEW readme AS

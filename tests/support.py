@@ -99,7 +99,7 @@ def archived(db: Path, report: str, bucket_width: str, group_by: Sequence[str], 
     rows = select(
         db,
         f"""SELECT v.bucket_start, v.bucket_end, {", ".join("v." + c for c in columns)} FROM {report} AS v
-        JOIN series AS s ON s.id = v.series_id
+        JOIN _series AS s ON s.id = v.series_id
         WHERE v.bucket_width = ? AND v.group_by = ? AND s.filters = ?""",  # noqa: S608  # names of columns
         bucket_width,
         ",".join(sorted(group_by)),

@@ -26,14 +26,14 @@ GROUPS = ("none", "workspace_id", "finest")
 SINCE = "2026-01-10"
 _BUCKETS = """
 SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(uncached_input_tokens), sum(output_tokens)
-FROM usage_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+FROM _usage_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
 UNION ALL
 SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(amount_microcents), NULL
-FROM cost_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+FROM _cost_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
 """
 _COVERED = """
 SELECT s.report, s.bucket_width, s.group_by, p.span_start, p.span_end
-FROM span AS p JOIN series AS s ON s.id = p.series_id WHERE p.state IN ('settled', 'provisional')
+FROM _span AS p JOIN _series AS s ON s.id = p.series_id WHERE p.state IN ('settled', 'provisional')
 """
 
 

@@ -79,7 +79,7 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
     if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return list(migrations)
     try:
-        ledger = connection.execute("SELECT version, name, sha256 FROM migration ORDER BY version").fetchall()
+        ledger = connection.execute("SELECT version, name, sha256 FROM _migration ORDER BY version").fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # only a missing table means a foreign file
             raise
@@ -161,7 +161,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> No
     try:
         # `executescript` commits an open transaction first, so BEGIN has to be a part of the script.
         connection.executescript(f"BEGIN IMMEDIATE;\n{migration.script}")
-        connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?, ?)", ledger)
+        connection.execute("INSERT INTO _migration VALUES (?, ?, ?, ?, ?)", ledger)
         connection.execute(f"PRAGMA user_version = {migration.version:d}")
         connection.execute("COMMIT")
     except BaseException:

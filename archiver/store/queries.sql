@@ -3,36 +3,36 @@
 
 -- name: upsert_organization
 -- Insert the organization of the archive, or update its name.
-INSERT INTO organization (only, id, name) VALUES (1, :id, :name)
+INSERT INTO _organization (only, id, name) VALUES (1, :id, :name)
 ON CONFLICT (only) DO UPDATE SET name = coalesce(excluded.name, name);
 
 -- name: select_organization
 -- Select the organization of the archive.
-SELECT id, name FROM organization;
+SELECT id, name FROM _organization;
 
 -- name: insert_series
 -- Insert a series.
-INSERT INTO series (report, bucket_width, bucket_seconds, group_by, filters, fineness)
+INSERT INTO _series (report, bucket_width, bucket_seconds, group_by, filters, fineness)
 VALUES (:report, :bucket_width, :bucket_seconds, :group_by, :filters, :fineness);
 
 -- name: select_series_id
 -- Select the id of a series.
-SELECT id FROM series
+SELECT id FROM _series
 WHERE report = :report AND bucket_width = :bucket_width AND group_by = :group_by AND filters = :filters;
 
 -- name: select_spans
 -- Select the coverage of a series that touches a range, in order.
-SELECT span_start, span_end, state, fetched_at FROM span
+SELECT span_start, span_end, state, fetched_at FROM _span
 WHERE series_id = :series_id AND span_start < :end AND span_end > :start
 ORDER BY span_start;
 
 -- name: delete_spans
 -- Delete the coverage of a series that touches a range.
-DELETE FROM span WHERE series_id = :series_id AND span_start < :end AND span_end > :start;
+DELETE FROM _span WHERE series_id = :series_id AND span_start < :end AND span_end > :start;
 
 -- name: insert_span
 -- Insert coverage: one state for a range of buckets.
-INSERT INTO span (series_id, span_start, span_end, state, fetched_at) VALUES (?, ?, ?, ?, ?);
+INSERT INTO _span (series_id, span_start, span_end, state, fetched_at) VALUES (?, ?, ?, ?, ?);
 
 -- name: select_future_spans
 -- Select coverage of buckets that had not ended when it was read, and coverage with a time of reading after now.
@@ -41,113 +41,113 @@ INSERT INTO span (series_id, span_start, span_end, state, fetched_at) VALUES (?,
 SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at, report
 FROM (
   SELECT p.*, s.report, s.bucket_seconds, min(coalesce(p.fetched_at + :skew, :now), :now) AS read_at
-  FROM span AS p JOIN series AS s ON s.id = p.series_id
+  FROM _span AS p JOIN _series AS s ON s.id = p.series_id
 )
 WHERE span_end > read_at - read_at % bucket_seconds + bucket_seconds * (state = 'provisional') OR fetched_at > :now
 ORDER BY series_id, span_start;
 
 -- name: delete_span
 -- Delete one span of coverage.
-DELETE FROM span WHERE series_id = :series_id AND span_start = :start;
+DELETE FROM _span WHERE series_id = :series_id AND span_start = :start;
 
 -- name: delete_planned_spans
 -- Delete the coverage of buckets that were planned and not requested.
-DELETE FROM span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
+DELETE FROM _span WHERE series_id = :series_id AND state = 'missing' AND fetched_at IS NULL;
 
 -- name: upsert_memory
 -- Insert or update a fact for later runs.
-INSERT INTO memory (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
+INSERT INTO _memory (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
 
 -- name: select_memory
 -- Select a fact that an earlier run stored.
-SELECT value FROM memory WHERE key = :key;
+SELECT value FROM _memory WHERE key = :key;
 
 -- name: select_answers
 -- Select the digests of responses, by window, that no later response has overlapped.
-SELECT window_start, window_end, digest FROM answer WHERE series_id = :series_id;
+SELECT window_start, window_end, digest FROM _answer WHERE series_id = :series_id;
 
 -- name: delete_answers
 -- Delete the digests of responses that share a bucket with a window.
-DELETE FROM answer WHERE series_id = :series_id AND window_start < :end AND window_end > :start;
+DELETE FROM _answer WHERE series_id = :series_id AND window_start < :end AND window_end > :start;
 
 -- name: insert_answer
 -- Insert the digest of a response.
-INSERT INTO answer (series_id, window_start, window_end, digest) VALUES (:series_id, :start, :end, :digest);
+INSERT INTO _answer (series_id, window_start, window_end, digest) VALUES (:series_id, :start, :end, :digest);
 
 -- name: select_buckets
 -- Select the digests of the buckets of a window, and when their rows were first seen.
-SELECT bucket_start, digest, learnt_at FROM bucket
+SELECT bucket_start, digest, learnt_at FROM _bucket
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: upsert_bucket
 -- Insert or update the digest of a bucket.
-INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (?, ?, ?, ?)
+INSERT INTO _bucket (series_id, bucket_start, digest, learnt_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, learnt_at = excluded.learnt_at;
 
 -- name: select_window_suspects
 -- Select the suspects of a window, with the digest that would confirm each and when it was first seen.
-SELECT bucket_start, digest, seen_at FROM suspect
+SELECT bucket_start, digest, seen_at FROM _suspect
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: select_series_suspects
 -- Select the suspects of a series.
-SELECT bucket_start FROM suspect WHERE series_id = :series_id ORDER BY bucket_start;
+SELECT bucket_start FROM _suspect WHERE series_id = :series_id ORDER BY bucket_start;
 
 -- name: upsert_suspect
 -- Insert or update a suspect.
-INSERT INTO suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)
+INSERT INTO _suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, seen_at = excluded.seen_at;
 
 -- name: delete_suspect
 -- Delete a suspect.
-DELETE FROM suspect WHERE series_id = ? AND bucket_start = ?;
+DELETE FROM _suspect WHERE series_id = ? AND bucket_start = ?;
 
 -- name: insert_revision
 -- Insert a revision: a bucket that had ended has changed rows.
-INSERT INTO revision (id, series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)
+INSERT INTO _revision (id, series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)
 VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: select_next_revision
 -- Select the id of the next revision.
-SELECT coalesce(max(id), 0) + 1 FROM revision;
+SELECT coalesce(max(id), 0) + 1 FROM _revision;
 
 -- name: select_history
 -- Select where the history of a report begins.
-SELECT empty_until, first_bucket FROM history WHERE report = :report;
+SELECT empty_until, first_bucket FROM _history WHERE report = :report;
 
 -- name: upsert_history
 -- Insert or update where the history of a report begins.
-INSERT INTO history (report, empty_until, first_bucket) VALUES (:report, :empty_until, :first_bucket)
+INSERT INTO _history (report, empty_until, first_bucket) VALUES (:report, :empty_until, :first_bucket)
 ON CONFLICT DO UPDATE SET empty_until = excluded.empty_until, first_bucket = excluded.first_bucket;
 
 -- name: insert_run
 -- Insert a run that has not finished.
-INSERT INTO run (started_at, version) VALUES (:started_at, :version);
+INSERT INTO _run (started_at, version) VALUES (:started_at, :version);
 
 -- name: update_run
 -- Update a run with its outcome.
-UPDATE run SET
+UPDATE _run SET
   finished_at = :finished_at, outcome = :outcome, exit_code = :exit_code, requests = :requests, retries = :retries,
   rows_inserted = :inserted, rows_updated = :updated, rows_removed = :removed, rows_unchanged = :unchanged
 WHERE id = :id;
 
 -- name: insert_name
 -- Insert the name of an object, if it differs from the latest one.
-INSERT INTO name (kind, id, learnt_at, name, details)
+INSERT INTO _name (kind, id, learnt_at, name, details)
 SELECT :kind, :id, :learnt_at, :name, :details
 WHERE NOT EXISTS (
-  SELECT 1 FROM (SELECT name, details FROM name WHERE kind = :kind AND id = :id ORDER BY learnt_at DESC LIMIT 1)
+  SELECT 1 FROM (SELECT name, details FROM _name WHERE kind = :kind AND id = :id ORDER BY learnt_at DESC LIMIT 1)
   WHERE name IS :name AND details = :details
 )
 ON CONFLICT DO UPDATE SET name = excluded.name, details = excluded.details;
 
 -- name: usage.select_keys
 -- Select the ids of sets of dimension values, by a JSON array of their keys.
-SELECT key, id FROM usage_key WHERE key IN (SELECT value FROM json_each(?));
+SELECT key, id FROM _usage_key WHERE key IN (SELECT value FROM json_each(?));
 
 -- name: usage.insert_key
 -- Insert a set of dimension values.
-INSERT INTO usage_key (
+INSERT INTO _usage_key (
   key, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed, account_id,
   service_account_id
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
@@ -157,99 +157,99 @@ INSERT INTO usage_key (
 SELECT
   bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests, extra
-FROM usage_fact
+FROM _usage_fact
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: usage.count_facts
 -- Select the number of rows of a window.
-SELECT count(*) FROM usage_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+SELECT count(*) FROM _usage_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: usage.delete_facts
 -- Delete the rows of one bucket.
-DELETE FROM usage_fact WHERE series_id = ? AND bucket_start = ?;
+DELETE FROM _usage_fact WHERE series_id = ? AND bucket_start = ?;
 
 -- name: usage.insert_fact
 -- Insert a row.
-INSERT INTO usage_fact (
+INSERT INTO _usage_fact (
   series_id, bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens,
   cache_creation_5m_input_tokens, cache_read_input_tokens, output_tokens, web_search_requests, extra
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: delete_usage_days
 -- Delete the sums of days of a series.
-DELETE FROM usage_day WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days));
+DELETE FROM _usage_day WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days));
 
 -- name: insert_summed_usage_day
 -- Insert the sums of one day from its rows. Series of days or with filters have none: the daily views do not sum those.
-INSERT INTO usage_day (
+INSERT INTO _usage_day (
   series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests
 )
 SELECT
   series_id, :day, key_id, sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
   sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
-FROM usage_fact
-WHERE series_id = (SELECT id FROM series WHERE id = :series_id AND bucket_seconds < 86400 AND filters = '')
+FROM _usage_fact
+WHERE series_id = (SELECT id FROM _series WHERE id = :series_id AND bucket_seconds < 86400 AND filters = '')
   AND bucket_start >= :day AND bucket_start < :day + 86400
 GROUP BY key_id;
 
 -- name: insert_usage_day
 -- Insert the sums of one day.
-INSERT INTO usage_day (
+INSERT INTO _usage_day (
   series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: usage.insert_change
 -- Insert a row of a revision, before and after it.
-INSERT INTO usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO _usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: cost.select_keys
 -- Select the ids of sets of dimension values, by a JSON array of their keys.
-SELECT key, id FROM cost_key WHERE key IN (SELECT value FROM json_each(?));
+SELECT key, id FROM _cost_key WHERE key IN (SELECT value FROM json_each(?));
 
 -- name: cost.insert_key
 -- Insert a set of dimension values.
-INSERT INTO cost_key (
+INSERT INTO _cost_key (
   key, workspace_id, description, cost_type, model, service_tier, context_window, token_type, inference_geo, currency
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: cost.select_facts
 -- Select the rows of a window.
-SELECT bucket_start, key_id, amount, amount_microcents, amount_remainder, extra FROM cost_fact
+SELECT bucket_start, key_id, amount, amount_microcents, amount_remainder, extra FROM _cost_fact
 WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: cost.count_facts
 -- Select the number of rows of a window.
-SELECT count(*) FROM cost_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+SELECT count(*) FROM _cost_fact WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
 
 -- name: cost.delete_facts
 -- Delete the rows of one bucket.
-DELETE FROM cost_fact WHERE series_id = ? AND bucket_start = ?;
+DELETE FROM _cost_fact WHERE series_id = ? AND bucket_start = ?;
 
 -- name: cost.insert_fact
 -- Insert a row.
-INSERT INTO cost_fact (
+INSERT INTO _cost_fact (
   series_id, bucket_start, key_id, amount, amount_microcents, amount_remainder, extra
 ) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: cost.insert_change
 -- Insert a row of a revision, before and after it.
-INSERT INTO cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO _cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: delete_bucket
 -- Delete the digest of a bucket.
-DELETE FROM bucket WHERE series_id = ? AND bucket_start = ?;
+DELETE FROM _bucket WHERE series_id = ? AND bucket_start = ?;
 
 -- name: upsert_damaged_bucket
 -- Replace the digest of a bucket by an empty one, which no response matches.
-INSERT INTO bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
+INSERT INTO _bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
 ON CONFLICT DO UPDATE SET digest = x'';
 
 -- name: usage.update_damaged_key
 -- Update the key of a damaged set of dimension values to one that no set has.
-UPDATE usage_key SET key = 'damaged ' || id WHERE id = :id;
+UPDATE _usage_key SET key = 'damaged ' || id WHERE id = :id;
 
 -- name: cost.update_damaged_key
 -- Update the key of a damaged set of dimension values to one that no set has.
-UPDATE cost_key SET key = 'damaged ' || id WHERE id = :id;
+UPDATE _cost_key SET key = 'damaged ' || id WHERE id = :id;

@@ -48,8 +48,8 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
             second.append(run(sync_command(url, db, [*workload.arguments(), "--refresh", "36500"])))
             bare.append(run_floor(db, folder, workload.shape.rows * MINUTES_A_DAY))
         with closing(sqlite3.connect(db)) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
-            (requests,) = connection.execute("SELECT requests FROM run ORDER BY id LIMIT 1").fetchone()
+            (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
+            (requests,) = connection.execute("SELECT requests FROM _run ORDER BY id LIMIT 1").fetchone()
         seconds = statistics.median(one.seconds for one in first)
         return {
             "workload": workload.name,
@@ -90,7 +90,7 @@ def measure_growth(runs: int) -> dict[str, Any]:
             shutil.copy(year, db)
             large.append(run(sync_command(url, db, day)).seconds)
         with closing(sqlite3.connect(year)) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
+            (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
         program = [sys.executable, "-m", "archiver"]
         queries = {
             **{f"report {one}": ["report", one] for one in REPORTS if one != "budget"},

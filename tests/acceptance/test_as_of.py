@@ -87,7 +87,7 @@ def test_healing_damage_forgets_no_history(api: Simulator, db: Path) -> None:
     sql = "SELECT bucket_start, output_tokens FROM usage WHERE bucket_end < '2026-01-15' ORDER BY 1"
     before = ask(db, sql)
     with closing(sqlite3.connect(db)) as connection:
-        connection.execute("UPDATE usage_fact SET output_tokens = 1 WHERE bucket_start = 1767225600")
+        connection.execute("UPDATE _usage_fact SET output_tokens = 1 WHERE bucket_start = 1767225600")
         connection.commit()
     assert archiver("verify", "--db", str(db)).returncode == 8
     api.clock.now = NOW + timedelta(hours=5)

@@ -56,7 +56,7 @@ def test_a_damaged_day_is_taken_out_of_views_and_reports(db: Path) -> None:
     made = Handmade(db)
     made.cost({day: [cost_row("10000", description="x")] for day in days("2026-01-01", "2026-01-03")}, read_at=LATER)
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE cost_fact SET amount = '100000000', amount_microcents = 100000000000000"
+        connection.execute("UPDATE _cost_fact SET amount = '100000000', amount_microcents = 100000000000000"
                            " WHERE bucket_start = ?", (seconds("2026-01-02"),))  # fmt: skip
     assert archiver("verify", "--db", str(db)).returncode == 8
     assert select(db, "SELECT date, amount FROM daily_cost ORDER BY 1") == [
@@ -95,14 +95,14 @@ def test_of_two_series_that_differ_both_are_named(db: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE usage_key SET model = CAST(x'ff' AS TEXT)",
-        "UPDATE series SET report = 'usagf'",
-        "UPDATE series SET bucket_width = '1q'",
-        "UPDATE span SET state = 'settlfd'",
-        "UPDATE usage_key SET key = CAST(x'ff' AS TEXT)",
-        "UPDATE name SET name = CAST(x'ff' AS TEXT)",
-        "UPDATE usage_fact SET output_tokens = 9223372036854775807",
-        "UPDATE organization SET name = CAST(x'ff' AS TEXT)",
+        "UPDATE _usage_key SET model = CAST(x'ff' AS TEXT)",
+        "UPDATE _series SET report = 'usagf'",
+        "UPDATE _series SET bucket_width = '1q'",
+        "UPDATE _span SET state = 'settlfd'",
+        "UPDATE _usage_key SET key = CAST(x'ff' AS TEXT)",
+        "UPDATE _name SET name = CAST(x'ff' AS TEXT)",
+        "UPDATE _usage_fact SET output_tokens = 9223372036854775807",
+        "UPDATE _organization SET name = CAST(x'ff' AS TEXT)",
     ],
 )
 @pytest.mark.parametrize("command", [("verify",), ("status",), ("report", "tokens"), ("report", "spend")])

@@ -58,11 +58,13 @@ def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None
         (Report.USAGE,), (BucketWidth.HOUR,), (("none"),), (("service_tier", ("batch",)),), since=day("2026-01-13")
     )
     sync(api, db, filtered)
-    assert select(db, "SELECT count(*) FROM usage_day") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _usage_day") == [(0,)]
     assert inspect(db) == []
 
 
-@pytest.mark.parametrize("change", ["UPDATE usage_day SET output_tokens = output_tokens + 1", "DELETE FROM usage_day"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE _usage_day SET output_tokens = output_tokens + 1", "DELETE FROM _usage_day"]
+)
 def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db: Path, change: str) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
     expected = select(db, DAILY)
@@ -76,7 +78,7 @@ def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db:
 
 def test_a_sum_of_the_daily_view_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
-    set_counts(db, "usage_day", 2**63 - 1)
+    set_counts(db, "_usage_day", 2**63 - 1)
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
@@ -86,7 +88,7 @@ def test_the_largest_counts_of_a_day_have_a_sum(api: Simulator, db: Path) -> Non
     for hour in (3, 4, 5):
         api.add_usage(day("2026-01-13") + timedelta(hours=hour), {"output": 2**53}, model="huge")
     sync(api, db, scope(BucketWidth.HOUR))
-    assert select(db, "SELECT max(output_tokens) FROM usage_day") == [(3 * 2**53,)]
+    assert select(db, "SELECT max(output_tokens) FROM _usage_day") == [(3 * 2**53,)]
     assert inspect(db) == []
 
 
@@ -95,8 +97,8 @@ def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:
     (key, before) = select(db, "SELECT id, name FROM api_key ORDER BY id LIMIT 1")[0]
     with closing(sqlite3.connect(db)) as connection, connection:
         renamed = int(day("2026-01-12").timestamp()) + 3600
-        connection.execute("UPDATE name SET learnt_at = 0")
-        connection.execute("INSERT INTO name VALUES ('api_key', ?, ?, 'renamed', '{}')", (key, renamed))
+        connection.execute("UPDATE _name SET learnt_at = 0")
+        connection.execute("INSERT INTO _name VALUES ('api_key', ?, ?, 'renamed', '{}')", (key, renamed))
     rows = select(db, "SELECT DISTINCT date >= '2026-01-12', api_key_name FROM daily_tokens WHERE api_key_id = ?", key)
     assert sorted(rows) == [(0, before), (1, "renamed")]
 
@@ -126,9 +128,9 @@ def test_a_month_has_the_name_of_its_end(api: Simulator, db: Path) -> None:
     sync(api, db, Scope(group_by=("finest",), since=day("2025-12-20"), until=day("2026-01-15")))
     (workspace, before) = select(db, "SELECT id, name FROM workspace ORDER BY id LIMIT 1")[0]
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE name SET learnt_at = 0")
+        connection.execute("UPDATE _name SET learnt_at = 0")
         renamed = int(day("2026-01-05").timestamp()) + 3600
-        connection.execute("INSERT INTO name VALUES ('workspace', ?, ?, 'AAA renamed', '{}')", (workspace, renamed))
+        connection.execute("INSERT INTO _name VALUES ('workspace', ?, ?, 'AAA renamed', '{}')", (workspace, renamed))
     for view in ("monthly_cost", "monthly_tokens"):
         rows = select(db, f"SELECT DISTINCT month, workspace_name FROM {view} WHERE workspace_id = ?", workspace)  # noqa: S608
         assert sorted(rows) == [("2025-12", before), ("2026-01", "AAA renamed")]

@@ -220,7 +220,7 @@ def test_planning_years_of_minutes_takes_no_time(shared_api: Simulator, db: Path
     summary = sync(shared_api, db, scope, max_runtime=3.0)
     assert summary.exit_code == 10
     assert summary.planned == 6 * 1111
-    assert select(db, "SELECT count(*) FROM span") < [(2 * summary.fetched + 20,)]
+    assert select(db, "SELECT count(*) FROM _span") < [(2 * summary.fetched + 20,)]
 
 
 def test_a_slow_answer_while_history_is_looked_for_is_asked_in_halves(api: Simulator, db: Path) -> None:

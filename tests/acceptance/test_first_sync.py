@@ -107,7 +107,7 @@ def test_a_coarse_window_that_fails_costs_nothing_and_is_fetched_again(api: Simu
         summary = sync(api, db, NONE, api_url=server.url)
         assert summary.exit_code == 0
         assert [text for text in summary.warnings if text.startswith("could not check for usage before 2023-0")]
-    assert select(db, "SELECT empty_until, first_bucket FROM history") == [(EARLIEST_HISTORY, None)] * 2
+    assert select(db, "SELECT empty_until, first_bucket FROM _history") == [(EARLIEST_HISTORY, None)] * 2
 
 
 def test_without_any_list_the_coarse_pass_comes_first(

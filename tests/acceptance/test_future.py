@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 SCOPE = Scope(group_by=("none",), since=day("2025-12-01"))
 TODAY = int(day("2026-01-15").timestamp())
-AHEAD = "UPDATE span SET span_end = span_end + 31536000, state = {} WHERE span_end > 1768400000"
+AHEAD = "UPDATE _span SET span_end = span_end + 31536000, state = {} WHERE span_end > 1768400000"
 EDITS = {
     "coverage reaches a year ahead": AHEAD.format("state"),
     "all is settled a year ahead": AHEAD.format("'settled'"),
-    "the bucket in progress is settled": "UPDATE span SET state = 'settled' WHERE span_end > 1768400000",
-    "all was read in a year": "UPDATE span SET fetched_at = fetched_at + 31536000",
-    "history begins in a year": "INSERT INTO history VALUES ('usage', 1800000000, 1800000000)",
-    "no dimension may be asked for": "INSERT INTO memory VALUES ('group_by_cap', '0')",
+    "the bucket in progress is settled": "UPDATE _span SET state = 'settled' WHERE span_end > 1768400000",
+    "all was read in a year": "UPDATE _span SET fetched_at = fetched_at + 31536000",
+    "history begins in a year": "INSERT INTO _history VALUES ('usage', 1800000000, 1800000000)",
+    "no dimension may be asked for": "INSERT INTO _memory VALUES ('group_by_cap', '0')",
 }
 
 

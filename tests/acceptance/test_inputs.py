@@ -58,7 +58,7 @@ def test_every_option_has_its_variable(shared_api: Simulator, db: Path) -> None:
     )
     result = said(done)
     assert (result["from"], result["to"]) == ("2026-01-10T00:00:00Z", "2026-01-12T00:00:00Z")
-    series = select(db, "SELECT bucket_width, group_by FROM series ORDER BY 1, 2")
+    series = select(db, "SELECT bucket_width, group_by FROM _series ORDER BY 1, 2")
     assert series == [("1d", ""), ("1d", "model,workspace_id"), ("1h", ""), ("1h", "model,workspace_id")]
 
 
@@ -70,7 +70,7 @@ def test_a_configuration_sets_options_and_dimensions(shared_api: Simulator, db: 
     )
     done = archiver("sync", "--config", str(config), ANTHROPIC_ADMIN_API_KEY=shared_api.key)
     assert done.returncode == 0, done.stderr
-    assert select(db, "SELECT report, group_by FROM series") == [("usage", "model,speed")]
+    assert select(db, "SELECT report, group_by FROM _series") == [("usage", "model,speed")]
 
 
 @pytest.mark.parametrize(

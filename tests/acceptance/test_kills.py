@@ -69,6 +69,6 @@ def windows(db: Path) -> set[tuple[object, ...]]:
     """List the archived buckets that a reader sees."""
     if not db.exists() or not db.stat().st_size:
         return set()
-    if select(db, "SELECT name FROM sqlite_master WHERE name = 'bucket'"):
-        return set(select(db, "SELECT series_id, bucket_start, digest FROM bucket"))
+    if select(db, "SELECT name FROM sqlite_master WHERE name = '_bucket'"):
+        return set(select(db, "SELECT series_id, bucket_start, digest FROM _bucket"))
     return set()

@@ -64,10 +64,10 @@ def test_the_local_clock_alone_removes_no_coverage(api: Simulator, db: Path, mon
 
 def test_rows_without_coverage_survive_verify_while_their_digest_matches(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
-    (rows,) = select(db, "SELECT count(*) FROM usage_fact")
+    (rows,) = select(db, "SELECT count(*) FROM _usage_fact")
     lose_coverage(db)
     assert archiver("verify", "--db", str(db)).returncode == 8
-    assert select(db, "SELECT count(*) FROM usage_fact") == [rows]
+    assert select(db, "SELECT count(*) FROM _usage_fact") == [rows]
     sync(api, db, SCOPE)
     assert archiver("verify", "--db", str(db)).returncode == 0
 
@@ -159,4 +159,4 @@ def test_names_are_not_saved_while_the_organization_is_unknown(
     monkeypatch.setattr(run, "AdminClient", partial(AdminClient, exchange=nameless))
     with pytest.raises(OrganizationMismatchError):
         sync(api, db, SCOPE)
-    assert select(db, "SELECT count(*) FROM name") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _name") == [(0,)]

@@ -38,10 +38,12 @@ def renamed(world: tuple[Simulator, Path], tmp_path: Path) -> tuple[Path, str, s
     one = next(row for row in report(db, "workspaces", "--month", "2025-12") if row["workspace_id"])
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(
-            "INSERT INTO name (kind, id, learnt_at, name, details) VALUES ('workspace', ?, ?, 'Later', '{}')",
+            "INSERT INTO _name (kind, id, learnt_at, name, details) VALUES ('workspace', ?, ?, 'Later', '{}')",
             (one["workspace_id"], int(day("2026-01-03").timestamp())),
         )
-        connection.execute("UPDATE name SET learnt_at = ? WHERE name <> 'Later'", (int(day("2025-12-01").timestamp()),))
+        connection.execute(
+            "UPDATE _name SET learnt_at = ? WHERE name <> 'Later'", (int(day("2025-12-01").timestamp()),)
+        )
     return db, one["workspace_id"], one["workspace"]
 
 

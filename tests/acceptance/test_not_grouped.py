@@ -105,7 +105,7 @@ def test_the_use_of_a_day_that_was_not_grouped_by_key_is_nobodys(shared_api: Sim
 def test_a_name_that_reads_as_our_label_has_its_id_beside_it(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day(KNOWN)))
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE name SET name = ? WHERE kind = 'workspace'", (NO_WORKSPACE,))
+        connection.execute("UPDATE _name SET name = ? WHERE kind = 'workspace'", (NO_WORKSPACE,))
     said = archiver("report", "workspaces", "--db", str(db)).stdout
     lines = [line for line in said.splitlines() if line.startswith(NO_WORKSPACE)]
     assert sum(line.startswith(f"{NO_WORKSPACE} (wrkspc_") for line in lines) == len(lines) - 1
@@ -162,7 +162,7 @@ def test_a_saved_query_tells_them_apart(mixed: Path, tmp_path: Path) -> None:
     db = tmp_path / "wasteful.db"
     shutil.copy(mixed, db)
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE usage_fact SET cache_read_input_tokens = 0")
+        connection.execute("UPDATE _usage_fact SET cache_read_input_tokens = 0")
     done = archiver("query", "cache_waste", "--json", "--db", str(db))
     assert done.returncode == 0, done.stderr
     nobody = {

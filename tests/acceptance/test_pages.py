@@ -199,7 +199,7 @@ def test_an_empty_archive_has_a_page(db: Path) -> None:
 
 
 def test_two_workspaces_of_one_name_stay_two(whole: Path, tmp_path: Path) -> None:
-    same = changed(whole, tmp_path / "same.db", "UPDATE name SET name = 'Same' WHERE kind = 'workspace'")
+    same = changed(whole, tmp_path / "same.db", "UPDATE _name SET name = 'Same' WHERE kind = 'workspace'")
     before, after = (Read(page.overview(one, EVERYTHING)).lines("spend") for one in (whole, same))
     assert sorted(map(sum, after.values())) == sorted(map(sum, before.values()))
     assert [name for name in after if name.startswith("Same (wrkspc_")]
@@ -207,7 +207,7 @@ def test_two_workspaces_of_one_name_stay_two(whole: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_makes_no_element(whole: Path, tmp_path: Path, name: str) -> None:
-    hostile = changed(whole, tmp_path / "hostile.db", "UPDATE name SET name = ?", name)
+    hostile = changed(whole, tmp_path / "hostile.db", "UPDATE _name SET name = ?", name)
     clean, odd = (Read(page.overview(one, EVERYTHING)) for one in (whole, hostile))
     assert [e.name for e in odd.elements] == [e.name for e in clean.elements]
     assert len(odd.scripts) == 3
@@ -223,7 +223,7 @@ def test_a_reader_is_one_snapshot(whole: Path, tmp_path: Path) -> None:
     with open_archive_reader(target) as reader:
         before = total(reader)
         with closing(sqlite3.connect(target)) as connection, connection:
-            connection.execute("UPDATE cost_fact SET amount_microcents = amount_microcents + 1")
+            connection.execute("UPDATE _cost_fact SET amount_microcents = amount_microcents + 1")
         assert total(reader, "model") == before
     with open_archive_reader(target) as reader:
         assert total(reader, "model") > before
@@ -280,7 +280,7 @@ def test_a_page_of_an_earlier_time_says_what_was_known_then(db: Path) -> None:
 
 def test_amounts_of_two_currencies_are_kept_apart_and_have_no_sum(whole: Path, tmp_path: Path) -> None:
     two = changed(
-        whole, tmp_path / "two.db", "UPDATE cost_key SET currency = 'EUR' WHERE model = 'claude-opus-4-5-20251101'"
+        whole, tmp_path / "two.db", "UPDATE _cost_key SET currency = 'EUR' WHERE model = 'claude-opus-4-5-20251101'"
     )
     made = page.overview(two, EVERYTHING)
     read = Read(made)

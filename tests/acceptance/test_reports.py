@@ -102,7 +102,7 @@ def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) 
     for row in report(db, "spend"):
         expected[row["workspace_id"]] += row["amount_microcents"]
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE name SET name = 'Team' WHERE kind = 'workspace'")
+        connection.execute("UPDATE _name SET name = 'Team' WHERE kind = 'workspace'")
     labels = {one: "(default workspace)" if one is None else f"Team ({one})" for one in expected}
     assert len(expected) > 2
     told = archiver("report", "workspaces", "--db", str(db)).stdout
@@ -112,7 +112,7 @@ def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) 
 def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day("2025-12-20")))
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE cost_key SET currency = 'EUR' WHERE id % 2")
+        connection.execute("UPDATE _cost_key SET currency = 'EUR' WHERE id % 2")
     sums: dict[str, int] = defaultdict(int)
     for row in report(db, "spend"):
         sums[row["currency"]] += row["amount_microcents"]

@@ -49,9 +49,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {"workspace": [HOSTILE, FORMULA]}
     with closing(sqlite3.connect(db)) as connection:
         for kind, hostile in names.items():
-            ids = connection.execute("SELECT id FROM name WHERE kind = ? ORDER BY id LIMIT 2", (kind,)).fetchall()
+            ids = connection.execute("SELECT id FROM _name WHERE kind = ? ORDER BY id LIMIT 2", (kind,)).fetchall()
             for (identifier,), name in zip(ids, hostile, strict=True):
-                connection.execute("UPDATE name SET name = ? WHERE id = ?", (name, identifier))
+                connection.execute("UPDATE _name SET name = ? WHERE id = ?", (name, identifier))
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
@@ -133,8 +133,8 @@ def test_a_parameter_is_bound_as_archiver_query_binds_it(server: Server) -> None
 
 
 def test_tables_behind_the_views_are_not_shown(server: Server) -> None:
-    assert server.get("/archive/usage_fact").status == 404
-    assert "usage_fact" not in server.get("/archive").text
+    assert server.get("/archive/_usage_fact").status == 404
+    assert "_usage_fact" not in server.get("/archive").text
 
 
 def test_what_a_sync_brings_is_shown_at_once(shared_api: Simulator, db: Path) -> None:

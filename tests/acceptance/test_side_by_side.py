@@ -112,7 +112,7 @@ def test_twelve_first_runs_at_once_create_one_complete_archive(slow_api: Simulat
         allowed = {0, *([] if waits else [11]), *([2] if migrates else [])}  # 2: no archive to migrate yet
         assert one.process.returncode in allowed, one.stderr
     ledger = [(m.version, m.name, m.sha256) for m in shipped_migrations()]
-    assert select(db, "SELECT version, name, sha256 FROM migration") == ledger
+    assert select(db, "SELECT version, name, sha256 FROM _migration") == ledger
     assert inspect(db) == []
     clean = db.with_name("clean.db")
     sync(slow_api, clean, Scope(since=day("2026-01-12")))
@@ -152,17 +152,17 @@ def read_all(connection: sqlite3.Connection, since: int, until: int, seen: Seen)
     """Read all series in one transaction: rows, digests and coverage must agree."""
     connection.execute("BEGIN")
     covered: set[tuple[int, int]] = set()
-    for identity, report, width in connection.execute("SELECT id, report, bucket_width FROM series").fetchall():
+    for identity, report, width in connection.execute("SELECT id, report, bucket_width FROM _series").fetchall():
         series = Series(Report(report), BucketWidth(width))
         spans = connection.execute(
-            "SELECT span_start, span_end FROM span WHERE series_id = ? AND state IN ('settled', 'provisional')",
+            "SELECT span_start, span_end FROM _span WHERE series_id = ? AND state IN ('settled', 'provisional')",
             (identity,),
         )
         step = series.bucket_width.seconds
         mine = {start for begin, end in spans for start in range(begin, end, step)}
         covered |= {(identity, start) for start in mine}
         facts = facts_of(connection, series.report, identity)
-        digests = dict(connection.execute("SELECT bucket_start, digest FROM bucket WHERE series_id = ?", (identity,)))
+        digests = dict(connection.execute("SELECT bucket_start, digest FROM _bucket WHERE series_id = ?", (identity,)))
         if digests != {start: facts_digest(rows) for start, rows in facts.items()}:
             seen.problems.append(f"series {identity}: digests and rows disagree")
         seen.problems += [f"series {identity}: rows where nothing is covered"] * bool(facts.keys() - mine)
@@ -182,7 +182,7 @@ def facts_of(connection: sqlite3.Connection, report: Report, series_id: int) -> 
     measures = ", ".join(SPECS[report].measures)
     facts: dict[int, dict[int, Any]] = defaultdict(dict)
     rows = connection.execute(
-        f"SELECT bucket_start, key_id, {measures}, extra FROM {report}_fact WHERE series_id = ?",  # noqa: S608  # names
+        f"SELECT bucket_start, key_id, {measures}, extra FROM _{report}_fact WHERE series_id = ?",  # noqa: S608  # names
         (series_id,),
     )
     for start, key, *values in rows:

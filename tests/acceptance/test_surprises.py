@@ -39,7 +39,7 @@ def test_a_loss_of_a_third_over_three_days_is_a_collapse(api: Simulator, db: Pat
     assert {failure["report"] for failure in collapses} == {"usage", "cost"}
     assert (collapses[0]["start"], collapses[0]["end"]) == ("2026-01-12T00:00:00Z", "2026-01-15T00:00:00Z")
     assert "3 days lost 34% of their tokens" in done.stderr
-    [(remembered,)] = select(db, "SELECT value FROM memory WHERE key = 'collapse'")
+    [(remembered,)] = select(db, "SELECT value FROM _memory WHERE key = 'collapse'")
     assert [one["report"] for one in json.loads(remembered)["collapses"]] == [one["report"] for one in collapses]
     assert run_sync(api, db, "--since", "2025-12-20", "--group-by", "none").returncode == 0
 
@@ -49,7 +49,7 @@ def test_smaller_losses_and_gains_are_no_collapse(api: Simulator, db: Path, days
     sync(api, db, SCOPE)
     amend(api, days, factor)
     assert sync(api, db, SCOPE).exit_code == 0
-    assert select(db, "SELECT count(*) FROM memory WHERE key = 'collapse'") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _memory WHERE key = 'collapse'") == [(0,)]
 
 
 def test_a_suspect_day_is_exit_3_and_on_stderr_under_quiet(api: Simulator, db: Path) -> None:
@@ -104,13 +104,13 @@ def test_a_cost_of_yesterday_that_is_not_there_is_no_gap_and_no_zero(
     states = select(db, "SELECT state, max(range_end) FROM coverage WHERE report = 'cost' GROUP BY state")
     assert states == [("provisional", "2026-01-15T00:00:00Z")]
     last = int(day("2026-01-13").timestamp())
-    assert select(db, "SELECT max(day_start) FROM canonical_day WHERE report = 'cost'") == [(last,)]
+    assert select(db, "SELECT max(day_start) FROM _canonical_day WHERE report = 'cost'") == [(last,)]
     assert inspect(db) == []
     assert archiver("status", "--db", str(db)).returncode == 0
     late_cost.spoil = None
     assert sync(api, db, SCOPE, api_url=late_cost.url).exit_code == 0
     assert archived(db, "cost", "1d", ()) == truth(api, "cost", "1d", (), day("2025-12-20"))
-    assert select(db, "SELECT count(*) FROM revision") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _revision") == [(0,)]
     assert inspect(db) == []
 
 

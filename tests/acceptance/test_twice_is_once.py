@@ -116,7 +116,7 @@ def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
     api.clock.now = NOW + timedelta(hours=6)
     assert sync(api, db, WIDE).exit_code == 0
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
-    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(0,)]
     assert select(db, "SELECT count(*) > 0 FROM restatement") == [(1,)]
 
 
@@ -124,10 +124,10 @@ def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
     api.remove(day("2025-11-12").date())
     sync(api, db, WIDE)
-    assert select(db, "SELECT count(*) FROM suspect") == [(1,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(1,)]
     api.restore(day("2025-11-12").date())
     assert sync(api, db, WIDE).rows.changed == 0
-    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(0,)]
 
 
 def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: Simulator, db: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_run_that_is_stopped_is_continued_by_the_next(
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(5) == code
-    done = select(db, "SELECT count(*) FROM answer")[0][0]
+    done = select(db, "SELECT count(*) FROM _answer")[0][0]
     assert done > 0
     scope = Scope(bucket_widths=(BucketWidth.HOUR,), group_by=("none", ("model",)), since=day("2025-11-01"))
     rerun = sync(slow_api, db, scope)

@@ -39,19 +39,19 @@ def restate(db: Path, tokens: str = "output_tokens + 1") -> None:
     """Let a settled bucket hold other rows than the API has, with a digest that fits them: only the API can tell."""
     with closing(sqlite3.connect(db)) as connection, connection:
         series, start = connection.execute(
-            "SELECT series_id, min(bucket_start) FROM usage_fact WHERE series_id = (SELECT id FROM series "
+            "SELECT series_id, min(bucket_start) FROM _usage_fact WHERE series_id = (SELECT id FROM _series "
             "WHERE report = 'usage' AND group_by <> '')"
         ).fetchone()
         connection.execute(
-            f"UPDATE usage_fact SET output_tokens = {tokens} WHERE series_id = ? AND bucket_start = ?",  # noqa: S608  # from below
+            f"UPDATE _usage_fact SET output_tokens = {tokens} WHERE series_id = ? AND bucket_start = ?",  # noqa: S608  # from below
             (series, start),
         )
         rows = connection.execute(
-            "SELECT * FROM usage_fact WHERE series_id = ? AND bucket_start = ?", (series, start)
+            "SELECT * FROM _usage_fact WHERE series_id = ? AND bucket_start = ?", (series, start)
         ).fetchall()
         digest = facts_digest({row[2]: row[3:] for row in rows})
         connection.execute(
-            "UPDATE bucket SET digest = ? WHERE series_id = ? AND bucket_start = ?", (digest, series, start)
+            "UPDATE _bucket SET digest = ? WHERE series_id = ? AND bucket_start = ?", (digest, series, start)
         )
 
 
@@ -89,7 +89,7 @@ def test_what_the_api_says_otherwise_is_found_and_the_named_sync_takes_it_over(a
 def test_another_organisations_key_is_refused(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE organization SET id = 'another'")
+        connection.execute("UPDATE _organization SET id = 'another'")
     done = verify(api, db, "--online", "1")
     assert done.returncode == 2
     assert "another" in done.stderr
@@ -106,8 +106,8 @@ def test_damage_is_told_and_marked_though_the_api_cannot_be_asked(api: Simulator
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(
-            "UPDATE usage_fact SET output_tokens = output_tokens + 7 "
-            "WHERE bucket_start = (SELECT min(bucket_start) FROM usage_fact)"
+            "UPDATE _usage_fact SET output_tokens = output_tokens + 7 "
+            "WHERE bucket_start = (SELECT min(bucket_start) FROM _usage_fact)"
         )
     done = archiver("verify", "--db", str(db), "--online", "1")
     assert done.returncode == 8

@@ -107,15 +107,15 @@ def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(overview: str, o
 def test_a_number_that_no_float_holds_is_told_to_its_last_digit(archive: Path, tmp_path: Path, opened: Opener) -> None:
     odd = 2**53 + 1
     large = shutil.copy(archive, tmp_path / "large.db")
-    (first,) = select(archive, "SELECT min(bucket_start) FROM usage_fact")[0]
+    (first,) = select(archive, "SELECT min(bucket_start) FROM _usage_fact")[0]
     with closing(sqlite3.connect(large)) as connection, connection:
-        connection.execute("DELETE FROM usage_fact WHERE bucket_start <> ?", (first,))
+        connection.execute("DELETE FROM _usage_fact WHERE bucket_start <> ?", (first,))
         connection.execute(
-            "UPDATE usage_fact SET uncached_input_tokens = 0, cache_creation_1h_input_tokens = 0, "
+            "UPDATE _usage_fact SET uncached_input_tokens = 0, cache_creation_1h_input_tokens = 0, "
             "cache_creation_5m_input_tokens = 0, cache_read_input_tokens = 0, output_tokens = 0"
         )
         connection.execute(
-            "UPDATE usage_fact SET output_tokens = ? WHERE key_id = (SELECT min(key_id) FROM usage_fact)", (odd,)
+            "UPDATE _usage_fact SET output_tokens = ? WHERE key_id = (SELECT min(key_id) FROM _usage_fact)", (odd,)
         )
     seen = opened(page.of_report(tmp_path / "large.db", "tokens", EVERYTHING)[0])
     assert f"{odd:,} tokens" in seen.text("#tokens .shown")
@@ -224,7 +224,7 @@ def test_hostile_names_are_shown_and_do_nothing(archive: Path, tmp_path: Path, o
     hostile = tmp_path / "hostile.db"
     shutil.copy(archive, hostile)
     with closing(sqlite3.connect(hostile)) as connection, connection:
-        for table, column in (("name", "name"), ("cost_key", "model"), ("usage_key", "model")):
+        for table, column in (("_name", "name"), ("_cost_key", "model"), ("_usage_key", "model")):
             values = connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT NULL").fetchall()  # noqa: S608
             for number, (value,) in enumerate(values):
                 name = f"{HOSTILE[number % len(HOSTILE)]}{number if number >= len(HOSTILE) else ''}"

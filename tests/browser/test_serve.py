@@ -42,11 +42,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with background(SMALL) as api:
         sync(api, db, Scope(since=day(FIRST)))
     with closing(sqlite3.connect(db)) as connection:
-        ids = connection.execute("SELECT kind, id FROM name ORDER BY kind DESC, id").fetchall()
+        ids = connection.execute("SELECT kind, id FROM _name ORDER BY kind DESC, id").fetchall()
         for number, (kind, identifier) in enumerate(ids):
             name = HOSTILE[number % len(HOSTILE)]
-            connection.execute("UPDATE name SET name = ? WHERE kind = ? AND id = ?", (name, kind, identifier))
-        connection.execute("UPDATE organization SET name = ?", (HOSTILE[1],))
+            connection.execute("UPDATE _name SET name = ? WHERE kind = ? AND id = ?", (name, kind, identifier))
+        connection.execute("UPDATE _organization SET name = ?", (HOSTILE[1],))
         connection.commit()
     return db
 

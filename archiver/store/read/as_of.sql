@@ -5,9 +5,9 @@ CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
 
 -- `later` are the revisions after the moment; `revised` are the buckets whose content of then a revision holds; `undone`
 -- is the first later revision of each of their rows, with the values of then. Unchanged buckets are read as they are.
-CREATE TEMP VIEW usage_fact AS
+CREATE TEMP VIEW _usage_fact AS
 WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main.revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
+  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
 ),
 first_later AS (
   SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
@@ -15,24 +15,24 @@ first_later AS (
 revised AS (
   SELECT r.series_id, r.bucket_start
   FROM first_later AS f
-  JOIN main.revision AS r ON r.id = f.id
+  JOIN main._revision AS r ON r.id = f.id
   JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
 ),
 undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
   FROM revised AS v
   JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
-  JOIN main.usage_revision AS u ON u.revision_id = l.id
+  JOIN main._usage_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
 SELECT f.*
-FROM main.usage_fact AS f
-JOIN main.bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+FROM main._usage_fact AS f
+JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
 FROM revised AS v
-JOIN main.usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
+JOIN main._usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
 WHERE d.revision_id IS NULL
@@ -42,11 +42,11 @@ SELECT
   u.was_cache_creation_5m_input_tokens, u.was_cache_read_input_tokens, u.was_output_tokens, u.was_web_search_requests,
   u.was_extra
 FROM undone AS d
-JOIN main.usage_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
+JOIN main._usage_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_uncached_input_tokens IS NOT NULL;
 
 -- Daily sums, computed from the rows: those that are stored are of now.
-CREATE TEMP VIEW usage_day AS
+CREATE TEMP VIEW _usage_day AS
 SELECT
   f.series_id,
   f.bucket_start / 86400 * 86400 AS day_start,
@@ -57,14 +57,14 @@ SELECT
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
-FROM usage_fact AS f
-JOIN main.series AS s ON s.id = f.series_id AND s.bucket_seconds < 86400
+FROM _usage_fact AS f
+JOIN main._series AS s ON s.id = f.series_id AND s.bucket_seconds < 86400
 GROUP BY f.series_id, day_start, f.key_id;
 
 -- The same over the tables of cost.
-CREATE TEMP VIEW cost_fact AS
+CREATE TEMP VIEW _cost_fact AS
 WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main.revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
+  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
 ),
 first_later AS (
   SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
@@ -72,35 +72,35 @@ first_later AS (
 revised AS (
   SELECT r.series_id, r.bucket_start
   FROM first_later AS f
-  JOIN main.revision AS r ON r.id = f.id
+  JOIN main._revision AS r ON r.id = f.id
   JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
 ),
 undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
   FROM revised AS v
   JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
-  JOIN main.cost_revision AS u ON u.revision_id = l.id
+  JOIN main._cost_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
 SELECT f.*
-FROM main.cost_fact AS f
-JOIN main.bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+FROM main._cost_fact AS f
+JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
 FROM revised AS v
-JOIN main.cost_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
+JOIN main._cost_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
 WHERE d.revision_id IS NULL
 UNION ALL
 SELECT d.series_id, d.bucket_start, d.key_id, u.was_amount, u.was_amount_microcents, u.was_amount_remainder, u.was_extra
 FROM undone AS d
-JOIN main.cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
+JOIN main._cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
 
 -- The series of each day, chosen by the readings that had been taken by then.
-CREATE TEMP TABLE canonical_day (
+CREATE TEMP TABLE _canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
   series_id INTEGER NOT NULL,

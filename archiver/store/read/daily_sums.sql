@@ -20,7 +20,7 @@ CREATE TEMP TABLE selected_key (key_id INTEGER PRIMARY KEY, line INTEGER NOT NUL
 CREATE TEMP VIEW selected_cost AS
 SELECT d.part, l.line, d.day_start, f.amount_microcents, f.amount_remainder
 FROM selected_day AS d
-CROSS JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+CROSS JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN selected_key AS l ON l.key_id = f.key_id;
 
 -- The rows of series of days, and the stored daily sums of series of hours and minutes.
@@ -29,7 +29,7 @@ SELECT
   d.part, l.line, d.day_start, f.uncached_input_tokens, f.cache_creation_1h_input_tokens,
   f.cache_creation_5m_input_tokens, f.cache_read_input_tokens, f.output_tokens, f.web_search_requests
 FROM selected_day AS d
-CROSS JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+CROSS JOIN _usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN selected_key AS l ON l.key_id = f.key_id
 WHERE d.is_daily
 UNION ALL
@@ -37,6 +37,6 @@ SELECT
   d.part, l.line, d.day_start, r.uncached_input_tokens, r.cache_creation_1h_input_tokens,
   r.cache_creation_5m_input_tokens, r.cache_read_input_tokens, r.output_tokens, r.web_search_requests
 FROM selected_day AS d
-CROSS JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+CROSS JOIN _usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
 JOIN selected_key AS l ON l.key_id = r.key_id
 WHERE NOT d.is_daily;

@@ -2,8 +2,8 @@
 
 -- name: select_status_series
 -- Select every series that has coverage.
-SELECT id, report, bucket_width, group_by, filters FROM series
-WHERE EXISTS (SELECT 1 FROM span WHERE series_id = series.id)
+SELECT id, report, bucket_width, group_by, filters FROM _series
+WHERE EXISTS (SELECT 1 FROM _span WHERE series_id = _series.id)
 ORDER BY report DESC, bucket_width, group_by, filters;
 
 -- name: select_status_coverage
@@ -18,26 +18,26 @@ SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 -- name: select_suspects
 -- Select the settled buckets whose last answer lost more than half and was not written.
 SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
-FROM suspect AS u JOIN series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
+FROM _suspect AS u JOIN _series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
 
 -- name: select_newest_complete
 -- Select, for each report, the end of the newest bucket that was read after its end.
 SELECT s.report, max(min(c.span_end, c.fetched_at - c.fetched_at % s.bucket_seconds))
-FROM span AS c JOIN series AS s ON s.id = c.series_id
+FROM _span AS c JOIN _series AS s ON s.id = c.series_id
 WHERE c.state IN ('settled', 'provisional') AND c.span_start + s.bucket_seconds <= c.fetched_at
 GROUP BY s.report;
 
 -- name: select_days
 -- Select the days of a report with the series that is used for each, and how it was read.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, d.rank
-FROM canonical_day AS d JOIN series AS s ON s.id = d.series_id
+FROM _canonical_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start;
 
 -- name: select_key_days
 -- Select the days of all unfiltered usage series that are grouped by key, for allocating costs to keys.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
-FROM series_day AS d JOIN series AS s ON s.id = d.series_id
+FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE s.report = 'usage' AND s.fineness IS NOT NULL AND ',' || s.group_by || ',' LIKE '%,api_key_id,%'
   AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start, s.fineness DESC, s.id;
@@ -52,17 +52,17 @@ INSERT INTO selected_key (key_id, line) VALUES (?, ?);
 
 -- name: select_name_periods
 -- Select names, and from when to when each was in use.
-SELECT kind, id, name, since, until FROM name_period WHERE kind IN ('workspace', 'api_key');
+SELECT kind, id, name, since, until FROM _name_period WHERE kind IN ('workspace', 'api_key');
 
 -- name: cost.select_dimensions
 -- Select the sets of dimension values.
 SELECT
   id, workspace_id, model, description, cost_type, service_tier, context_window, token_type, inference_geo, currency
-FROM cost_key;
+FROM _cost_key;
 
 -- name: usage.select_dimensions
 -- Select the sets of dimension values.
-SELECT id, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed FROM usage_key;
+SELECT id, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed FROM _usage_key;
 
 -- name: cost.select_sums
 -- Sum the money of the selected days by part and line; credits, which are negative rows, once more by themselves.
@@ -81,11 +81,11 @@ FROM selected_usage GROUP BY part, line ORDER BY part;
 -- name: select_workspaces
 -- Select every workspace that is known: each with every name it had, the newest last, and null where it had none.
 SELECT id, name FROM (
-  SELECT id, name, since FROM name_period WHERE kind = 'workspace'
+  SELECT id, name, since FROM _name_period WHERE kind = 'workspace'
   UNION ALL
-  SELECT workspace_id, NULL, -1 FROM cost_key WHERE workspace_id IS NOT NULL
+  SELECT workspace_id, NULL, -1 FROM _cost_key WHERE workspace_id IS NOT NULL
   UNION ALL
-  SELECT workspace_id, NULL, -1 FROM usage_key WHERE workspace_id IS NOT NULL
+  SELECT workspace_id, NULL, -1 FROM _usage_key WHERE workspace_id IS NOT NULL
 )
 ORDER BY since;
 
@@ -103,6 +103,6 @@ INSERT INTO as_of (moment) VALUES (?);
 -- Select the definitions of the views that can be read as of a moment.
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
-  'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', 'month_gap', 'monthly_tokens', 'monthly_cost',
+  'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',
   'cache_efficiency'
 );

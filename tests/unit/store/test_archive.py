@@ -83,7 +83,7 @@ async def test_a_window_that_cannot_be_written_leaves_nothing_and_the_next_one_i
         async with open_archive(db) as archive:
             with pytest.raises(DamagedError, match="rows without a matching API response"):
                 await archive.record(answer(rows=3, count=1), LATER)
-            assert select(db, "SELECT model FROM usage_key") == [("model 0",)]
+            assert select(db, "SELECT model FROM _usage_key") == [("model 0",)]
             other = answer(rows=3, count=1, window=Window(HOURS, START + DAY, START + 2 * DAY))
             assert (await archive.record(other, LATER)).rows == RowCounts(inserted=24 * 3)
     assert len(select(db, "SELECT DISTINCT model FROM usage")) == 3

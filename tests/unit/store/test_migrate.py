@@ -30,7 +30,7 @@ def make(db: Path) -> None:
 def test_the_ledger_holds_the_hash_of_every_migration(db: Path) -> None:
     make(db)
     with open_reader(db) as connection:
-        rows = connection.execute("SELECT version, name, sha256, applied_at FROM migration").fetchall()
+        rows = connection.execute("SELECT version, name, sha256, applied_at FROM _migration").fetchall()
     assert rows == [(m.version, m.name, m.sha256, NOW) for m in shipped_migrations()]
 
 
