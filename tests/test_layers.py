@@ -85,6 +85,15 @@ def test_imports_point_down(path: Path) -> None:
         assert (own, room) not in STRANGERS, f"{module_of(path)} imports {name}"
 
 
+def test_no_file_imports_one_that_imports_it() -> None:
+    """Not by way of others either, and not for types alone."""
+    known = {module_of(path) for path in SOURCES}
+    needs = {module_of(path): imports(path) & known - {module_of(path), "archiver"} for path in SOURCES}
+    while free := {module for module, needed in needs.items() if not needed}:
+        needs = {module: needed - free for module, needed in needs.items() if module not in free}
+    assert not needs
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_libraries_stay_in_their_rooms(path: Path) -> None:
     for name in imports(path):

@@ -217,7 +217,7 @@ def test_migrate_says_that_there_is_nothing_to_do(shared_api: Simulator, db: Pat
         assert (done.returncode, done.stdout) == (0, "the archive is up to date: schema 1\n")
 
 
-def test_demo_archives_thirteen_months_and_shows_spend(tmp_path: Path) -> None:
+def test_demo_archives_a_year_of_months_and_shows_spend(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "archiver", "demo"],
         cwd=tmp_path,

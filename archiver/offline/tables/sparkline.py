@@ -12,16 +12,13 @@ from archiver.offline.periods import month as parse_month
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from archiver.offline.tables.table import Table
+    from archiver.offline.tables.table import Table, Trend
     from archiver.store.read.daily_sums import Day, Line
 
 MOST_MARKS = 24
 _DAYS_A_MARK_OF_A_MONTH = 2
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 GAP, ASCII_GAP = "·", " "
-
-Trend = list[float | None]
-"""Daily means, slot by slot; None where no day of a slot is known."""
 
 
 @dataclass(frozen=True, slots=True)

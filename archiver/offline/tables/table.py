@@ -12,11 +12,13 @@ from archiver.reports.dimensions import Label
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from archiver.offline.tables.sparkline import Trend
     from archiver.store.read.daily_sums import Line
 
 Row = dict[str, Any]
 """The values of one line by column name."""
+
+Trend = list[float | None]
+"""Daily means over equal stretches of days; None where no day of a stretch is known."""
 
 
 class Kind(Enum):
