@@ -124,5 +124,8 @@ def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
         return _too_much()
     if code == sqlite3.SQLITE_AUTH:
         return ConfigurationError(f"the query may only read: {error}")
+    # The statement itself can make such text, so the archive need not be damaged.
+    if "decode to UTF-8" in str(error):
+        return ConfigurationError("the result has text that is not UTF-8", hint="hex(…) shows its bytes")
     found = translate(error, path) if isinstance(error, sqlite3.Error) else None
     return found or ConfigurationError(f"the SQL cannot be run: {error}")
