@@ -131,7 +131,7 @@ def test_output_that_cannot_be_written_is_exit_7(small_db: Path) -> None:
                 program, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
             )
         assert done.returncode == 7
-        assert "cannot be written" in done.stderr
+        assert "cannot write the output" in done.stderr
 
 
 def test_sql_that_is_not_text_is_exit_2(small_db: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archiver.errors import ArchiverError, ConfigurationError, StorageError, TimeLimitError
+from archiver.errors import ArchiverError, ConfigurationError, DamagedError, StorageError, TimeLimitError
 from archiver.store.faults import translate
 from archiver.store.read.as_of import open_as_of
 from archiver.store.read.reader import open_reader
@@ -108,6 +108,11 @@ def _translated(path: Path) -> Iterator[None]:
         if getattr(error.__cause__, "sqlite_errorcode", None) in _STARVED:
             raise _too_much() from error
         raise
+    except DamagedError as error:
+        # The statement itself can make such text, so the archive need not be damaged.
+        if "decode to UTF-8" in str(error.__cause__):
+            raise ConfigurationError("the result has text that is not UTF-8", hint="hex() shows its bytes") from error
+        raise
     except MemoryError as error:
         raise _too_much() from error
 
@@ -124,8 +129,5 @@ def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
         return _too_much()
     if code == sqlite3.SQLITE_AUTH:
         return ConfigurationError(f"the query may only read: {error}")
-    # The statement itself can make such text, so the archive need not be damaged.
-    if "decode to UTF-8" in str(error):
-        return ConfigurationError("the result has text that is not UTF-8", hint="hex(…) shows its bytes")
     found = translate(error, path) if isinstance(error, sqlite3.Error) else None
     return found or ConfigurationError(f"the SQL cannot be run: {error}")
