@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from archiver.reports import SPECS
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class KeyDictionary:
 
     def _learn(self, unknown: dict[str, Dimensions]) -> None:
         found = self._find(unknown)
-        new = [(key, *dimensions) for key, dimensions in unknown.items() if key not in found]
+        # A key that tells rows apart by their `extra` has one value more than there are columns.
+        width = len(SPECS[self._report].columns)
+        new = [(key, *dimensions[:width]) for key, dimensions in unknown.items() if key not in found]
         if new:
             self._connection.executemany(sql(f"{self._report}.add_key"), new)
             found |= self._find(row[0] for row in new)
