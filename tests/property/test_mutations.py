@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.api.client import AdminClient
 from archiver.api.decode.page import read_page
-from archiver.errors import ContractError
+from archiver.api.endpoints import fetch_window
+from archiver.api.key import AdminKey
+from archiver.api.rate_limit import Rate, RateLimiter
+from archiver.api.response import Response
+from archiver.api.retry import RetryPolicy
+from archiver.errors import ApiError, ContractError
 from archiver.model import DAY, BucketWidth, Report, Series, Window
+from tests.support import INVENTED_KEY
 from tests.unit.api.test_decode import START, cost_row, page, usage_row
+from tests.unit.api.virtual import Virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,3 +249,77 @@ def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
         ]
         assert read == expected, body
     assert good > MUTATIONS // BATCHES // 50
+
+
+NAMES = [
+    "retry-after",
+    "retry-after-ms",
+    "date",
+    "request-id",
+    "content-type",
+    "content-encoding",
+    "x-should-retry",
+    "anthropic-ratelimit-requests-reset",
+    "anthropic-organization-id",
+]
+VALUES = [
+    "",
+    "0",
+    "1e999",
+    "-1",
+    "nan",
+    "\u0663",
+    "gzip",
+    "br",
+    "application/json",
+    "true",
+    "Thu, 15 Jan 2026 12:30:00",
+    "Thu, 15 Jan 0000 99:99:99 +9999",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "\udcff\udcfe",
+    "\x1b[31m",
+    "\u00e4",
+    "x" * 5000,
+]
+ERRORS: list[Any] = [
+    {"error": 1.5},
+    {"error": {"message": 1.5, "details": {"error_code": 1.5}}},
+    {"error": {"message": ["x"], "details": []}, "request_id": 5},
+    {"error": None, "type": "error"},
+    {"type": "error", "error": {"type": "x", "message": "no", "details": {"error_code": "y" * 500}}},
+    {"type": "error", "error": {"message": "more than 99999999999999999999 group_by"}},
+]
+
+
+def odd_text(chance: random.Random) -> str:
+    return chance.choice(
+        [chance.choice(VALUES), "".join(chr(chance.choice([9, 31, 48, 0xDC80, 0x2603])) for _ in "abc")]
+    )
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+async def test_odd_headers_and_error_bodies_end_clearly(batch: int) -> None:
+    chance = random.Random(1000 + batch)  # noqa: S311  # repeatable chance
+    for _ in range(MUTATIONS // BATCHES // 4):
+        headers = {name: odd_text(chance) for name in chance.sample(NAMES, chance.randint(0, 4))}
+        body = json.dumps(chance.choice([*ERRORS, chance.choice(STRANGE)])).encode()
+        if chance.random() < 0.3:
+            body = mutate(chance.choice(ERRORS), chance)
+        status = chance.choice([200, 200, 204, 301, 400, 401, 402, 403, 404, 429, 500, 503, 529, 999])
+        one = client_of(Response(status, headers, body))
+        with pytest.raises(ApiError) as refused:
+            await fetch_window(one, USAGE)
+        text = f"{refused.value} {refused.value.request_id} {one.organization_id}"
+        text.encode()
+        assert text.isprintable(), text
+
+
+def client_of(response: Response) -> AdminClient:
+    async def exchange(*_: Any) -> Response:
+        return Response(response.status, response.headers, response.wire)
+
+    clock = Virtual().clock()
+    limiter = RateLimiter(Rate(None), 1, clock)
+    key = AdminKey(INVENTED_KEY, "a test")
+    return AdminClient(None, "http://x", key, limiter, clock, RetryPolicy(limiter, clock), exchange)
