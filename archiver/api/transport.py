@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from email.message import Message
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 from yarl import URL
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 * 1024
 TIMEOUTS = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
-USER_AGENT = f"claude-usage-archiver/{__version__}"
+_PACKAGE = "claude-usage-archiver"
+
+
+def user_agent(metadata: Message) -> str:
+    """Return the `User-Agent` header: name, version, and the project's address in the package's metadata."""
+    # A field reads "Homepage, https://…"; without any, the address is left out.
+    urls = [value.partition(",")[2].strip() for value in metadata.get_all("Project-URL", [])]
+    return f"{_PACKAGE}/{__version__}" + (f" ({urls[0]})" if urls else "")
+
+
+def _own_metadata() -> Message:
+    try:
+        return cast("Message", distribution(_PACKAGE).metadata)
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return Message()
+
+
+USER_AGENT = user_agent(_own_metadata())
 
 
 @asynccontextmanager
