@@ -1,4 +1,7 @@
-"""Time as an argument, so that tests need not wait. Imports nothing of the project."""
+"""Clock and sleep as an argument, so that tests need not wait.
+
+Imports nothing of the project.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The local clock: UTC seconds since the epoch, monotonic seconds, and a way to wait."""
+    """The local clock.
+
+    UTC seconds since the epoch, monotonic seconds, and an awaitable sleep in seconds.
+    """
 
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -1,9 +1,9 @@
 -- The archive, first version. Times are whole UTC seconds since the epoch in tables, and text in views.
--- Views are public; tables are not.
+-- Views are public; tables, and views whose names begin with _, are not.
 
 PRAGMA application_id = 0x41524356;
 
-CREATE TABLE migration (
+CREATE TABLE _migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
   sha256 TEXT NOT NULL,
@@ -11,14 +11,14 @@ CREATE TABLE migration (
   program TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE organization (
+CREATE TABLE _organization (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   id TEXT NOT NULL,
   name TEXT
 ) STRICT;
 
--- One question asked over all of time. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
-CREATE TABLE series (
+-- One report, width, grouping and filter. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
+CREATE TABLE _series (
   id INTEGER PRIMARY KEY,
   report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
   bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
@@ -30,7 +30,7 @@ CREATE TABLE series (
 ) STRICT;
 
 -- Dictionaries: each set of dimension values once. `key` is their JSON array, so that null is a value like any other.
-CREATE TABLE usage_key (
+CREATE TABLE _usage_key (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
   workspace_id TEXT,
@@ -44,7 +44,7 @@ CREATE TABLE usage_key (
   service_account_id TEXT
 ) STRICT;
 
-CREATE TABLE cost_key (
+CREATE TABLE _cost_key (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
   workspace_id TEXT,
@@ -58,7 +58,7 @@ CREATE TABLE cost_key (
   currency TEXT
 ) STRICT;
 
-CREATE TABLE usage_fact (
+CREATE TABLE _usage_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
@@ -72,33 +72,35 @@ CREATE TABLE usage_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- The sums of each day of an unfiltered series of hours or minutes, so that a daily view does not read all of its rows.
--- A sum is null where it does not fit 64 bits.
-CREATE TABLE usage_day (
+-- Daily sums of each unfiltered series of hours or minutes: a daily view over minutes would read 1,440 rows a key and day.
+CREATE TABLE _usage_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
-  uncached_input_tokens INTEGER,
-  cache_creation_1h_input_tokens INTEGER,
-  cache_creation_5m_input_tokens INTEGER,
-  cache_read_input_tokens INTEGER,
-  output_tokens INTEGER,
-  web_search_requests INTEGER,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
   PRIMARY KEY (series_id, day_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE cost_fact (
+-- `amount` is the API's text, in cents. Exactly, it is `amount_microcents` (1e-6 cents, rounded half to even) plus
+-- `amount_remainder` (1e-18 cents, 0 for texts of at most six fractional digits): two integers add up without rounding.
+CREATE TABLE _cost_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   amount TEXT NOT NULL,
   amount_microcents INTEGER NOT NULL,
+  amount_remainder INTEGER NOT NULL,
   extra TEXT,
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- One row a bucket that has, or once had, rows: the digest of its facts, and when this content was first seen.
-CREATE TABLE bucket (
+-- One row a bucket that has, or once had, rows: the digest of its rows, and when this content was first seen.
+CREATE TABLE _bucket (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   digest BLOB NOT NULL,
@@ -107,7 +109,7 @@ CREATE TABLE bucket (
 ) STRICT, WITHOUT ROWID;
 
 -- Coverage: disjoint stretches of buckets, each of one state, read at one time.
-CREATE TABLE span (
+CREATE TABLE _span (
   series_id INTEGER NOT NULL,
   span_start INTEGER NOT NULL,
   span_end INTEGER NOT NULL CHECK (span_end > span_start),
@@ -117,7 +119,7 @@ CREATE TABLE span (
 ) STRICT, WITHOUT ROWID;
 
 -- The digest of the last answer about a window, as long as no other answer touched one of its buckets.
-CREATE TABLE answer (
+CREATE TABLE _answer (
   series_id INTEGER NOT NULL,
   window_start INTEGER NOT NULL,
   window_end INTEGER NOT NULL,
@@ -125,8 +127,8 @@ CREATE TABLE answer (
   PRIMARY KEY (series_id, window_start)
 ) STRICT, WITHOUT ROWID;
 
--- History: a bucket that had ended and was answered differently later; what its rows said before and after.
-CREATE TABLE revision (
+-- Revisions of buckets that had ended: the values of the changed rows before and after, NULL where there was no row.
+CREATE TABLE _revision (
   id INTEGER PRIMARY KEY,
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -135,9 +137,9 @@ CREATE TABLE revision (
   was_settled INTEGER NOT NULL CHECK (was_settled IN (0, 1))
 ) STRICT;
 
-CREATE INDEX revision_by_bucket ON revision (series_id, bucket_start, learnt_at);
+CREATE INDEX revision_by_bucket ON _revision (series_id, bucket_start, learnt_at);
 
-CREATE TABLE usage_revision (
+CREATE TABLE _usage_revision (
   revision_id INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   was_uncached_input_tokens INTEGER,
@@ -157,20 +159,22 @@ CREATE TABLE usage_revision (
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE cost_revision (
+CREATE TABLE _cost_revision (
   revision_id INTEGER NOT NULL,
   key_id INTEGER NOT NULL,
   was_amount TEXT,
   was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
   was_extra TEXT,
   now_amount TEXT,
   now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- Settled buckets that came back empty or with less than half: kept as they were until the API says the same again.
-CREATE TABLE suspect (
+-- Settled buckets whose last answer lost more than half: not written until the API repeats the same content.
+CREATE TABLE _suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
   digest BLOB NOT NULL,
@@ -178,8 +182,20 @@ CREATE TABLE suspect (
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
 
--- Which series speaks for a day in the daily views: the finest settled one that covers all of it.
-CREATE TABLE canonical_day (
+-- When each whole UTC day of a series was read. `whole_at`: first reading that began after the day had ended;
+-- `settled_at`: first reading of the day as settled; both NULL until then. A day is here only while all of it is covered.
+CREATE TABLE _series_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  first_read_at INTEGER NOT NULL,
+  whole_at INTEGER,
+  settled_at INTEGER,
+  last_read_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start)
+) STRICT, WITHOUT ROWID;
+
+-- The series that the daily views use for a day. `rank`: 2 settled, 1 read after the day ended, 0 read while in progress.
+CREATE TABLE _canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
   series_id INTEGER NOT NULL,
@@ -187,20 +203,20 @@ CREATE TABLE canonical_day (
   PRIMARY KEY (report, day_start)
 ) STRICT, WITHOUT ROWID;
 
--- Where history begins, as `--since auto` found it: nothing before `empty_until`; rows from `first_bucket` on.
-CREATE TABLE history (
+-- Where the history of a report begins: no rows before `empty_until`; the first rows are at `first_bucket`.
+CREATE TABLE _history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
   first_bucket INTEGER
 ) STRICT;
 
--- What a run learnt of the API and later runs have to know, such as how many dimensions one request may ask for.
-CREATE TABLE memory (
+-- Facts that later runs need, by name: the cap of dimensions a request, the time before which no request may be sent.
+CREATE TABLE _memory (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE run (
+CREATE TABLE _run (
   id INTEGER PRIMARY KEY,
   started_at INTEGER NOT NULL,
   finished_at INTEGER,
@@ -215,8 +231,8 @@ CREATE TABLE run (
   version TEXT NOT NULL
 ) STRICT;
 
--- Names as they were learnt: a new row only when something about the object changed.
-CREATE TABLE name (
+-- Names over time: a new row only when something about the object changed.
+CREATE TABLE _name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
   learnt_at INTEGER NOT NULL,
@@ -248,10 +264,11 @@ SELECT
   f.output_tokens,
   f.web_search_requests,
   f.extra
-FROM usage_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN usage_key AS k ON k.id = f.key_id;
+FROM _usage_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _usage_key AS k ON k.id = f.key_id;
 
+-- `amount_usd` is the double nearest to the text: a division of exact doubles, or the text itself with its point moved.
 CREATE VIEW cost AS
 SELECT
   f.series_id,
@@ -270,11 +287,16 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
   f.extra
-FROM cost_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN cost_key AS k ON k.id = f.key_id;
+FROM _cost_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _cost_key AS k ON k.id = f.key_id;
 
 CREATE VIEW workspace AS
 SELECT
@@ -284,7 +306,7 @@ SELECT
   details ->> 'archived_at' AS archived_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'workspace'
 GROUP BY id;
 
@@ -298,7 +320,7 @@ SELECT
   details ->> 'expires_at' AS expires_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'api_key'
 GROUP BY id;
 
@@ -311,7 +333,7 @@ SELECT
   details ->> 'added_at' AS added_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'user'
 GROUP BY id;
 
@@ -322,26 +344,26 @@ SELECT
   details ->> 'created_at' AS created_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
 
--- From when to when an object had a name: its first one since ever, each other since it was learnt.
-CREATE VIEW name_period AS
+-- From when to when an object had a name: the first one for all time before, each other from its first reading on.
+CREATE VIEW _name_period AS
 SELECT
   kind,
   id,
   name,
   iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
   lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
-FROM name
+FROM _name
 WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 
--- A null of a roll-up stands for a sum that does not fit: abs of the smallest integer is the error that sum would be.
 CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
+    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -349,30 +371,42 @@ WITH fact AS (
     f.cache_read_input_tokens,
     f.output_tokens,
     f.web_search_requests
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
-  JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
+  JOIN _usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
   WHERE d.report = 'usage'
   UNION ALL
   SELECT
     d.day_start,
+    s.group_by,
     r.key_id,
-    coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
-  FROM canonical_day AS d
-  JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+    r.uncached_input_tokens,
+    r.cache_creation_1h_input_tokens,
+    r.cache_creation_5m_input_tokens,
+    r.cache_read_input_tokens,
+    r.output_tokens,
+    r.web_search_requests
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
 SELECT
   date(f.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN k.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, k.api_key_id)
+  END AS api_key,
   k.model,
   k.service_tier,
   k.context_window,
@@ -383,11 +417,11 @@ SELECT
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
-JOIN usage_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+JOIN _usage_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < f.day_start + 86400 AND w.until >= f.day_start + 86400
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = k.api_key_id
   AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
@@ -397,6 +431,11 @@ SELECT
   date(d.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.description,
   k.cost_type,
   k.model,
@@ -407,36 +446,48 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd
-FROM canonical_day AS d
-JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-JOIN cost_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
 
--- Which series speaks for a day, and how it was grouped: a NULL in the daily views is nobody, or was not asked for.
+-- The series that the daily views use for each day. A NULL dimension of a daily view is a value of the API where
+-- `group_by` has the dimension, and was not asked for where it has not.
 CREATE VIEW day_series AS
 SELECT
   d.report,
   date(d.day_start, 'unixepoch') AS date,
   s.bucket_width,
-  s.group_by
-FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id;
+  s.group_by,
+  CASE d.rank WHEN 2 THEN 'settled' ELSE 'provisional' END AS state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.last_read_at, 'unixepoch') AS fetched_at
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+LEFT JOIN _series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 
--- How many days of a month no series of a report covers; those to come are among them.
-CREATE VIEW month_gap AS
+-- How many days of a month no series of a report covers, days to come included.
+CREATE VIEW _month_gap AS
 SELECT
   report,
   strftime('%Y-%m', day_start, 'unixepoch') AS month,
   CAST(strftime('%d', min(day_start), 'unixepoch', 'start of month', '+1 month', '-1 day') AS INTEGER) - count(*)
     AS gap_days
-FROM canonical_day
+FROM _canonical_day
 GROUP BY report, month;
 
--- Names are those of the end of the month: one that was given within it splits nothing.
+-- Names are those of the end of the month: a rename within it splits nothing. The exact sum of a month is that of the
+-- microcents and that of the remainders: `carried` moves whole microcents from the second to the first, `signed` makes
+-- both of one sign, so that their digits can be written one after the other.
 CREATE VIEW monthly_cost AS
 WITH summed AS (
   SELECT
@@ -450,19 +501,43 @@ WITH summed AS (
     k.token_type,
     k.inference_geo,
     k.currency,
-    sum(f.amount_microcents) AS amount_microcents,
+    sum(f.amount_microcents) AS microcents,
+    sum(f.amount_remainder) AS remainder,
     s.group_by
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
-  JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-  JOIN cost_key AS k ON k.id = f.key_id
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  JOIN _cost_key AS k ON k.id = f.key_id
   WHERE d.report = 'cost'
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
+),
+carried AS (
+  SELECT *, microcents + remainder / 1000000000000 AS whole, remainder % 1000000000000 AS rest FROM summed
+),
+signed AS (
+  SELECT
+    *,
+    whole + (rest > 0 AND whole < 0) - (rest < 0 AND whole > 0) AS digits,
+    rest - 1000000000000 * ((rest > 0 AND whole < 0) - (rest < 0 AND whole > 0)) AS more_digits
+  FROM carried
+),
+written AS (
+  SELECT
+    *,
+    iif(digits < 0 OR more_digits < 0, '-', '') || (abs(digits) / 1000000) || rtrim(
+      rtrim(printf('.%06d%012d', abs(digits) % 1000000, abs(more_digits)), '0'), '.'
+    ) AS amount
+  FROM signed
 )
 SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.description,
   m.cost_type,
   m.model,
@@ -471,13 +546,14 @@ SELECT
   m.token_type,
   m.inference_geo,
   m.currency,
-  m.amount_microcents,
-  m.amount_microcents / 1e8 AS amount_usd,
+  m.amount,
+  m.whole + (m.rest >= 500000000000) - (m.rest <= -500000000000) AS amount_microcents,
+  iif(m.currency = 'USD', iif(m.rest = 0, m.whole / 1e8, CAST(m.amount || 'e-2' AS REAL)), NULL) AS amount_usd,
   g.gap_days,
   m.group_by
-FROM summed AS m
-JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
-LEFT JOIN name_period AS w
+FROM written AS m
+JOIN _month_gap AS g ON g.report = 'cost' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
@@ -509,8 +585,18 @@ SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN m.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, m.api_key_id)
+  END AS api_key,
   m.model,
   m.service_tier,
   m.context_window,
@@ -523,12 +609,12 @@ SELECT
   g.gap_days,
   m.group_by
 FROM summed AS m
-JOIN month_gap AS g ON g.report = 'usage' AND g.month = m.month
-LEFT JOIN name_period AS w
+JOIN _month_gap AS g ON g.report = 'usage' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = m.api_key_id
   AND a.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND a.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
@@ -541,6 +627,7 @@ SELECT
   t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
+  max(workspace) AS workspace,
   model,
   sum(uncached_input_tokens) AS uncached_input_tokens,
   sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
@@ -563,7 +650,7 @@ WITH ordered AS (
     state,
     fetched_at,
     lag(span_end) OVER by_time IS NOT span_start OR lag(state) OVER by_time IS NOT state AS begins
-  FROM span
+  FROM _span
   WINDOW by_time AS (PARTITION BY series_id ORDER BY span_start)
 ),
 islands AS (
@@ -580,7 +667,7 @@ SELECT
   i.state,
   strftime('%Y-%m-%dT%H:%M:%SZ', min(i.fetched_at), 'unixepoch') AS fetched_at
 FROM islands AS i
-JOIN series AS s ON s.id = i.series_id
+JOIN _series AS s ON s.id = i.series_id
 GROUP BY i.series_id, i.island;
 
 CREATE VIEW restatement AS
@@ -614,7 +701,7 @@ usage_field AS (
       WHEN 'output_tokens' THEN u.now_output_tokens
       ELSE u.now_web_search_requests
     END AS now
-  FROM usage_revision AS u
+  FROM _usage_revision AS u
   CROSS JOIN field
 ),
 changed AS (
@@ -637,7 +724,7 @@ changed AS (
     f.was,
     f.now
   FROM usage_field AS f
-  JOIN usage_key AS k ON k.id = f.key_id
+  JOIN _usage_key AS k ON k.id = f.key_id
   UNION ALL
   SELECT
     c.revision_id,
@@ -657,8 +744,8 @@ changed AS (
     'amount',
     c.was_amount,
     c.now_amount
-  FROM cost_revision AS c
-  JOIN cost_key AS k ON k.id = c.key_id
+  FROM _cost_revision AS c
+  JOIN _cost_key AS k ON k.id = c.key_id
 )
 SELECT
   s.report,
@@ -684,8 +771,8 @@ SELECT
   c.was,
   c.now
 FROM changed AS c
-JOIN revision AS r ON r.id = c.revision_id
-JOIN series AS s ON s.id = r.series_id
+JOIN _revision AS r ON r.id = c.revision_id
+JOIN _series AS s ON s.id = r.series_id
 WHERE r.was_settled = 1 AND c.was IS NOT c.now;
 
 CREATE VIEW sync_run AS
@@ -702,4 +789,18 @@ SELECT
   rows_removed,
   rows_unchanged,
   version
-FROM run;
+FROM _run;
+
+-- The first thing that another tool shows: what this file is and where to begin.
+CREATE VIEW readme AS
+WITH line (number, text) AS (
+  VALUES
+    (1, 'An archive of an organisation''s Claude API usage and cost reports, made by archiver. Read it; do not write to it.'),
+    (2, 'daily_cost, daily_tokens, monthly_cost and monthly_tokens are safe to sum: one series a day, with names.'),
+    (3, 'cost and usage hold every series that was archived: never sum over several series.'),
+    (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
+    (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
+    (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
+    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+)
+SELECT text FROM line ORDER BY number;

@@ -1,111 +1,64 @@
-"""Draw what a terminal shows of `archiver demo`: run it on a pseudo-terminal, read the screen, write it as SVG."""
+"""Draw docs/overview-light.png and -dark.png: the overview page of the invented organisation, in Chromium."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import struct
+import shutil
+import subprocess
 import sys
 import tempfile
-import termios
-from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-import pyte
-from rich.console import Console
-from rich.style import Style
-from rich.terminal_theme import MONOKAI
-from rich.text import Text
+from playwright.sync_api import sync_playwright
 
-COLUMNS, LINES = 104, 46
-TARGET = Path(__file__).parents[1] / "docs" / "demo.svg"
-COMMAND = "archiver demo"
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FloatRect
 
-FORMAT = """\
-<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
-<title>archiver demo in a terminal (invented data)</title>
-<style>
-.{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_height}px;
-  line-height: {line_height}px; }}
-.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: sans-serif; }}
-{styles}
-</style>
-<defs>
-<clipPath id="{unique_id}-clip-terminal">
-<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
-</clipPath>
-{lines}
-</defs>
-{chrome}
-<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
-{backgrounds}
-<g class="{unique_id}-matrix">{matrix}</g>
-</g>
-</svg>
-"""
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTH, HEIGHT = 1180, 1700
+QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+MOST_BYTES = 300_000
 
 
-def run_on_terminal(folder: str) -> pyte.Screen:
-    """Run the demo in a folder on a terminal of its own, and give the screen it leaves."""
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        program = Path(sys.executable).with_name("archiver")
-        os.environ.update(TERM="xterm-256color", COLUMNS=str(COLUMNS), LINES=str(LINES), PATH=str(program.parent))
-        os.execv(program, ["archiver", "demo"])  # noqa: S606  # the program itself
-    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    screen = pyte.Screen(COLUMNS, LINES)
-    stream = pyte.ByteStream(screen)
-    while chunk := read(descriptor):
-        stream.feed(chunk)
-    os.waitpid(pid, 0)
-    return screen
+def make_page(folder: Path) -> Path:
+    """Archive the invented organisation, and write its overview page."""
+    for arguments in (["demo", "--quiet"], ["report", "overview", "--db", "archiver-demo.db", "--html", "page.html"]):
+        command = [sys.executable, "-m", "archiver", *arguments]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # the program itself
+    return folder / "page.html"
 
 
-def read(descriptor: int) -> bytes:
-    """Read what there is; nothing once the program is gone."""
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        return b""
-
-
-def to_text(screen: pyte.Screen) -> Text:
-    """Give the screen's characters with their colours."""
-    text = Text()
-    for y in range(LINES):
-        row = screen.buffer[y]
-        line = Text()
-        for style, cells in groupby((row[x] for x in range(COLUMNS)), key=style_of):
-            line.append("".join(cell.data for cell in cells), style)
-        line.rstrip()
-        text.append(line).append("\n")
-    text.rstrip()
-    return text
-
-
-def style_of(cell: pyte.screens.Char) -> Style:
-    """Read one character's colour and weight."""
-    colour = None if cell.fg == "default" else cell.fg
-    return Style(color=f"#{colour}" if colour and is_hex(colour) else colour, bold=cell.bold)
-
-
-def is_hex(colour: str) -> bool:
-    """Tell a colour by number from one by name."""
-    return len(colour) == len("rrggbb") and all(c in "0123456789abcdef" for c in colour)
+def draw(browser: Browser, page: Path, scheme: Literal["light", "dark"]) -> Path:
+    """Draw the page down to its second chart, with a tooltip."""
+    target = DOCS / f"overview-{scheme}.png"
+    context = browser.new_context(color_scheme=scheme, viewport={"width": WIDTH, "height": HEIGHT})
+    shown = context.new_page()
+    shown.goto(page.as_uri())
+    shown.wait_for_function("document.documentElement.dataset.drawn")
+    box = shown.locator("#spend .chart").bounding_box()
+    assert box is not None
+    shown.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.45)
+    shown.locator("#tip").wait_for(state="visible")
+    end = shown.locator("#tokens").bounding_box()
+    assert end is not None
+    clip: FloatRect = {"x": 0, "y": 0, "width": WIDTH, "height": end["y"] + end["height"] + 24}
+    shown.screenshot(path=target, clip=clip)
+    context.close()
+    assert target.stat().st_size < MOST_BYTES
+    return target
 
 
 def main() -> None:
-    """Draw the picture."""
-    with tempfile.TemporaryDirectory() as folder:
-        screen = run_on_terminal(folder)
-    console = Console(width=COLUMNS, record=True, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-    console.print(Text(f"$ {COMMAND}", style="bold"))
-    console.print(to_text(screen))
-    svg = console.export_svg(title=COMMAND, theme=MONOKAI, code_format=FORMAT, unique_id="archiver")
-    TARGET.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", "utf-8")
-    print(f"wrote {TARGET.name}")
+    """Draw both."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        page = make_page(Path(folder))
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        for scheme in SCHEMES:
+            print(f"wrote {draw(browser, page, scheme).name}")
+        browser.close()
 
 
 if __name__ == "__main__":

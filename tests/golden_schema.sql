@@ -1,9 +1,218 @@
-CREATE TABLE answer (
+CREATE TABLE _answer (
   series_id INTEGER NOT NULL,
   window_start INTEGER NOT NULL,
   window_end INTEGER NOT NULL,
   digest BLOB NOT NULL,
   PRIMARY KEY (series_id, window_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _bucket (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _canonical_day (
+  report TEXT NOT NULL,
+  day_start INTEGER NOT NULL,
+  series_id INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  PRIMARY KEY (report, day_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _cost_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  amount TEXT NOT NULL,
+  amount_microcents INTEGER NOT NULL,
+  amount_remainder INTEGER NOT NULL,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _cost_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  description TEXT,
+  cost_type TEXT,
+  model TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  token_type TEXT,
+  inference_geo TEXT,
+  currency TEXT
+) STRICT;
+CREATE TABLE _cost_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_amount TEXT,
+  was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
+  was_extra TEXT,
+  now_amount TEXT,
+  now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _history (
+  report TEXT PRIMARY KEY,
+  empty_until INTEGER NOT NULL,
+  first_bucket INTEGER
+) STRICT;
+CREATE TABLE _memory (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+CREATE TABLE _migration (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  applied_at INTEGER NOT NULL,
+  program TEXT NOT NULL
+) STRICT;
+CREATE VIEW _month_gap AS
+SELECT
+  report,
+  strftime('%Y-%m', day_start, 'unixepoch') AS month,
+  CAST(strftime('%d', min(day_start), 'unixepoch', 'start of month', '+1 month', '-1 day') AS INTEGER) - count(*)
+    AS gap_days
+FROM _canonical_day
+GROUP BY report, month;
+CREATE TABLE _name (
+  kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
+  id TEXT NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  name TEXT,
+  details TEXT NOT NULL,
+  PRIMARY KEY (kind, id, learnt_at)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW _name_period AS
+SELECT
+  kind,
+  id,
+  name,
+  iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
+  lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
+FROM _name
+WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
+CREATE TABLE _organization (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  id TEXT NOT NULL,
+  name TEXT
+) STRICT;
+CREATE TABLE _revision (
+  id INTEGER PRIMARY KEY,
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  learnt_at INTEGER NOT NULL,
+  previously_learnt_at INTEGER,
+  was_settled INTEGER NOT NULL CHECK (was_settled IN (0, 1))
+) STRICT;
+CREATE TABLE _run (
+  id INTEGER PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  outcome TEXT,
+  exit_code INTEGER,
+  requests INTEGER NOT NULL DEFAULT 0,
+  retries INTEGER NOT NULL DEFAULT 0,
+  rows_inserted INTEGER NOT NULL DEFAULT 0,
+  rows_updated INTEGER NOT NULL DEFAULT 0,
+  rows_removed INTEGER NOT NULL DEFAULT 0,
+  rows_unchanged INTEGER NOT NULL DEFAULT 0,
+  version TEXT NOT NULL
+) STRICT;
+CREATE TABLE _series (
+  id INTEGER PRIMARY KEY,
+  report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
+  bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
+  bucket_seconds INTEGER NOT NULL,
+  group_by TEXT NOT NULL,
+  filters TEXT NOT NULL,
+  fineness INTEGER,
+  UNIQUE (report, bucket_width, group_by, filters)
+) STRICT;
+CREATE TABLE _series_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  first_read_at INTEGER NOT NULL,
+  whole_at INTEGER,
+  settled_at INTEGER,
+  last_read_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _span (
+  series_id INTEGER NOT NULL,
+  span_start INTEGER NOT NULL,
+  span_end INTEGER NOT NULL CHECK (span_end > span_start),
+  state TEXT NOT NULL CHECK (state IN ('settled', 'provisional', 'missing', 'failed')),
+  fetched_at INTEGER,
+  PRIMARY KEY (series_id, span_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _suspect (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  seen_at INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _usage_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _usage_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _usage_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  api_key_id TEXT,
+  model TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  inference_geo TEXT,
+  speed TEXT,
+  account_id TEXT,
+  service_account_id TEXT
+) STRICT;
+CREATE TABLE _usage_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_uncached_input_tokens INTEGER,
+  was_cache_creation_1h_input_tokens INTEGER,
+  was_cache_creation_5m_input_tokens INTEGER,
+  was_cache_read_input_tokens INTEGER,
+  was_output_tokens INTEGER,
+  was_web_search_requests INTEGER,
+  was_extra TEXT,
+  now_uncached_input_tokens INTEGER,
+  now_cache_creation_1h_input_tokens INTEGER,
+  now_cache_creation_5m_input_tokens INTEGER,
+  now_cache_read_input_tokens INTEGER,
+  now_output_tokens INTEGER,
+  now_web_search_requests INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW api_key AS
 SELECT
@@ -15,16 +224,9 @@ SELECT
   details ->> 'expires_at' AS expires_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'api_key'
 GROUP BY id;
-CREATE TABLE bucket (
-  series_id INTEGER NOT NULL,
-  bucket_start INTEGER NOT NULL,
-  digest BLOB NOT NULL,
-  learnt_at INTEGER NOT NULL,
-  PRIMARY KEY (series_id, bucket_start)
-) STRICT, WITHOUT ROWID;
 CREATE VIEW cache_efficiency AS
 WITH day AS MATERIALIZED (
   SELECT date, group_by FROM day_series WHERE report = 'usage'
@@ -33,6 +235,7 @@ SELECT
   t.date,
   workspace_id,
   max(workspace_name) AS workspace_name,
+  max(workspace) AS workspace,
   model,
   sum(uncached_input_tokens) AS uncached_input_tokens,
   sum(cache_creation_1h_input_tokens + cache_creation_5m_input_tokens) AS cache_creation_input_tokens,
@@ -45,13 +248,6 @@ SELECT
 FROM daily_tokens AS t
 JOIN day AS s ON s.date = t.date
 GROUP BY t.date, workspace_id, model;
-CREATE TABLE canonical_day (
-  report TEXT NOT NULL,
-  day_start INTEGER NOT NULL,
-  series_id INTEGER NOT NULL,
-  rank INTEGER NOT NULL,
-  PRIMARY KEY (report, day_start)
-) STRICT, WITHOUT ROWID;
 CREATE VIEW cost AS
 SELECT
   f.series_id,
@@ -70,44 +266,16 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
   f.extra
-FROM cost_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN cost_key AS k ON k.id = f.key_id;
-CREATE TABLE cost_fact (
-  series_id INTEGER NOT NULL,
-  bucket_start INTEGER NOT NULL,
-  key_id INTEGER NOT NULL,
-  amount TEXT NOT NULL,
-  amount_microcents INTEGER NOT NULL,
-  extra TEXT,
-  PRIMARY KEY (series_id, bucket_start, key_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE cost_key (
-  id INTEGER PRIMARY KEY,
-  key TEXT NOT NULL UNIQUE,
-  workspace_id TEXT,
-  description TEXT,
-  cost_type TEXT,
-  model TEXT,
-  service_tier TEXT,
-  context_window TEXT,
-  token_type TEXT,
-  inference_geo TEXT,
-  currency TEXT
-) STRICT;
-CREATE TABLE cost_revision (
-  revision_id INTEGER NOT NULL,
-  key_id INTEGER NOT NULL,
-  was_amount TEXT,
-  was_amount_microcents INTEGER,
-  was_extra TEXT,
-  now_amount TEXT,
-  now_amount_microcents INTEGER,
-  now_extra TEXT,
-  PRIMARY KEY (revision_id, key_id)
-) STRICT, WITHOUT ROWID;
+FROM _cost_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _cost_key AS k ON k.id = f.key_id;
 CREATE VIEW coverage AS
 WITH ordered AS (
   SELECT
@@ -117,7 +285,7 @@ WITH ordered AS (
     state,
     fetched_at,
     lag(span_end) OVER by_time IS NOT span_start OR lag(state) OVER by_time IS NOT state AS begins
-  FROM span
+  FROM _span
   WINDOW by_time AS (PARTITION BY series_id ORDER BY span_start)
 ),
 islands AS (
@@ -134,13 +302,18 @@ SELECT
   i.state,
   strftime('%Y-%m-%dT%H:%M:%SZ', min(i.fetched_at), 'unixepoch') AS fetched_at
 FROM islands AS i
-JOIN series AS s ON s.id = i.series_id
+JOIN _series AS s ON s.id = i.series_id
 GROUP BY i.series_id, i.island;
 CREATE VIEW daily_cost AS
 SELECT
   date(d.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.description,
   k.cost_type,
   k.model,
@@ -151,11 +324,17 @@ SELECT
   k.currency,
   f.amount,
   f.amount_microcents,
-  f.amount_microcents / 1e8 AS amount_usd
-FROM canonical_day AS d
-JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-JOIN cost_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
@@ -163,6 +342,7 @@ CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
     d.day_start,
+    s.group_by,
     f.key_id,
     f.uncached_input_tokens,
     f.cache_creation_1h_input_tokens,
@@ -170,30 +350,42 @@ WITH fact AS (
     f.cache_read_input_tokens,
     f.output_tokens,
     f.web_search_requests
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
-  JOIN usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id AND s.bucket_seconds = 86400
+  JOIN _usage_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
   WHERE d.report = 'usage'
   UNION ALL
   SELECT
     d.day_start,
+    s.group_by,
     r.key_id,
-    coalesce(r.uncached_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_1h_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_creation_5m_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.cache_read_input_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.output_tokens, abs(-9223372036854775807 - 1)),
-    coalesce(r.web_search_requests, abs(-9223372036854775807 - 1))
-  FROM canonical_day AS d
-  JOIN usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
+    r.uncached_input_tokens,
+    r.cache_creation_1h_input_tokens,
+    r.cache_creation_5m_input_tokens,
+    r.cache_read_input_tokens,
+    r.output_tokens,
+    r.web_search_requests
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _usage_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start
   WHERE d.report = 'usage'
 )
 SELECT
   date(f.day_start, 'unixepoch') AS date,
   k.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
   k.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || f.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN k.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, k.api_key_id)
+  END AS api_key,
   k.model,
   k.service_tier,
   k.context_window,
@@ -204,11 +396,11 @@ SELECT
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
 FROM fact AS f
-JOIN usage_key AS k ON k.id = f.key_id
-LEFT JOIN name_period AS w
+JOIN _usage_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < f.day_start + 86400 AND w.until >= f.day_start + 86400
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = k.api_key_id
   AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
@@ -217,33 +409,12 @@ SELECT
   d.report,
   date(d.day_start, 'unixepoch') AS date,
   s.bucket_width,
-  s.group_by
-FROM canonical_day AS d
-JOIN series AS s ON s.id = d.series_id;
-CREATE TABLE history (
-  report TEXT PRIMARY KEY,
-  empty_until INTEGER NOT NULL,
-  first_bucket INTEGER
-) STRICT;
-CREATE TABLE memory (
-  key TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT;
-CREATE TABLE migration (
-  version INTEGER PRIMARY KEY,
-  name TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
-  applied_at INTEGER NOT NULL,
-  program TEXT NOT NULL
-) STRICT;
-CREATE VIEW month_gap AS
-SELECT
-  report,
-  strftime('%Y-%m', day_start, 'unixepoch') AS month,
-  CAST(strftime('%d', min(day_start), 'unixepoch', 'start of month', '+1 month', '-1 day') AS INTEGER) - count(*)
-    AS gap_days
-FROM canonical_day
-GROUP BY report, month;
+  s.group_by,
+  CASE d.rank WHEN 2 THEN 'settled' ELSE 'provisional' END AS state,
+  strftime('%Y-%m-%dT%H:%M:%SZ', r.last_read_at, 'unixepoch') AS fetched_at
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+LEFT JOIN _series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 CREATE VIEW monthly_cost AS
 WITH summed AS (
   SELECT
@@ -257,19 +428,43 @@ WITH summed AS (
     k.token_type,
     k.inference_geo,
     k.currency,
-    sum(f.amount_microcents) AS amount_microcents,
+    sum(f.amount_microcents) AS microcents,
+    sum(f.amount_remainder) AS remainder,
     s.group_by
-  FROM canonical_day AS d
-  JOIN series AS s ON s.id = d.series_id
-  JOIN cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
-  JOIN cost_key AS k ON k.id = f.key_id
+  FROM _canonical_day AS d
+  JOIN _series AS s ON s.id = d.series_id
+  JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+  JOIN _cost_key AS k ON k.id = f.key_id
   WHERE d.report = 'cost'
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, s.group_by
+),
+carried AS (
+  SELECT *, microcents + remainder / 1000000000000 AS whole, remainder % 1000000000000 AS rest FROM summed
+),
+signed AS (
+  SELECT
+    *,
+    whole + (rest > 0 AND whole < 0) - (rest < 0 AND whole > 0) AS digits,
+    rest - 1000000000000 * ((rest > 0 AND whole < 0) - (rest < 0 AND whole > 0)) AS more_digits
+  FROM carried
+),
+written AS (
+  SELECT
+    *,
+    iif(digits < 0 OR more_digits < 0, '-', '') || (abs(digits) / 1000000) || rtrim(
+      rtrim(printf('.%06d%012d', abs(digits) % 1000000, abs(more_digits)), '0'), '.'
+    ) AS amount
+  FROM signed
 )
 SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.description,
   m.cost_type,
   m.model,
@@ -278,13 +473,14 @@ SELECT
   m.token_type,
   m.inference_geo,
   m.currency,
-  m.amount_microcents,
-  m.amount_microcents / 1e8 AS amount_usd,
+  m.amount,
+  m.whole + (m.rest >= 500000000000) - (m.rest <= -500000000000) AS amount_microcents,
+  iif(m.currency = 'USD', iif(m.rest = 0, m.whole / 1e8, CAST(m.amount || 'e-2' AS REAL)), NULL) AS amount_usd,
   g.gap_days,
   m.group_by
-FROM summed AS m
-JOIN month_gap AS g ON g.report = 'cost' AND g.month = m.month
-LEFT JOIN name_period AS w
+FROM written AS m
+JOIN _month_gap AS g ON g.report = 'cost' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
@@ -315,8 +511,18 @@ SELECT
   m.month,
   m.workspace_id,
   w.name AS workspace_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN m.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, m.workspace_id)
+  END AS workspace,
   m.api_key_id,
   a.name AS api_key_name,
+  CASE
+    WHEN ',' || m.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN m.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, m.api_key_id)
+  END AS api_key,
   m.model,
   m.service_tier,
   m.context_window,
@@ -329,37 +535,27 @@ SELECT
   g.gap_days,
   m.group_by
 FROM summed AS m
-JOIN month_gap AS g ON g.report = 'usage' AND g.month = m.month
-LEFT JOIN name_period AS w
+JOIN _month_gap AS g ON g.report = 'usage' AND g.month = m.month
+LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = m.workspace_id
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
-LEFT JOIN name_period AS a
+LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = m.api_key_id
   AND a.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND a.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
-CREATE TABLE name (
-  kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
-  id TEXT NOT NULL,
-  learnt_at INTEGER NOT NULL,
-  name TEXT,
-  details TEXT NOT NULL,
-  PRIMARY KEY (kind, id, learnt_at)
-) STRICT, WITHOUT ROWID;
-CREATE VIEW name_period AS
-SELECT
-  kind,
-  id,
-  name,
-  iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
-  lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
-FROM name
-WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
-CREATE TABLE organization (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  id TEXT NOT NULL,
-  name TEXT
-) STRICT;
+CREATE VIEW readme AS
+WITH line (number, text) AS (
+  VALUES
+    (1, 'An archive of an organisation''s Claude API usage and cost reports, made by archiver. Read it; do not write to it.'),
+    (2, 'daily_cost, daily_tokens, monthly_cost and monthly_tokens are safe to sum: one series a day, with names.'),
+    (3, 'cost and usage hold every series that was archived: never sum over several series.'),
+    (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
+    (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
+    (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
+    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+)
+SELECT text FROM line ORDER BY number;
 CREATE VIEW restatement AS
 WITH field (name) AS (
   VALUES
@@ -391,7 +587,7 @@ usage_field AS (
       WHEN 'output_tokens' THEN u.now_output_tokens
       ELSE u.now_web_search_requests
     END AS now
-  FROM usage_revision AS u
+  FROM _usage_revision AS u
   CROSS JOIN field
 ),
 changed AS (
@@ -414,7 +610,7 @@ changed AS (
     f.was,
     f.now
   FROM usage_field AS f
-  JOIN usage_key AS k ON k.id = f.key_id
+  JOIN _usage_key AS k ON k.id = f.key_id
   UNION ALL
   SELECT
     c.revision_id,
@@ -434,8 +630,8 @@ changed AS (
     'amount',
     c.was_amount,
     c.now_amount
-  FROM cost_revision AS c
-  JOIN cost_key AS k ON k.id = c.key_id
+  FROM _cost_revision AS c
+  JOIN _cost_key AS k ON k.id = c.key_id
 )
 SELECT
   s.report,
@@ -461,42 +657,10 @@ SELECT
   c.was,
   c.now
 FROM changed AS c
-JOIN revision AS r ON r.id = c.revision_id
-JOIN series AS s ON s.id = r.series_id
+JOIN _revision AS r ON r.id = c.revision_id
+JOIN _series AS s ON s.id = r.series_id
 WHERE r.was_settled = 1 AND c.was IS NOT c.now;
-CREATE TABLE revision (
-  id INTEGER PRIMARY KEY,
-  series_id INTEGER NOT NULL,
-  bucket_start INTEGER NOT NULL,
-  learnt_at INTEGER NOT NULL,
-  previously_learnt_at INTEGER,
-  was_settled INTEGER NOT NULL CHECK (was_settled IN (0, 1))
-) STRICT;
-CREATE INDEX revision_by_bucket ON revision (series_id, bucket_start, learnt_at);
-CREATE TABLE run (
-  id INTEGER PRIMARY KEY,
-  started_at INTEGER NOT NULL,
-  finished_at INTEGER,
-  outcome TEXT,
-  exit_code INTEGER,
-  requests INTEGER NOT NULL DEFAULT 0,
-  retries INTEGER NOT NULL DEFAULT 0,
-  rows_inserted INTEGER NOT NULL DEFAULT 0,
-  rows_updated INTEGER NOT NULL DEFAULT 0,
-  rows_removed INTEGER NOT NULL DEFAULT 0,
-  rows_unchanged INTEGER NOT NULL DEFAULT 0,
-  version TEXT NOT NULL
-) STRICT;
-CREATE TABLE series (
-  id INTEGER PRIMARY KEY,
-  report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
-  bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
-  bucket_seconds INTEGER NOT NULL,
-  group_by TEXT NOT NULL,
-  filters TEXT NOT NULL,
-  fineness INTEGER,
-  UNIQUE (report, bucket_width, group_by, filters)
-) STRICT;
+CREATE INDEX revision_by_bucket ON _revision (series_id, bucket_start, learnt_at);
 CREATE VIEW service_account AS
 SELECT
   id,
@@ -504,24 +668,9 @@ SELECT
   details ->> 'created_at' AS created_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
-CREATE TABLE span (
-  series_id INTEGER NOT NULL,
-  span_start INTEGER NOT NULL,
-  span_end INTEGER NOT NULL CHECK (span_end > span_start),
-  state TEXT NOT NULL CHECK (state IN ('settled', 'provisional', 'missing', 'failed')),
-  fetched_at INTEGER,
-  PRIMARY KEY (series_id, span_start)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE suspect (
-  series_id INTEGER NOT NULL,
-  bucket_start INTEGER NOT NULL,
-  digest BLOB NOT NULL,
-  seen_at INTEGER NOT NULL,
-  PRIMARY KEY (series_id, bucket_start)
-) STRICT, WITHOUT ROWID;
 CREATE VIEW sync_run AS
 SELECT
   id,
@@ -536,7 +685,7 @@ SELECT
   rows_removed,
   rows_unchanged,
   version
-FROM run;
+FROM _run;
 CREATE VIEW usage AS
 SELECT
   f.series_id,
@@ -560,66 +709,9 @@ SELECT
   f.output_tokens,
   f.web_search_requests,
   f.extra
-FROM usage_fact AS f
-JOIN series AS s ON s.id = f.series_id
-JOIN usage_key AS k ON k.id = f.key_id;
-CREATE TABLE usage_day (
-  series_id INTEGER NOT NULL,
-  day_start INTEGER NOT NULL,
-  key_id INTEGER NOT NULL,
-  uncached_input_tokens INTEGER,
-  cache_creation_1h_input_tokens INTEGER,
-  cache_creation_5m_input_tokens INTEGER,
-  cache_read_input_tokens INTEGER,
-  output_tokens INTEGER,
-  web_search_requests INTEGER,
-  PRIMARY KEY (series_id, day_start, key_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE usage_fact (
-  series_id INTEGER NOT NULL,
-  bucket_start INTEGER NOT NULL,
-  key_id INTEGER NOT NULL,
-  uncached_input_tokens INTEGER NOT NULL,
-  cache_creation_1h_input_tokens INTEGER NOT NULL,
-  cache_creation_5m_input_tokens INTEGER NOT NULL,
-  cache_read_input_tokens INTEGER NOT NULL,
-  output_tokens INTEGER NOT NULL,
-  web_search_requests INTEGER NOT NULL,
-  extra TEXT,
-  PRIMARY KEY (series_id, bucket_start, key_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE usage_key (
-  id INTEGER PRIMARY KEY,
-  key TEXT NOT NULL UNIQUE,
-  workspace_id TEXT,
-  api_key_id TEXT,
-  model TEXT,
-  service_tier TEXT,
-  context_window TEXT,
-  inference_geo TEXT,
-  speed TEXT,
-  account_id TEXT,
-  service_account_id TEXT
-) STRICT;
-CREATE TABLE usage_revision (
-  revision_id INTEGER NOT NULL,
-  key_id INTEGER NOT NULL,
-  was_uncached_input_tokens INTEGER,
-  was_cache_creation_1h_input_tokens INTEGER,
-  was_cache_creation_5m_input_tokens INTEGER,
-  was_cache_read_input_tokens INTEGER,
-  was_output_tokens INTEGER,
-  was_web_search_requests INTEGER,
-  was_extra TEXT,
-  now_uncached_input_tokens INTEGER,
-  now_cache_creation_1h_input_tokens INTEGER,
-  now_cache_creation_5m_input_tokens INTEGER,
-  now_cache_read_input_tokens INTEGER,
-  now_output_tokens INTEGER,
-  now_web_search_requests INTEGER,
-  now_extra TEXT,
-  PRIMARY KEY (revision_id, key_id)
-) STRICT, WITHOUT ROWID;
+FROM _usage_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _usage_key AS k ON k.id = f.key_id;
 CREATE VIEW user AS
 SELECT
   id,
@@ -629,7 +721,7 @@ SELECT
   details ->> 'added_at' AS added_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'user'
 GROUP BY id;
 CREATE VIEW workspace AS
@@ -640,6 +732,6 @@ SELECT
   details ->> 'archived_at' AS archived_at,
   strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
   details
-FROM name
+FROM _name
 WHERE kind = 'workspace'
 GROUP BY id;

@@ -17,6 +17,8 @@ HOSTILE = (
 )
 """Names that would do something where they are taken for more than text; invented."""
 
+_WITH_TEXT = {"script", "style", "caption", "td", "th", "dt", "dd"}
+
 
 @dataclass
 class Element:
@@ -28,13 +30,18 @@ class Element:
 
 @dataclass
 class Read(HTMLParser):
-    """A page's elements, the text of its scripts and styles, and its tables by their captions' first words."""
+    """The content of a page.
+
+    Its elements, the text of its scripts and styles, its tables by the beginning of their captions (up to a colon),
+    and of each definition list the term with its definitions.
+    """
 
     text: str
     elements: list[Element] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
     styles: list[str] = field(default_factory=list)
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
+    terms: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -45,7 +52,7 @@ class Read(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element, and where its text belongs."""
+        """Record an element, and where its text belongs."""
         self.elements.append(Element(tag, dict(attrs)))
         if tag in {"script", "style"}:
             {"script": self.scripts, "style": self.styles}[tag].append("")
@@ -55,24 +62,30 @@ class Read(HTMLParser):
             self._rows.append([])
         elif tag in {"td", "th"}:
             self._rows[-1].append("")
-        if tag in {"script", "style", "caption", "td", "th"}:
+        elif tag == "dt":
+            self.terms.append([""])
+        elif tag == "dd":
+            self.terms[-1].append("")
+        if tag in _WITH_TEXT:
             self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""
         if tag == "table":
             self.tables[self._caption.partition(":")[0]] = self._rows
-        if tag in {"script", "style", "caption", "td", "th"}:
+        if tag in _WITH_TEXT:
             self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        """Note text where it belongs."""
+        """Record text where it belongs."""
         if self._inside == "script":
             self.scripts[-1] += data
         elif self._inside == "style":
             self.styles[-1] += data
         elif self._inside == "caption":
             self._caption += data
+        elif self._inside in {"dt", "dd"}:
+            self.terms[-1][-1] += data
         elif self._inside:
             self._rows[-1][-1] += data
 
@@ -88,7 +101,12 @@ class Read(HTMLParser):
         rules = [rule.split() for rule in str(found.attributes["content"]).split(";")]
         return {rule[0]: rule[1:] for rule in rules}
 
+    @property
+    def cards(self) -> dict[str, str]:
+        """The figures at the top of the page by title: `figure unit; remark`."""
+        return {title: f"{figure.strip()}; {remark}" for title, figure, remark in self.terms}
+
     def lines(self, chart: str, facet: int = 0) -> dict[str, list[int]]:
-        """Give the lines of a chart by name, an integer a day."""
+        """Return the lines of a chart by name, an integer a day."""
         (found,) = [one for one in self.figures["charts"] if one["id"] == chart]
         return {line["name"]: [int(v or 0) for v in line["values"]] for line in found["facets"][facet]["lines"]}

@@ -1,7 +1,7 @@
-"""Power cuts: what a disk may hold after one, from a recording of what a sync did to its files.
+"""Power cuts: states that a disk may be in after one, computed from a recording of a sync's system calls.
 
-Only what was synced is sure. Of all other writes and changes of size any may be lost, kept, or kept in parts; of
-files that were made or unlinked since the folder was synced, too. The wal-index is memory, and never survives.
+Only synced data is durable. Any other write or truncation may be lost, kept, or kept in parts, and so may files that
+were created or unlinked since the folder was synced. The wal-index is shared memory, and never survives.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECTOR = 512
 FOLDER = "."
-TOLD = "told"
+REPORTED = "reported"
 LOGS = ("-wal", "-journal")
 _CALLS = (
     "?open,openat,?creat,?pwrite64,?write,?pwritev,?pwritev2,?writev,?ftruncate,?truncate,?fallocate,fsync,fdatasync"
@@ -36,7 +36,7 @@ _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
 class Operation(NamedTuple):
-    """One thing that was done to a file: `write`, `size`, `sync`, `make`, `unlink`, or `told` with a line."""
+    """One change of a file: `write`, `size`, `sync`, `make` or `unlink`; or `reported`, with a line of output."""
 
     what: str
     name: str = ""
@@ -45,18 +45,18 @@ class Operation(NamedTuple):
 
 
 def record(api: Simulator, db: Path, since: str, **wishes: Any) -> list[Operation]:
-    """Run a sync, and list all that it did to its files and folder, and when it reported a window as archived."""
-    names = {str(db.parent): FOLDER, str(db.with_name(TOLD)): TOLD}
+    """Run a sync and list its operations on files and folder, and its reports of archived windows, in their order."""
+    names = {str(db.parent): FOLDER, str(db.with_name(REPORTED)): REPORTED}
     names |= {f"{db}{suffix}": f"{db.name}{suffix}" for suffix in ("", "-wal", "-journal")}
     there = {path.name for path in db.parent.iterdir()}
     options = [FAST, "-xx", "-s", "1000000", "-e", f"trace={_CALLS},{_NAMES}"]
     run = traced(api, db, options, since=since, files=[*map(type(db), names)], **wishes)
-    assert run.code == (9 if "die_after" in wishes else 0), run.said
+    assert run.code == (9 if "die_after" in wishes else 0), run.output
     return list(_Reading(names, there).operations(run.lines))
 
 
 class _Reading:
-    """Turns strace's lines into operations; which descriptor is which file is followed from call to call."""
+    """Turns strace's lines into operations, and keeps track of the file of each descriptor."""
 
     def __init__(self, names: dict[str, str], there: set[str]) -> None:
         self.names = names
@@ -70,7 +70,7 @@ class _Reading:
                 begun[match["thread"]] = match["begun"]
                 continue
             if match := _RESUMED.match(line):
-                line = f"{match['thread']} {begun.pop(match['thread'])}{match['rest']}"  # noqa: PLW2901  # made whole
+                line = f"{match['thread']} {begun.pop(match['thread'])}{match['rest']}"  # noqa: PLW2901  # joined with its beginning
             if (match := _LINE.match(line)) and not match["result"].startswith("-"):
                 yield from self._read(match["call"], match["rest"], int(match["result"]))
 
@@ -84,40 +84,40 @@ class _Reading:
             yield Operation("unlink", name)
         else:
             name = self.open[int(rest.split(",", maxsplit=1)[0])]
-            if name == TOLD:
-                yield Operation("told", data=texts[0])
+            if name == REPORTED:
+                yield Operation("reported", data=texts[0])
             elif call in {"fsync", "fdatasync"}:
                 yield Operation("sync", name)
             elif call == "ftruncate":
                 yield Operation("size", name, at=int(rest.split(", ")[1]))
             else:
-                assert call == "pwrite64", f"{call} is not understood"
+                assert call == "pwrite64", f"unexpected system call {call}"
                 yield Operation("write", name, at=int(rest.rsplit(", ", 1)[1]), data=texts[0][:result])
 
     def _opened(self, name: str, flags: str, descriptor: int) -> Iterator[Operation]:
         assert "O_TRUNC" not in flags
         self.open[descriptor] = name
-        if "O_CREAT" in flags and name not in {*self.there, TOLD}:
+        if "O_CREAT" in flags and name not in {*self.there, REPORTED}:
             self.there.add(name)
             yield Operation("make", name)
 
 
 @dataclass(slots=True)
 class _File:
-    sure: bytearray = field(default_factory=bytearray)
-    unsure: list[Operation] = field(default_factory=list)
+    durable: bytearray = field(default_factory=bytearray)
+    pending: list[Operation] = field(default_factory=list)
 
     def sync(self) -> None:
-        for operation in self.unsure:
-            _do(self.sure, operation)
-        self.unsure.clear()
+        for operation in self.pending:
+            _do(self.durable, operation)
+        self.pending.clear()
 
     def after_cut(self, chance: random.Random, *, stale: bool) -> bytes:
-        """Give what may be left of it; `stale` says that what was never written may show anything."""
-        content, style, count = bytearray(self.sure), chance.random(), chance.randint(0, len(self.unsure))
+        """Return a possible content after a power cut; with `stale`, holes may contain any bytes."""
+        content, style, count = bytearray(self.durable), chance.random(), chance.randint(0, len(self.pending))
         garbage = chance if stale and chance.random() < 0.3 else None
-        for number, operation in enumerate(self.unsure):
-            if style < 0.4:  # in order: all, none, or the first few
+        for number, operation in enumerate(self.pending):
+            if style < 0.4:  # in order: all writes, none, or the first few
                 fate = 1.0 if style < 0.1 or number < count else 0.6 if number == count else 0.0
             else:
                 fate = chance.random()
@@ -130,42 +130,42 @@ class _File:
 
 
 class Disk:
-    """A folder of files, each with what is sure to survive a power cut and what is not."""
+    """A folder of files, with durable and pending content."""
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
-        self._sure: dict[str, _File] = {}
-        self._unsure: dict[str, list[_File | None]] = {}
+        self._durable: dict[str, _File] = {}
+        self._pending: dict[str, list[_File | None]] = {}
 
     def do(self, operation: Operation) -> None:
-        """Do what the program did."""
+        """Apply one operation."""
         name = operation.name
         if operation.what == "make":
             self._files[name] = _File()
-            self._unsure.setdefault(name, []).append(self._files[name])
+            self._pending.setdefault(name, []).append(self._files[name])
         elif operation.what == "unlink":
             del self._files[name]
-            self._unsure.setdefault(name, []).append(None)
+            self._pending.setdefault(name, []).append(None)
         elif operation.what in {"write", "size"}:
-            self._files[name].unsure.append(operation)
+            self._files[name].pending.append(operation)
         elif name == FOLDER:
-            self._sure = dict(self._files)
-            self._unsure.clear()
+            self._durable = dict(self._files)
+            self._pending.clear()
         elif operation.what == "sync":
             self._files[name].sync()
 
     def after_cut(self, chance: random.Random) -> dict[str, bytes]:
-        """Give the files that a power cut may leave, by chance."""
-        left: dict[str, _File | None] = dict(self._sure)
-        for name, changes in self._unsure.items():
-            left[name] = chance.choice([self._sure.get(name), *changes])
+        """Return the files that a power cut may leave, chosen at random."""
+        left: dict[str, _File | None] = dict(self._durable)
+        for name, changes in self._pending.items():
+            left[name] = chance.choice([self._durable.get(name), *changes])
         return {n: f.after_cut(chance, stale=n.endswith(LOGS)) for n, f in sorted(left.items()) if f is not None}
 
     def whole(self) -> dict[str, bytes]:
-        """Give the files as the program left them."""
+        """Return the files as the program left them."""
         for file in self._files.values():
             file.sync()
-        return {name: bytes(file.sure) for name, file in self._files.items()}
+        return {name: bytes(file.durable) for name, file in self._files.items()}
 
 
 def _do(content: bytearray, operation: Operation, garbage: random.Random | None = None) -> None:
@@ -179,7 +179,7 @@ def _do(content: bytearray, operation: Operation, garbage: random.Random | None 
 
 
 def _torn(operation: Operation, chance: random.Random) -> Iterator[Operation]:
-    """Give a part of a write: its beginning, or some of its sectors; only the logs are torn inside of a sector."""
+    """Yield a part of a write: its beginning, or some of its sectors; only logs are torn within a sector."""
     if operation.what == "size":
         return
     data, at = operation.data, operation.at
@@ -197,36 +197,38 @@ def _torn(operation: Operation, chance: random.Random) -> Iterator[Operation]:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What one power cut left, and which windows had been reported as archived before it."""
+    """The files that one power cut left, and the windows that were reported as archived before it."""
 
     number: int
     cut: int
     files: dict[str, bytes]
-    told: list[str]
+    reported: list[str]
 
     def lay_out(self, folder: Path) -> None:
-        """Make a folder hold these files and no others."""
+        """Replace all files of a folder by these."""
         for path in folder.iterdir():
             path.unlink()
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
 
     def __str__(self) -> str:
-        """Name it in a test's report."""
+        """Describe the state in a test's report."""
         sizes = ", ".join(f"{name} {len(content)}" for name, content in self.files.items())
-        return f"state {self.number}, cut after operation {self.cut} ({sizes or 'no file'}; {len(self.told)} told)"
+        return (
+            f"state {self.number}, cut after operation {self.cut} ({sizes or 'no file'}; {len(self.reported)} reported)"
+        )
 
 
 def states(operations: Sequence[Operation], numbers: Sequence[int]) -> Iterator[State]:
-    """Give one state for each number, from the earliest cut to the latest; the number is the seed."""
+    """Yield one state for each number, its seed, from the earliest cut to the latest."""
     chances = {number: random.Random(number) for number in numbers}  # noqa: S311  # repeatable chance
     cuts = sorted((chance.randint(0, len(operations)), number) for number, chance in chances.items())
-    disk, told, done = Disk(), list[str](), 0
+    disk, reported, done = Disk(), list[str](), 0
     for cut, number in cuts:
         for operation in operations[done:cut]:
-            if operation.what == "told":
-                told.append(operation.data.decode())
+            if operation.what == "reported":
+                reported.append(operation.data.decode())
             else:
                 disk.do(operation)
         done = cut
-        yield State(number, cut, disk.after_cut(chances[number]), list(told))
+        yield State(number, cut, disk.after_cut(chances[number]), list(reported))

@@ -1,4 +1,4 @@
-"""The program, ready to begin at a word, so that several begin at the same moment."""
+"""The program, imported and waiting for a signal, so that several start at the same moment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ main()
 
 
 class Runner:
-    """The program, all imported, that waits for the word; so that several begin at the same moment."""
+    """One process of the program, which starts its work when `go` is called."""
 
     def __init__(self, *arguments: str, key: str) -> None:
         self.arguments = arguments
@@ -65,7 +65,7 @@ class Runner:
 
 
 def together(commands: list[list[str]], key: str) -> list[Runner]:
-    """Run commands that begin at the same moment to their ends."""
+    """Run commands that start at the same moment, and wait for all of them."""
     runners = [Runner(*command, key=key) for command in commands]
     for runner in runners:
         runner.wait_until_ready()
@@ -77,7 +77,7 @@ def together(commands: list[list[str]], key: str) -> list[Runner]:
 
 
 class Host:
-    """Runs the program in forks of a process that has imported it, which takes no time."""
+    """Runs the program in forks of a process that has imported it, which saves its start."""
 
     def __init__(self, folder: Path) -> None:
         script = Path(__file__).with_name("cli_host.py")
@@ -96,8 +96,8 @@ class Host:
         asked = {"arguments": arguments, "stdin": stdin, "variables": variables}
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        said: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return said
+        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return result
 
     def close(self) -> None:
         self._process.communicate()
@@ -105,7 +105,7 @@ class Host:
 
 @contextmanager
 def hosted(folder: Path) -> Iterator[Host]:
-    """Run the program many times, in a folder."""
+    """Yield a host for many runs of the program in a folder."""
     host = Host(folder)
     try:
         yield host

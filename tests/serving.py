@@ -1,4 +1,4 @@
-"""`archiver serve` as a process, and asking it."""
+"""`archiver serve` as a process, and requests to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.support import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 PATIENCE = 60.0
@@ -23,14 +23,14 @@ PATIENCE = 60.0
 
 @dataclass
 class Response:
-    """What the server said."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
     text: str
 
     def json(self) -> Any:
-        """Read it."""
+        """Parse the body."""
         return json.loads(self.text)
 
 
@@ -38,7 +38,7 @@ class Server:
     """A running server."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        """Wait for its address."""
+        """Wait until the server prints its address."""
         assert process.stdout is not None
         self.process = process
         self.url = process.stdout.readline().strip()
@@ -47,8 +47,8 @@ class Server:
         self.host = urlsplit(self.url).netloc
         self.port = int(self.host.rpartition(":")[2])
 
-    def ask(self, path: str, *, method: str = "GET", host: str | None = None, **headers: str) -> Response:
-        """Ask for a page, under any name; `sec_fetch_site` is the header `sec-fetch-site`."""
+    def get(self, path: str, *, method: str = "GET", host: str | None = None, **headers: str) -> Response:
+        """Send a request, with any host name; `sec_fetch_site` is the header `sec-fetch-site`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -56,42 +56,48 @@ class Server:
             for name, value in headers.items():
                 connection.putheader(name.replace("_", "-"), value)
             connection.endheaders()
-            answer = connection.getresponse()
-            return Response(answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read().decode())
+            got = connection.getresponse()
+            return Response(got.status, {n.lower(): v for n, v in got.getheaders()}, got.read().decode())
         finally:
             connection.close()
 
     def query(self, sql: str, form: str = ".json", **more: str) -> Response:
-        """Ask a statement of one's own."""
-        return self.ask(f"/archive{form}?{urlencode({'sql': sql, **more})}")
+        """Request the result of a statement."""
+        return self.get(f"/archive{form}?{urlencode({'sql': sql, **more})}")
 
-    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Stop it; answer its exit code, and what it said."""
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal, and return the exit code and stderr."""
         self.process.send_signal(number)
-        said = self.process.communicate(timeout=PATIENCE)[1]
-        return self.process.returncode, said
+        stderr = self.process.communicate(timeout=PATIENCE)[1]
+        return self.process.returncode, stderr
 
 
-def begin(db: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+PROGRAM = (sys.executable, "-m", "archiver")
+
+
+def begin(
+    db: Path, *arguments: str, program: Sequence[str] = PROGRAM, cwd: Path | None = None, **variables: str
+) -> subprocess.Popen[str]:
     """Start the program on a free port."""
     return subprocess.Popen(
-        [sys.executable, "-m", "archiver", "serve", "--db", str(db), "--port", "0", *arguments],
+        [*program, "serve", "--db", str(db), "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(PYTHONWARNINGS="error,ignore::ResourceWarning", **variables),  # Datasette forgets to close one
+        cwd=cwd,
+        env=environment(PYTHONWARNINGS="error,ignore::ResourceWarning", **variables),  # Datasette leaves a file open
     )
 
 
 @contextmanager
-def serving(db: Path, *arguments: str, **variables: str) -> Iterator[Server]:
-    """Serve an archive while the context lasts; nothing may go wrong that is only said on stderr."""
-    server = Server(begin(db, *arguments, **variables))
+def serving(db: Path, *arguments: str, **more: Any) -> Iterator[Server]:
+    """Serve an archive while the context lasts; at the end no error may have been reported on stderr alone."""
+    server = Server(begin(db, *arguments, **more))
     try:
         yield server
     finally:
-        code, said = server.end() if server.process.poll() is None else (server.process.returncode, "")
-    assert code in {128 + signal.SIGINT, 128 + signal.SIGTERM}, said
-    assert "Traceback" not in said
-    assert "bug" not in said
-    assert "failed" not in said
+        code, stderr = server.stop() if server.process.poll() is None else (server.process.returncode, "")
+    assert code in {128 + signal.SIGINT, 128 + signal.SIGTERM}, stderr
+    assert "Traceback" not in stderr
+    assert "bug" not in stderr
+    assert "failed" not in stderr

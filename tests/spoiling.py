@@ -1,4 +1,4 @@
-"""A server that passes requests on to the simulator, whatever they ask for, and changes the answers."""
+"""A proxy of the simulator that changes its responses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def spoiling(api: Simulator, spoil: Spoil) -> Iterator[str]:
-    """Pass requests on, and let a function change every answer: path, status, headers and body."""
+    """Forward requests, and pass every response through a function of path, status, headers and body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             sent = {name: value for name, value in self.headers.items() if name.lower().startswith(("x-api", "anth"))}
-            asked = urllib.request.Request(api.url + self.path, headers=sent)  # noqa: S310  # the simulator
+            forwarded = urllib.request.Request(api.url + self.path, headers=sent)  # noqa: S310  # the simulator
             try:
-                with urllib.request.urlopen(asked) as reply:  # noqa: S310  # the same
-                    status, headers, body = reply.status, dict(reply.headers), reply.read()
+                with urllib.request.urlopen(forwarded) as response:  # noqa: S310  # the same
+                    status, headers, body = response.status, dict(response.headers), response.read()
             except urllib.error.HTTPError as error:
                 status, headers, body = error.code, dict(error.headers), error.read()
             kept = {name: value for name, value in headers.items() if name.lower() not in {"server", "content-length"}}
@@ -39,7 +39,7 @@ def spoiling(api: Simulator, spoil: Spoil) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,6 +1,7 @@
-"""A sync under strace: whether that works here, counting system calls, and spoiling one of them.
+"""A sync under strace: counts system calls on the archive's files, and makes one of them fail or kill the process.
 
-strace counts for each thread by itself, and the program writes from two: one makes the file, the other fills it.
+strace counts in each thread separately, and the program writes from two: migrations run in the main thread, the sync in
+that of aiosqlite.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ TELLING = Path(__file__).with_name("telling.py")
 SUFFIXES = ("", "-wal", "-journal", "-shm")
 PATIENCE = 120.0
 FAST = "--seccomp-bpf"
-"""Stops at the calls that were asked for alone; strace cannot kill from there."""
+"""Traces the selected calls only, which is much faster; strace cannot inject a signal with it."""
 
 
 @functools.cache
 def why_not() -> str | None:
-    """Say why strace is of no use here; None when it is."""
+    """Return why strace cannot be used on this system; None if it can."""
     strace = shutil.which("strace")
     if strace is None:
         return "strace is not installed"
@@ -47,7 +48,7 @@ def why_not() -> str | None:
         tried = subprocess.run([*probe, sys.executable, "-S", "-c", ""], capture_output=True, timeout=60, check=False)
     except OSError as error:
         return f"strace cannot be run: {error}"
-    return None if tried.returncode == 0 else "ptrace is not allowed here, or this strace cannot do what is needed"
+    return None if tried.returncode == 0 else "ptrace is not allowed, or this strace has no fault injection"
 
 
 needs_strace = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -55,29 +56,29 @@ needs_strace = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a traced sync ended, the windows that it reported as archived, and strace's lines."""
+    """The exit code and output of a traced sync, the windows that it reported as archived, and strace's lines."""
 
     code: int
-    said: str
-    told: list[str]
+    output: str
+    reported: list[str]
     lines: list[str]
 
     @property
-    def spoiled(self) -> bool:
-        """Whether the fault came to pass."""
+    def injected(self) -> bool:
+        """Whether the fault happened."""
         return any(line.endswith("(INJECTED)") for line in self.lines)
 
 
 def traced(
     api: Simulator, db: Path, options: Sequence[str], *, since: str = SINCE, files: Sequence[Path] = (), **wishes: Any
 ) -> Outcome:
-    """Run a sync under strace, which looks at `files` alone: the archive's, unless told otherwise."""
-    told, log = db.with_name("told"), db.with_name("strace.log")
-    for file in (told, log):
+    """Run a sync under strace, which traces calls on `files` only; by default those of the archive."""
+    reported, log = db.with_name("reported"), db.with_name("strace.log")
+    for file in (reported, log):
         file.unlink(missing_ok=True)
     paths = [word for file in (files or [Path(f"{db}{s}") for s in SUFFIXES]) for word in ("-P", str(file))]
     command = [shutil.which("strace") or "strace", "-f", "-o", str(log), *paths, *options]
-    command += [sys.executable, str(TELLING), str(told), json.dumps(wishes)]
+    command += [sys.executable, str(TELLING), str(reported), json.dumps(wishes)]
     command += ["sync", "--api-url", api.url, "--db", str(db), "--rate", "none", "--since", since, "--quiet"]
     run = subprocess.run(
         command + [word for group in GROUPS for word in ("--group-by", group)],
@@ -87,7 +88,7 @@ def traced(
         env=environment(ANTHROPIC_ADMIN_API_KEY=api.key, XDG_CONFIG_HOME=str(db.parent)),
         check=False,
     )
-    return Outcome(run.returncode, run.stdout + run.stderr, _lines(told), _lines(log))
+    return Outcome(run.returncode, run.stdout + run.stderr, _lines(reported), _lines(log))
 
 
 def _lines(file: Path) -> list[str]:
@@ -96,20 +97,22 @@ def _lines(file: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """The nth call of one kind on one of the archive's files, in the thread that gets so far first."""
+    """The nth call of one kind on one of the archive's files, in the first thread that makes so many."""
 
     call: str
     suffix: str
     nth: int
 
     def reached(self, api: Simulator, db: Path, what: str, *options: str) -> Outcome:
-        """Run a sync in which strace does something to this call; with `+` in the end, to all from it on too."""
+        """Run a sync with a fault injected into this call; a `+` at the end of `what` adds all later calls."""
         fault, on = what.removesuffix("+"), "+" if what.endswith("+") else ""
-        spoil = f"inject={self.call}:{fault}:when={self.nth}{on}"
-        return traced(api, db, [*options, "-e", f"trace={self.call}", "-e", spoil], files=[Path(f"{db}{self.suffix}")])
+        injection = f"inject={self.call}:{fault}:when={self.nth}{on}"
+        return traced(
+            api, db, [*options, "-e", f"trace={self.call}", "-e", injection], files=[Path(f"{db}{self.suffix}")]
+        )
 
     def __str__(self) -> str:
-        """Name it in a test's report."""
+        """Describe the point in a test's report."""
         return f"{self.call} {self.nth} of archive.db{self.suffix}"
 
 
@@ -117,10 +120,10 @@ _CALL = re.compile(r"(?P<thread>\d+) +(?P<call>\w+)\(.*?/archive\.db(?P<suffix>|
 
 
 def points(api: Simulator, db: Path, calls: Sequence[str]) -> list[Point]:
-    """List every point of a sync, by letting it run whole."""
+    """List every point of a sync, from one that runs to its end."""
     wanted = ",".join(f"?{call}" for call in calls)
     whole = traced(api, db, [FAST, "-y", "-s", "0", "-e", f"trace={wanted}"])
-    assert whole.code == 0, whole.said
+    assert whole.code == 0, whole.output
     seen = Counter(match.group("thread", "call", "suffix") for line in whole.lines if (match := _CALL.match(line)))
     most: dict[tuple[str, str], int] = {}
     for (_, call, suffix), times in seen.items():
@@ -129,7 +132,7 @@ def points(api: Simulator, db: Path, calls: Sequence[str]) -> list[Point]:
 
 
 def sample(every: Sequence[Point], chosen: str, share: int) -> list[Point]:
-    """Choose some points by a fixed chance, spread over the kinds of call; `chosen` is `all` or how many."""
+    """Choose points with a fixed seed, spread over the kinds of call; `chosen` is `all` or a number."""
     if chosen == "all":
         return list(every)
     chance = random.Random(share)  # noqa: S311  # repeatable chance

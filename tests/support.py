@@ -1,4 +1,4 @@
-"""What tests of the whole share: running the program, and comparing an archive with the simulator's truth."""
+"""Helpers of the acceptance tests: run the program, compare an archive with the truth of the simulator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archiver.api.key import AdminKey
 from archiver.api.rate_limit import Rate
 from archiver.cli.run import synchronise
 from archiver.cli.settings import Settings as SyncSettings
-from archiver.crawl.recorder import Progress
+from archiver.crawl.progress import Progress
 from archiver.crawl.summary import Summary
 from archiver.plan.scope import Scope
 from archiver.reports import SPECS, USAGE
@@ -34,7 +34,7 @@ Row = tuple[Any, ...]
 
 
 def day(text: str) -> datetime:
-    """Read a UTC day."""
+    """Return the start of a UTC day."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
@@ -56,7 +56,7 @@ def sync(api: Simulator, db: Path, scope: Scope | None = None, **settings: Any) 
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give a child the variables of this process, but none that archiver reads."""
+    """Return the variables of this process for a child, without those that archiver reads."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("ARCHIVER_", "ANTHROPIC_"))}
     return {**kept, "PYTHONWARNINGS": "error", **more}
 
@@ -83,23 +83,23 @@ def run_sync(api: Simulator, db: Path, *arguments: str, **variables: str) -> sub
 
 
 def said(done: subprocess.CompletedProcess[str]) -> Any:
-    """Read the one object that a command printed."""
+    """Return the one JSON object that a command printed."""
     return json.loads(done.stdout)
 
 
 def select(db: Path, sql: str, *values: object) -> list[Row]:
-    """Ask an archive."""
+    """Return the rows of a query on an archive."""
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as connection:
         return connection.execute(sql, values).fetchall()
 
 
 def archived(db: Path, report: str, bucket_width: str, group_by: Sequence[str], filters: str = "") -> list[Row]:
-    """Read the rows of one series from the public view, in a fixed order."""
+    """Return the rows of one series from the public view, in a fixed order."""
     columns = [*SPECS[report].columns, *_measures(report)]  # type: ignore[index]
     rows = select(
         db,
         f"""SELECT v.bucket_start, v.bucket_end, {", ".join("v." + c for c in columns)} FROM {report} AS v
-        JOIN series AS s ON s.id = v.series_id
+        JOIN _series AS s ON s.id = v.series_id
         WHERE v.bucket_width = ? AND v.group_by = ? AND s.filters = ?""",  # noqa: S608  # names of columns
         bucket_width,
         ",".join(sorted(group_by)),
@@ -117,7 +117,7 @@ def truth(  # noqa: PLR0913, PLR0917  # what a series is
     end: datetime | None = None,
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Row]:
-    """Ask the simulator what those rows have to be, the bucket in progress included."""
+    """Return the rows that a series must have, by the simulator; with the bucket in progress of usage."""
     end = end or NOW + timedelta(days=1)
     buckets = api.truth(
         report=report, bucket_width=bucket_width, group_by=group_by, filters=filters, start=start, end=end
@@ -150,9 +150,9 @@ def _values(report: str, result: Mapping[str, Any]) -> Row:
 
 
 def dump(db: Path) -> str:
-    """Give all that an archive says about use and money, for comparing two of them."""
+    """Return the contents of the public views as text, to compare two archives."""
     tables = ("usage", "cost", "coverage", "daily_tokens", "daily_cost", "workspace", "api_key", "restatement")
-    said: dict[str, list[Row]] = {}
+    contents: dict[str, list[Row]] = {}
     for table in tables:
         with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as connection:
             cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608  # a name from above
@@ -160,5 +160,7 @@ def dump(db: Path) -> str:
             hidden = [
                 names.index(n) for n in ("series_id", "fetched_at", "learnt_at", "previously_learnt_at") if n in names
             ]
-            said[table] = sorted((tuple(v for i, v in enumerate(row) if i not in hidden) for row in cursor), key=repr)
-    return json.dumps(said, indent=1)
+            contents[table] = sorted(
+                (tuple(v for i, v in enumerate(row) if i not in hidden) for row in cursor), key=repr
+            )
+    return json.dumps(contents, indent=1)

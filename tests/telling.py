@@ -1,7 +1,7 @@
-"""The program, telling in a file each window that it reports as archived, in the moment it does.
+"""The program, with a log of each window that it reports as archived, written at that moment.
 
-Run it as `telling.py FILE WISHES ARGUMENT...`. The wishes are JSON: `pragmas` to set on the writing connection, and
-`die_after` so many windows, without any tidying up.
+Run it as `telling.py FILE WISHES ARGUMENT...`. The wishes are a JSON object: `pragmas` to set on the writing
+connection, and `die_after` so many windows, without any tidying up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiosqlite
 
 from archiver.cli import main
-from archiver.crawl.recorder import Progress
+from archiver.crawl.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from archiver.model import RowCounts, Window
 
 
-def tell_in(file: str, die_after: int | None) -> None:
-    """Let the run's progress write each window that it is told of to a file."""
+def log_windows(file: str, die_after: int | None) -> None:
+    """Make the progress of the run write each archived window to a file."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    told = 0
+    written = 0
 
     def done(self: Progress, window: Window, rows: RowCounts) -> None:  # noqa: ARG001  # the signature it replaces
-        nonlocal told
+        nonlocal written
         series = window.series
         line = [series.report, series.bucket_width, series.group_by_text, window.start, window.end]
         os.write(descriptor, json.dumps(line).encode() + b"\n")
-        told += 1
-        if told == die_after:
+        written += 1
+        if written == die_after:
             os._exit(9)
 
     Progress.done = done  # type: ignore[method-assign]
 
 
 def set_pragmas(pragmas: Sequence[str]) -> None:
-    """Let the writing connection set more pragmas after its own."""
+    """Make the writing connection set more pragmas after its own."""
     original: Any = aiosqlite.Connection.execute
 
     async def execute(self: aiosqlite.Connection, sql: str, *values: Any) -> Any:
@@ -55,7 +55,7 @@ def set_pragmas(pragmas: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     wishes = json.loads(sys.argv[2])
-    tell_in(sys.argv[1], wishes.get("die_after"))
+    log_windows(sys.argv[1], wishes.get("die_after"))
     if wishes.get("pragmas"):
         set_pragmas(wishes["pragmas"])
     sys.argv = ["archiver", *sys.argv[3:]]

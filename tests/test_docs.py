@@ -1,9 +1,12 @@
-"""Docs cannot drift: every command and option is in them, and the README's commands run."""
+"""Documents cannot drift: the reference is written from the program, and commands run as they are printed."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +16,21 @@ import pytest
 from archiver import __version__
 from archiver.cli import COMMANDS, cli
 from archiver.cli.config import OPTION_KEYS
-from archiver.errors import ArchiverError
+from archiver.errors import BUG_EXIT, PARTIAL_EXIT, ArchiverError
 from archiver.offline.schema import COLUMNS, VIEWS
+from archiver.simulator import background
 from archiver.store.migrate import columns_of_views
-from tests.support import archiver
+from scripts.outputs import INVENTED, PAGES, refreshed
+from scripts.reference import pages
+from tests.support import archiver, environment
 
 if TYPE_CHECKING:
-    from archiver.simulator import Simulator
+    from collections.abc import Iterator
 
 TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text("utf-8")
-REFERENCE = (TOP / "docs" / "reference.md").read_text("utf-8")
+START = (TOP / "docs" / "start.md").read_text("utf-8")
+DOCUMENTS = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").rglob("*.md"))]
 
 
 def options_of(command: str) -> dict[str, click.Option]:
@@ -32,11 +39,10 @@ def options_of(command: str) -> dict[str, click.Option]:
     return {param.opts[0]: param for param in found.params if isinstance(param, click.Option)}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_and_option_is_in_the_reference(command: str) -> None:
-    assert f"`archiver {command}" in REFERENCE
-    for name in options_of(command):
-        assert re.search(rf"`{re.escape(name)}\b", REFERENCE), f"{command} {name}"
+@pytest.mark.parametrize("name", pages())
+def test_the_reference_is_what_the_program_has(name: str) -> None:
+    """`scripts/reference` writes it anew."""
+    assert (TOP / "docs" / "reference" / name).read_text("utf-8") == pages()[name]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -61,59 +67,113 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "as_of",
         "accept_restatements",
         "browse",
+        "online",
     }
     named = {o.name for c in ("sync", "status", "query", "migrate", "serve") for o in options_of(c).values()}
     assert named - once == OPTION_KEYS
 
 
-def errors(base: type[ArchiverError]) -> set[type[ArchiverError]]:
-    return {base}.union(*(errors(one) for one in base.__subclasses__()))
+def errors(base: type[ArchiverError]) -> Iterator[type[ArchiverError]]:
+    for one in base.__subclasses__():
+        yield one
+        yield from errors(one)
 
 
-def test_every_exit_code_is_in_the_reference() -> None:
-    for error in errors(ArchiverError):
-        assert re.search(
-            rf"^\|.*\b{error.exit_code}\b.*\| `{error.outcome}`|`{error.outcome}`", REFERENCE, re.MULTILINE
-        )
+def test_the_exit_codes_of_the_reference_are_those_of_the_errors() -> None:
+    page = (TOP / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
+    listed = {
+        (int(code), outcome)
+        for codes, outcome in re.findall(r"^\| ([0-9, ]+) \| `(\w+)` \|", page, re.MULTILINE)
+        for code in codes.split(",")
+    }
+    # An interrupted run ends with 128 and the number of its signal: SIGINT or SIGTERM.
+    signals = {(128 + 2, "interrupted"), (128 + 15, "interrupted")}
+    raised = {(error.exit_code, error.outcome) for error in errors(ArchiverError) if error.outcome != "interrupted"}
+    raised -= {(ArchiverError.exit_code, ArchiverError.outcome)}  # a base of others, which is never raised itself
+    assert listed == raised | signals | {(0, "ok"), (BUG_EXIT, "bug"), (PARTIAL_EXIT, "partial")}
 
 
-def test_the_changelog_speaks_of_this_version() -> None:
+def test_the_changelog_has_this_version() -> None:
     assert f"\n## {__version__} " in (TOP / "CHANGELOG.md").read_text("utf-8")
 
 
-def readme_commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.startswith("archiver ")]
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_commands_run_as_written_and_print_what_is_shown(path: Path, tmp_path: Path) -> None:
+    """`scripts/reference` writes the outputs anew."""
+    assert len(re.findall(r"^archiver ", path.read_text("utf-8"), re.MULTILINE)) >= 8
+    with background(INVENTED) as api:
+        assert refreshed(path, tmp_path, api) == path.read_text("utf-8")
 
 
-def test_the_readmes_commands_run_as_written(api: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them writes a file
-    (budgets,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    Path("budgets.toml").write_text(budgets, "utf-8")
-    commands = readme_commands()
-    assert len(commands) >= 4
-    for command in commands:
-        done = archiver(
-            *shlex.split(command)[1:],
-            ANTHROPIC_ADMIN_API_KEY=api.key,
-            ARCHIVER_API_URL=api.url,
-            ARCHIVER_DB=str(tmp_path / "usage.db"),
-            ARCHIVER_RATE="none",
-        )
-        assert done.returncode == 0, done.stderr
+def blocks(page: str, language: str = "sh") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_tutorial_works_typed_in_two_terminals(tmp_path: Path) -> None:
+    """The first terminal runs the simulator; all that follows is typed into the second."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    first, *second = (block.replace("8765", port) for block in blocks(START))
+    (tmp_path / ".venv-start" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv-start" / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH", "utf-8")
+    variables = environment(PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    server = subprocess.Popen(shlex.split(first), cwd=tmp_path, env=variables, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        printed = "".join(iter(server.stderr.readline, "Stop it with Ctrl-C\n"))
+        key = re.search(r"ANTHROPIC_ADMIN_API_KEY=(\S+)", printed)
+        assert key is not None
+        assert key[1] in START
+        typed = ["sh", "-e", "-c", "\n".join(second)]
+        subprocess.run(typed, cwd=tmp_path, env=environment(), check=True, capture_output=True, timeout=120)
+    finally:
+        server.terminate()
+        server.communicate()
+    assert (tmp_path / "overview.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        for block in [*blocks(text), *blocks(text, "crontab"), *blocks(text, "console")]:
+            lines = re.findall(r"(?:^|[\s;&|])(archiver (?!/).*)", block)
+            found += [(path.name, re.split(r" (?:\||\|\||&&|>|>>|>/dev/null) ?", line)[0]) for line in lines]
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_every_command_in_a_document_can_be_parsed(page: str, line: str) -> None:
+    words = shlex.split(re.sub(r"\$\(.*?\)", "x", line), comments=True)[1:]  # what a shell puts in is not known
+    found = cli.get_command(click.Context(cli), words[0])
+    assert found is not None, page
+    if "--config" not in words:  # it would be read, and is not on this machine
+        found.make_context(words[0], words[1:])
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for page in [TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for page in DOCUMENTS:
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+            file = (page.parent / target) if target else page
+            assert file.exists(), f"{page.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+                assert anchor in anchors, f"{page.name}: {target}#{anchor}"
 
 
-def test_every_column_of_a_view_has_a_meaning_and_the_page_says_the_same() -> None:
+def test_every_document_is_in_the_index() -> None:
+    index = (TOP / "docs" / "README.md").read_text("utf-8")
+    for folder in ("guides", "reference", "concepts"):
+        for page in (TOP / "docs" / folder).glob("*.md"):
+            assert f"({folder}/{page.name})" in index, page.name
+
+
+def test_every_column_of_a_view_has_a_meaning() -> None:
     columns = columns_of_views(list(VIEWS))
     used = {column for names in columns.values() for column in names}
     assert used == COLUMNS.keys()
-    assert (TOP / "docs" / "schema.md").read_text("utf-8") == archiver("schema", "--markdown").stdout
 
 
 def test_one_view_is_shown_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -37,14 +38,16 @@ def test_the_wheel_carries_migrations_statements_and_types(wheel: Path) -> None:
         assert f"archiver/migrations/{migration.name}" in names
     assert "archiver/store/queries.sql" in names
     assert "archiver/py.typed" in names
-    assert {"archiver/web/templates/dashboard.html", "archiver/web/static/archiver.css"} <= set(names)
+    assert {"archiver/web/templates/base.html", "archiver/web/static/archiver.css"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 
 def test_the_wheel_carries_the_pages_with_the_tested_chart_runtime_and_its_licences(wheel: Path) -> None:
     built = zipfile.ZipFile(wheel)
     assert hashlib.sha256(built.read(RUNTIME)).hexdigest() == SHA256
-    for name in ("page.html", "page.css", "page.js", "vega-licenses.txt"):
+    templates = [f"templates/{one.name}" for one in (TOP / "archiver/offline/page/templates").iterdir()]
+    assert "templates/page.html" in templates
+    for name in (*templates, "page.css", "page.js", "vega-licenses.txt"):
         shipped = built.read(f"archiver/offline/page/{name}")
         assert shipped == (TOP / "archiver" / "offline" / "page" / name).read_bytes()
     assert b"University of Washington" in built.read("archiver/offline/page/vega-licenses.txt")
@@ -66,7 +69,7 @@ def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -
     }
 
 
-def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_archives_and_queries(wheel: Path, tmp_path: Path) -> None:
     """The locked libraries come from this environment; the program comes from the wheel alone."""
     target = tmp_path / "installed"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
@@ -91,3 +94,18 @@ def test_the_installed_wheel_archives_and_answers(wheel: Path, tmp_path: Path) -
     ]
     done = subprocess.run(query, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "1"
+
+
+def pins(name: str) -> dict[str, str]:
+    text = (TOP / "requirements" / name).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "build.txt"])
+def test_every_lock_is_a_part_of_the_one_that_is_tested(name: str) -> None:
+    assert pins(name).items() <= pins("dev.txt").items()
+
+
+def test_the_demo_installs_what_runs_and_nothing_that_tests() -> None:
+    assert not pins("runtime.txt").keys() & {"pytest", "mypy", "ruff", "playwright", "vl-convert-python"}
+    assert 'setup" runtime' in (TOP / "scripts" / "demo").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only by waiting: hours of pauses run in milliseconds, in their true order."""
+"""An event loop with virtual time: hours of pauses take milliseconds, in their true order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Impatient(selectors.DefaultSelector):
-    """Lets the loop's time jump to where something is due, instead of waiting for it."""
+    """Advances the time to the next timer instead of waiting for it."""
 
     skipped = 0.0
 
@@ -29,7 +29,7 @@ class _Impatient(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time begins at 0 and stands still while anything runs."""
+    """An event loop whose time begins at 0 and stands still while anything runs."""
 
     def __init__(self) -> None:
         self.impatient = _Impatient()
@@ -46,6 +46,6 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
 
 
 def virtual_clock(epoch: float) -> Clock:
-    """Give the running loop's time as a clock; `epoch` is what it shows at the beginning."""
+    """Return a clock on the running loop; `epoch` is its time at the beginning, in UTC seconds."""
     time = asyncio.get_running_loop().time
     return Clock(now=lambda: epoch + time(), monotonic=time, sleep=asyncio.sleep)

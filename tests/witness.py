@@ -1,4 +1,4 @@
-"""What a sync reported as archived, and whether a file still says so after whatever happened to it."""
+"""Checks that a damaged or interrupted archive still holds all reported rows."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ GROUPS = ("none", "workspace_id", "finest")
 SINCE = "2026-01-10"
 _BUCKETS = """
 SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(uncached_input_tokens), sum(output_tokens)
-FROM usage_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+FROM _usage_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
 UNION ALL
 SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(amount_microcents), NULL
-FROM cost_fact AS f JOIN series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+FROM _cost_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
 """
-_SPANS = """
+_COVERED = """
 SELECT s.report, s.bucket_width, s.group_by, p.span_start, p.span_end
-FROM span AS p JOIN series AS s ON s.id = p.series_id WHERE p.state IN ('settled', 'provisional')
+FROM _span AS p JOIN _series AS s ON s.id = p.series_id WHERE p.state IN ('settled', 'provisional')
 """
 
 
 def scope(since: str = SINCE, until: str | None = None) -> Scope:
-    """Give what every sync here archives, for running one in this process."""
+    """Return the scope of every sync here, for running one in this process."""
     return Scope(
         group_by=tuple(parse_group_by(group) for group in GROUPS), since=day(since), until=day(until) if until else None
     )
 
 
 def content(db: Path) -> set[Row]:
-    """List what readers see as archived: of each series the covered days, and the sums of each bucket with rows."""
-    covered = {(*series, at) for *series, start, end in select(db, _SPANS) for at in range(start, end, DAY)}
+    """Return the covered days of each series, and the sums of each bucket with rows."""
+    covered = {(*series, at) for *series, start, end in select(db, _COVERED) for at in range(start, end, DAY)}
     return covered | set(select(db, _BUCKETS))
 
 
-def promised(told: Iterable[str], clean: set[Row]) -> set[Row]:
-    """Give what the windows that were reported as archived hold, by the word of a clean archive."""
+def promised(reported: Iterable[str], clean: set[Row]) -> set[Row]:
+    """Return the content of a clean archive in the windows that a sync reported as archived."""
     found: set[Row] = set()
-    for line in told:
+    for line in reported:
         *series, start, end = json.loads(line)
-        held = {row for row in clean if [*row[:3]] == series and start <= row[3] < end}
-        assert held, f"a clean archive knows nothing of {line}"
-        found |= held
+        rows = {row for row in clean if [*row[:3]] == series and start <= row[3] < end}
+        assert rows, f"a clean archive has no rows in {line}"
+        found |= rows
     return found
 
 
 def lost(db: Path, expected: set[Row]) -> set[Row]:
-    """Open a file as the next sync does, prove it, and list what it should say and does not."""
+    """Open a file as the next sync does, verify it, and return the expected content that is missing."""
     with held_archive(db, now=int(NOW.timestamp())):
         pass
     assert inspect(db) == []
@@ -71,9 +71,9 @@ def lost(db: Path, expected: set[Row]) -> set[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A folder for one archive that is spoiled again and again, and what an unspoiled one says.
+    """A folder for one archive that is damaged in many attempts, and a clean archive to compare with.
 
-    `begun` is the archive that every attempt finds there; None when each of them has to make it.
+    `begun` is the archive at the start of every attempt; None when the attempt creates it.
     """
 
     api: Simulator
@@ -83,7 +83,7 @@ class Trial:
 
     @classmethod
     def prepare(cls, api: Simulator, folder: Path, *, fresh: bool) -> Trial:
-        """Make the clean archive and, unless the file has to be made, the one that is found there."""
+        """Create the clean archive and, unless `fresh`, the one at the start of every attempt."""
         clean, begun = folder / "clean.db", folder / "begun.db"
         sync(api, clean, scope())
         if not fresh:
@@ -94,21 +94,21 @@ class Trial:
         return trial
 
     def begin(self) -> None:
-        """Make the folder what every attempt finds."""
+        """Reset the folder to the start of an attempt."""
         for file in self.db.parent.iterdir():
             file.unlink()
         if self.begun:
             shutil.copy(self.begun, self.db)
 
-    def harm(self, told: Iterable[str]) -> list[str]:
-        """Say what an attempt that reported these windows did to the archive that it should not have."""
-        expected = promised(told, content(self.clean)) | (content(self.begun) if self.begun else set())
+    def harm(self, reported: Iterable[str]) -> list[str]:
+        """Return the problems of the archive after an attempt that reported these windows."""
+        expected = promised(reported, content(self.clean)) | (content(self.begun) if self.begun else set())
         try:
             gone = lost(self.db, expected)
             sync(self.api, self.db, scope())
         except (ArchiverError, AssertionError) as error:
             return [f"the next run fails: {error}"]
-        found = [f"{len(gone)} rows are lost"] if gone else []
+        problems = [f"{len(gone)} rows are lost"] if gone else []
         if dump(self.db) != dump(self.clean):
-            found.append("the next run does not end where a whole one would")
-        return found
+            problems.append("the next run does not end with the content of a clean archive")
+        return problems

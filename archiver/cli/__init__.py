@@ -1,4 +1,4 @@
-"""The command line: parse, call one function, print, exit with the right code.
+"""The command line: parse, call one function, print, exit.
 
 Commands are imported when they are called: `archiver --help` needs none of them.
 """
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from archiver import __version__
-from archiver.errors import BUG_EXIT, ArchiverError, InterruptedRunError, StorageError
+from archiver.cli.command import no_such_command, translate
+from archiver.errors import BUG_EXIT, ArchiverError, ConfigurationError, InterruptedRunError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,38 +25,52 @@ if TYPE_CHECKING:
 COMMANDS = {
     "sync": ("archiver.cli.sync", "Bring the archive up to date from the API."),
     "status": ("archiver.cli.status", "Show what is archived: ranges, gaps, freshness."),
-    "query": ("archiver.cli.query", "Ask the archive in SQL, offline and read-only."),
-    "schema": ("archiver.cli.schema", "Show the views and their columns, and what they mean."),
-    "report": ("archiver.cli.report", "Answer a ready question: spend, keys, cache, budget and more."),
+    "query": ("archiver.cli.query", "Run read-only SQL on the archive, offline."),
+    "schema": ("archiver.cli.schema", "Show the views, their columns and what they mean."),
+    "report": ("archiver.cli.report", "Run a built-in report: spend, keys, cache, budget and more."),
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
-    "verify": ("archiver.cli.verify", "Prove the file: digests, coverage, sums."),
+    "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
     "migrate": ("archiver.cli.migrate", "Bring the archive's schema up to date."),
     "demo": ("archiver.cli.demo", "Archive 13 months of an invented organisation."),
     "simulate": ("archiver.cli.simulate", "Run a local Admin API with invented data."),
+    "help": ("archiver.cli.help", "Show the help of a command."),
+    "completion": ("archiver.cli.completion", "Print the completion script for a shell."),
 }
+"""Each command with its module and its first sentence, so that the list of commands imports none."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """List the commands in the order a newcomer needs them."""
+        """Return the commands in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # the same
-        """Import a command."""
+        """Import a command, or return None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a misspelt one, name the nearest."""
+        # A shell that completes passes half a name, which is no error.
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise no_such_command(args[0], COMMANDS, ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what is left to print is printed here, where errors are understood, and not at the end."""
+        """Run the command and return its exit code."""
 
         def work() -> Any:
             result = super(LazyGroup, self).invoke(ctx)
+            # A full disk or a closed pipe shows when the buffer is written: here it becomes an error with an exit
+            # code, at the interpreter's end it would be a traceback.
             sys.stdout.flush()
             return result
 
@@ -67,17 +82,21 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: archiver demo. Then: archiver help COMMAND.",
+)
 @click.version_option(__version__, prog_name="archiver")
 def cli() -> None:
-    """Archive an organisation's Claude API usage and cost reports in one SQLite file.
+    """Archive Claude API usage and cost reports in one SQLite file.
 
-    The file answers what was used and what it cost for good: by SQL, offline.
+    Once archived, usage and cost are read from the file, offline: with SQL, as reports, as pages for a browser.
     """
 
 
 def fail(error: ArchiverError) -> None:
-    """Say on stderr what happened and what to do next."""
+    """Print on stderr what happened, and what to do next."""
     from archiver.offline.tables.write import show  # noqa: PLC0415  # only needed once things went wrong
 
     request_id = getattr(error, "request_id", None)
@@ -87,7 +106,7 @@ def fail(error: ArchiverError) -> None:
 
 
 def main() -> NoReturn:
-    """Run the program; every way out has its documented exit code."""
+    """Run the program and exit with a documented exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
@@ -97,7 +116,7 @@ def main() -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """Let a program that was started without standard streams read nothing, and print nowhere."""
+    """Connect standard streams that were closed at the start to the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # for the whole run
@@ -105,19 +124,22 @@ def _open_closed_streams() -> None:
 
 def _run() -> int:
     def work() -> Any:
-        return cli.main(standalone_mode=False)
+        return cli.main(prog_name="archiver", standalone_mode=False)
 
     return guarded(work)
 
 
-def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each documented way out
-    """Do some work and give its exit code; whatever goes wrong is said in a sentence and has a documented code."""
+def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each documented exit code
+    """Run `work`, print any error, and return the exit code."""
     try:
         result = work()
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return 2
+    except click.ClickException as error:
+        fail(translate(error))
         return 2
     except ArchiverError as error:
         fail(error)
@@ -129,10 +151,11 @@ def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each do
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except UnicodeError:
-        click.echo("error: the input is not UTF-8 text", err=True)
+        fail(ConfigurationError("the input is not UTF-8 text", hint="convert it, as with iconv --to-code=UTF-8"))
         return 2
     except OSError as error:  # the archive's and the network's own were translated where they came up
-        fail(StorageError(f"the output cannot be written: {error.strerror or type(error).__name__}"))
+        reason = error.strerror or type(error).__name__
+        fail(StorageError(f"cannot write the output: {reason}", hint="check the disk's free space and permissions"))
         return StorageError.exit_code
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
         show_bug(error)
@@ -141,13 +164,14 @@ def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each do
 
 
 def show_bug(error: Exception) -> None:
-    """Show where a bug is, without any value: messages and locals may hold what is not for showing."""
+    """Print where a bug is, without any value, which may be secret."""
     import traceback  # noqa: PLC0415  # only needed once things went wrong
 
     click.echo("error: this is a bug in archiver; what was archived before is safe", err=True)
     click.echo(f"  {type(error).__name__} in archiver {__version__}, at", err=True)
     for frame in traceback.extract_tb(error.__traceback__):
         click.echo(f"  {os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}", err=True)  # noqa: PTH119
+    click.echo("hint: report it with these lines; they hold no data and no key", err=True)
 
 
 def _on_terminate(number: int, _frame: FrameType | None) -> NoReturn:

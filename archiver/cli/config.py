@@ -1,10 +1,11 @@
-"""The configuration file: TOML whose keys are the names of options, plus `dimensions`."""
+"""The configuration file: TOML with the names of options as keys."""
 
 from __future__ import annotations
 
 import tomllib
 from typing import TYPE_CHECKING, Any
 
+from archiver.cli.command import suggest
 from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ OPTION_KEYS = frozenset(
         "group_by",
         "host",
         "inference_geo",
+        "max_age",
         "max_memory",
         "max_runtime",
         "model",
@@ -49,22 +51,24 @@ OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap"})
 
 
 def default_config() -> Path:
-    """Say where the configuration is looked for unless told."""
+    """Return the path of the configuration, unless `--config` is given."""
     from platformdirs import user_config_path  # noqa: PLC0415  # only when the default is needed
 
     return user_config_path("archiver") / "config.toml"
 
 
 def default_queries() -> Path:
-    """Say where a person's own saved queries are: beside the configuration."""
+    """Return the folder of a person's own saved queries."""
     return default_config().parent / "queries"
 
 
 def load_config(path: Path | None) -> dict[str, Any]:
-    """Read the configuration, by names as the program spells them; empty when none was named and none is there.
+    """Read the configuration into a mapping with underscores in its keys.
+
+    Without `path` it is the default file, and empty where that does not exist.
 
     Raises:
-        ConfigurationError: It cannot be read, is no TOML, or has a key that does not exist.
+        ConfigurationError: It cannot be read, is not TOML, or has a key or a value that is not allowed.
     """
     given = path is not None
     path = path or default_config()
@@ -72,43 +76,45 @@ def load_config(path: Path | None) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         if given:
-            raise ConfigurationError(f"there is no configuration file {path}") from None
+            raise ConfigurationError(f"no such configuration file: {path}", hint="check --config") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the configuration {path} cannot be read: {_reason(error)}") from None
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
     config = {name.replace("-", "_"): value for name, value in raw.items()}
-    unknown = sorted(config.keys() - OPTION_KEYS - OWN_KEYS)
-    if unknown:
-        known = ", ".join(sorted(name.replace("_", "-") for name in OPTION_KEYS | OWN_KEYS))
-        raise ConfigurationError(
-            f"the configuration {path} has an unknown key {unknown[0]!r}", hint=f"keys are {known}"
-        )
+    for name in sorted(config.keys() - OPTION_KEYS - OWN_KEYS):
+        raise _unknown_key(name.replace("_", "-"), path)
     return {name: _check(name, value, path) for name, value in config.items()}
+
+
+def _unknown_key(name: str, path: Path) -> ConfigurationError:
+    known = sorted(one.replace("_", "-") for one in OPTION_KEYS | OWN_KEYS)
+    message = f"the configuration {path} has an unknown key {name!r}{suggest(name, known)}"
+    return ConfigurationError(message, hint=f"the keys are {', '.join(known)}")
 
 
 def _check(name: str, value: Any, path: Path) -> Any:
     if name == "dimensions" and not (isinstance(value, list) and value and all(isinstance(d, str) for d in value)):
-        raise ConfigurationError(f"`dimensions` in {path} has to be a list of dimensions")
+        raise ConfigurationError(f"`dimensions` in {path} is not a list of names", hint='write ["model", "speed"]')
     if name == "group_by_cap" and not (type(value) is int and value >= 1):
-        raise ConfigurationError(f"`group-by-cap` in {path} has to be a whole number of at least 1")
+        raise ConfigurationError(f"`group-by-cap` in {path} is {value!r}", hint="write a whole number of at least 1")
     if name == "budgets":
         return _check_budgets(value, path)
     if isinstance(value, dict):
-        raise ConfigurationError(f"{name!r} in {path} has to be a value, not a table")
+        raise ConfigurationError(f"{name!r} in {path} is a table", hint="write one value")
     return value
 
 
 def _check_budgets(value: Any, path: Path) -> Any:
     workspaces = value.get("workspaces", {}) if isinstance(value, dict) else None
     if not isinstance(workspaces, dict) or value.keys() - {"total", "workspaces"}:
-        raise ConfigurationError(f"[budgets] in {path} has a total and a table of workspaces, and nothing else")
+        raise ConfigurationError(
+            f"[budgets] in {path} has an unknown key", hint="write `total` and [budgets.workspaces], nothing else"
+        )
     for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
+        # TOML's true is an int in Python, hence no isinstance.
         if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
-            raise ConfigurationError(f"a budget in {path} is an amount of dollars, not {limit!r}")
+            raise ConfigurationError(f"a budget in {path} is {limit!r}", hint="write an amount in dollars, as 5000")
     return value
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,7 @@
-"""Where the admin key comes from: a file, a command or the environment; never the command line."""
+"""The sources of the admin key: file, command or environment.
+
+It is never on the command line.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ _COMMAND_SECONDS = 60
 
 
 def find_key(key_file: str | None, key_command: str | None) -> AdminKey:
-    """Find the key: the option that was given, else the environment.
+    """Read the key from the option that was set, or else from the environment.
 
     Raises:
-        ConfigurationError: None, or more than one that could be meant, or one that cannot be read.
+        ConfigurationError: There is no key, or more than one source, or a source cannot be read.
     """
     if key_file is not None and key_command is not None:
-        raise ConfigurationError("--admin-key-file and --admin-key-command are both given", hint="give one of them")
+        raise ConfigurationError("--admin-key-file and --admin-key-command are both set", hint="use one of them")
     if key_file is not None:
         return AdminKey(_read_file(key_file), "standard input" if key_file == "-" else f"the file {key_file}")
     if key_command is not None:
@@ -33,9 +36,9 @@ def find_key(key_file: str | None, key_command: str | None) -> AdminKey:
     for name, text in found.items():
         return AdminKey(text, name)
     raise ConfigurationError(
-        "there is no admin key",
+        "no admin key found",
         hint=f"set {VARIABLES[0]}, or use --admin-key-file FILE or --admin-key-command CMD; "
-        "an administrator makes one in the Console under Settings, Admin keys",
+        "an administrator creates an admin key in the Console under Settings, Admin keys",
     )
 
 
@@ -43,12 +46,19 @@ def _read_file(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"the key file {name} is not text") from None
+        raise ConfigurationError(
+            f"the key file {name} is not UTF-8 text", hint="the file contains the admin key and nothing else"
+        ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        if name.startswith("sk-"):  # the key itself, in place of its file
-            raise ConfigurationError(f"the key file cannot be read: {reason}", hint="give the name of a file") from None
-        raise ConfigurationError(f"the key file {name} cannot be read: {reason}") from None
+        # The value may be the key itself by mistake: it must not reach a terminal or a log.
+        if name.startswith("sk-"):
+            raise ConfigurationError(
+                f"cannot read the key file: {reason}", hint="--admin-key-file takes the name of a file, not a key"
+            ) from None
+        raise ConfigurationError(
+            f"cannot read the key file {name}: {reason}", hint="check the path and the permissions of the file"
+        ) from None
 
 
 def _run_command(command: str) -> str:
@@ -59,10 +69,14 @@ def _run_command(command: str) -> str:
         )
         return done.stdout.decode("utf-8")
     except (ValueError, IndexError):
-        raise ConfigurationError("--admin-key-command is not a command, or what it prints is not text") from None
+        raise ConfigurationError("--admin-key-command is no valid command, or its output is not UTF-8 text") from None
     except OSError as error:
-        raise ConfigurationError(f"--admin-key-command cannot be run: {error.strerror}") from None
+        raise ConfigurationError(
+            f"cannot run --admin-key-command: {error.strerror}", hint="it runs without a shell: name a program"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"--admin-key-command took more than {_COMMAND_SECONDS} s") from None
+        raise ConfigurationError(f"--admin-key-command did not end within {_COMMAND_SECONDS} s") from None
     except subprocess.CalledProcessError as error:
-        raise ConfigurationError(f"--admin-key-command failed with exit code {error.returncode}") from None
+        raise ConfigurationError(
+            f"--admin-key-command failed with exit code {error.returncode}", hint="run it alone to see why"
+        ) from None

@@ -6,45 +6,50 @@ import os
 import shlex
 import shutil
 import sys
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from archiver.cli import fail
+from archiver.cli.command import Command
 from archiver.cli.options import option
 from archiver.cli.progress import choose_progress
-from archiver.cli.talk import say_summary
+from archiver.cli.talk import print_summary
 from archiver.crawl.summary import Summary
-from archiver.offline.spend import Spend, read_spend
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.reports.request import ReportRequest
+from archiver.offline.tables.display import to_display
 from archiver.offline.tables.write import Format, write_rows
+from archiver.store.read.reader import open_archive_reader
 
 DEMO_FILE = "archiver-demo.db"
 
 
-@click.command
-@option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the table.")
+@click.command(cls=Command, examples=["archiver demo", "archiver demo --db /tmp/invented.db"])
+@option("--quiet", "-q", is_flag=True, help="Print only errors and the table.")
 @click.option(
     "--db",
     type=click.Path(path_type=Path),
     default=DEMO_FILE,
     show_default=True,
-    help="The archive to make, in the current folder.",
+    help="Archive to write.",
 )
 def demo(*, quiet: bool, db: Path, **_: Any) -> int:
-    """Archive 13 months of an invented organisation, and show what can be asked.
+    """Archive 13 months of an invented organisation.
 
-    It starts a local Admin API with invented data on a free port, syncs it, and prints spend by month and workspace.
+    It runs a local Admin API with invented data on a free port, syncs it, prints spend by month and workspace, and
+    suggests what to run next. It needs no key and no network.
     """
     summary = _archive(db, quiet=quiet)
     if summary.stopped is not None:
         fail(summary.stopped)
     if not quiet:
-        say_summary(summary)
+        print_summary(summary)
     if summary.exit_code:
         return summary.exit_code
-    _show(read_spend(db))
-    _show_next(db)
+    _show_next(db, last_month=_show_spend(db))
     return 0
 
 
@@ -59,13 +64,14 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
 
     summary = Summary()
     if not quiet:
-        click.echo("a local Admin API answers for an invented organisation: all of its data is invented", err=True)
+        click.echo("a local Admin API serves an invented organisation: all of its data is invented", err=True)
     with background() as api, choose_progress(quiet=quiet) as progress:
         settings = Settings(
             db=db,
             api_url=api.url,
             key=AdminKey(api.key, "the simulator"),
-            scope=Scope(),
+            # Its people and keys are some days older than its usage: those days would be an empty month.
+            scope=Scope(since=datetime.combine(api.first_day, time(), UTC)),
             rate=Rate(None),
             concurrency=4,
             max_runtime=None,
@@ -78,25 +84,30 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
     return summary
 
 
-def _show(spend: Spend) -> None:
-    currency = ", ".join(spend.currencies)
-    click.echo(f"\nSpend by month and workspace, {currency}, from the cost report, not the invoice (invented data)\n")
-    write_rows(*spend.table(), sys.stdout, Format.TABLE)
+def _show_spend(db: Path) -> str:
+    """Print the totals by month and by workspace, and return the last month."""
+    with open_archive_reader(db) as reader:
+        tables = [REPORTS[name].compute(reader, ReportRequest()) for name in ("overview", "workspaces")]
+    click.echo("\nSpend by month and by workspace, from the cost report, not the invoice (invented data)")
+    for table in tables:
+        click.echo()
+        write_rows(*to_display(table, "usd", narrow=True), sys.stdout, Format.TABLE)
+    return str(max(row["month"] for row in tables[0].rows))
 
 
-def _show_next(db: Path) -> None:
+def _show_next(db: Path, last_month: str) -> None:
     program, file = _program(), shlex.quote(str(db))
     by_model = "SELECT model, sum(output_tokens) FROM daily_tokens GROUP BY model"
     by_day = "SELECT * FROM daily_cost WHERE date = :day"
-    last_month = max(read_spend(db).months)
     click.echo("\nTry next:\n")
+    click.echo(f"  {program} report overview --db {file} --html overview.html")
     click.echo(f"  {program} status --db {file}")
     click.echo(f'  {program} query --db {file} "{by_model}"')
     click.echo(f'  {program} query --db {file} --csv --param day={last_month}-01 "{by_day}"')
 
 
 def _program() -> str:
-    """Spell this program as the person can type it here."""
+    """Return the command that runs this program from the current folder."""
     called = Path(sys.argv[0]).resolve()
     found = shutil.which("archiver")
     if found is not None and Path(found).resolve() == called:

@@ -1,36 +1,99 @@
-"""What `--verbose` shows: every request on a line, as text or JSON, on stderr. The key is in neither."""
+"""The lines of a run on stderr, as text or one JSON object a line."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+import traceback
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
+
+from archiver.cli import fail, show_bug
 from archiver.offline.tables.write import show
+
+if TYPE_CHECKING:
+    from archiver.errors import ArchiverError
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Writes the lines of a run to stderr.
+
+    With `as_json` each is an object with time, level, message and fields.
+    """
+
+    as_json: bool = False
+
+    def write(self, level: str, message: str, *, text: str | None = None, **fields: object) -> None:
+        """Write one line.
+
+        `message` and its fields as JSON; `text`, or else the message, as text.
+        """
+        if self.as_json:
+            click.echo(_to_json(datetime.now(UTC), level, message, fields), err=True)
+        else:
+            click.echo(message if text is None else text, err=True)
+
+    def write_error(self, error: ArchiverError) -> None:
+        """Write what ended a run, and its hint."""
+        if self.as_json:
+            fields = {"outcome": error.outcome, "hint": error.hint, "request_id": getattr(error, "request_id", None)}
+            self.write("error", error.message, **fields)
+        else:
+            fail(error)
+
+    def write_bug(self, error: Exception) -> None:
+        """Write where a bug is, without messages and values.
+
+        They may contain secrets.
+        """
+        if self.as_json:
+            frames = traceback.extract_tb(error.__traceback__)
+            places = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
+            self.write("error", f"this is a bug in archiver: {type(error).__name__}", traceback=places)
+        else:
+            show_bug(error)
+
+
+TEXT = Log()
 
 
 class RequestFormatter(logging.Formatter):
-    """Writes the fields of a record after its time."""
+    """Formats the log of requests that `--verbose` shows."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give one line."""
-        moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        fields = {"time": moment, **getattr(record, "fields", {"message": record.getMessage()})}
+        """Return one line."""
+        time = datetime.fromtimestamp(record.created, UTC)
+        fields: dict[str, object] = getattr(record, "fields", {})
         if self._as_json:
-            return json.dumps(fields, ensure_ascii=False)
-        return " ".join([moment, *(f"{name}={show(value)}" for name, value in fields.items() if name != "time")])
+            return _to_json(time, record.levelname.lower(), record.getMessage(), fields)
+        fields = fields or {"message": record.getMessage()}
+        return " ".join([_stamp(time), *(f"{name}={show(value)}" for name, value in fields.items())])
 
 
 def show_requests(log_format: str) -> None:
-    """Send the program's own log to stderr."""
+    """Write every request to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RequestFormatter(as_json=log_format == "json"))
     logger = logging.getLogger("archiver")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
+
+
+def _to_json(time: datetime, level: str, message: str, fields: dict[str, object]) -> str:
+    known = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps({"time": _stamp(time), "level": level, "message": message, **known}, ensure_ascii=False)
+
+
+def _stamp(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

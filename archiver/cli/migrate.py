@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import Duration, config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.store.archive import held_archive
@@ -17,18 +18,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command
-@option("--check", is_flag=True, help="Only say whether there is something to do (exit code 3).")
-@option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
+@click.command(
+    cls=Command,
+    examples=["archiver migrate --check  # exit code 3 when there is a migration to apply", "archiver migrate"],
+)
+@option("--check", is_flag=True, help="Apply nothing; exit code 3 when there is a migration to apply.")
+@option("--wait", type=Duration(), default=0.0, help="Wait this long for another run to end, as 10m.")
 @db_option
 @config_option
 def migrate(*, check: bool, wait: float, db: Path, **_: Any) -> int:
     """Bring the archive's schema up to date; `sync` does the same by itself.
 
-    A migration is all or nothing. A file that is newer than the program is left as it is (exit code 9).
+    The file is copied first, and a migration is applied whole or not at all. A file that is newer than the program is
+    not changed (exit code 9).
     """
     if not check_file(db):
-        raise ConfigurationError(f"there is no archive at {db}", hint="make one with archiver sync, or give --db PATH")
+        raise ConfigurationError(
+            f"there is no archive at {db}", hint="make one with archiver sync, or name another with --db PATH"
+        )
     todo = pending(db)
     if not todo:
         click.echo(f"the archive is up to date: schema {newest_version()}")

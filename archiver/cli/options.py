@@ -1,4 +1,7 @@
-"""The options that commands share: the same word everywhere, each with its `ARCHIVER_` variable."""
+"""The options that commands share.
+
+An option means the same in every command, and each has its variable, `ARCHIVER_<OPTION>`.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ DEFAULT_API_URL = "https://api.anthropic.com"
 
 
 class Duration(click.ParamType[float]):
-    """A stretch of time as `90s`, `10m`, `1h30m` or a bare number of seconds; read as seconds."""
+    """A duration in seconds, written as `90`, `90s`, `10m` or `1h30m`."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it, or fail with exit code 2."""
+        """Return the seconds; anything else is a usage error."""
         if isinstance(value, int | float):
             return float(value)
         match = _DURATION.fullmatch(str(value).strip())
@@ -46,101 +49,117 @@ class Time(click.ParamType["datetime | str"]):
     name = "date"
 
     def __init__(self, *, auto: bool = False) -> None:
-        """With `auto`, that word is allowed too."""
+        """Initialise the type; with `auto`, the word `auto` is a value too."""
         self.auto = auto
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
-        """Read it, or fail with exit code 2."""
+        """Return the time in UTC; anything else is a usage error."""
         if self.auto and str(value).strip() == "auto":
             return "auto"
         try:
-            moment = parse_time(str(value))
+            time = parse_time(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if moment.year < _EARLIEST_YEAR:
-            self.fail(f"{value!r} is long before there was anything to archive", param, ctx)
-        return moment
+        if time.year < _EARLIEST_YEAR:
+            self.fail(f"{value!r} is before the year {_EARLIEST_YEAR}: there was nothing to archive", param, ctx)
+        return time
 
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """Make an option that the variable `ARCHIVER_<OPTION>` and the configuration file can set too."""
+    """Return a decorator for an option that has an environment variable."""
     word = next(name for name in names if name.startswith("--")).partition("/")[0].removeprefix("--")
     settings.setdefault("envvar", f"ARCHIVER_{word.replace('-', '_').upper()}")
     return click.option(*names, **settings)
 
 
 def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    try:
-        config = load_config(value)
-    except ConfigurationError as error:
-        raise click.UsageError(
-            error.message if error.hint is None else f"{error.message}\nhint: {error.hint}"
-        ) from None
+    config = load_config(value)
     ctx.meta["archiver.config"] = config
-    try:
-        known = {param.name: param for param in ctx.command.params if isinstance(param, click.Option)}
-        ctx.default_map = {name: fit(name, entry, known[name]) for name, entry in config.items() if name in known}
-    except ConfigurationError as error:
-        raise click.UsageError(error.message) from None
+    known = {param.name: param for param in ctx.command.params if isinstance(param, click.Option)}
+    # Below the command line and the environment: click reads this map only where both have nothing.
+    ctx.default_map = {name: fit(name, entry, known[name]) for name, entry in config.items() if name in known}
     return value
 
 
 def fit(name: str, entry: Any, param: click.Option) -> Any:
-    """Fit a value of the configuration to its option: one value may stand for a list of one.
+    """Return a value of the configuration in its option's type.
+
+    One value may stand for a list of one.
 
     Raises:
-        ConfigurationError: Its type is not the option's.
+        ConfigurationError: The value has another type.
     """
     if param.multiple:
         entry = entry if isinstance(entry, list) else [entry]
-        good = all(isinstance(one, str) for one in entry)
+        wanted, good = "a string or a list of strings", all(isinstance(one, str) for one in entry)
     elif param.is_flag:
-        good = isinstance(entry, bool)
+        wanted, good = "true or false", isinstance(entry, bool)
     elif isinstance(param.type, click.types.IntParamType):
-        good = type(entry) is int
+        wanted, good = "a whole number", type(entry) is int
     elif isinstance(param.type, Duration):
-        good = isinstance(entry, str) or type(entry) is int
+        wanted, good = "a duration such as '10m', or seconds", isinstance(entry, str) or type(entry) is int
     else:
-        good = isinstance(entry, str)
+        wanted, good = "a string", isinstance(entry, str)
     if not good:
-        raise ConfigurationError(f"the configuration's {name.replace('_', '-')!r} cannot be {entry!r}")
+        raise ConfigurationError(f"the configuration's {name.replace('_', '-')!r} is {entry!r}", hint=f"write {wanted}")
     return entry
 
 
 def default_database() -> Path:
-    """Say where the archive is unless told: in the platform's data directory."""
+    """Return the default path, in the platform's data directory."""
     from platformdirs import user_data_path  # noqa: PLC0415  # only when the default is needed
 
     return user_data_path("archiver") / "archive.db"
 
 
+class _DatabaseOption(click.Option):
+    """The option `--db`, with the resolved default path in its help."""
+
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """Return the additions to the help, with the path a run would use."""
+        extra = super().get_help_extra(ctx)
+        extra["default"] = self.resolve_envvar_value(ctx) or _configured_database() or str(default_database())
+        return extra
+
+
+def _configured_database() -> str | None:
+    try:
+        return load_config(None).get("db")
+    except ConfigurationError:  # help is shown whatever is in the file; a run names the mistake
+        return None
+
+
 config_option = option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     is_eager=True,
     callback=_apply_config,
-    help="A TOML file with options.",
+    help="TOML file with options.",
 )
 
 db_option = option(
     "--db",
+    cls=_DatabaseOption,
     type=click.Path(path_type=Path, readable=False),
     default=default_database,
-    show_default="the platform's data directory",
-    help="The archive.",
+    help="Archive file.",
 )
 
 
 def connect_options(command: F) -> F:
-    """Add what says whom to ask, with which key, and how fast."""
+    """Add the options of commands that call the API."""
     added = (
-        option("--rate", default="50/min", show_default=True, help="Never ask faster: 50/min, 5/s, 3000/h or none."),
+        option(
+            "--rate", default="50/min", show_default=True, help="Upper limit of requests: 50/min, 5/s, 3000/h or none."
+        ),
         option("--admin-key-file", metavar="FILE|-", help="Read the admin key from a file or standard input."),
-        option("--admin-key-command", metavar="CMD", help="Run a command that prints the admin key."),
-        option("--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="The Admin API."),
+        option("--admin-key-command", metavar="CMD", help="Read the admin key from a command's output."),
+        option(
+            "--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="Address of the Admin API."
+        ),
     )
     for one in reversed(added):
         command = one(command)
@@ -148,15 +167,17 @@ def connect_options(command: F) -> F:
 
 
 def format_options(command: F) -> F:
-    """Add the formats that rows can be printed in, or written to a file; without one they are a table."""
-    command = option("--raw", is_flag=True, help="Print text exactly, with its escape codes and formulas.")(command)
-    command = option("--xlsx", type=FILE, metavar="FILE", help="Write a spreadsheet file instead.")(command)
+    """Add the output formats; without one of them rows are printed as a table."""
+    command = option("--raw", is_flag=True, help="Print text exactly, with its control characters and formulas.")(
+        command
+    )
+    command = option("--xlsx", type=FILE, metavar="FILE", help="Write a spreadsheet to this file.")(command)
     formats = {
         "csv": "Comma-separated, with a header line.",
         "tsv": "Tab-separated, with a header line.",
-        "json": "One array of objects.",
-        "nl": "One object a line.",
-        "markdown": "A table in Markdown.",
+        "json": "JSON, one array of objects.",
+        "nl": "JSON lines, one object a line.",
+        "markdown": "Markdown table.",
     }
     for name, text in reversed(formats.items()):
         command = option(f"--{name}", "how", flag_value=name, help=text)(command)
@@ -164,25 +185,26 @@ def format_options(command: F) -> F:
 
 
 def format_of(how: str | None) -> Format:
-    """Read the chosen format; a variable such as `ARCHIVER_CSV=0` chooses none."""
+    """Return the chosen format; `ARCHIVER_CSV=0` and the like choose none."""
     return Format(how) if how in set(Format) else Format.TABLE
 
 
 def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
-    """See that a spreadsheet is not asked for together with what is not one, and can be written at all.
+    """Check that a spreadsheet is the only output, and can be written.
 
     Raises:
-        UsageError, ConfigurationError: It is, or it cannot.
+        UsageError: It does not.
+        ConfigurationError: The library that writes spreadsheets is not installed.
     """
     if xlsx is None:
         return
     if raw or how == "list" or format_of(how) is not Format.TABLE:
-        raise click.UsageError("--xlsx stands alone: a file is written, and its text is inert")
+        raise click.UsageError("--xlsx and another output format are both given")
     from archiver.offline.tables.xlsx import load_library  # noqa: PLC0415  # spreadsheets are rare
 
     load_library()
 
 
 def say_written(rows: int, xlsx: Path) -> None:
-    """Say that a spreadsheet was written."""
-    click.echo(f"wrote {rows} rows to {show(str(xlsx), None)}", err=True)
+    """Print on stderr that a spreadsheet was written."""
+    click.echo(f"wrote {rows:,} {'row' if rows == 1 else 'rows'} to {show(str(xlsx), None)}", err=True)

@@ -1,4 +1,4 @@
-"""The live picture of a run on a terminal, and plain lines everywhere else. All of it on stderr."""
+"""The progress of a run on stderr: live, plain or JSON lines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from archiver.cli.talk import count
-from archiver.crawl.recorder import Progress
+from archiver.cli.logs import TEXT, Log
+from archiver.cli.talk import duration
+from archiver.crawl.progress import Progress
+from archiver.crawl.summary import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from rich.console import RenderableType
     from rich.table import Table
 
     from archiver.errors import ApiError
@@ -26,41 +27,58 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 30.0
 _RECENT_SECONDS = 60.0
 _LEAST_SECONDS = 1.0
+_BAR_WIDTH = 24
 
 
 @dataclass(slots=True)
 class Line:
-    """How far one series is."""
+    """The counts of one series."""
 
     planned: int
     done: int = 0
     failed: int = 0
     rows: int = 0
 
+    @property
+    def finished(self) -> int:
+        """The windows that need no more work."""
+        return self.done + self.failed
+
 
 class Tally(Progress):
-    """Counts what a run tells, for either picture."""
+    """Counts the events of a run.
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `per_minute` is the configured rate, None without one.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, per_minute: float | None = None) -> None:
         self.monotonic = monotonic
         self.lines: dict[Series, Line] = {}
-        self.note = ""
-        self._note_until = 0.0
+        self.coarse: dict[Report, tuple[int, int]] = {}
+        self._allowed = per_minute
+        self._wait_reason = ""
+        self._wait_ends = 0.0
         self._finished: deque[float] = deque()
         self._began = monotonic()
 
     def probing(self, report: Report, done: int, of: int) -> None:
-        """Note that the beginning of a history is looked for."""
-        self.tell(f"looking where {report} history begins: {done} of at most {of} requests", 3600.0)
+        """Note how far the coarse pass is."""
+        self.coarse[report] = done, of
 
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """Begin to count windows."""
-        self.lines = {plan.series: Line(len(plan.windows)) for plan in plans}
-        self.note = ""
+        """Add the windows of a plan.
+
+        What an earlier plan of the run finished stays counted.
+        """
+        for line in self.lines.values():
+            line.planned = line.finished
+        for plan in plans:
+            self.lines.setdefault(plan.series, Line(0)).planned += len(plan.windows)
         self._began = self.monotonic()
+        self._finished.clear()
 
     def split(self, window: Window) -> None:
-        """Count one more; a window that only looks for the beginning of history is not counted."""
+        """Count one window more; those of the coarse pass have no line."""
         if window.series in self.lines:
             self.lines[window.series].planned += 1
 
@@ -71,25 +89,24 @@ class Tally(Progress):
         line.rows += rows.changed + rows.unchanged
         self._finish()
 
-    def failed(self, window: Window, error: ApiError) -> None:  # noqa: ARG002  # the summary says why
+    def failed(self, window: Window, error: ApiError) -> None:  # noqa: ARG002  # the summary has the error
         """Count a window that could not be archived."""
         self.lines[window.series].failed += 1
         self._finish()
 
     def waiting(self, seconds: float, reason: str) -> None:
-        """Say why nothing happens, and for how long."""
-        left = sum(line.planned - line.done - line.failed for line in self.lines.values())
-        planned = sum(line.planned for line in self.lines.values())
-        windows = f"; {left:,} of {count(planned, 'window')} left" if planned else ""
-        self.tell(f"waiting {seconds:.0f} s: {reason}{windows}", seconds)
+        """Note a wait, unless a longer one is noted already.
 
-    def tell(self, note: str, seconds: float) -> None:
-        """Show a note for so long."""
-        self.note, self._note_until = note, self.monotonic() + seconds
+        All workers wait for the same gate.
+        """
+        ends = self.monotonic() + seconds
+        if ends > self._wait_ends:
+            self._wait_ends, self._wait_reason = ends, reason
 
-    def current_note(self) -> str:
-        """Give the note while it is true."""
-        return self.note if self.monotonic() < self._note_until else ""
+    def wait_text(self) -> str:
+        """Return the wait that is left and its reason; empty when there is none."""
+        left = self._wait_ends - self.monotonic()
+        return f"waiting {left:.0f} s: {self._wait_reason}" if left > 0 else ""
 
     def _finish(self) -> None:
         now = self.monotonic()
@@ -98,91 +115,120 @@ class Tally(Progress):
             self._finished.popleft()
 
     def per_minute(self) -> float:
-        """Say how many windows a minute were finished of late."""
+        """Return how many windows a minute were finished of late."""
         seconds = min(_RECENT_SECONDS, max(_LEAST_SECONDS, self.monotonic() - self._began))
         return len(self._finished) / seconds * 60
 
     def seconds_left(self) -> float | None:
-        """Guess how long it will go on at this pace."""
-        left = sum(line.planned - line.done - line.failed for line in self.lines.values())
+        """Return an estimate of the time left.
+
+        None before the first window is finished.
+        """
+        left = sum(line.planned - line.finished for line in self.lines.values())
         pace = self.per_minute()
+        # The first burst is faster than the rate that the rest of the run keeps to.
+        pace = pace if self._allowed is None else min(pace, self._allowed)
         return left / pace * 60 if pace else None
 
     def sentence(self) -> str:
-        """Say on one line how far the run is."""
-        finished = sum(line.done + line.failed for line in self.lines.values())
+        """Return on one line how far the run is."""
+        finished = sum(line.finished for line in self.lines.values())
         planned = sum(line.planned for line in self.lines.values())
         rows = sum(line.rows for line in self.lines.values())
         left = self.seconds_left()
-        guess = f", about {_spell_seconds(left)} left" if left and finished < planned else ""
+        estimate = f", about {duration(left)} left" if left and finished < planned else ""
         pace = f"{self.per_minute():.0f} requests/min"
-        return f"{finished:,} of {count(planned, 'window')}, {count(rows, 'row')}, {pace}{guess}"
+        return f"{finished:,} of {count(planned, 'window')}, {count(rows, 'row')}, {pace}{estimate}"
 
 
 class PlainProgress(Tally):
     """A line every 30 seconds, and one for each wait."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(monotonic)
-        self._said_at = monotonic()
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        per_minute: float | None = None,
+        log: Log = TEXT,
+    ) -> None:
+        super().__init__(monotonic, per_minute)
+        self._log = log
+        self._printed_at = monotonic()
 
-    def tell(self, note: str, seconds: float) -> None:
-        """Say a note, but not twice within 30 seconds."""
-        if self.monotonic() - self._said_at >= PLAIN_SECONDS or note.startswith("waiting"):
-            self._say(note)
-        super().tell(note, seconds)
+    def probing(self, report: Report, done: int, of: int) -> None:
+        """Note how far the coarse pass is."""
+        super().probing(report, done, of)
+        self._print_sometimes(f"checking {report} for older history: {done} of {count(of, 'request')}")
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """Print a wait, once for all workers."""
+        is_known = self._wait_ends > self.monotonic()
+        super().waiting(seconds, reason)
+        if not is_known:
+            progress = f"; {self.sentence()}" if self.lines else ""
+            self._print(self.wait_text() + progress, seconds=round(seconds, 1))
 
     def _finish(self) -> None:
         super()._finish()
-        if self.monotonic() - self._said_at >= PLAIN_SECONDS:
-            self._say(self.sentence())
+        self._print_sometimes(self.sentence())
 
-    def _say(self, text: str) -> None:
-        self._said_at = self.monotonic()
-        click.echo(text, err=True)
+    def _print_sometimes(self, text: str) -> None:
+        if self.monotonic() - self._printed_at >= PLAIN_SECONDS:
+            self._print(text)
+
+    def _print(self, text: str, seconds: float | None = None) -> None:
+        self._printed_at = self.monotonic()
+        finished = sum(line.finished for line in self.lines.values())
+        planned = sum(line.planned for line in self.lines.values())
+        self._log.write("info", text, windows_finished=finished, windows_planned=planned, seconds=seconds)
 
 
-class LivePicture(Tally):
-    """One line a series: windows done of planned, rows; below, the pace and the time left."""
+class LiveDisplay(Tally):
+    """A bar for each series and the coarse pass, and the wait or time left."""
 
     def __rich__(self) -> Table:
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415  # only on a terminal
-        from rich.table import Table  # noqa: PLC0415  # the same
+        from rich.table import Table  # noqa: PLC0415  # only on a terminal
         from rich.text import Text  # noqa: PLC0415  # the same
 
         table = Table.grid(padding=(0, 2))
         for series, line in self.lines.items():
-            total, finished = max(1, line.planned), line.done + line.failed
+            name, group_by = f"{series.report} {series.bucket_width}", series.group_by_text or "total"
             table.add_row(
-                Text(f"{series.report} {series.bucket_width}", style="bold"),
-                Text(series.group_by_text or "total", style="dim", overflow="ellipsis", no_wrap=True),
-                ProgressBar(total, finished if line.planned else total, width=24),
-                f"{finished}/{line.planned} windows",
+                *_bar(name, group_by, line.finished, line.planned, "window"),
                 f"{line.rows:,} rows",
                 Text(f"{line.failed} failed" if line.failed else "", style="red"),
             )
+        for report, (done, of) in self.coarse.items():
+            table.add_row(*_bar(str(report), "older history", done, of, "request"))
         grid = Table.grid()
         grid.add_row(table)
-        grid.add_row(Text(self.current_note() or (self.sentence() if self.lines else "asking"), style="cyan"))
+        grid.add_row(Text(self.wait_text() or (self.sentence() if self.lines else "planning"), style="cyan"))
         return grid
 
 
-def _spell_seconds(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def _bar(name: str, detail: str, done: int, of: int, noun: str) -> list[RenderableType]:
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text  # noqa: PLC0415  # the same
+
+    total = max(1, of)  # a bar of nothing is drawn full
+    return [
+        Text(name, style="bold"),
+        Text(detail, style="dim", overflow="ellipsis", no_wrap=True),
+        ProgressBar(total, done if of else total, width=_BAR_WIDTH),
+        f"{done}/{count(of, noun)}",
+    ]
 
 
 @contextmanager
-def choose_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Give the picture that fits where stderr goes."""
+def choose_progress(*, quiet: bool, log: Log = TEXT, per_minute: float | None = None) -> Iterator[Progress]:
+    """Yield the display that fits stderr: none, lines, or a live one."""
     if quiet:
         yield Progress()
-    elif not sys.stderr.isatty():
-        yield PlainProgress()
+    elif log.as_json or not sys.stderr.isatty():
+        yield PlainProgress(per_minute=per_minute, log=log)
     else:
         from rich.console import Console  # noqa: PLC0415  # only on a terminal
         from rich.live import Live  # noqa: PLC0415  # the same
 
-        picture = LivePicture()
-        with Live(picture, console=Console(stderr=True), refresh_per_second=8):
-            yield picture
+        display = LiveDisplay(per_minute=per_minute)
+        with Live(display, console=Console(stderr=True), refresh_per_second=8):
+            yield display

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli import guarded
+from archiver.cli.command import Command
 from archiver.cli.config import default_queries
 from archiver.cli.options import (
     Duration,
@@ -79,7 +80,15 @@ def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomple
     return [name for name, one in found if name.startswith(incomplete) and not one.fault]
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver query --list  # saved queries",
+        "archiver query cost_by_day --csv > cost.csv  # run one",
+        'archiver query "SELECT model, sum(output_tokens) FROM daily_tokens GROUP BY model"',
+        'archiver query --param day=2026-01-15 "SELECT * FROM daily_cost WHERE date = :day"',
+    ],
+)
 @click.argument("sql", required=False, shell_complete=_names_beginning_with)
 @option("--list", "show_list", is_flag=True, help="List the saved queries.")
 @format_options

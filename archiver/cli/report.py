@@ -1,4 +1,4 @@
-"""`archiver report`."""
+"""`archiver report`: one subcommand for each built-in report, with the options that it takes and no others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archiver.cli.command import Command, format_help_sections, group_options, suggest
 from archiver.cli.options import (
     Time,
     check_sheet,
@@ -24,126 +25,203 @@ from archiver.cli.options import (
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
 from archiver.offline.periods import Period, month
-from archiver.offline.reports.breakdowns import OF_COST, OF_USAGE, Question
-from archiver.offline.reports.months import Budgets
-from archiver.offline.reports.registry import OF_A_MONTH, REPORTS, Asked
+from archiver.offline.reports.registry import REPORTS, BuiltInReport
+from archiver.offline.reports.request import Budgets, ReportRequest
+from archiver.offline.tables.display import to_display, to_export, to_sheet
 from archiver.offline.tables.sparkline import GAP
-from archiver.offline.tables.table import noted, to_display, to_export, to_sheet
 from archiver.offline.tables.write import PEOPLE, Format, is_unicode, show, write_rows
+from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archiver.offline.tables.table import Table
 
-_BOUNDS = ("since", "until")  # what the configuration and the environment say of these is what to sync
-_UNGROUPED = ("budget", "restatements")
-_DIMENSIONS = list(dict.fromkeys([*OF_COST, *OF_USAGE]))
+_BOUNDS = ("since", "until")  # in the configuration and the environment these are what to sync
+_UNITS = click.Choice(["usd", "cents"])
 
 
-@click.command(epilog="The reports: " + "; ".join(f"{name}, {what}" for name, (what, _) in REPORTS.items()) + ".")
-@click.argument("name", type=click.Choice(list(REPORTS)))
-@option("--since", type=Time(auto=True), metavar="DATE", help="From this day on; for restatements, learnt since then.")
-@option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")
-@option("--month", metavar="YYYY-MM", help="This month alone; for compare, forecast and budget, this one.")
-@option("--by", multiple=True, type=click.Choice(_DIMENSIONS), help="Group by this instead (repeatable).")
-@option("--top", type=click.IntRange(min=1), metavar="N", help="The N largest alone.")
-@option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
-@option("--unit", type=click.Choice(["usd", "cents"]), default="usd", show_default=True, help="Unit of amounts.")
-@option("--html", metavar="FILE", help="Write a page for a browser, charts and table in one file; - for stdout.")
-@format_options
-@db_option
-@config_option
-@click.pass_context
-def report(  # noqa: PLR0913  # click gives each option as an argument
-    ctx: click.Context,
-    /,
-    name: str,
-    *,
-    db: Path,
-    how: str | None,
-    raw: bool,
-    xlsx: Path | None,
-    unit: str,
-    html: str | None,
-    **options: Any,
-) -> int:
-    """Answer one of the ready questions, offline.
+def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
+    """Return the decorator of one option, as the report at hand understands it."""
+    since = "Changes first seen since this time." if of.by_time_seen else "From this day on."
+    until = "Changes first seen before this time." if of.by_time_seen else "Up to this day, exclusive."
+    metavar = "TIME" if of.by_time_seen else "DATE"
+    options: dict[str, Callable[[], Any]] = {
+        "since": lambda: option(
+            "--since", type=Time(auto=True), metavar=metavar, help=since, required=of.name == "changes"
+        ),
+        "until": lambda: option("--until", type=Time(), metavar=metavar, help=until),
+        "month": lambda: option("--month", metavar="YYYY-MM", help="This month alone."),
+        "by": lambda: option(
+            "--by", multiple=True, metavar="DIMENSION", help=f"Group by this (repeatable): {', '.join(of.dimensions)}."
+        ),
+        "top": lambda: option(
+            "--top", type=click.IntRange(min=1), metavar="N", help="The N largest, and the others in one line."
+        ),
+        "as_of": lambda: option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time."),
+        "unit": lambda: option("--unit", type=_UNITS, default="usd", show_default=True, help="Unit of amounts."),
+        "warn": lambda: option("--warn", is_flag=True, help="Exit 3 also when a limit is projected to be passed."),
+    }
+    decorator: Callable[[Any], Any] = options[name]()
+    return decorator
 
-    `budget` compares with the configuration: [budgets] total = 5000, [budgets.workspaces] NAME = 1000, in dollars a
-    month. It ends with exit code 3 when a limit is passed.
+
+class ReportGroup(click.Group):
+    """The built-in reports; each command is made when it is called."""
+
+    examples = ("archiver report spend --month 2026-01  # one month alone", "archiver report budget --warn")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the names of the reports."""
+        return list(REPORTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # the same
+        """Return the command of a report."""
+        return _command(REPORTS[cmd_name]) if cmd_name in REPORTS else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Accept options before the name of the report too."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            named = next((i for i, arg in enumerate(args) if arg in REPORTS), None)
+            if named is not None:
+                args = [args[named], *args[:named], *args[named + 1 :]]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find a report, or raise an error that names the nearest one."""
+        if args[0] not in REPORTS and not args[0].startswith("-"):
+            raise click.UsageError(f"no such report: {args[0]!r}{suggest(args[0], REPORTS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the reports with what each shows, the options and the examples."""
+        with formatter.section("Reports"):
+            formatter.write_dl([(one.name, one.help) for one in REPORTS.values()])
+        format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
+
+
+@click.command(
+    cls=ReportGroup,
+    options_metavar="",
+    subcommand_metavar="NAME [OPTIONS]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def report() -> None:
+    """Run a built-in report, offline.
+
+    `archiver report NAME --help` shows the options of one report. Exit code 3: nothing of the range is archived, or a
+    budget is passed or unknown.
     """
+
+
+def _command(of: BuiltInReport) -> click.Command:
+    """Make the command of a report: its own options, and those of every report."""
+
+    @click.pass_context
+    def run(ctx: click.Context, /, **options: Any) -> int:
+        return _run(of, ctx, options)
+
+    run.__doc__ = of.help
+    decorated: Any = config_option(db_option(format_options(run)))
+    html = option("--html", metavar="FILE", help="Write a page for a browser in one file; - for stdout.")
+    decorated = html(decorated)
+    for name in reversed(of.options):
+        decorated = _option(name, of)(decorated)
+    return click.command(of.name, cls=Command, examples=[f"archiver report {of.name} {of.example}"])(decorated)
+
+
+def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
+    db, how, raw, xlsx, html = (options.pop(name) for name in ("db", "how", "raw", "xlsx", "html"))
     check_sheet(xlsx, how, raw=raw)
     if html and (how or xlsx):
         raise ConfigurationError(f"--html and --{how or 'xlsx'} are both given", hint="give one of them")
     chosen = format_of(how)
     people = chosen in PEOPLE and xlsx is None and html is None
     options |= {one: None for one in _BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
-    asked = _asked(name, {**options, "trends": people}, ctx.meta.get("archiver.config", {}))
-    if name == "budget" and asked.budgets == Budgets(None, {}):
-        raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
+    request = _request(of, options, ctx.meta.get("archiver.config", {}), sparklines=people)
     if html:
-        return _write_page(html, name, db, asked, unit)
-    table = REPORTS[name][1](db, asked)
+        return _write_page(html, of.name, db, request)
+    with open_archive_reader(db, request.as_of) as reader:
+        table = of.compute(reader, request)
     ascii_only = not is_unicode(sys.stdout)
     if xlsx is not None:
-        _write_sheet(table, unit, xlsx, db)
-    elif people:
-        told = to_display(table, unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
-        write_rows(*told, sys.stdout, chosen, raw=raw)
-    else:
-        write_rows(*to_export(table, unit), sys.stdout, chosen, raw=raw)
-    for said in filter(None, (noted(table, unit), table.legend)):
-        click.echo(f"note: {said.replace(GAP, 'blank') if ascii_only else said}", err=True)
-    return PARTIAL_EXIT if table.passed else 0
+        _write_sheet(table, request.unit, xlsx, db)
+    elif not people and (table.is_known or chosen is Format.JSON):
+        write_rows(*to_export(table, request.unit), sys.stdout, chosen, raw=raw)
+    elif people and table.is_known:
+        shown = to_display(table, request.unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
+        write_rows(*shown, sys.stdout, chosen, raw=raw)
+    for note in filter(None, (*table.notes, table.legend)):
+        click.echo(f"note: {note.replace(GAP, 'blank') if ascii_only else note}", err=True)
+    return PARTIAL_EXIT if table.needs_attention or not table.is_known else 0
 
 
 def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
     from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
     with atomic_file(xlsx, db) as stage:
-        count = write_sheet(stage.file, table.columns, to_sheet(table), unit, noted(table, unit))
+        count = write_sheet(stage.file, *to_sheet(table, unit), table.notes)
         stage.keep()
     say_written(count, xlsx)
 
 
-def _write_page(  # what a page is of
-    target: str, name: str, db: Path, asked: Asked, unit: str
-) -> int:
+def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int:
     from archiver.offline import page  # noqa: PLC0415  # only where a page is wanted
 
-    made, passed = page.of_report(db, name, asked, unit)
+    made, needs_attention = page.of_report(db, name, request)
     if target == "-":
         click.echo(made.encode(), nl=False)  # UTF-8, whatever the terminal's encoding is
     else:
         write_atomic(Path(target), made.encode(), db)
         click.echo(f"wrote {show(target)}", err=True)
-    return PARTIAL_EXIT if passed else 0
+    return PARTIAL_EXIT if needs_attention else 0
 
 
-def _asked(name: str, options: dict[str, Any], config: dict[str, Any]) -> Asked:
-    whole = None if options["month"] is None else month(options["month"])
-    since, until = (_moment(options[one]) for one in _BOUNDS)
+def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any], *, sparklines: bool) -> ReportRequest:
+    whole = None if options.get("month") is None else month(options["month"])
+    since, until = (_bound(options.get(one)) for one in _BOUNDS)
+    _check_bounds(of, whole, since, until)
+    days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
+    as_of = options.get("as_of")
+    return ReportRequest(
+        since=None if of.by_time_seen else days[0],
+        until=None if of.by_time_seen else days[1],
+        by=_dimensions(of, options.get("by") or ()),
+        top=options.get("top"),
+        as_of=_moment_of(of, as_of, until),
+        unit=options.get("unit") or "usd",
+        month=whole,
+        first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
+        sparklines=sparklines,
+        warn=bool(options.get("warn")),
+        budgets=_budgets(config.get("budgets", {})),
+    )
+
+
+def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
+    """Return the moment to read the archive at: for changes, the end of what is compared."""
+    moment = until if of.name == "changes" else as_of
+    return None if moment is None else int(moment.timestamp())
+
+
+def _dimensions(of: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
+    for one in given:
+        if one not in of.dimensions:
+            raise ConfigurationError(
+                f"cannot group {of.name} by {one!r}{suggest(one, of.dimensions)}",
+                hint=f"the dimensions of {of.name} are {', '.join(of.dimensions) or 'none'}",
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | None, until: datetime | None) -> None:
     if whole is not None and (since or until):
         raise ConfigurationError("--month and --since or --until are both given", hint="give one of them")
-    if name in OF_A_MONTH and (since or until):
-        raise ConfigurationError(f"report {name} is of a month", hint="choose it with --month YYYY-MM")
-    _check(name, options, since, until)
-    days = (_day(since), _day(until)) if whole is None else _bounds(whole)
-    as_of = None if options["as_of"] is None else int(options["as_of"].timestamp())
-    question = Question(*days, tuple(dict.fromkeys(options["by"])), options["top"], as_of, options["trends"])
-    learnt = (_time(since), _time(until)) if whole is None else tuple(f"{day}T00:00:00Z" for day in _bounds(whole))
-    return Asked(question, whole, learnt, datetime.now(UTC).date(), _budgets(config.get("budgets", {})))  # type: ignore[arg-type]
-
-
-def _check(name: str, options: dict[str, Any], since: datetime | None, until: datetime | None) -> None:
-    """Refuse what a report would pass over."""
-    for one in ("by", "top"):
-        if options[one] and name in _UNGROUPED:
-            raise ConfigurationError(f"report {name} takes no --{one}")
     if since and until and since >= until:
         raise ConfigurationError("--since is not before --until", hint="--until is exclusive")
     for one, moment in zip(_BOUNDS, (since, until), strict=True):
-        if moment and name != "restatements" and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
-            raise ConfigurationError(f"--{one} has a time of day", hint=f"report {name} is of whole UTC days")
+        if moment and not of.by_time_seen and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
+            raise ConfigurationError(f"--{one} has a time of day", hint=f"report {of.name} is of whole UTC days")
 
 
 def _budgets(config: dict[str, Any]) -> Budgets:
@@ -152,17 +230,17 @@ def _budgets(config: dict[str, Any]) -> Budgets:
     return Budgets(None if total is None else Decimal(str(total)), workspaces)
 
 
-def _moment(value: datetime | str | None) -> datetime | None:
-    return value if isinstance(value, datetime) else None  # `auto`, as a configuration for sync may say, is no bound
+def _bound(value: datetime | str | None) -> datetime | None:
+    return value if isinstance(value, datetime) else None  # `auto`, as a configuration for sync may have, is no bound
 
 
-def _bounds(period: Period) -> tuple[str, str]:
-    return period.since.isoformat(), period.until.isoformat()
-
-
-def _day(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d}"
+def _day(moment: datetime | None) -> Any:
+    return None if moment is None else moment.astimezone(UTC).date()
 
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _times(period: Period) -> tuple[str, str]:
+    return f"{period.since}T00:00:00Z", f"{period.until}T00:00:00Z"

@@ -1,4 +1,4 @@
-"""Wiring the rooms for one run: the lock, the archive, the client and the crawl, or the forecast of one."""
+"""Wiring of one run: lock, archive, client and crawl, or the plan."""
 
 from __future__ import annotations
 
@@ -13,50 +13,54 @@ from archiver.api.rate_limit import RateLimiter
 from archiver.api.retry import RetryPolicy
 from archiver.api.transport import open_session
 from archiver.clock import Clock
-from archiver.crawl.request_plan import RequestPlan, forecast
+from archiver.crawl import request_plan
 from archiver.crawl.run import Run
 from archiver.crawl.spot_check import spot_check
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
-from archiver.store.read.reader import ReadOnlyArchive, open_reader
+from archiver.store.read.plan_reader import ReadOnlyArchive
+from archiver.store.read.reader import open_reader
 from archiver.store.read.sample import Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.cli.settings import Connect, Settings
-    from archiver.crawl.recorder import Progress
+    from archiver.crawl.progress import Progress
+    from archiver.crawl.request_plan import RequestPlan
     from archiver.crawl.summary import Summary
     from archiver.store.read.verify import Finding
 
 
 def _client(to: Connect, session: Any, clock: Clock) -> AdminClient:
-    pace = RateLimiter(to.rate, to.concurrency, clock)
-    return AdminClient(session, to.api_url, to.key, pace, clock, RetryPolicy(pace, clock))
+    limiter = RateLimiter(to.rate, to.concurrency, clock)
+    return AdminClient(session, to.api_url, to.key, limiter, clock, RetryPolicy(limiter, clock))
 
 
-def ask_again(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
-    """Ask the API again about a sample of settled windows; answer how many, and what it says otherwise now.
+def run_spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
+    """Fetch a sample of settled windows again.
+
+    Return how many, and the differences from the archive.
 
     Raises:
-        ArchiverError: As the API answers or the file is.
+        ArchiverError: The API or the file cannot be read.
     """
-    return anyio.run(_reread, db, connect, count)
+    return anyio.run(_spot_check, db, connect, count)
 
 
-async def _reread(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
+async def _spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
     with open_reader(db) as connection:
         async with open_session(connect.api_url) as session:
             return await spot_check(_client(connect, session, Clock()), Sample(connection), count)
 
 
 def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
-    """Hold the archive and run; `summary` is filled in while it goes on.
+    """Lock the archive and run; `summary` is filled in meanwhile.
 
     Raises:
         ArchiverError: What ended the run before its plan did.
     """
-    settings.scope.series()  # what cannot be asked is said before anything is made
+    settings.scope.check()  # before a file is created
     with held_archive(settings.db, now=int(time.time()), wait=settings.wait):
         anyio.run(_sync, settings, progress, summary)
 
@@ -78,19 +82,22 @@ async def _sync(settings: Settings, progress: Progress, summary: Summary) -> Non
         await run.execute()
 
 
-async def _forecast(settings: Settings) -> RequestPlan:
-    clock = Clock()
-    with ExitStack() as stack:
-        there = check_file(settings.db)
-        known = ReadOnlyArchive(stack.enter_context(open_reader(settings.db) if there else nullcontext(None)))
-        async with open_session(settings.api_url) as session:
-            return await forecast(known, _client(settings, session, clock), settings.scope, clock)
-
-
 def plan_requests(settings: Settings) -> RequestPlan:
-    """Say what a sync would ask; nothing is archived.
+    """Return the requests that a sync would send; nothing is archived.
 
     Raises:
-        ArchiverError: As the scope is, the API answers or the file is.
+        ArchiverError: The scope makes no sense, or the API or the file cannot be read.
     """
-    return anyio.run(_forecast, settings)
+    settings.scope.check()
+    return anyio.run(_plan_requests, settings)
+
+
+async def _plan_requests(settings: Settings) -> RequestPlan:
+    clock = Clock()
+    with ExitStack() as stack:
+        # A first sync is planned without an archive, and without creating one.
+        exists = check_file(settings.db)
+        reader = ReadOnlyArchive(stack.enter_context(open_reader(settings.db) if exists else nullcontext(None)))
+        async with open_session(settings.api_url) as session:
+            client = _client(settings, session, clock)
+            return await request_plan.plan_requests(reader, client, settings.scope, clock)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.config import default_queries
 from archiver.cli.options import config_option, db_option, option
 
@@ -13,25 +14,41 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _say(url: str, reached: bool) -> None:  # noqa: FBT001  # what a server is told to say
-    if reached:
-        click.echo("warning: other machines can reach this address, and whoever does reads the archive", err=True)
+def _announce(url: str, public: bool) -> None:  # noqa: FBT001  # the server calls it by position
+    if public:
+        click.echo("warning: other machines can reach this address and read the archive: no password", err=True)
     click.echo(url)
     click.echo("stop it with Ctrl-C", err=True)
 
 
-@click.command
-@option("--host", default="127.0.0.1", show_default=True, help="Listen on this address.")
-@option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port; 0 takes a free one.")
-@option("--allow-host", multiple=True, metavar="NAME", help="Answer to this name too (repeatable).")
-@option("--open", "browse", is_flag=True, help="Open the page in a browser.")
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver serve --open",
+        "archiver serve --port 0  # any free port",
+        "archiver serve --allow-host usage.example.com  # behind a proxy that asks for a password",
+    ],
+)
+@option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="Port to listen on; 0 is any free one.",
+)
+@option(
+    "--allow-host", multiple=True, metavar="NAME", help="Host name to accept in requests, as of a proxy (repeatable)."
+)
+@option("--open", "browse", is_flag=True, help="Open the first page in a browser.")
 @db_option
 @config_option
 def serve(*, host: str, port: int, allow_host: tuple[str, ...], browse: bool, db: Path, **_: Any) -> None:
-    """Show the archive in a browser on this machine: spend, views, saved queries, SQL. Nothing is written.
+    """Show the archive in a browser on this machine, read-only.
 
-    It needs Datasette: pip install 'claude-usage-archiver[web]'. The address is printed.
+    The first page is the overview; behind it are the views, saved queries and SQL. It prints its address and runs until
+    Ctrl-C. It needs Datasette: pip install 'claude-usage-archiver[web]'.
     """
     from archiver.web import server  # noqa: PLC0415  # only to serve
 
-    server.serve(server.Served(db, default_queries(), host, port, allow_host), _say, browse=browse)
+    server.serve(server.Served(db, default_queries(), host, port, allow_host), _announce, browse=browse)

@@ -1,4 +1,4 @@
-"""What a command that asks the API was asked to do."""
+"""The options of a command that connects to the API, as frozen values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Whom to ask, with which key, and how fast."""
+    """The API, the key, and the pace."""
 
     api_url: str
     key: AdminKey
@@ -25,7 +25,7 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Settings(Connect):
-    """What one `sync` was asked to do."""
+    """The options of one `sync`."""
 
     db: Path
     scope: Scope

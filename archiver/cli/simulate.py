@@ -1,4 +1,4 @@
-"""`archiver simulate`: a local Admin API with invented data, until it is interrupted."""
+"""`archiver simulate`: a local Admin API with invented data."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.command import Command
 from archiver.cli.options import option
 
 if TYPE_CHECKING:
     from archiver.simulator import Settings, Simulator
 
 _DAY = click.DateTime(["%Y-%m-%d"])
-_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _CHANCE = click.FloatRange(0, 1)
 
 _INTRODUCTION = """\
 A simulated Admin API listens on {url}
-All of its data is invented: no organisation, no use and no price in it is real
+All of its data is invented: organisation, use and prices
 
 Archive it from another terminal:
 
@@ -30,8 +31,8 @@ Archive it from another terminal:
 Stop it with Ctrl-C"""
 
 
-def _list_faults(context: click.Context, _: click.Parameter, wanted: object) -> None:
-    if not wanted:
+def _list_faults(context: click.Context, _: click.Parameter, value: object) -> None:
+    if not value:
         return
     from archiver.simulator import FAULTS  # noqa: PLC0415 - importing aiohttp takes long
 
@@ -41,34 +42,41 @@ def _list_faults(context: click.Context, _: click.Parameter, wanted: object) -> 
     context.exit()
 
 
-def _faults(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
     try:
-        return {name: float(chance) for name, chance in (one.split("=") for one in given)}
+        return {name: float(chance) for name, chance in (value.split("=") for value in values)}
     except ValueError:
-        raise click.BadParameter("NAME=CHANCE, with a chance from 0 to 1", param=parameter) from None
+        message = "expected NAME=CHANCE with a chance from 0 to 1\nhint: --list-faults shows the names"
+        raise click.BadParameter(message, param=parameter) from None
 
 
-@click.command()
-@option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
-@option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver simulate --port 8765",
+        "archiver simulate --rate-limit 60 --fault 500=0.05 --late 0.1",
+    ],
+)
+@option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 for a free one.")
+@option("--seed", type=int, default=1, show_default=True, help="Seed of the invented organisation.")
 @option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")
 @option("--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Amount of use.")
 @option(
     "--now",
-    type=_MOMENT,
+    type=_TIME,
     metavar="DATE",
-    help="Freeze the clock at this moment (UTC). [default: the real time]",
+    help="Freeze the clock at this time (UTC). [default: the real time]",
 )
-@option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every answer, in milliseconds.")
-@option("--rate-limit", type=click.IntRange(1), help="Requests a minute; what comes faster gets a 429.")
-@option("--rate-headers/--no-rate-headers", default=False, help="Say in a 429 when to try again.")
+@option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every response, in milliseconds.")
+@option("--rate-limit", type=click.IntRange(1), help="Requests a minute; faster ones get a 429.")
+@option("--rate-headers/--no-rate-headers", default=False, help="Send retry-after with a 429.")
 @option(
     "--fault",
     "faults",
     multiple=True,
     callback=_faults,
     metavar="NAME=CHANCE",
-    help="Go wrong in this way; see --list-faults. Repeatable.",
+    help="Fault of responses, see --list-faults. Repeatable.",
 )
 @click.option(
     "--list-faults",
@@ -76,16 +84,16 @@ def _faults(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     is_eager=True,
     expose_value=False,
     callback=_list_faults,
-    help="Show all faults.",
+    help="List all faults and exit.",
 )
 @option("--late", type=_CHANCE, default=0.0, help="Fraction of the use that becomes visible late.")
-@option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="How late at most.")
+@option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="Longest delay of late use.")
 @option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a stretch without any use.")
 @option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of that stretch.")
 def simulate(**options: Any) -> None:
     """Serve a local Admin API with invented data.
 
-    It answers like the real one, on the loopback address only, until it is interrupted.
+    It answers like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
     """
     settings = _settings(options)
     from archiver.simulator import Simulator  # noqa: PLC0415 - importing aiohttp takes long
@@ -93,11 +101,12 @@ def simulate(**options: Any) -> None:
     try:
         simulator = Simulator(settings)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(f"{error}\nhint: --list-faults shows the names") from None
     try:
         asyncio.run(_serve(simulator))
     except OSError as error:
-        raise click.UsageError(f"cannot listen on port {settings.port}: {error.strerror}") from None
+        message = f"cannot listen on port {settings.port}: {error.strerror}\nhint: --port 0 uses a free port"
+        raise click.UsageError(message) from None
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -120,7 +129,7 @@ def _quiet(first: datetime | None, last: datetime | None) -> tuple[date, date] |
     if first is None and last is None:
         return None
     if first is None or last is None or last < first:
-        raise click.UsageError("--quiet-from and --quiet-to are the first and the last day of one stretch")
+        raise click.UsageError("--quiet-from and --quiet-to need each other, in this order")
     return first.date(), last.date()
 
 

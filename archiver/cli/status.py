@@ -4,66 +4,96 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import config_option, db_option, option
+from archiver.cli.command import Command
+from archiver.cli.options import Duration, config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
+from archiver.model import HOUR, MINUTE, to_text
+from archiver.offline.reports.known_days import count
 from archiver.offline.tables.write import show
-from archiver.store.read.daily_sums import NOT_GROUPED
-from archiver.store.read.reads import Coverage, Overview, read_overview
+from archiver.plan.calendar import parse_time
+from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.store.read.status import ArchiveStatus, CoverageRange
+
 _KIB = 1024.0
+_TWO_DAYS = 48 * HOUR
 
 
-def overview_to_json(overview: Overview) -> dict[str, Any]:
-    """Give the object that `status --json` prints."""
-    organization = overview.organization
+def status_to_json(status: ArchiveStatus, problems: list[str]) -> dict[str, Any]:
+    """Return the object that `status --json` prints."""
+    organization = status.organization
     return {
-        "database": str(overview.path),
-        "schema_version": overview.schema_version,
+        "database": str(status.path),
+        "schema_version": status.schema_version,
         "sqlite_version": sqlite3.sqlite_version,
-        "bytes": overview.bytes,
+        "bytes": status.bytes,
         "organization": {"id": organization.id, "name": organization.name} if organization else None,
-        "series": [_series_to_json(overview, identity) for identity in overview.series],
-        "gaps": [_gap_to_json(one) for one in overview.coverage if one.is_gap],
-        "last_run": overview.last_run,
-    }
-
-
-def _series_to_json(overview: Overview, identity: tuple[str, str, str, str]) -> dict[str, Any]:
-    report, bucket_width, group_by, filters = identity
-    return {
-        "report": report,
-        "bucket_width": bucket_width,
-        "group_by": group_by,
-        "filters": filters,
-        "ranges": [
-            {"start": one.start, "end": one.end, "state": one.state} for one in _coverage_of(overview, identity)
+        "series": [_series_to_json(status, identity) for identity in status.series],
+        "gaps": [
+            {name: getattr(gap, name) for name in ("report", "bucket_width", "group_by", "start", "end", "state")}
+            for gap in status.gaps
         ],
+        "suspects": [
+            {name: getattr(one, name) for name in ("report", "bucket_width", "group_by", "bucket_start")}
+            for one in status.suspects
+        ],
+        "newest_complete": {report: to_text(end) for report, end in status.newest_complete.items()},
+        "last_run": status.last_run,
+        "problems": problems,
     }
 
 
-def _gap_to_json(one: Coverage) -> dict[str, Any]:
-    return {
-        "report": one.report,
-        "bucket_width": one.bucket_width,
-        "group_by": one.group_by,
-        "start": one.start,
-        "end": one.end,
-        "state": one.state,
-    }
+def _series_to_json(status: ArchiveStatus, identity: tuple[str, str, str, str]) -> dict[str, Any]:
+    ranges = [{"start": one.start, "end": one.end, "state": one.state} for one in _coverage_of(status, identity)]
+    return dict(zip(("report", "bucket_width", "group_by", "filters"), identity, strict=True)) | {"ranges": ranges}
 
 
-def _coverage_of(overview: Overview, identity: tuple[str, str, str, str]) -> list[Coverage]:
-    return [o for o in overview.coverage if (o.report, o.bucket_width, o.group_by, o.filters) == identity]
+def _coverage_of(status: ArchiveStatus, identity: tuple[str, str, str, str]) -> list[CoverageRange]:
+    return [one for one in status.coverage if (one.report, one.bucket_width, one.group_by, one.filters) == identity]
 
 
-def _spell_bytes(size: float) -> str:
+def problems_of(status: ArchiveStatus, max_age: float | None, now: float) -> list[str]:
+    """Return what makes the exit code 3, a sentence each; `max_age` is in seconds, `now` in UTC seconds."""
+    if status.is_empty:
+        return ["nothing is archived yet: run archiver sync"]
+    problems = []
+    if status.gaps:
+        it = "it" if len(status.gaps) == 1 else "them"
+        problems.append(f"{count(len(status.gaps), 'gap')}; run archiver sync to retry {it}")
+    if status.suspects:
+        problems.append(
+            f"{count(len(status.suspects), 'suspect bucket')}: the last answer lost more than half and was not "
+            "written; run archiver sync again after six hours, or with --accept-restatements"
+        )
+    if status.collapse:
+        problems.append(f"the last sync lost much of what was archived: {status.collapse}")
+    if max_age is not None:
+        problems += [
+            f"{report} is stale: its newest complete bucket ended {to_text(end)}, {age(now - end)} ago"
+            for report, end in sorted(status.newest_complete.items())
+            if now - end > max_age
+        ]
+    return problems
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in words: `3 hours`, `12 days`."""
+    if seconds < HOUR:
+        return count(max(0, int(seconds // MINUTE)), "minute")
+    if seconds < _TWO_DAYS:
+        return count(int(seconds // HOUR), "hour")
+    return count(int(seconds // (24 * HOUR)), "day")
+
+
+def _bytes(size: float) -> str:
     for unit in ("bytes", "KiB", "MiB"):
         if size < _KIB:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
@@ -71,56 +101,69 @@ def _spell_bytes(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def spell_grouping(group_by: str) -> str:
-    """Say what a series is grouped by."""
-    return f"by {group_by}" if group_by else NOT_GROUPED
+def _grouping(group_by: str) -> str:
+    return f"by {group_by}" if group_by else "(not grouped)"
 
 
-def _say(overview: Overview) -> None:
-    name = overview.organization
-    click.echo(f"archive       {overview.path}")
-    click.echo(
-        f"              {_spell_bytes(overview.bytes)}, schema {overview.schema_version}, "
-        f"SQLite {sqlite3.sqlite_version}"
-    )
-    click.echo(
-        f"organisation  {show(name.name or name.id) if name else 'not known yet'}"
-        + (f" ({show(name.id)})" if name and name.name else "")
-    )
-    run = overview.last_run
-    if run:
-        ended = f"{run['finished_at']}: {run['outcome']}" if run["finished_at"] else "not finished, or still running"
-        click.echo(
-            f"last run      {run['started_at']} to {ended}"
-            if run["finished_at"]
-            else f"last run      {run['started_at']}, {ended}"
-        )
-    for identity in overview.series:
-        report, bucket_width, group_by, filters = identity
+def _ago(text: str, now: float) -> str:
+    return f"{text} ({age(now - parse_time(text).timestamp())} ago)"
+
+
+def _print(status: ArchiveStatus, problems: list[str], now: float) -> None:
+    name = status.organization
+    versions = f"schema {status.schema_version}, SQLite {sqlite3.sqlite_version}"
+    click.echo(f"archive       {status.path}\n              {_bytes(status.bytes)}, {versions}")
+    identity = f" ({show(name.id)})" if name and name.name else ""
+    click.echo(f"organisation  {show(name.name or name.id) if name else 'not known yet'}{identity}")
+    _print_last_run(status, now)
+    for series in status.series:
+        report, bucket_width, group_by, filters = series
         where = f" where {show(filters)}" if filters else ""
-        click.echo(f"\n{report} {bucket_width} {spell_grouping(group_by)}{where}")
-        for one in _coverage_of(overview, identity):
-            fetched = f", read {one.fetched_at} or later" if one.fetched_at else ""
+        click.echo(f"\n{report} {bucket_width} {_grouping(group_by)}{where}")
+        for one in _coverage_of(status, series):
+            fetched = f", read {_ago(one.fetched_at, now)} or later" if one.fetched_at else ""
             click.echo(f"  {one.start} to {one.end}  {one.state}{fetched}")
-    for report, bucket_width, group_by, start in overview.suspects:
-        series = f"{report} {bucket_width} {spell_grouping(group_by)}"
-        click.echo(f"\nsuspect: {series} at {start} came back with less than half and is kept as it was")
-    gaps = [one for one in overview.coverage if one.is_gap]
-    click.echo("\nno gaps" if not gaps else f"\n{len(gaps)} gaps; archiver sync fills what can be had")
+    for suspect in status.suspects:
+        click.echo(
+            f"\nsuspect: {suspect.report} {suspect.bucket_width} {_grouping(suspect.group_by)}, {suspect.bucket_start}"
+        )
+    click.echo("\n" + "\n".join([*([] if status.gaps or status.is_empty else ["no gaps"]), *problems]))
 
 
-@click.command
+def _print_last_run(status: ArchiveStatus, now: float) -> None:
+    run = status.last_run
+    if run is None:
+        return
+    started = run["started_at"]
+    if run["finished_at"]:
+        click.echo(f"last run      {started} to {_ago(run['finished_at'], now)}: {run['outcome']}")
+    else:
+        click.echo(f"last run      {_ago(started, now)}, not finished or still running")
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver status",
+        "archiver status --max-age 36h  # for cron: exit code 3 when the archive is older",
+        "archiver status --json | jq .gaps",
+    ],
+)
+@option("--max-age", type=Duration(), help="Exit 3 when the newest complete bucket of a report is older, as in 36h.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @db_option
 @config_option
-def status(*, as_json: bool, db: Path, **_: Any) -> int:
+def status(*, max_age: float | None, as_json: bool, db: Path, **_: Any) -> int:
     """Show what is archived: ranges, gaps, freshness, the last run, size and versions.
 
-    Exit code 3 says that there are gaps.
+    Exit code 3: there are gaps or suspects, nothing is archived yet, or it is older than --max-age.
     """
-    overview = read_overview(db)
+    with open_archive_reader(db) as reader:
+        found = reader.status()
+    now = time.time()
+    problems = problems_of(found, max_age, now)
     if as_json:
-        click.echo(json.dumps(overview_to_json(overview), indent=2))
+        click.echo(json.dumps(status_to_json(found, problems), indent=2))
     else:
-        _say(overview)
-    return PARTIAL_EXIT if any(one.is_gap for one in overview.coverage) else 0
+        _print(found, problems, now)
+    return PARTIAL_EXIT if problems else 0

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from archiver.api.rate_limit import Rate
 from archiver.api.url import check_api_url
-from archiver.cli import fail, show_bug
+from archiver.cli.command import Command
 from archiver.cli.credentials import find_key
-from archiver.cli.logs import show_requests
+from archiver.cli.logs import Log, show_requests
 from archiver.cli.options import Duration, Time, config_option, connect_options, db_option, option
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
-from archiver.cli.talk import say_forecast, say_summary
+from archiver.cli.talk import print_money, print_request_plan, print_summary, print_warnings
 from archiver.crawl.summary import Summary
 from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError, StorageError
 from archiver.model import BucketWidth, Report, make_filters
@@ -26,8 +28,7 @@ from archiver.reports import SPECS, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from archiver.crawl.request_plan import RequestPlan
+    from pathlib import Path
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
@@ -36,25 +37,32 @@ _MOST_CONCURRENCY = 64
 def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for dimension in reversed(tuple(USAGE.filters)):
         name = f"--{dimension.replace('_', '-')}"
-        command = option(name, multiple=True, help=f"Usage of this {dimension} only (repeatable).")(command)
+        command = option(name, multiple=True, help=f"Fetch usage of this {dimension} only (repeatable).")(command)
     return command
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "archiver sync --dry-run  # the number of requests, without fetching anything",
+        "archiver sync  # all history at first, later what is new",
+        "archiver sync --quiet --max-runtime 1h  # every night, from cron",
+        "archiver sync --since 2026-01-01 --bucket-width 1h --report usage  # hours too",
+        "archiver sync --group-by none --group-by workspace_id,model,speed  # other groupings",
+    ],
+)
 @option(
     "--since",
     type=Time(auto=True),
-    default="auto",
-    show_default=True,
     metavar="DATE|auto",
-    help="Archive from this day on.",
+    help="Archive from this day on; auto is the whole history.  [default: as the first run, which takes auto]",
 )
 @option("--until", type=Time(), metavar="DATE", help="Archive up to this day, exclusive.  [default: now]")
 @option(
     "--report",
     multiple=True,
     type=click.Choice([r.value for r in Report]),
-    help="Which report (repeatable).  [default: both]",
+    help="Archive this report (repeatable).  [default: both]",
 )
 @option(
     "--bucket-width",
@@ -79,32 +87,34 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=DEFAULT_REFRESH_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="Ask again for so many trailing days.",
+    help="Fetch so many trailing days again.",
 )
 @option(
     "--concurrency",
     type=click.IntRange(1, _MOST_CONCURRENCY),
     default=DEFAULT_CONCURRENCY,
     show_default=True,
-    help="Requests at one time.",
+    help="Send at most so many requests at a time.",
 )
 @option("--max-runtime", type=Duration(), help="Stop after so long, as in 1h; what was done is kept.")
 @option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
 @option(
     "--accept-restatements",
     is_flag=True,
-    help="Take over settled buckets that lost more than half, without waiting for the API to say so twice.",
+    help="Accept a drop of more than half in a settled bucket without a second confirmation.",
 )
-@option("--dry-run", is_flag=True, help="Show the plan and the number of requests; archive nothing.")
+@option(
+    "--dry-run", is_flag=True, help="Show the plan, the number of requests and how long they take; archive nothing."
+)
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and what is suspicious.")
 @option("--verbose", "-v", is_flag=True, help="Show every request.")
 @option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How --verbose is written.",
+    help="Write every line of the run to stderr as text, or as JSON objects.",
 )
 @connect_options
 @db_option
@@ -113,38 +123,58 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def sync(ctx: click.Context, /, **options: Any) -> int:
     """Bring the archive up to date from the API.
 
-    The first run archives all history; later runs what is new, what was left undone, and the trailing days again.
+    The first run archives all history, newest months first; later runs what is new, what was left undone, and the
+    trailing days again.
     """
+    log = Log(as_json=options["log_format"] == "json")
     if options["verbose"]:
         show_requests(options["log_format"])
-    as_json, quiet = options["as_json"], options["quiet"]
     summary = Summary()
     try:
         settings = _settings(options, ctx.meta.get("archiver.config", {}))
+        settings.scope.check()  # before the imports of a run, which take a while
         if options["dry_run"]:
-            return _show_forecast(_foresee(settings), as_json=as_json, quiet=quiet)
-        settings.scope.series()  # what cannot be asked is said before anything is made, or imported
-        from archiver.cli.run import synchronise  # noqa: PLC0415  # the imports of a run are for a run
-
-        with choose_progress(quiet=quiet) as progress:
-            synchronise(settings, progress, summary)
+            return _show_request_plan(settings, log, as_json=options["as_json"], quiet=options["quiet"])
+        _run(settings, summary, log, quiet=options["quiet"])
     except ArchiverError as error:
         summary.stopped = error
     except KeyboardInterrupt:
         summary.stopped = InterruptedRunError("stopped by SIGINT", signal_number=signal.SIGINT)
-    except OSError as error:  # the limits of the system: the rest was translated where it came up
+    except OSError as error:  # the limits of the system; errors of files and sockets are translated where they occur
         reason = error.strerror or type(error).__name__
-        summary.stopped = StorageError(f"the system refuses: {reason}", hint="check its limits, as with ulimit -n")
-    except Exception as error:  # noqa: BLE001  # a bug is told as one, and with --json in its object too
-        show_bug(error)
+        summary.stopped = StorageError(f"cannot run: {reason}", hint="check the limits of the system: ulimit -a")
+    except Exception as error:  # noqa: BLE001  # with --json, a bug has its object and exit code too
+        log.write_bug(error)
         summary.stopped = ArchiverError(f"a bug: {type(error).__name__}")
-    if as_json:
+    _print_end(ctx, options, summary, log)
+    return summary.exit_code
+
+
+def _run(settings: Settings, summary: Summary, log: Log, *, quiet: bool) -> None:
+    from archiver.cli.run import synchronise  # noqa: PLC0415  # aiohttp takes a third of a second to import
+
+    per_second = settings.rate.per_second
+    with choose_progress(quiet=quiet, log=log, per_minute=per_second and per_second * 60) as progress:
+        synchronise(settings, progress, summary)
+
+
+def _print_end(ctx: click.Context, options: dict[str, Any], summary: Summary, log: Log) -> None:
+    if options["as_json"]:
         click.echo(json.dumps(summary.to_json(), indent=2))
     if summary.stopped is not None:
-        fail(summary.stopped)
-    if not quiet:
-        say_summary(summary)
-    return summary.exit_code
+        log.write_error(summary.stopped)
+    print_summary(summary, log, quiet=options["quiet"])
+    if not options["quiet"]:
+        print_money(options["db"], summary, log)
+        if not summary.exit_code:
+            _print_next(ctx, options["db"], log)
+
+
+def _print_next(ctx: click.Context, db: Path, log: Log) -> None:
+    """Print the command that most people want next, for the same archive."""
+    is_default = ctx.get_parameter_source("db") is ParameterSource.DEFAULT
+    command = shlex.join(["archiver", "report", "spend", *([] if is_default else ["--db", str(db)])])
+    log.write("info", f"next: {command}")
 
 
 def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
@@ -153,7 +183,8 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
     for dimension in dimensions or ():
         if dimension not in known:
             raise ConfigurationError(
-                f"`dimensions` names {dimension!r}, which no report has", hint=f"the dimensions are {sorted(known)}"
+                f"`dimensions` in the configuration has {dimension!r}, which no report has",
+                hint=f"the dimensions are {', '.join(sorted(known))}",
             )
     since = options["since"]
     return Settings(
@@ -166,6 +197,7 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
             group_by=tuple(parse_group_by(text) for text in options["group_by"]),
             filters=make_filters({dimension: options[dimension] for dimension in USAGE.filters}),
             since=None if since == "auto" else since,
+            whole_history=since == "auto",
             until=options["until"],
             refresh_days=options["refresh"],
             dimensions=dimensions,
@@ -179,15 +211,13 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
     )
 
 
-def _foresee(settings: Settings) -> RequestPlan:
-    from archiver.cli.run import plan_requests  # noqa: PLC0415  # the imports of a run are for a run
+def _show_request_plan(settings: Settings, log: Log, *, as_json: bool, quiet: bool) -> int:
+    from archiver.cli.run import plan_requests  # noqa: PLC0415  # aiohttp takes a third of a second to import
 
-    return plan_requests(settings)
-
-
-def _show_forecast(plan: RequestPlan, *, as_json: bool, quiet: bool) -> int:
+    plan = plan_requests(settings)
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
     elif not quiet:
-        say_forecast(plan)
+        print_warnings(plan.warnings, log)
+        print_request_plan(plan, settings.rate)
     return 0

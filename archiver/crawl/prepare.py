@@ -1,16 +1,22 @@
-"""What a run asks before it plans: whose key it is, what time it is, and which names there are."""
+"""Steps before the plan: organisation, time, names, memory."""
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from archiver.api.endpoints import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
 from archiver.model import DAY, WORST_CLOCK_SKEW, NameKind, Organization, to_text
+from archiver.plan.calendar import EARLIEST_HISTORY, floor, parse_time
+from archiver.plan.probe import Probe
+from archiver.plan.scope import no_bucket
 from archiver.plan.work import SeriesPlan, plan_series, reopen_suspects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
@@ -19,45 +25,53 @@ if TYPE_CHECKING:
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
 
+# A longer one is the mark of a clock that was wrong when it was remembered.
 LONGEST_KEPT_WAIT = 3600
+# The API may raise the cap at any time; a week later the configured one is tried again, at the price of one request.
+CAP_SECONDS = 7 * DAY
+COARSE_WINDOWS = 6
+"""Coarse windows of a report that one run checks after its rows: few, because rows matter more."""
 
 
-class Known(Protocol):
-    """What planning reads of an archive."""
+class ArchiveReader(Protocol):
+    """The reads of an archive that planning needs."""
 
     async def spans(self, series: Series, start: int = ..., end: int = ...) -> list[Span]:
         """Read the coverage of a series."""
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of answers that still hold."""
+        """Read the digests of the last answers that are still valid, by window."""
 
     async def suspects(self, series: Series) -> list[int]:
-        """Read the settled buckets whose last answer was not believed yet."""
+        """Read the starts of settled buckets whose last answer was held back."""
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read where a report begins."""
+        """Read up to where a report is empty, and its first bucket with rows."""
 
     async def recall(self, key: str) -> str | None:
-        """Read what an earlier run learnt."""
+        """Read a value that an earlier run remembered."""
 
 
-async def respect_not_before(known: Known, clock: Clock) -> None:
-    """Keep to the time that the API told an earlier run.
+async def respect_not_before(reader: ArchiveReader, clock: Clock) -> None:
+    """Raise while the wait that the API asked of an earlier run lasts.
 
     Raises:
-        TemporaryError: It has not come yet.
+        TemporaryError: The wait is not over.
     """
-    told = await known.recall("not_before")
+    remembered = await reader.recall("not_before")
     now = int(clock.now())
-    if told is not None and told.isdecimal() and now < int(told) <= now + LONGEST_KEPT_WAIT:
-        raise TemporaryError(f"the API asked not to be asked again before {to_text(int(told))}")
+    if remembered is not None and remembered.isdecimal() and now < int(remembered) <= now + LONGEST_KEPT_WAIT:
+        raise TemporaryError(
+            f"the API asked not to be asked again before {to_text(int(remembered))} (retry-after)",
+            hint="run the same command again after that time",
+        )
 
 
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
-    """Ask whose key it is, and make sure that the archive is theirs.
+    """Fetch the organisation of the key, and bind the archive to it.
 
     Raises:
-        KeyRefusedError, TemporaryError: As the API answers.
+        KeyRefusedError, TemporaryError: As the API returns.
         OrganizationMismatchError: The archive is another organisation's.
     """
     try:
@@ -65,7 +79,8 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
     except (KeyRefusedError, TemporaryError):
         raise
     except ContractError as error:
-        summary.warnings[f"the organisation's name could not be read: {error.message}"] = None
+        # The name is for display only; the id also stands in a header of every response.
+        summary.warnings[f"cannot read the organisation's name: {error.message}"] = None
         if client.organization_id is None:
             return
         organization = Organization(client.organization_id, None)
@@ -75,19 +90,26 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
 
 
 def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
-    """Take the time from the server; warn when the local clock is far from it, or there is none to take."""
+    """Return the server's time.
+
+    Warn when the local clock differs much, or there is no Date header.
+    """
     local = int(clock.now())
     if client.server_time is None:
-        summary.warnings["the API shows no Date, so nothing it says is taken as settled"] = None
+        summary.warnings["the response has no Date header; no bucket is marked settled"] = None
         return local
     if abs(client.server_time - local) > WORST_CLOCK_SKEW:
         shown = to_text(client.server_time)
-        summary.warnings[f"the local clock says {to_text(local)}, the API's {shown}: the API's is used"] = None
+        summary.warnings[
+            f"the local clock shows {to_text(local)}, the API's Date header {shown}: the API's time is used"
+        ] = None
     return client.server_time
 
 
 async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
-    """Read one list of names, or say why it could not be: that is a warning, for numbers matter more than names.
+    """Fetch one list of names.
+
+    Return a warning when it cannot be read, for numbers matter more than names.
 
     Raises:
         TemporaryError: The API asked for a longer wait than the run has.
@@ -95,42 +117,173 @@ async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] |
     try:
         return await fetch_names(client, kind)
     except ApiError as error:
+        # A wait that is longer than the run concerns every other request as well.
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
-        return f"the names of every {kind} could not be read: {error.message}"
+        return f"cannot read the names of every {kind}: {error.message}"
+
+
+async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a list of names concerns
+    archive: Archive,
+    client: AdminClient,
+    clock: Clock,
+    summary: Summary,
+    kind: NameKind,
+    names: list[NamedObject] | str,
+) -> list[int]:
+    """Save one list of names and return when its objects were created.
+
+    Warn when it cannot be used.
+    """
+    if isinstance(names, str):
+        summary.warnings[names] = None
+        return []
+    if summary.organization is None:
+        summary.warnings[f"the names of every {kind} are not kept: the organisation is unknown"] = None
+        return []
+    await archive.save_names(names, client.server_time or int(clock.now()))
+    return creation_times(names)
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Repair coverage that lies ahead of its own reading, or of both clocks: a wrong one shall not undo days."""
-    if client.server_time is None:  # one clock alone is not believed
+    """Remove coverage of days that both clocks place in the future."""
+    # One clock alone is not trusted: a wrong one would remove days that are archived.
+    if client.server_time is None:
         return
     if await archive.drop_future_coverage(max(client.server_time, int(clock.now())) + WORST_CLOCK_SKEW):
-        summary.warnings["the archive said that it covers days to come: that is taken back"] = None
+        summary.warnings["removed coverage recorded for future days"] = None
 
 
-def believed_history(known: tuple[int, int | None] | None, now: int) -> tuple[int, int | None] | None:
-    """Take what is remembered of where a report begins, unless it lies in the future."""
-    return None if known is None or max(known[0], known[1] or 0) > now + DAY else known
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of a report's history.
+
+    Attributes:
+        start: Rows are archived from here on; None when nothing is known yet.
+        checked_until: The coarse pass has found no rows before this time.
+    """
+
+    start: int | None
+    checked_until: int
+
+    def coarse_pass(self, report: Report, now: int) -> Probe | None:
+        """Return the part of the coarse pass that one run makes after its rows.
+
+        None when all is checked.
+        """
+        if self.start is None or self.checked_until >= self.start:
+            return None
+        probe = Probe.begin(report, now, self.checked_until, self.start)
+        return replace(probe, windows=probe.windows[:COARSE_WINDOWS])
 
 
-async def known_cap(known: Known, scope: Scope) -> int:
-    """Say how many dimensions one request may ask for: what was configured, or less if the API said so once."""
-    learnt = await known.recall("group_by_cap")
-    return max(1, min(scope.group_by_cap, int(learnt))) if learnt and learnt.isdecimal() else scope.group_by_cap
+async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
+    """Return the beginning of a report.
+
+    It is the known first bucket, or else the creation of the oldest object.
+
+    Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
+    pass checks that later, because deleted objects are not listed.
+    """
+    history = await reader.history(report)
+    if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
+        history = (EARLIEST_HISTORY, None)
+    checked_until, first_bucket = history
+    if first_bucket is not None:
+        return Beginning(first_bucket, first_bucket)
+    if oldest_object is None:
+        return Beginning(None, checked_until)
+    # An object can be older than the API, or newer than now by the server's time; what is checked needs no rows.
+    start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
+    return Beginning(start, min(checked_until, start))
+
+
+def creation_times(objects: Iterable[NamedObject]) -> list[int]:
+    """Return when objects were created, in UTC seconds.
+
+    Those without a valid time are left out.
+    """
+    times = []
+    for one in objects:
+        details = json.loads(one.details)
+        # Users have `added_at`. The API's other promises about these fields are few, so anything invalid is skipped.
+        with suppress(ValueError):
+            times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
+    return times
+
+
+async def recall_oldest(reader: ArchiveReader) -> int | None:
+    """Return when the oldest object that any run has seen was created.
+
+    Deleted objects leave the lists, so the time is remembered.
+    """
+    remembered = await reader.recall("oldest_object")
+    return int(remembered) if remembered and remembered.isdecimal() else None
+
+
+async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
+    """Remember when the oldest object was created, if no known one is older."""
+    known, seen = await recall_oldest(archive), min(created, default=0)
+    if 0 < seen < (known or seen + 1):
+        await archive.remember("oldest_object", str(seen))
+
+
+async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
+    """Complete the scope with the remembered `--since` and cap."""
+    since = scope.since
+    # `auto` in memory means that the first run, or a later one, asked for all history: then nothing bounds it.
+    remembered = await reader.recall("since")
+    if since is None and not scope.whole_history and remembered not in {None, "auto"}:
+        since = parse_time(str(remembered))
+    return replace(scope, since=since, group_by_cap=await known_cap(reader, scope, now))
+
+
+async def remember_since(archive: Archive, scope: Scope) -> None:
+    """Remember the `--since` of a first run as the beginning of the archive.
+
+    Later runs can only widen it.
+    """
+    known = await archive.recall("since")
+    wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
+    # A bare run chooses nothing: it must not turn a remembered date into `auto`. Times in this format compare as text.
+    is_choice = scope.since is not None or scope.whole_history
+    if known is None or (is_choice and known != "auto" and (wanted == "auto" or wanted < known)):
+        await archive.remember("since", wanted)
+
+
+async def known_cap(reader: ArchiveReader, scope: Scope, now: int) -> int:
+    """Return how many dimensions one request may have.
+
+    As configured, or fewer if the API refused more this week.
+    """
+    # A cap that was learnt after now is the mark of a clock that was wrong.
+    cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
+    if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:
+        return scope.group_by_cap
+    return max(1, min(scope.group_by_cap, int(cap)))
+
+
+async def remember_cap(archive: Archive, cap: int, now: int) -> None:
+    """Remember how many dimensions the API allows in one request, for a week."""
+    await archive.remember("group_by_cap", f"{cap} {now}")
 
 
 async def make_plans(
-    known: Known, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
+    reader: ArchiveReader, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
 ) -> list[SeriesPlan]:
-    """Plan every series from what the archive knows of it.
+    """Plan every series from its coverage in the archive.
 
     Raises:
-        ConfigurationError: The range holds no bucket.
+        ConfigurationError: The range contains no bucket of any series.
     """
     plans = []
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
-        spans, digests = await known.spans(one, start, end), await known.digests(one)
-        spans = reopen_suspects(spans, await known.suspects(one), one.bucket_width.seconds)
+        if start == end:  # a day that has only begun has no cost yet
+            continue
+        spans, digests = await reader.spans(one, start, end), await reader.digests(one)
+        spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)
         plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
+    if not plans and series and scope.since is not None:
+        raise no_bucket(f"of {series[0].report} from {to_text(int(scope.since.timestamp()))}")
     return plans

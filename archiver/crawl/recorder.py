@@ -1,14 +1,17 @@
-"""What becomes of each result of the crawl: in the archive, in the summary, and on the screen."""
+"""Record every result in the archive, the summary and the display."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.answer import Answer
-from archiver.crawl.summary import Failure
-from archiver.errors import ApiError, GroupByCapError, KeyRefusedError, NotReadyError
+from archiver.crawl.summary import Failure, count
+from archiver.errors import PARTIAL_EXIT, ApiError, GroupByCapError, KeyRefusedError, NotReadyError, TemporaryError
 from archiver.model import Organization, Report, Window, to_text
+from archiver.plan.work import newest_range
+from archiver.reports import SPECS
 from archiver.store.history import AnswerTime
 
 if TYPE_CHECKING:
@@ -16,47 +19,24 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
+    from archiver.crawl.progress import Progress
     from archiver.crawl.summary import Summary
-    from archiver.model import RowCounts
-    from archiver.plan.work import SeriesPlan
+    from archiver.plan.probe import Probe
     from archiver.store.archive import Archive
-
 
 _MOST_NAMED = 3
 
 
-class Progress:
-    """What a run tells while it goes on; this one tells nobody."""
-
-    def probing(self, report: Report, done: int, of: int) -> None:
-        """The beginning of a report's history is looked for."""
-
-    def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """The windows are known."""
-
-    def split(self, window: Window) -> None:
-        """A window is asked for in two halves."""
-
-    def done(self, window: Window, rows: RowCounts) -> None:
-        """A window was archived."""
-
-    def failed(self, window: Window, error: ApiError) -> None:
-        """A window could not be archived."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """The API is given time."""
-
-
 @dataclass(slots=True)
 class Recorder:
-    """Takes the results of one run, one after the other.
+    """Records the results of one run, one after the other.
 
     Attributes:
         refresh: How many seconds after its end a bucket is settled.
-        accept_restatements: Whether settled buckets that lost most of what they had are believed at once.
-        closed: Reports that the key may not read, so that nobody asks for more of them.
-        cap: How many dimensions one request may ask for, when the API said so in this run.
-        claimed: Whether the archive is known to be of the organisation that answers.
+        accept_restatements: Whether a large loss in a settled bucket is accepted without a second confirmation.
+        closed: Reports that the key may not read; no more of their windows are fetched.
+        cap: How many dimensions one request may have, when a response of this run lowered it.
+        bound: Whether the archive was compared with the organisation in the response headers.
     """
 
     archive: Archive
@@ -68,22 +48,24 @@ class Recorder:
     accept_restatements: bool = False
     closed: set[Report] = field(default_factory=set)
     cap: int | None = None
-    claimed: bool = False
+    bound: bool = False
 
     async def write(self, window: Window, result: Answer | ApiError) -> bool:
-        """Write one result; False ends the crawl."""
+        """Write one result; return False to end the crawl."""
         summary = self.summary
         if isinstance(result, Answer):
             await self._record(result)
         elif isinstance(result, NotReadyError):
+            # The window contains no complete bucket: that is an answer, unless a bucket should be there by now.
             summary.fetched += 1
             summary.not_ready += 1
-            self._note_hole(window, _ended(window, self._now()), result.request_id)
+            self._note_hole(window, _due(window, self._now()), result.request_id)
+        # A refusal that names a cap no smaller than the grouping is no cap: planning again would not end.
         elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
             self.cap = min(result.cap, self.cap or result.cap)
             return False
         elif isinstance(result, KeyRefusedError) or result.ends_run:
-            self.refuse(window, result)
+            self._refuse(window, result)
             return not result.ends_run
         else:
             summary.failures.append(Failure.of(window, result))
@@ -92,9 +74,27 @@ class Recorder:
             self.progress.failed(window, result)
         return True
 
-    def refuse(self, window: Window, error: ApiError) -> None:
-        """Note what ends the run, or closes one report: a 403 may be about that alone."""
+    async def learn(self, probe: Probe, window: Window, result: Answer | ApiError) -> bool:
+        """Add one result of the coarse pass to its probe.
+
+        Return False to end the pass.
+        """
+        if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
+            self._refuse(window, result)
+            return False
+        # A window without a complete day is empty so far; one that could not be read may have rows.
+        failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
+        probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
+        self.progress.probing(window.series.report, probe.answered, len(probe.windows))
+        return probe.first_bucket is None
+
+    def _refuse(self, window: Window, error: ApiError) -> None:
+        """Note an error that ends the run, or closes one report.
+
+        A 403 may concern that report alone.
+        """
         report = window.series.report
+        # Workers may have several windows of the report under way: one failure names the reason.
         if report not in self.closed:
             self.summary.failures.append(Failure.of(window, error))
         if error.ends_run:
@@ -102,48 +102,77 @@ class Recorder:
         else:
             self.closed.add(report)
 
-    async def _claim(self) -> None:
-        """Make sure that the answers are the archive's organisation's, where only their headers say whose."""
-        if not self.claimed and self.client.organization_id is not None:
+    async def _bind(self) -> None:
+        """Bind the archive to the organisation of the response headers."""
+        # Where the key may not read the organisation itself, only this keeps two archives from being mixed.
+        if not self.bound and self.client.organization_id is not None:
             await self.archive.bind_organization(Organization(self.client.organization_id, None))
-            self.claimed = True
+            self.bound = True
 
     async def _record(self, answer: Answer) -> None:
-        await self._claim()
+        await self._bind()
         now = answer.server_time or self._now()
-        # Without the server's clock nothing is settled: the local one alone is not believed.
+        # Without the server's time nothing is settled: the local clock alone is not trusted.
         settled_until = 0 if answer.server_time is None else max(0, now - self.refresh)
         written = await self.archive.record(answer, AnswerTime(now, settled_until, self.accept_restatements))
         rows, summary = written.rows, self.summary
-        if written.suspects:
-            self._warn_of_suspects(answer.window, written.suspects)
         summary.rows += rows
         summary.fetched += 1
         summary.unchanged += not rows.changed
         summary.warnings |= dict.fromkeys(answer.warnings)
+        self._note_suspects(answer, written.suspects)
+        summary.note_rewritten(answer.window.series, written.rewritten, now)
         if answer.buckets is not None:
-            listed = set(answer.buckets.starts)
-            self._note_hole(answer.window, _ended(answer.window, now) - listed, answer.request_id)
+            self._note_hole(answer.window, _due(answer.window, now) - set(answer.buckets.starts), answer.request_id)
         self.progress.done(answer.window, rows)
 
-    def _warn_of_suspects(self, window: Window, suspects: Sequence[int]) -> None:
-        days = ", ".join(to_text(start) for start in suspects[:_MOST_NAMED])
-        more = " and more" if len(suspects) > _MOST_NAMED else ""
-        what = (
-            "settled buckets came back empty or with less than half, and are kept as they were until the API repeats it"
-        )
-        self.summary.warnings[f"{window.series}: {what} (or --accept-restatements): {days}{more}"] = None
+    def _note_suspects(self, answer: Answer, suspects: Sequence[int]) -> None:
+        if suspects:
+            days = ", ".join(to_text(start) for start in suspects[:_MOST_NAMED])
+            more = " and more" if len(suspects) > _MOST_NAMED else ""
+            message = (
+                f"{count(len(suspects), 'settled bucket')} came back with less than half or empty; the archived rows "
+                f"are kept until the API repeats it after six hours (or --accept-restatements): {days}{more}"
+            )
+            failure = Failure(answer.window, "suspect", message, PARTIAL_EXIT, answer.request_id)
+            self.summary.failures.append(failure)
 
     def _note_hole(self, window: Window, missing: set[int], request_id: str | None) -> None:
         if missing:
-            message = f"the API left out {len(missing)} of {window.buckets} buckets"
-            self.summary.failures.append(Failure(window, "missing", message, 3, request_id))
+            message = f"the API left out {len(missing):,} of {count(window.buckets, 'bucket')}"
+            self.summary.failures.append(Failure(window, "missing", message, PARTIAL_EXIT, request_id))
+
+    async def finish(self, run: int) -> None:
+        """Record how the run ended, and what later commands need of it."""
+        summary, now = self.summary, int(self.clock.now())
+        if collapses := summary.add_collapses():
+            value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
+            await self.archive.remember("collapse", json.dumps(value))
+        if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
+            await self.archive.remember("not_before", str(summary.stopped.not_before))
+        await self.archive.finish_run(
+            run,
+            now=now,
+            outcome=summary.outcome,
+            exit_code=summary.exit_code,
+            requests=summary.requests,
+            retries=summary.retries,
+            rows=summary.rows,
+        )
+        for plan in summary.plans:
+            newest = newest_range(await self.archive.spans(plan.series))
+            if newest is not None:
+                summary.archived[plan.series] = newest
 
     def _now(self) -> int:
         return self.client.server_time or int(self.clock.now())
 
 
-def _ended(window: Window, now: int) -> set[int]:
-    """List the buckets of a window that have ended."""
+def _due(window: Window, now: int) -> set[int]:
+    """Return the buckets that the API should have by now.
+
+    They have ended, and the lag of their report is over.
+    """
     width = window.series.bucket_width.seconds
+    now -= SPECS[window.series.report].lag_seconds
     return set(range(window.start, min(window.end, now - now % width), width))

@@ -1,22 +1,26 @@
-"""What a sync would ask, without asking for report rows and without touching the archive."""
+"""The requests that a sync would send, planned without sending them.
+
+Neither report rows are fetched nor the archive is changed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archiver.crawl.prepare import (
-    believed_history,
+    apply_memory,
+    creation_times,
+    find_beginning,
     identify,
-    known_cap,
     make_plans,
     read_names,
+    recall_oldest,
     respect_not_before,
     server_now,
 )
 from archiver.crawl.summary import Summary
 from archiver.model import NameKind, Report, to_text
-from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.probe import Probe
 
 if TYPE_CHECKING:
@@ -24,16 +28,21 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.crawl.prepare import Known
+    from archiver.crawl.prepare import ArchiveReader
     from archiver.plan.scope import Scope
     from archiver.plan.work import SeriesPlan
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """The requests that a sync would send if every answer were good.
+    """The requests of a sync.
 
-    `exact` is False when the beginning of history is not known yet: then the numbers are the most it can be.
+    They are right if every answer is good and there are no rows before the known beginning.
+
+    Attributes:
+        organization_and_names: Requests for the organisation and the lists of names.
+        probes: Coarse requests that look for older history.
+        exact: False until a first sync has recorded where history begins.
     """
 
     plans: Sequence[SeriesPlan]
@@ -53,7 +62,10 @@ class RequestPlan:
         return self.organization_and_names + self.probes + self.windows
 
     def to_json(self) -> dict[str, Any]:
-        """Give the object that `sync --dry-run --json` prints: that of `sync`, with the plan."""
+        """Return the object that `sync --dry-run --json` prints.
+
+        It is that of `sync`, with the plan.
+        """
         summary = Summary(
             plans=self.plans, planned=self.windows, requests=self.requests, warnings=dict.fromkeys(self.warnings)
         )
@@ -73,33 +85,47 @@ class RequestPlan:
         return summary.to_json() | own
 
 
-async def forecast(known: Known, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
-    """Plan a sync. It asks for the organisation and its names, which also shows the API's clock.
+async def plan_requests(reader: ArchiveReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
+    """Plan a sync.
+
+    Fetches the organisation and its names, which also shows the server's time.
 
     Raises:
-        ConfigurationError: The scope makes no sense.
-        KeyRefusedError, TemporaryError: As the API answers.
+        ConfigurationError: The range contains no bucket, or a list of dimensions fits no report.
+        KeyRefusedError, TemporaryError: As the API returns.
     """
-    await respect_not_before(known, clock)
-    scope = replace(scope, group_by_cap=await known_cap(known, scope))
-    series = scope.series()
+    await respect_not_before(reader, clock)
+    scope.series()  # raises before the first request
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
+    # A dry run writes nothing, so what the lists show joins what earlier runs remembered here.
+    created = await _creation_times(client, summary)
+    if known := await recall_oldest(reader):
+        created.append(known)
+    names = client.requests - client.retries  # a real run sends the same ones
+    scope = await apply_memory(reader, scope, now)
+    starts: dict[Report, int | None] = {}
+    probes, exact = 0, True
+    for report in scope.reports if scope.since is None else ():
+        beginning = await find_beginning(reader, report, now, min(created, default=None))
+        probe = beginning.coarse_pass(report, now)
+        if beginning.start is None:
+            probe = Probe.begin(report, now, beginning.checked_until)
+        probes += len(probe.windows) if probe else 0
+        # Without a beginning the most that there can be is planned: all that the coarse pass has not checked.
+        starts[report] = beginning.checked_until if beginning.start is None else beginning.start
+        exact = exact and await reader.history(report) is not None
+    plans = await make_plans(reader, scope, scope.series(), now, starts)
+    return RequestPlan(plans, names, probes, exact, tuple(summary.warnings))
+
+
+async def _creation_times(client: AdminClient, summary: Summary) -> list[int]:
+    created: list[int] = []
     for kind in NameKind:
-        unread = await read_names(client, kind)
-        if isinstance(unread, str):
-            summary.warnings[unread] = None
-    names = client.requests - client.retries
-    histories: dict[Report, int | None] = {}
-    probes = 0
-    for report in dict.fromkeys(one.report for one in series) if scope.since is None else ():
-        found = believed_history(await known.history(report), now)
-        if found is not None and found[1] is not None:
-            histories[report] = found[1]
-            continue
-        probe = Probe.begin(report, now, found[0] if found else None)
-        probes += len(probe.windows)
-        histories[report] = found[0] if found else EARLIEST_HISTORY
-    plans = await make_plans(known, scope, series, now, histories)
-    return RequestPlan(plans, names, probes, exact=not probes, warnings=tuple(summary.warnings))
+        names = await read_names(client, kind)
+        if isinstance(names, str):
+            summary.warnings[names] = None
+        else:
+            created += creation_times(names)
+    return created

@@ -1,7 +1,8 @@
 """The crawl: plan → workers → one writer. The only file with task groups.
 
-Workers fetch windows and have them read at the desk; the task that began the crawl writes them in the archive's thread,
-one transaction a window. Two answers at most are there in rows, so memory does not grow with history or workers.
+Workers fetch windows and decode them in a thread of its own; the task that began the crawl writes them through the
+archive's thread, one transaction a window. At most two answers are decoded at a time, so memory does not grow with
+history or workers.
 """
 
 from __future__ import annotations
@@ -10,49 +11,55 @@ import math
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
 from archiver.answer import Answer
 from archiver.api.endpoints import fetch_window
-from archiver.crawl.decoding import Slot, open_decode_slots
+from archiver.crawl.decoding import DecodeSlots, Slot
 from archiver.crawl.prepare import (
-    believed_history,
+    Beginning,
+    apply_memory,
     drop_future_coverage,
+    find_beginning,
     identify,
-    known_cap,
     make_plans,
     read_names,
+    recall_oldest,
+    remember_cap,
+    remember_oldest,
+    remember_since,
     respect_not_before,
+    save_names,
     server_now,
 )
-from archiver.crawl.recorder import Progress, Recorder
+from archiver.crawl.progress import Progress
+from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
 from archiver.errors import (
     ApiError,
     ArchiverError,
     InterruptedRunError,
-    KeyRefusedError,
-    NotReadyError,
-    TemporaryError,
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, NameKind, Report, Window
+from archiver.model import DAY, NameKind, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
+from archiver.plan.work import fetch_order
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.crawl.decoding import DecodeSlots
     from archiver.model import Series
     from archiver.plan.scope import Scope
+    from archiver.plan.work import SeriesPlan
     from archiver.store.archive import Archive
 
 Result = tuple[Window, Answer | ApiError, Slot]
@@ -73,9 +80,10 @@ class Run:
     summary: Summary = field(default_factory=Summary)
     _recorder: Recorder = field(init=False)
     _widths: dict[Series, int] = field(default_factory=dict)
+    _probing: bool = False
 
     def __post_init__(self) -> None:
-        """Wire the recorder to what the run was given."""
+        """Set up the recorder of this run."""
         self._recorder = Recorder(
             self.archive,
             self.client,
@@ -87,10 +95,12 @@ class Run:
         )
 
     async def execute(self) -> Summary:
-        """Bring the archive up to date; whatever ends the run, what was done is kept and the run is noted.
+        """Bring the archive up to date.
+
+        However the run ends, what was done is kept and the end is recorded.
 
         Raises:
-            ArchiverError: Before there was anything to plan, or when the file cannot be used any more.
+            ArchiverError: There is no plan, or the file cannot be used any more.
         """
         try:
             await self._execute()
@@ -108,6 +118,7 @@ class Run:
             try:
                 with work:
                     await self._sync()
+                # A signal sets `stopped` before it cancels; a cancellation without it is the deadline.
                 if work.cancelled_caught and self.summary.stopped is None:
                     self.summary.stopped = TimeLimitError("the time limit was reached")
             except BaseException as raised:
@@ -118,8 +129,9 @@ class Run:
                 raise
             finally:
                 self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
+                # The end is recorded also while this task is cancelled, and must not hide the error that is raised.
                 with suppress(ArchiverError), anyio.CancelScope(shield=True):
-                    await self._note_end(run)
+                    await self._recorder.finish(run)
             tasks.cancel_scope.cancel()
 
     async def _watch(
@@ -133,116 +145,142 @@ class Run:
                 self.summary.stopped = InterruptedRunError(f"stopped by {name}", signal_number=number)
                 work.cancel()
 
-    async def _note_end(self, run: int) -> None:
-        summary = self.summary
-        if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:
-            await self.archive.remember("not_before", str(summary.stopped.not_before))
-        await self.archive.finish_run(
-            run,
-            now=int(self.clock.now()),
-            outcome=summary.outcome,
-            exit_code=summary.exit_code,
-            requests=summary.requests,
-            retries=summary.retries,
-            rows=summary.rows,
-        )
-
     async def _sync(self) -> None:
         self.client.on_wait = self.progress.waiting
         if self.max_runtime is not None:
             self.client.retry_policy.deadline = self.clock.monotonic() + self.max_runtime
         await respect_not_before(self.archive, self.clock)
-        self.scope = replace(self.scope, group_by_cap=await known_cap(self.archive, self.scope))
-        series = self.scope.series()
-        identified = anyio.Event()
+        self.scope.series()  # raises before the first request
+        identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
-            for kind in NameKind:
-                tasks.start_soon(self._save_names, kind, identified)
+            # Names are display only, so rows do not wait for them, but for the first beginning.
+            tasks.start_soon(self._save_all_names, identified, names_read)
             await identify(self.archive, self.client, self.summary)
             identified.set()
             now = server_now(self.client, self.clock, self.summary)
             await drop_future_coverage(self.archive, self.client, self.clock, self.summary)
-            await self._archive_all(series, now)
+            chosen, self.scope = self.scope, await apply_memory(self.archive, self.scope, now)
+            beginnings = await self._find_beginnings(now, names_read)
+            await self._archive_all(chosen, now, {report: one.start for report, one in beginnings.items()})
+            await self._check_older(now, beginnings)
 
-    async def _save_names(self, kind: NameKind, identified: anyio.Event) -> None:
-        """Read one list of names beside everything else; nothing of it is told or kept before its owner is known."""
-        names = await read_names(self.client, kind)
-        await identified.wait()
-        if isinstance(names, str):
-            self.summary.warnings[names] = None
-        elif self.summary.organization is None:
-            self.summary.warnings[f"the names of every {kind} are not kept: nobody knows whose they are"] = None
-        else:
-            await self.archive.save_names(names, self.client.server_time or int(self.clock.now()))
+    async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
+        """Fetch the lists of names while the crawl goes on.
 
-    async def _archive_all(self, series: Sequence[Series], now: int) -> None:
-        """Plan and crawl, and plan anew where the API turns out to allow fewer dimensions at once."""
-        histories = await self._find_histories(series, now)
+        Keep them once the organisation is known.
+        """
+        created: list[int] = []
+
+        async def save(kind: NameKind) -> None:
+            names = await read_names(self.client, kind)
+            await identified.wait()  # another organisation's names must not reach the archive
+            created.extend(await save_names(self.archive, self.client, self.clock, self.summary, kind, names))
+
+        async with anyio.create_task_group() as tasks:
+            for kind in NameKind:
+                tasks.start_soon(save, kind)
+        await remember_oldest(self.archive, created)
+        names_read.set()
+
+    async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
+        """Find the beginning of each report for `--since auto`.
+
+        Nothing is needed for an explicit one.
+        """
+        if self.scope.since is not None:
+            return {}
+        # The lists of names are a few requests, and save dozens of coarse ones. Later runs need not wait for them.
+        if await recall_oldest(self.archive) is None:
+            await names_read.wait()
+        oldest = await recall_oldest(self.archive)
+        beginnings = {}
+        for report in self.scope.reports:
+            known = await find_beginning(self.archive, report, now, oldest)
+            if known.start is None:  # without lists, only the coarse pass can tell
+                probe = Probe.begin(report, now, known.checked_until)
+                known = Beginning(await self._probe(report, probe, now), probe.empty_until)
+            beginnings[report] = known
+        return beginnings
+
+    async def _archive_all(self, chosen: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
+        """Plan and crawl; plan again where the API allows fewer dimensions."""
         while True:
-            await self._plan_and_crawl(series, now, histories)
-            if self._recorder.cap is None:
+            series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
+            plans = await make_plans(self.archive, self.scope, series, now, starts)
+            await remember_since(self.archive, chosen)
+            await self._crawl_plans(plans, now)
+            cap, self._recorder.cap = self._recorder.cap, None
+            if cap is None:
                 return
-            await self.archive.remember("group_by_cap", str(self._recorder.cap))
-            self.scope = replace(self.scope, group_by_cap=self._recorder.cap)
-            await self.archive.remove_planned([one for one in series if len(one.group_by) > self._recorder.cap])
-            self._recorder.cap = None
+            await remember_cap(self.archive, cap, now)
+            self.scope = replace(self.scope, group_by_cap=cap)
+            await self.archive.remove_planned([one for one in series if len(one.group_by) > cap])
             self.summary.begin_again()
-            series = self.scope.series()
 
-    async def _plan_and_crawl(self, series: Sequence[Series], now: int, histories: dict[Report, int | None]) -> None:
-        summary = self.summary
-        asked = [one for one in series if one.report not in self._recorder.closed]
-        summary.plans = await make_plans(self.archive, self.scope, asked, now, histories)
-        windows = [window for plan in summary.plans for window in plan.windows]
-        summary.planned = summary.fetched + summary.failed + len(windows)
+    async def _crawl_plans(self, plans: Sequence[SeriesPlan], now: int) -> None:
+        windows = fetch_order(plans)
+        self.summary.plans = [*self.summary.plans, *plans]
+        self.summary.planned += len(windows)
         self.client.retry_policy.budget.grow(len(windows))
-        for plan in summary.plans:
+        # What is about to be fetched is marked missing first, so that an interrupted run shows what it lacks.
+        for plan in plans:
             await self.archive.plan(plan, now)
-        self.progress.planned(summary.plans)
-        await self._crawl(sorted(windows, key=lambda window: window.failed_before), self._recorder.write)
+        self.progress.planned(plans)
+        await self._crawl(windows, self._recorder.write)
 
-    async def _find_histories(self, series: Sequence[Series], now: int) -> dict[Report, int | None]:
-        """Find the first bucket with rows of each report, asking only for what earlier runs did not."""
-        reports = dict.fromkeys(one.report for one in series) if self.scope.since is None else ()
-        return {report: await self._find_history(report, now) for report in reports}
+    async def _check_older(self, now: int, beginnings: Mapping[Report, Beginning]) -> None:
+        """Check a part of the time before each beginning.
 
-    async def _find_history(self, report: Report, now: int) -> int | None:
-        known = believed_history(await self.archive.history(report), now)
-        if known and known[1] is not None:
-            return known[1]
-        probe = Probe.begin(report, now, known[0] if known else None)
+        Where there are rows, all from their first day on is archived.
+        """
+        for report, beginning in beginnings.items():
+            probe = beginning.coarse_pass(report, now)
+            if beginning.start is None or probe is None or report in self._recorder.closed or self.summary.stopped:
+                continue
+            found = await self._probe(report, probe, now)
+            if probe.guessed:
+                # Nothing that was planned is missing, so it is no failure: the next run goes on here.
+                self.summary.warnings[f"could not check for {report} before {to_text(probe.windows[-1].end)}"] = None
+            elif found is not None:
+                scope = self.scope.before(beginning.start)
+                series = [one for one in self.scope.series() if one.report is report]
+                await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
 
-        async def consume(window: Window, result: Answer | ApiError) -> bool:
-            if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
-                self._recorder.refuse(window, result)
-                return False
-            failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
-            probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
-            self.progress.probing(report, probe.answered, len(probe.windows))
-            return probe.first_bucket is None
+    async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
+        """Fetch coarse windows and return the first day with rows.
 
+        How far the range was checked is remembered.
+        """
+        self._probing = True
         try:
-            await self._crawl(probe.windows, consume)
+            await self._crawl(probe.windows, partial(self._recorder.learn, probe))
             if self.summary.stopped is not None:
                 raise self.summary.stopped
         finally:
+            self._probing = False
             await self.archive.save_history(report, *probe.certain(self.scope.refresh_from(now)))
         return probe.first_bucket
 
     async def _crawl(
         self, windows: Sequence[Window], consume: Callable[[Window, Answer | ApiError], Awaitable[bool]]
     ) -> None:
-        """Fetch windows with all workers; `consume` gets every result in this task, until it says False."""
+        """Fetch windows with all workers.
+
+        `consume` gets every result in this task, until it returns False.
+        """
+        # Each worker owns a clone of both streams: when the last one ends, the results end too. The bounded stream
+        # of results makes workers wait for the writer.
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
-        async with open_decode_slots(self.archive.think) as desk, anyio.create_task_group() as tasks, work, results:
+        slots = DecodeSlots()
+        async with anyio.create_task_group() as tasks, work, results:
             tasks.start_soon(_feed, windows, feed)
             async with deliver:
                 for _ in range(min(self.concurrency, max(1, len(windows)))):
-                    tasks.start_soon(self._work, work.clone(), deliver.clone(), desk)
-            async for window, result, place in results:
+                    tasks.start_soon(self._work, work.clone(), deliver.clone(), slots)
+            async for window, result, slot in results:
                 goes_on = await consume(window, result)
-                place.leave()
+                slot.release()
                 if not goes_on:
                     tasks.cancel_scope.cancel()
                     break
@@ -251,30 +289,32 @@ class Run:
         self,
         work: MemoryObjectReceiveStream[Window],
         deliver: MemoryObjectSendStream[Result],
-        desk: DecodeSlots,
+        slots: DecodeSlots,
     ) -> None:
         async with work, deliver:
             async for window in work:
-                if window.series.report not in self._recorder.closed:
-                    await self._fetch(window, deliver, desk)
+                if window.series.report not in self._recorder.closed:  # refused since the window was queued
+                    await self._fetch(window, deliver, slots)
 
-    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], desk: DecodeSlots) -> None:
-        """Fetch a window, in halves where the whole has been too much for the API."""
+    async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
+        """Fetch a window, in halves where one like it was too wide."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
-            place = Slot(desk)
+            slot = Slot(slots)
             try:
-                result: Answer | ApiError = await fetch_window(self.client, window, place.think, place.leave)
+                result: Answer | ApiError = await fetch_window(self.client, window, slot.decode, slot.release)
             except ApiError as error:
-                place.leave()
+                slot.release()
                 result = error
             if not isinstance(result, TooWideError):
-                await deliver.send((window, result, place))
+                await deliver.send((window, result, slot))
                 return
+            # Remembered for the series: its other windows would be refused the same way, each after a timeout.
             self._widths[window.series] = max(1, window.buckets // 2)
-        self.summary.planned += 1
-        self.progress.split(window)
+        if not self._probing:
+            self.summary.planned += 1
+            self.progress.split(window)
         for half in halve(window):
-            await self._fetch(half, deliver, desk)
+            await self._fetch(half, deliver, slots)
 
 
 async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window]) -> None:

@@ -1,4 +1,7 @@
-"""Asking the API again about a sample of what is settled, and comparing: the archive is only read."""
+"""Fetch settled windows again and compare them with the archive.
+
+The archive is only read.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,23 @@ if TYPE_CHECKING:
 async def spot_check(
     client: AdminClient, sample: Sample, count: int, chance: random.Random | None = None
 ) -> tuple[int, list[Finding]]:
-    """Read up to `count` settled windows again; answer how many it were, and the buckets that are said otherwise now.
+    """Fetch up to `count` settled windows again.
+
+    Return how many, and the buckets that differ from the archive.
 
     Raises:
         OrganizationMismatchError: The key belongs to another organisation.
-        ApiError: The API does not answer, or not as it should.
+        ApiError: The API cannot be read.
     """
     owner, organization = sample.organization(), await fetch_organization(client)
     if owner is not None and owner != organization.id:
-        raise OrganizationMismatchError(f"the archive is of organisation {owner}, the key belongs to {organization.id}")
+        raise OrganizationMismatchError(
+            f"the archive is of organisation {owner}, the key belongs to {organization.id}",
+            hint="use the admin key of that organisation, or another archive: --db PATH",
+        )
     windows = sample.settled_windows()
     if len(windows) > count:
+        # A predictable sample could leave out the same windows each time.
         windows = (chance or random.SystemRandom()).sample(windows, count)
     findings = [finding for window in windows for finding in await _compare(client, sample, window)]
     return len(windows), findings
@@ -46,10 +55,11 @@ async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[
     findings = []
     for bucket in answer.buckets or ():
         if bucket.rows != stored.get(bucket.start, {}):
-            message = f"{window.series}, {to_text(bucket.start)}: the API says otherwise now"
+            message = f"{window.series}, {to_text(bucket.start)}: the API returns other rows now"
             findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
+    # A settled bucket that the API no longer lists is a difference too, not an empty bucket.
     listed = set(answer.buckets.starts if answer.buckets else ())
     for start in sorted(set(range(window.start, window.end, width)) - listed):
-        message = f"{window.series}, {to_text(start)}: the API leaves it out now"
+        message = f"{window.series}, {to_text(start)}: the API leaves the bucket out now"
         findings.append(sample.finding(window.series, start, start + width, message))
     return findings

@@ -1,4 +1,4 @@
-"""How a run went: what it counted, and which outcome and exit code that makes. Pure."""
+"""The result of a run: counts, failures, outcome and exit code. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import PARTIAL_EXIT, ApiError, ArchiverError
-from archiver.model import RowCounts, Window, to_text
+from archiver.model import DAY, Report, RowCounts, Series, Window, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from archiver.plan.work import SeriesPlan
+    from archiver.plan.work import Range, SeriesPlan
 
 WINNING_EXITS = (4, 7, 8, 9)
+COLLAPSE_DAYS = 3
+COLLAPSE_SHARE = 5
+"""A collapse is a loss of more than one part in so many."""
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 window`, `1,234 windows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One window that could not be archived, or not all of it."""
+    """A window that was not archived as the API returned it.
+
+    `error` is a word for programs.
+    """
 
     window: Window
     error: str
@@ -28,11 +39,11 @@ class Failure:
 
     @classmethod
     def of(cls, window: Window, error: ApiError) -> Failure:
-        """Note the error a window ended in."""
+        """Return the failure of a window for the error that it ended in."""
         return cls(window, error.outcome, error.message, error.exit_code, error.request_id)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the object that `sync --json` lists."""
+        """Return the object that `sync --json` lists."""
         series = self.window.series
         return {
             "report": series.report,
@@ -46,13 +57,42 @@ class Failure:
         }
 
 
+Change = tuple[int, int]
+"""A magnitude before and after: tokens and requests of usage, absolute microcents of cost."""
+
+
+def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Failure]:
+    """Return the series that lost over a fifth in three days or more.
+
+    `rewritten` has the ended days that this run rewrote, by their start. Only days that lost something are compared, so
+    that late rows of other days cannot hide a loss.
+    """
+    failures = []
+    for series, days in rewritten.items():
+        lost = {day: change for day, change in days.items() if change[1] < change[0]}
+        was, now = (sum(change[i] for change in lost.values()) for i in (0, 1))
+        if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * (was - now) > was:
+            # Percent, because a sum over currencies would mean nothing.
+            what = "money" if series.report is Report.COST else "tokens"
+            message = (
+                f"{count(len(lost), 'day')} lost {(was - now) / was:.0%} of their {what} since they were last read; "
+                "compare with the Console before you rely on these days"
+            )
+            window = Window(series, min(lost), max(lost) + DAY)
+            failures.append(Failure(window, "collapse", message, PARTIAL_EXIT))
+    return failures
+
+
 @dataclass(slots=True)
 class Summary:
-    """What a run did, filled in while it goes on.
+    """The counts of a run, filled in while it goes on.
 
-    `fetched` counts every window the API answered, `unchanged` those among them that said nothing new, `not_ready`
-    those of which it said that there is nothing yet; what is neither fetched nor failed is left. `stopped` is what
-    ended the run before its plan did.
+    Attributes:
+        fetched: Windows that the API returned.
+        unchanged: Those of them that brought nothing new.
+        not_ready: Those of them without a complete bucket yet.
+        stopped: What ended the run before its plan did.
+        archived: The newest unbroken range of each planned series that is in the archive at the end.
     """
 
     plans: Sequence[SeriesPlan] = ()
@@ -68,22 +108,51 @@ class Summary:
     warnings: dict[str, None] = field(default_factory=dict)
     stopped: ArchiverError | None = None
     organization: str | None = None
+    archived: dict[Series, Range] = field(default_factory=dict)
+    _rewritten: dict[Series, dict[int, Change]] = field(default_factory=dict)
 
     def begin_again(self) -> None:
-        """Forget the windows of a plan that is made anew; the rows that were written stay counted."""
-        self.fetched = self.unchanged = self.not_ready = self.failed = 0
+        """Reset what belongs to a plan that is made anew.
+
+        The rows that were written stay counted.
+        """
+        # Windows of the old plan are fetched again with fewer dimensions, and would be counted twice.
+        self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
+        self.plans = ()
         self.failures.clear()
+
+    def note_rewritten(self, series: Series, buckets: Iterable[tuple[int, int, int]], now: int) -> None:
+        """Add rewritten buckets (start, magnitude before, after) to their days.
+
+        Those in progress do not count.
+        """
+        for start, was, is_now in buckets:
+            # A bucket in progress is rewritten by every run, and its first reading may be of its first minute.
+            if start + series.bucket_width.seconds <= now:
+                days = self._rewritten.setdefault(series, {})
+                known = days.get(start - start % DAY, (0, 0))
+                days[start - start % DAY] = known[0] + was, known[1] + is_now
+
+    def add_collapses(self) -> list[Failure]:
+        """Add the collapses of this run to its failures, and return them."""
+        collapses = find_collapses(self._rewritten)
+        self.failures += collapses
+        return collapses
 
     @property
     def left(self) -> int:
-        """How many windows nobody asked for in the end."""
+        """The number of windows that were not fetched in the end."""
         return self.planned - self.fetched - self.failed
 
     @property
     def exit_code(self) -> int:
-        """The exit code: a refused key and a broken disk or file win, then partial if anything was archived."""
+        """The exit code of the run.
+
+        A refused key and a broken disk or file win, then partial if anything was archived.
+        """
         codes = [failure.exit_code for failure in self.failures]
         if self.stopped is not None:
+            # A signal, the time limit, a broken disk: the caller has to know, whatever windows failed before.
             if not isinstance(self.stopped, ApiError):
                 return self.stopped.exit_code
             codes.insert(0, self.stopped.exit_code)
@@ -92,6 +161,7 @@ class Summary:
             return winning[0]
         if not codes:
             return 0
+        # "Not ready" says nothing about the API's health, so it does not make a failed run a partial one.
         return PARTIAL_EXIT if self.fetched > self.not_ready else codes[0]
 
     @property
@@ -102,9 +172,16 @@ class Summary:
         known = {0: "ok", PARTIAL_EXIT: "partial"}
         return known.get(self.exit_code) or next(f.error for f in self.failures if f.exit_code == self.exit_code)
 
+    @property
+    def range(self) -> Range | None:
+        """The range of all plans; None when nothing was planned."""
+        if not self.plans:
+            return None
+        return min(plan.start for plan in self.plans), max(plan.end for plan in self.plans)
+
     def to_json(self) -> dict[str, Any]:
-        """Give the one object that `sync --json` prints."""
-        ends = [(plan.start, plan.end) for plan in self.plans if plan.start < plan.end]
+        """Return the one object that `sync --json` prints."""
+        start, end = self.range or (None, None)
         return {
             "outcome": self.outcome,
             "exit_code": self.exit_code,
@@ -123,8 +200,8 @@ class Summary:
                 "removed": self.rows.removed,
                 "unchanged": self.rows.unchanged,
             },
-            "from": to_text(min(start for start, _ in ends)) if ends else None,
-            "to": to_text(max(end for _, end in ends)) if ends else None,
+            "from": None if start is None else to_text(start),
+            "to": None if end is None else to_text(end),
             "failures": [failure.to_json() for failure in self.failures],
             "warnings": list(self.warnings),
         }

@@ -1,6 +1,6 @@
-"""A child process for work that may want too much: its memory and its time on the processor are bounded.
+"""Limits of memory and processor time for a process, and a child process that runs within them.
 
-SQLite looks at its own limits between steps; one step of a hostile query can still take minutes or all memory.
+SQLite checks its own limits between steps; a single step of a hostile query can still take minutes or all memory.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _MEBIBYTE = 1024 * 1024
 
 
 def run_limited(work: Callable[[], int], seconds: float, mebibytes: int) -> int:
-    """Run `work` in a child and give its exit code; what it prints goes where this process prints.
+    """Run `work` in a forked child, which shares stdout and stderr, and return its exit code.
 
-    `seconds` are seconds of the processor: a reader that is slow to take the output costs none.
+    The process must have one thread. `seconds` are processor time: a slow reader of the output uses none of it.
 
     Raises:
-        TimeLimitError: It took longer; it is gone.
-        ConfigurationError: It was ended for wanting too much memory.
+        TimeLimitError: It took longer, and was killed.
+        ConfigurationError: It died of its limit of memory.
     """
-    sys.stdout.flush()
+    sys.stdout.flush()  # or the child would print what is buffered once more
     child = os.fork()
     if child == 0:
-        _be_the_child(work, seconds, mebibytes)
+        _run_child(work, seconds, mebibytes)
     status = _wait(child)
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
@@ -44,35 +44,39 @@ def run_limited(work: Callable[[], int], seconds: float, mebibytes: int) -> int:
     raise ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
 
 
-def _be_the_child(work: Callable[[], int], seconds: float, mebibytes: int) -> None:
+def _run_child(work: Callable[[], int], seconds: float, mebibytes: int) -> None:
     code = 1
     try:
         limit_process(seconds, mebibytes)
         code = work()
     finally:
-        os._exit(code)
+        os._exit(code)  # without the exit handlers of the parent, which has to run them once
 
 
 def limit_process(seconds: float, mebibytes: int) -> None:
-    """Bound this process for the rest of its life: so many more seconds of the processor, so much more memory."""
-    used = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (used, used + _GRACE_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGXCPU would dump the environment, and the key in it
-    _bound_memory(mebibytes)
+    """Limit this process for good: `seconds` more of processor time, `mebibytes` more of memory than it has now."""
+    # SQLite's own limit ends a query with a message; this one comes later, for when SQLite does not get to check.
+    limit = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + _GRACE_SECONDS))
+    resource.setrlimit(
+        resource.RLIMIT_CORE, (0, 0)
+    )  # SIGXCPU would write a core file with the environment, which may hold the key
+    _limit_memory(mebibytes)
 
 
-def _bound_memory(mebibytes: int) -> None:
-    """Allow so much on top of what the process has; where the system does not tell that, SQLite's own bound is left."""
+def _limit_memory(mebibytes: int) -> None:
+    """Limit the address space, on systems that report its size; elsewhere SQLite's own limit of its heap remains."""
     try:
+        # RLIMIT_AS counts what the interpreter and its libraries have mapped already, so that is added.
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     except (OSError, ValueError):
         return
-    most = pages * resource.getpagesize() + mebibytes * _MEBIBYTE
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limit = pages * resource.getpagesize() + mebibytes * _MEBIBYTE
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _wait(child: int) -> int:
-    """Wait for the child; it goes with this process when that is told to stop."""
+    """Return the status of the child when it ends; kill it when this process is interrupted."""
     try:
         return os.waitpid(child, 0)[1]
     except BaseException:

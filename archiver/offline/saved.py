@@ -1,4 +1,4 @@
-"""Saved queries: those that come with the program, and a person's own in the configuration folder."""
+"""Saved queries: SQL by name, shipped or in the configuration folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query by name; `what` is its first comment, and `fault` why it cannot be read, where it cannot."""
+    """A query by name; `what` is its first comment.
+
+    `fault` is the reason why it cannot be read, and empty where it can.
+    """
 
     name: str
     what: str
@@ -30,9 +33,9 @@ class Saved:
 
 
 def saved_queries(folder: Path) -> dict[str, Saved]:
-    """Read all saved queries by name; those in `folder` win over those that came with the program.
+    """Read all saved queries by name; those in `folder` win over shipped ones.
 
-    One that cannot be read has its fault in place of SQL, and takes none of the others with it.
+    A query that cannot be read has a fault in place of SQL, so that the others can be used.
 
     Raises:
         ConfigurationError: The folder cannot be read.
@@ -43,12 +46,12 @@ def saved_queries(folder: Path) -> dict[str, Saved]:
         found = [_read(entry, own=False) for entry in shipped.iterdir() if entry.name.endswith(".sql")]
         found += [_read(entry, own=True) for entry in own]
     except OSError as error:
-        raise ConfigurationError(f"the saved queries in {folder} cannot be read: {type(error).__name__}") from None
+        raise ConfigurationError(f"cannot read the saved queries in {folder}: {type(error).__name__}") from None
     return {one.name: one for one in sorted(found, key=lambda one: (one.own, one.name))}
 
 
 def value_of(text: str) -> int | float | str:
-    """Give what is bound for a parameter that was typed: a plain number is one, anything else is text."""
+    """Return a typed parameter as a number if it is one, else as text."""
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text
@@ -59,10 +62,10 @@ def _read(entry: Traversable, *, own: bool) -> Saved:
     try:
         sql = entry.read_text("utf-8")
     except UnicodeDecodeError:
-        return Saved(name, "", "", own, f"the saved query {show(str(entry), None)} cannot be read: it is not UTF-8")
+        return Saved(name, "", "", own, f"cannot read the saved query {show(str(entry), None)}: it is not UTF-8")
     except OSError as error:
         why = error.strerror or type(error).__name__
-        return Saved(name, "", "", own, f"the saved query {show(str(entry), None)} cannot be read: {why}")
+        return Saved(name, "", "", own, f"cannot read the saved query {show(str(entry), None)}: {why}")
     first = sql.lstrip().partition("\n")[0]
     what = first.removeprefix("--").strip() if first.startswith("--") else ""
     return Saved(name, what, sql, own)

@@ -1,1 +1,1 @@
-"""What to ask: pure planning, from dates and coverage to windows."""
+"""Pure planning: from dates and coverage to the windows of a run."""

@@ -1,4 +1,4 @@
-"""Dates as people write them, and whole buckets."""
+"""Dates as users type them, and whole buckets."""
 
 from __future__ import annotations
 
@@ -10,44 +10,46 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 EARLIEST_HISTORY = int(datetime(2023, 1, 1, tzinfo=UTC).timestamp())
-"""Where `--since auto` begins to look: before the API had customers."""
+"""The earliest day of `--since auto`: the API had no customers before."""
 
 
 def parse_time(text: str) -> datetime:
-    """Read `YYYY-MM-DD` or RFC 3339; a time without an offset is UTC.
+    """Parse `YYYY-MM-DD` or RFC 3339; a time without an offset is UTC.
 
     Raises:
-        ValueError: Neither, or no such day.
+        ValueError: The text is neither, or there is no such day.
     """
     text = text.strip()
     if _DATE.fullmatch(text):
         text = f"{text}T00:00:00Z"
+    # `fromisoformat` alone accepts week dates, bare hours and other forms that are typing errors here.
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"{text!r} is neither YYYY-MM-DD nor an RFC 3339 time")
     parsed = datetime.fromisoformat(text.upper())
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-def to_microseconds(moment: datetime) -> int:
-    """Count exact microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def to_microseconds(time: datetime) -> int:
+    """Return exact microseconds since the epoch."""
+    # `datetime.timestamp()` is a float, and rounds microseconds.
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def floor(seconds: int, width: int) -> int:
-    """Snap down to the start of the bucket that holds the moment."""
+    """Return the start of the bucket that contains a time."""
     return seconds - seconds % width
 
 
 def ceiling(seconds: int, width: int) -> int:
-    """Snap up to the next start of a bucket; a start stays."""
+    """Return the next start of a bucket; a time that is one stays."""
     return -(-seconds // width) * width
 
 
-def snap_since(moment: datetime, width: int) -> int:
-    """Snap a range's start outwards: down to a whole bucket."""
-    return floor(to_microseconds(moment), width * 1_000_000) // 1_000_000
+def snap_since(time: datetime, width: int) -> int:
+    """Snap the start of a range outwards: down to a whole bucket."""
+    return floor(to_microseconds(time), width * 1_000_000) // 1_000_000
 
 
-def snap_until(moment: datetime, width: int) -> int:
-    """Snap a range's exclusive end outwards: up to a whole bucket."""
-    return ceiling(to_microseconds(moment), width * 1_000_000) // 1_000_000
+def snap_until(time: datetime, width: int) -> int:
+    """Snap the exclusive end of a range outwards: up to a whole bucket."""
+    return ceiling(to_microseconds(time), width * 1_000_000) // 1_000_000

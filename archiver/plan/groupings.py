@@ -1,4 +1,4 @@
-"""Which sets of dimensions to ask for: the presets `none finest each all`, and lists.
+"""Sets of dimensions: the presets `none finest each all`, and lists.
 
 The API refuses more than five dimensions in one request (reported, March and July 2026), hence the cap.
 """
@@ -23,42 +23,44 @@ Grouping = tuple[str, ...]
 
 
 def finest(dimensions: Sequence[str], cap: int) -> list[Grouping]:
-    """Cover all dimensions in as few passes as the cap allows, each pass as fine as the cap allows.
+    """Return the fewest groupings that together cover all dimensions.
 
-    A pass that has room left is filled up from the front, where the coarsest dimensions stand, so that passes can
-    be compared with each other.
+    Each is as fine as the cap allows.
     """
     passes = []
     for start in range(0, len(dimensions), cap) if dimensions else ():
         chosen = list(dimensions[start : start + cap])
+        # A last grouping with room left gets the coarsest dimensions, so that `verify` can compare the passes.
         chosen += [d for d in dimensions if d not in chosen][: cap - len(chosen)]
         passes.append(tuple(sorted(chosen)))
     return passes or [()]
 
 
 def each(dimensions: Sequence[str]) -> list[Grouping]:
-    """Take the total, then one dimension at a time."""
+    """Return the total, then one grouping for each dimension."""
     return [(), *((dimension,) for dimension in dimensions)]
 
 
 def every_subset(dimensions: Sequence[str], cap: int) -> list[Grouping]:
-    """Take every subset up to the cap, the empty one (the total) included."""
+    """Return every subset up to the cap, with the empty one (the total)."""
     sizes = range(min(cap, len(dimensions)) + 1)
     return [tuple(sorted(subset)) for size in sizes for subset in combinations(dimensions, size)]
 
 
 def parse_group_by(text: str) -> str | Grouping:
-    """Read one `--group-by`: a preset's name, or a comma list of dimensions as a sorted set.
+    """Parse one `--group-by`.
+
+    It is the name of a preset, or a comma list of dimensions, returned as a sorted set.
 
     Raises:
-        ConfigurationError: An empty list.
+        ConfigurationError: The list is empty.
     """
     if text.strip() in PRESETS:
         return text.strip()
     names = tuple(sorted({name.strip() for name in text.split(",") if name.strip()}))
     if not names:
         raise ConfigurationError(
-            f"--group-by {text!r} names no dimension", hint=f"use one of {', '.join(PRESETS)}, or a comma list"
+            f"--group-by {text!r} names no dimension", hint=f"use {', '.join(PRESETS)}, or a comma list of dimensions"
         )
     return names
 
@@ -82,12 +84,12 @@ def groupings(
     dimensions: Sequence[str] | None = None,
     cap: int = DEFAULT_CAP,
 ) -> dict[Report, list[Grouping]]:
-    """Say which groupings to ask of each chosen report, in order and without repeats.
+    """Return the groupings of each report, in order, without repeats.
 
-    `dimensions` is what the presets range over (None: each report's own).
+    `dimensions` are those that the presets range over (None: each report's own).
 
     Raises:
-        ConfigurationError: A list fits no chosen report, or is longer than the cap.
+        ConfigurationError: A list fits no selected report, or is longer than the cap.
     """
     chosen: dict[Report, list[Grouping]] = {spec.report: [] for spec in specs}
     for one in wanted:
@@ -101,21 +103,19 @@ def groupings(
 
 
 def _ranged_over(spec: ReportSpec, dimensions: Sequence[str] | None) -> tuple[str, ...]:
-    """Give what the presets range over: of the list, what the report has.
-
-    The list is about usage, and about cost only when it names cost's own dimension: naming `workspace_id` for usage is
-    no reason to archive cost without its descriptions.
-    """
+    """Return the dimensions of a report that the presets range over."""
+    # A configured list is about usage, and about cost only when it names cost's own dimension: `workspace_id`,
+    # listed for usage, must not lead to a cost archive without descriptions.
     named = tuple(d for d in dict.fromkeys(dimensions or ()) if d in spec.group_by)
-    concerned = spec.report is Report.USAGE or "description" in named
-    return named if named and concerned else spec.default_dimensions
+    applies = spec.report is Report.USAGE or "description" in named
+    return named if named and applies else spec.default_dimensions
 
 
 def _check_list(wanted: Grouping, specs: Sequence[ReportSpec], cap: int) -> None:
     if not any(set(wanted) <= set(spec.group_by) for spec in specs):
         known = "; ".join(f"{spec.report}: {' '.join(sorted(spec.group_by))}" for spec in specs)
         raise ConfigurationError(
-            f"no chosen report can be grouped by {','.join(wanted)}", hint=f"the dimensions are {known}"
+            f"no selected report can be grouped by {','.join(wanted)}", hint=f"the dimensions are {known}"
         )
     if len(wanted) > cap:
         raise ConfigurationError(

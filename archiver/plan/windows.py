@@ -10,21 +10,19 @@ if TYPE_CHECKING:
 
 
 def cut(start: int, end: int, width: int, limit: int) -> list[tuple[int, int]]:
-    """Cut whole buckets from `start` to `end` into as few windows of at most `limit` buckets as can be.
-
-    The cuts lie on a grid counted from the epoch, so that runs on different days ask for the same windows and an
-    unchanged answer is known by its digest; unless that would take a request more, then they count from `start`.
-    """
+    """Cut whole buckets into the fewest windows of at most `limit`."""
     if end <= start:
         return []
     cell = width * limit
+    # A grid counted from the epoch makes runs on different days ask for the same windows, so that an unchanged
+    # answer is recognised by its digest. Where the grid would cost one request more, the range's own start is used.
     on_grid = _cut_at(start, end, cell, start - start % cell)
     from_start = _cut_at(start, end, cell, start)
     return from_start if len(from_start) < len(on_grid) else on_grid
 
 
 def halve(window: Window) -> tuple[Window, Window]:
-    """Cut a window of several buckets in two."""
+    """Cut a window of several buckets in two; neither half has a known digest."""
     middle = window.start + window.buckets // 2 * window.series.bucket_width.seconds
     first = replace(window, end=middle, digest=None)
     return first, replace(window, start=middle, digest=None)

@@ -1,11 +1,11 @@
-"""From what the archive covers to what is left to ask."""
+"""From the coverage of the archive to the windows that are left to fetch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from archiver.model import State, Window
+from archiver.model import COVERED, State, Window
 from archiver.plan.calendar import floor
 from archiver.plan.windows import cut
 from archiver.reports import SPECS
@@ -20,9 +20,9 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
-    """The windows one series needs, oldest first, within the range that was asked for.
+    """The windows of one series within a range, oldest first.
 
-    `needed` are the stretches that the windows cut.
+    `needed` are the ranges that the windows cut, `fetched` those that the archive has already, in order.
     """
 
     series: Series
@@ -30,12 +30,19 @@ class SeriesPlan:
     end: int
     needed: tuple[Range, ...]
     windows: tuple[Window, ...]
+    fetched: tuple[Range, ...] = ()
+
+    def is_refresh(self, window: Window) -> bool:
+        """Return whether the archive has all of a window already."""
+        return not subtract(window.start, window.end, self.fetched)
 
 
 def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> list[Range]:
-    """Say which parts of a range have to be asked: whatever is not settled, and all from `refresh_from` on.
+    """Return the parts of a range to fetch.
 
-    `spans` are disjoint and in order; the answer is disjoint, in order, and merged.
+    They are all that is not settled, and all from `refresh_from` on.
+
+    `spans` are disjoint and in order; the result is disjoint, in order, and merged.
     """
     settled = [
         (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
@@ -44,20 +51,24 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 
 
 def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
-    """Cut suspect buckets out of settled stretches, so that they are asked for again."""
-    cut: list[Span] = []
+    """Cut suspects out of settled spans, so that they are fetched again."""
+    reopened: list[Span] = []
     for span in spans:
+        # A suspect is still settled in the file: its rows were confirmed once, and only its last answer was not.
         holes = [(start, start + width) for start in suspects if span.start <= start < span.end]
         pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, holes)]
         pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in holes]
-        cut += sorted(pieces, key=lambda piece: piece.start)
-    return cut
+        reopened += sorted(pieces, key=lambda piece: piece.start)
+    return reopened
 
 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
-    """Take ordered, disjoint ranges out of one; empty or outlying holes do nothing."""
+    """Subtract ordered, disjoint ranges from one.
+
+    Empty and outlying ones are ignored.
+    """
     left: list[Range] = []
-    at = start
+    at = start  # all before this is decided
     for hole_start, hole_end in holes:
         if hole_end <= at or hole_start >= hole_end:
             continue
@@ -73,24 +84,56 @@ def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
 
 def plan_series(
     series: Series,
-    asked: Range,
+    wanted: Range,
     spans: Sequence[Span],
     refresh_from: int,
     digests: Mapping[Range, bytes],
 ) -> SeriesPlan:
-    """Plan the windows of one series over the whole buckets that are asked for.
+    """Plan the windows of one series over a range of whole buckets.
 
-    `digests` holds those of the answers that still hold, by their window.
+    `digests` are those of the last answers that are still valid, by window.
     """
-    start, end = asked
+    start, end = wanted
     limit = SPECS[series.report].limits[series.bucket_width]
     width = series.bucket_width.seconds
+    # Floored, because a bucket that is refreshed in part is refreshed as a whole.
     ranges = needed(start, end, spans, floor(refresh_from, width))
     failed = [(span.start, span.end) for span in spans if span.state is State.FAILED]
     cuts = [piece for lower, upper in ranges for piece in cut(lower, upper, width, limit)]
-    windows = (Window(series, *piece, digests.get(piece), _touches(piece, failed)) for piece in cuts)
-    return SeriesPlan(series, start, end, tuple(ranges), tuple(windows))
+    windows = (Window(series, *piece, digests.get(piece), _overlaps(piece, failed)) for piece in cuts)
+    fetched = ((span.start, span.end) for span in spans if is_fetched(span))
+    return SeriesPlan(series, start, end, tuple(ranges), tuple(windows), tuple(fetched))
 
 
-def _touches(piece: Range, others: Iterable[Range]) -> bool:
+def fetch_order(plans: Iterable[SeriesPlan]) -> list[Window]:
+    """Return the windows of all series, newest first."""
+    # Sorting by the end interleaves reports and widths: after a few requests the newest month of both reports is
+    # in the file. Refreshes come after windows that are new: else runs with a short time limit would refresh the same
+    # days each time and never get further. Windows that failed before come last: they may fail again, slowly.
+    keys = {
+        window: (window.failed_before, plan.is_refresh(window), -window.end)
+        for plan in plans
+        for window in plan.windows
+    }
+    return sorted(keys, key=keys.__getitem__)
+
+
+def is_fetched(span: Span) -> bool:
+    """Return whether the API returned the buckets of a span at least once."""
+    return span.state in COVERED and span.fetched_at is not None
+
+
+def newest_range(spans: Sequence[Span]) -> Range | None:
+    """Return the unbroken range of fetched buckets that reaches furthest.
+
+    `spans` are in order.
+    """
+    found: Range | None = None
+    for span in spans:
+        if is_fetched(span):
+            found = (found[0] if found is not None and found[1] == span.start else span.start), span.end
+    return found
+
+
+def _overlaps(piece: Range, others: Iterable[Range]) -> bool:
     return any(start < piece[1] and end > piece[0] for start, end in others)

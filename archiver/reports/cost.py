@@ -6,7 +6,7 @@ import re
 from operator import attrgetter
 from typing import Any
 
-from archiver.model import BucketWidth, Report
+from archiver.model import DAY, BucketWidth, Report
 from archiver.reports.spec import LARGEST_INTEGER, JsonNumber, ReportSpec
 
 COLUMNS = (
@@ -21,42 +21,45 @@ COLUMNS = (
     "currency",
 )
 
-MEASURES = ("amount", "amount_microcents")
+MEASURES = ("amount", "amount_microcents", "amount_remainder")
 
-_AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?")
 _LONGEST_AMOUNT = 100
-_LARGEST_EXPONENT = 100
-_MICRO_DIGITS = 6
+_MICROCENT_DIGITS, _EXACT_DIGITS = 6, 18
+REMAINDERS_A_MICROCENT = 10 ** (_EXACT_DIGITS - _MICROCENT_DIGITS)
 
 
-def to_microcents(amount: str) -> int:
-    """Convert decimal cents to whole microcents, without a binary float.
+def split_amount(amount: str) -> tuple[int, int]:
+    """Return an amount of cents as microcents and a remainder in 1e-18 cents.
 
-    The result is exact for up to six fractional digits; further ones are rounded half to even.
+    Microcents are rounded half to even; the remainder, negative where they were rounded up, makes the pair exact for up
+    to 18 fractional digits. Further digits are rounded half to even.
 
     Raises:
-        ValueError: Not a decimal number, with an exponent beyond 100, or too large for 64 bits.
+        ValueError: Not a decimal number, or too large for 64 bits.
     """
     match = _AMOUNT.fullmatch(amount) if len(amount) <= _LONGEST_AMOUNT else None
-    if match is None or (match[4] and abs(int(match[4])) > _LARGEST_EXPONENT):
+    if match is None:
         raise ValueError("Expected a decimal amount of cents")
     sign, whole, fraction = match[1], match[2], match[3] or ""
-    if match[4]:  # move the point by the exponent, and drop the zeros that would hide the length
-        whole, fraction = _move_point(whole, fraction, int(match[4]))
-    microcents = int(whole + fraction[:_MICRO_DIGITS].ljust(_MICRO_DIGITS, "0"))
-    rest = fraction[_MICRO_DIGITS:].rstrip("0")
-    if rest > "5" or (rest == "5" and microcents % 2 == 1):
-        microcents += 1
+    shift = int(match[4] or 0) - len(fraction)  # the amount is whole + fraction, an integer, times 10 ** shift
+    digits = int(whole + fraction)
+    exact = _scaled(digits, shift + _EXACT_DIGITS)
+    microcents = _scaled(digits, shift + _MICROCENT_DIGITS)
     if microcents > LARGEST_INTEGER:
         raise ValueError("Expected an amount that fits 64 bits in microcents")
-    return -microcents if sign else microcents
+    remainder = exact - microcents * REMAINDERS_A_MICROCENT
+    return (-microcents, -remainder) if sign else (microcents, remainder)
 
 
-def _move_point(whole: str, fraction: str, exponent: int) -> tuple[str, str]:
-    if exponent >= 0:
-        return whole + fraction[:exponent].ljust(exponent, "0"), fraction[exponent:]
-    whole = whole.rjust(1 - exponent, "0")
-    return whole[:exponent], whole[exponent:] + fraction
+def _scaled(digits: int, shift: int) -> int:
+    """Return digits * 10 ** shift, rounded half to even."""
+    scale: int = 10 ** abs(shift)
+    if shift >= 0:
+        return digits * scale
+    whole, rest = divmod(digits, scale)
+    half = scale // 2
+    return whole + (rest > half or (rest == half and whole % 2 == 1))
 
 
 def _amount(result: Any) -> str:
@@ -72,7 +75,13 @@ def _amount(result: Any) -> str:
 
 
 def _microcents(result: Any) -> int:
-    return to_microcents(_amount(result))
+    return split_amount(_amount(result))[0]
+
+
+def _remainder(result: Any) -> int:
+    # Nearly every amount has at most six fractional digits and no exponent: the regular expression is for the rest.
+    amount = _amount(result)
+    return split_amount(amount)[1] if len(amount.partition(".")[2]) > _MICROCENT_DIGITS or "e" in amount.lower() else 0
 
 
 COST = ReportSpec(
@@ -85,7 +94,8 @@ COST = ReportSpec(
     measures=MEASURES,
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
-    read_measures=(_amount, _microcents),
+    read_measures=(_amount, _microcents, _remainder),
+    lag_seconds=DAY,
     texts=("amount",),
     parsed=COLUMNS[2:-1],
 )

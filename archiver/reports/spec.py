@@ -60,6 +60,8 @@ class ReportSpec:
         read_dimensions: A sent row → the values of `columns`.
         read_measures: For each of `measures`, a sent row → its value; raises ValueError on what types cannot check.
         absent: Those of `wire_measures` that may be missing, as the API was once without them → their value then.
+        lag_seconds: How long after its end the API may still leave a bucket out. A report with a lag never returns the
+            bucket in progress.
         texts: Those of `measures` that are text; the others are 64-bit integers.
     """
 
@@ -73,6 +75,7 @@ class ReportSpec:
     wire_measures: Mapping[str, Any]
     read_dimensions: Callable[[Any], tuple[str | None, ...]]
     read_measures: tuple[Callable[[Any], Any], ...]
+    lag_seconds: int = 0
     texts: tuple[str, ...] = ()
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()

@@ -1,25 +1,26 @@
-"""A local Admin API that answers like the real one, from an invented organisation.
+"""A local Admin API that answers like the real one, with invented data.
 
-It shares no code with the archiver, so that it can be a witness against it.
+It shares no code with the archiver, so that tests can compare the archive with an independent source.
 """
 
 from archiver.simulator.activity import COUNTS
 from archiver.simulator.clock import Clock
 from archiver.simulator.faults import FAULTS, Faults
-from archiver.simulator.habits import DIMENSIONS
-from archiver.simulator.server import Recorded
-from archiver.simulator.settings import INVENTED_KEY, REFUSED_KEY, Settings
+from archiver.simulator.server import RecordedRequest
+from archiver.simulator.settings import INVENTED_KEY, INVENTED_TOKEN, REFUSED_KEY, Settings
 from archiver.simulator.simulator import Simulator, background
+from archiver.simulator.usage_patterns import DIMENSIONS
 
 __all__ = [
     "COUNTS",
     "DIMENSIONS",
     "FAULTS",
     "INVENTED_KEY",
+    "INVENTED_TOKEN",
     "REFUSED_KEY",
     "Clock",
     "Faults",
-    "Recorded",
+    "RecordedRequest",
     "Settings",
     "Simulator",
     "background",

@@ -1,4 +1,4 @@
-"""The base facts: atoms of use, generated a day at a time from (seed, day) alone."""
+"""The invented use, generated day by day from (seed, day) alone."""
 
 from __future__ import annotations
 
@@ -13,99 +13,107 @@ from archiver.simulator.clock import day_number
 if TYPE_CHECKING:
     from datetime import date
 
-    from archiver.simulator.habits import Dims, Habit
     from archiver.simulator.settings import Settings
+    from archiver.simulator.usage_patterns import DimensionValues, UsagePattern
 
 COUNTS = ("uncached", "cache_1h", "cache_5m", "cache_read", "output", "web_searches")
-_ATOMS_A_DAY = 620
-_KEPT_ATOMS = 600_000  # about 200 MB
+_EVENTS_A_DAY = 620
+_CACHED_EVENTS = 600_000  # about 200 MB
 
-Tokens = tuple[int, int, int, int, int, int]
+Counts = tuple[int, int, int, int, int, int]
 
 
-class Atom(NamedTuple):
-    """Use of one combination in one minute of a day.
+class UsageEvent(NamedTuple):
+    """Use of one combination of dimension values in one minute of a day.
 
-    `dims` is in the order of `habits.DIMENSIONS`, `tokens` in the order of `COUNTS`; `delay` is how many
-    seconds later than usual it becomes visible.
+    `values` is in the order of `usage_patterns.DIMENSIONS`, `counts` in the order of `COUNTS`; `delay` is how
+    many seconds later than usual the event becomes visible.
     """
 
     minute: int
-    dims: Dims
-    tokens: Tokens
+    values: DimensionValues
+    counts: Counts
     delay: int
 
 
 class Activity:
-    """All use of the organisation, before anybody amends it. Days are counted since 1970."""
+    """All use before amendments. Days are counted since 1970."""
 
-    def __init__(self, settings: Settings, habits: tuple[Habit, ...], first_day: date) -> None:
-        """Nothing is generated until a day is asked for."""
+    def __init__(self, settings: Settings, patterns: tuple[UsagePattern, ...], first_day: date) -> None:
+        """Generate nothing yet: days are generated when they are read."""
         self._settings = settings
-        self._habits = habits
+        self._patterns = patterns
         self.first = day_number(first_day)
         quiet = settings.quiet
         self._quiet = range(day_number(quiet[0]), day_number(quiet[1]) + 1) if quiet else range(0)
-        self._kept: OrderedDict[int, tuple[Atom, ...]] = OrderedDict()
-        self._kept_atoms = 0
+        self._cache: OrderedDict[int, tuple[UsageEvent, ...]] = OrderedDict()
+        self._cached_events = 0
 
-    def day(self, day: int) -> tuple[Atom, ...]:
-        """The atoms of a day; none before the first day and on quiet days."""
-        if day in self._kept:
-            self._kept.move_to_end(day)
-            return self._kept[day]
-        atoms = self._generate(day)
-        self._keep(day, atoms)
-        return atoms
+    def day(self, day: int) -> tuple[UsageEvent, ...]:
+        """Return the events of a day; none before the first day and on quiet days."""
+        if day in self._cache:
+            self._cache.move_to_end(day)
+            return self._cache[day]
+        events = self._generate(day)
+        self._remember(day, events)
+        return events
 
     def is_quiet(self, day: int) -> bool:
-        """Whether nothing at all happens; the first day is never quiet by chance."""
+        """Return whether a day has no use at all."""
         if day < self.first or day in self._quiet:
             return True
+        # The first day always has use: tests and the demo rely on where history begins.
         return day != self.first and Random(f"{self._settings.seed}:{day}:quiet").random() < 0.025
 
-    def _keep(self, day: int, atoms: tuple[Atom, ...]) -> None:
-        self._kept[day] = atoms
-        self._kept_atoms += len(atoms)
-        while self._kept_atoms > _KEPT_ATOMS and len(self._kept) > 1:
-            self._kept_atoms -= len(self._kept.popitem(last=False)[1])
+    def _remember(self, day: int, events: tuple[UsageEvent, ...]) -> None:
+        self._cache[day] = events
+        self._cached_events += len(events)
+        # The least recently used days go first; the day just generated always stays.
+        while self._cached_events > _CACHED_EVENTS and len(self._cache) > 1:
+            self._cached_events -= len(self._cache.popitem(last=False)[1])
 
-    def _generate(self, day: int) -> tuple[Atom, ...]:
+    def _generate(self, day: int) -> tuple[UsageEvent, ...]:
         if self.is_quiet(day):
             return ()
         age = day - self.first
+        # A generator of its own for every day: a day is the same whichever days were read before it.
         rng = Random(f"{self._settings.seed}:{day}:atoms")
-        habits = [habit for habit in self._habits if habit.since <= age < habit.until]
-        weights = list(accumulate(habit.weight for habit in habits))
-        count = max(1, round(self._atoms_expected(day) * (0.85 + 0.3 * rng.random())))
-        chosen = rng.choices(habits, cum_weights=weights, k=count)
+        patterns = [pattern for pattern in self._patterns if pattern.since <= age < pattern.until]
+        weights = list(accumulate(pattern.weight for pattern in patterns))
+        count = max(1, round(self._expected_events(day) * (0.85 + 0.3 * rng.random())))
+        chosen = rng.choices(patterns, cum_weights=weights, k=count)
         delays = self._delays(day, count)
         return tuple(
-            Atom(_minute(rng), habit.dims, _tokens(rng), delay) for habit, delay in zip(chosen, delays, strict=True)
+            UsageEvent(_minute(rng), pattern.values, _counts(rng), delay)
+            for pattern, delay in zip(chosen, delays, strict=True)
         )
 
-    def _atoms_expected(self, day: int) -> float:
+    def _expected_events(self, day: int) -> float:
+        # Use grows from a third of its final amount, with a time constant of 300 days.
         growth = 0.3 + 0.7 * (1 - math.exp((self.first - day) / 300))
         weekend = 0.25 if (day + 3) % 7 >= 5 else 1.0  # day 0 was a Thursday
-        return _ATOMS_A_DAY * self._settings.size * growth * weekend
+        return _EVENTS_A_DAY * self._settings.size * growth * weekend
 
     def _delays(self, day: int, count: int) -> list[int]:
-        """Drawn apart from the use itself, so that lateness changes when, never what."""
+        """Return how many seconds late each event becomes visible."""
+        # Drawn apart from the use: lateness changes when use is visible, never the use itself.
         if not self._settings.late:
             return [0] * count
         rng = Random(f"{self._settings.seed}:{day}:late")
         longest = int(self._settings.late_by.total_seconds())
         draws = ((rng.random(), rng.random()) for _ in range(count))
-        return [math.ceil(longest * how) if who < self._settings.late else 0 for who, how in draws]
+        return [math.ceil(longest * share) if chance < self._settings.late else 0 for chance, share in draws]
 
 
 def _minute(rng: Random) -> int:
+    # The sum of two draws: most use is around noon, least around midnight.
     return int((rng.random() + rng.random()) * 720)
 
 
-def _tokens(rng: Random) -> Tokens:
+def _counts(rng: Random) -> Counts:
     chance = rng.random()
     scale = rng.random()
+    # The cube makes most prompts short and a few very long, as in real use.
     uncached = 1 + int(90_000 * scale * scale * scale)
     output = 1 + int(12_000 * chance * scale)
     if chance < 0.4:

@@ -1,4 +1,4 @@
-"""The simulated clock: what `Date` says, what is visible, what is in progress."""
+"""The simulated clock: it decides the `Date` header and what is visible."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ _EPOCH = date(1970, 1, 1)
 
 
 class Clock:
-    """The real time, or a frozen one that a test moves by setting `now`."""
+    """The real time, or a frozen time that a test moves by setting `now`."""
 
     def __init__(self, now: datetime | None = None) -> None:
-        """`monotonic` paces the rate limit only, and may be replaced too."""
+        """Freeze the clock at `now`, if given."""
         self._frozen: datetime | None = None
+        # Only the rate limit uses it; a test replaces it to control the pace.
         self.monotonic: Callable[[], float] = time.monotonic
         if now is not None:
             self.now = now
 
     @property
     def now(self) -> datetime:
-        """The present, in UTC."""
+        """The current time in UTC."""
         return self._frozen or datetime.now(UTC)
 
     @now.setter
@@ -36,24 +37,25 @@ class Clock:
 
     @property
     def seconds(self) -> int:
-        """The present, in whole seconds since 1970."""
+        """The current time in whole seconds since 1970."""
         return int(self.now.timestamp())
 
     def advance(self, step: timedelta) -> None:
-        """Freeze the clock `step` after the present."""
+        """Freeze the clock `step` after the current time."""
         self.now = self.now + step
 
 
 def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
+    """Return the days from 1970-01-01 to `day`."""
     return (day - _EPOCH).days
 
 
 def date_of(day: int) -> date:
-    """The inverse of `day_number`."""
+    """Return the date `day` days after 1970-01-01."""
     return _EPOCH + timedelta(days=day)
 
 
 def stamp(seconds: int) -> str:
-    """Seconds since 1970 as the API writes them: `2025-08-01T00:00:00Z`."""
+    """Return seconds since 1970 in the API's form: `2025-08-01T00:00:00Z`."""
+    # Without its zone, isoformat has no +00:00: the API writes Z.
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"

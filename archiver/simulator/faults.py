@@ -1,4 +1,4 @@
-"""Faults by name: when they strike, and what each of them does."""
+"""All faults by name, and which of them a request meets."""
 
 from __future__ import annotations
 
@@ -6,84 +6,101 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from archiver.simulator.breakdowns import BREAKDOWNS, DESCRIPTIONS
-from archiver.simulator.spoilers import BODY_SPOILERS, PAYLOAD_SPOILERS
+from archiver.simulator.body_faults import BODY_FAULTS
+from archiver.simulator.lists import LISTS
+from archiver.simulator.payload_faults import LIST_FAULTS, PAYLOAD_FAULTS
+from archiver.simulator.response_faults import ERROR_DESCRIPTIONS, RESPONSE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COST_ONLY = frozenset({"nan_amount", "exponent_amount", "long_amount", "number_amount", "unknown_currency"})
+_COST_ONLY = frozenset(
+    {
+        "nan_amount",
+        "exponent_amount",
+        "huge_exponent_amount",
+        "long_amount",
+        "number_amount",
+        "unknown_currency",
+    }
+)
 _USAGE_ONLY = frozenset({"float_tokens", "negative_tokens", "text_tokens", "huge_tokens", "flat_cache_field"})
 
+_FUNCTIONS: dict[str, object] = {**RESPONSE_FAULTS, **PAYLOAD_FAULTS, **LIST_FAULTS, **BODY_FAULTS}
 
-def _described(name: str, spoiler: object) -> tuple[str, str]:
-    return name, (spoiler.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+def _description(function: object) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
 FAULTS: dict[str, str] = {
-    **DESCRIPTIONS,
-    **dict(_described(*item) for item in PAYLOAD_SPOILERS.items()),
-    **dict(_described(*item) for item in BODY_SPOILERS.items()),
+    name: ERROR_DESCRIPTIONS.get(name) or _description(function) for name, function in _FUNCTIONS.items()
 }
-"""Every fault's name and what it does, in one line."""
+"""The name of every fault, and its description in one line."""
 
 
+# Compared by identity: equal rules for once are removed one by one.
 @dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
+class _Rule:
     name: str
     chance: float
     match: str
 
 
 class Faults:
-    """Which fault a request meets: those for once in their order, then the first that strikes of those set.
+    """Chooses the fault of a request.
 
-    Chance is drawn from the seed, request by request.
+    Faults that are set for once come first, in their order.
+
+    Chance is drawn from the seed, request by request, so a run can be repeated.
     """
 
     def __init__(self, seed: int, chances: Mapping[str, float]) -> None:
-        """Raises ValueError for a name that no fault has and for a chance that is none."""
+        """Set these faults; raises ValueError for a wrong name or chance."""
         self._rng = Random(f"{seed}:faults")
-        self._once: list[_Plan] = []
-        self._set: list[_Plan] = []
+        self._once: list[_Rule] = []
+        self._set: list[_Rule] = []
         for name, chance in chances.items():
             self.set(name, chance)
 
     def set(self, name: str, chance: float = 1.0, *, match: str = "") -> None:
-        """From now on, requests whose path and decoded query contain `match` may meet the fault."""
-        self._set.append(_plan(name, chance, match))
+        """Set a fault for all requests with `match` in path or decoded query."""
+        self._set.append(_rule(name, chance, match))
 
     def once(self, name: str, *, times: int = 1, match: str = "") -> None:
-        """The next `times` requests that contain `match` meet the fault, then no more."""
-        self._once += [_plan(name, 1.0, match) for _ in range(times)]
+        """Set a fault for the next `times` requests that contain `match`."""
+        self._once += [_rule(name, 1.0, match) for _ in range(times)]
 
     def clear(self) -> None:
-        """No more faults."""
+        """Remove all faults."""
         self._once.clear()
         self._set.clear()
 
-    def strike(self, target: str) -> str | None:
-        """The fault that a request for `target` (path?decoded query) meets, if any."""
-        for plan in (*self._once, *self._set):
-            if plan.match in target and _fits(plan.name, target) and self._rng.random() < plan.chance:
-                if plan in self._once:
-                    self._once.remove(plan)
-                return plan.name
+    def choose(self, target: str) -> str | None:
+        """Return the fault of a request for `target` (path?decoded query), if any."""
+        # Chance is drawn only for rules that apply, so that other requests do not change a run.
+        for rule in (*self._once, *self._set):
+            if rule.match in target and _applies(rule.name, target) and self._rng.random() < rule.chance:
+                if rule in self._once:
+                    self._once.remove(rule)
+                return rule.name
         return None
 
 
-def _plan(name: str, chance: float, match: str) -> _Plan:
+def _rule(name: str, chance: float, match: str) -> _Rule:
     if name not in FAULTS:
         raise ValueError(f"there is no fault named {name}")
     if not 0 <= chance <= 1:
         raise ValueError(f"the chance of {name} must be from 0 to 1, not {chance}")
-    return _Plan(name, chance, match)
+    return _Rule(name, chance, match)
 
 
-def _fits(name: str, target: str) -> bool:
-    """Whether a fault can do what it says to this request; those of content concern the reports."""
-    if name in BREAKDOWNS:
+def _applies(name: str, target: str) -> bool:
+    """Return whether a fault can do what it describes to this request."""
+    if name in RESPONSE_FAULTS:
         return True
+    if name in LIST_FAULTS:
+        return target.startswith(tuple(f"/v1/organizations/{name}?" for name in LISTS))
     if name in _COST_ONLY:
         return "/cost_report" in target
     return "/usage_report/" in target if name in _USAGE_ONLY else "_report" in target

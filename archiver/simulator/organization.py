@@ -1,7 +1,7 @@
-"""The invented organisation: who could have used the API, and the lists that give them names.
+"""The invented organisation: workspaces, users, keys, service accounts.
 
-The shapes are the documented ones of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The
-default workspace has no id, so it is in no list, and use in the Console has no API key.
+The shapes are those of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The reports have null for
+the default workspace; only the list of workspaces has its id. Use in the Console has no API key.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from archiver.simulator.clock import DAY, day_number, stamp
 if TYPE_CHECKING:
     from datetime import date
 
+    from archiver.simulator.settings import Settings
+
 Record = dict[str, Any]
 
 NAME = "Invented Organisation (simulated data)"
@@ -29,9 +31,13 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The lists in the order in which the API gives them; every record is in its wire shape."""
+    """The lists in the order of the API, each record as the API returns it.
+
+    `workspaces` lacks the default workspace, as the list does without `include_default`.
+    """
 
     id: str
+    default_workspace: Record
     workspaces: tuple[Record, ...]
     users: tuple[Record, ...]
     api_keys: tuple[Record, ...]
@@ -42,17 +48,30 @@ class Organization:
         """The answer of `/v1/organizations/me`."""
         return {"id": self.id, "type": "organization", "name": NAME}
 
+    def workspace_of(self, api_key: Record) -> str | None:
+        """Return the workspace of an API key, None for the default workspace."""
+        # In the newer shape `scope` holds the workspace, and the default workspace has an id.
+        workspace: str | None = api_key.get("scope", api_key)["workspace_id"]
+        return None if workspace == self.default_workspace["id"] else workspace
 
-def invent_organization(seed: int, first_day: date, size: float) -> Organization:
-    """The same organisation for the same arguments, always."""
-    rng = Random(f"{seed}:organization")
+
+def invent_organization(settings: Settings, first_day: date) -> Organization:
+    """Return the organisation of these settings, the same one every time.
+
+    No object is used before it was created, and the oldest one is less than two weeks older than `first_day`.
+    """
+    rng = Random(f"{settings.seed}:organization")
     org_id = f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4000-8000-{rng.getrandbits(48):012x}"
     workspaces = tuple(_workspace(rng, n, first_day) for n in range(len(_WORKSPACES)))
     users = tuple(_user(rng, n, first_day) for n in range(9))
-    count = max(6, round(24 * size))
+    count = max(6, round(24 * settings.size))
     keys = tuple(_api_key(rng, n, first_day, workspaces, users) for n in range(count))
     accounts = tuple(_service_account(rng, n, first_day) for n in range(3))
-    return Organization(org_id, workspaces, users, keys, accounts)
+    # Last, so that it changes no id of the others for a given seed.
+    default = _default_workspace(rng, first_day)
+    if settings.key_scope:
+        keys = tuple(_scoped(key, default) for key in keys)
+    return Organization(org_id, default, workspaces, users, keys, accounts)
 
 
 def _invent_id(rng: Random, prefix: str) -> str:
@@ -60,7 +79,9 @@ def _invent_id(rng: Random, prefix: str) -> str:
 
 
 def _when(first_day: date, days: int) -> str:
-    return stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
+    """Return nine in the morning, so many days after the first day of use."""
+    whole = stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
+    return whole.replace("Z", ".427722Z")  # the lists have microseconds, unlike the reports
 
 
 def _workspace(rng: Random, number: int, first_day: date) -> Record:
@@ -71,9 +92,23 @@ def _workspace(rng: Random, number: int, first_day: date) -> Record:
         "name": f"Invented {_WORKSPACES[number]}",
         "created_at": _when(first_day, number - 9),
         "archived_at": _when(first_day, 200) if archived else None,
+        "compartment_id": None,
+        # Either a list of regions or this word.
+        "data_residency": {
+            "allowed_inference_geos": ["us", "global"] if number % 2 else "unrestricted",
+            "default_inference_geo": "global",
+            "workspace_geo": "us",
+        },
         "display_color": _COLORS[number],
+        "external_key_id": None,
+        "user_profile_id": None,
         "tags": {"cost_center": f"invented-{100 + number}"},
     }
+
+
+def _default_workspace(rng: Random, first_day: date) -> Record:
+    # As old as the oldest user; the name is the API's own.
+    return _workspace(rng, 0, first_day) | {"name": "Default", "created_at": _when(first_day, -12), "tags": {}}
 
 
 def _user(rng: Random, number: int, first_day: date) -> Record:
@@ -90,19 +125,29 @@ def _user(rng: Random, number: int, first_day: date) -> Record:
 def _api_key(
     rng: Random, number: int, first_day: date, workspaces: tuple[Record, ...], users: tuple[Record, ...]
 ) -> Record:
-    home = number % (len(workspaces) + 1)  # the last of them is the default workspace
+    index = number % (len(workspaces) + 1)  # the last index stands for the default workspace
+    creator = {"id": users[number % len(users)]["id"], "type": "user"}
     return {
         "id": _invent_id(rng, "apikey"),
         "type": "api_key",
         "name": f"Invented {_TEAMS[number % len(_TEAMS)]} key {number + 1:02d}",
-        "workspace_id": workspaces[home]["id"] if home < len(workspaces) else None,
+        "workspace_id": workspaces[index]["id"] if index < len(workspaces) else None,
         "created_at": _when(first_day, number % 24 * 7 - 3),
-        "created_by": None if number % 5 == 4 else {"id": users[number % len(users)]["id"], "type": "user"},
+        "created_by": None if number % 5 == 4 else creator,
         "partial_key_hint": f"sk-ant-api03-inv...{rng.getrandbits(16):04x}",
         "status": _status(number),
         "expires_at": _when(first_day, 300) if _status(number) == "expired" else None,
-        "principal": None,
+        "principal": creator if number % 3 == 0 else None,
     }
+
+
+def _scoped(api_key: Record, default: Record) -> Record:
+    """Return an API key in the shape of anthropic-version 2026-10-21."""
+    # The default workspace has an id in this shape.
+    workspace = api_key["workspace_id"] or default["id"]
+    principal = api_key["principal"] and {"type": "user_actor", "user_id": api_key["principal"]["id"]}
+    plain = {name: value for name, value in api_key.items() if name != "workspace_id"}
+    return plain | {"principal": principal, "scope": {"type": "workspace", "workspace_id": workspace}}
 
 
 def _status(number: int) -> str:
@@ -114,6 +159,12 @@ def _service_account(rng: Random, number: int, first_day: date) -> Record:
         "id": _invent_id(rng, "svac"),
         "type": "service_account",
         "name": f"Invented federation account {number + 1}",
-        "created_at": _when(first_day, 30 * number),
+        "description": "Invented",
+        "organization_role": "developer",
+        "created_at": _when(first_day, 30 * number - 1),
+        "created_by_actor_id": None,
+        "updated_at": _when(first_day, 30 * number),
+        "updated_by_actor_id": None,
         "archived_at": _when(first_day, 250) if number == 2 else None,
+        "archived_by_actor_id": None,
     }

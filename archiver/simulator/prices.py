@@ -1,7 +1,7 @@
-"""INVENTED prices. Nobody was ever billed by this table; it only has to be exact.
+"""INVENTED prices: never billed to anyone; they only have to be exact.
 
 Every price is a whole number of microcents (a millionth of a cent) a token, for each combination of model,
-tier, context window, place and speed, so that any sum of use times price is an integer and all groupings
+tier, context window, region and speed, so that any sum of use times price is an integer and all groupings
 agree to the last digit.
 """
 
@@ -19,9 +19,11 @@ FREE_OF_COST = "priority"  # Priority Tier is in the usage report and never in t
 
 
 class Model(NamedTuple):
-    """A model of the simulation; `since` and `until` are days counted from the first day of use.
+    """A model of the simulation.
 
-    Traits: `long` has both context windows, `geo` says where it ran, `fast` has a fast mode.
+    `since` and `until` are days counted from the first day of use.
+
+    Traits: `long` has both context windows, `geo` has a region, `fast` has a fast mode.
     """
 
     name: str
@@ -52,8 +54,8 @@ TOKEN_TYPES = {
 _HALF_PRICE = ("batch", "flex_discount")
 
 
-class Line(NamedTuple):
-    """What a cost is for: a description and the fields that the API parses from it."""
+class CostItem(NamedTuple):
+    """A cost description and the fields that the API parses from it."""
 
     description: str | None
     model: str | None = None
@@ -65,30 +67,35 @@ class Line(NamedTuple):
 
 
 @cache
-def token_line(dims: tuple[str, str, str, str, str], token_type: str) -> tuple[Line, int]:
-    """The line and the microcents a token for context window, place, model, tier and speed."""
-    window, geo, model, tier, speed = dims
+def token_item(values: tuple[str, str, str, str, str], token_type: str) -> tuple[CostItem, int]:
+    """Return the cost item of a token type, and its microcents a token.
+
+    `values` are context window, region, model, tier and speed.
+    """
+    window, geo, model, tier, speed = values
     words, times, over = TOKEN_TYPES[token_type]
-    price, rest = divmod(_rate(dims) * times, over * 20)
+    price, rest = divmod(_rate(values) * times, over * 20)
     assert rest == 0, "a price must be a whole number of microcents"
+    # The description names unusual values only, as the real one does.
     extras = [f"Long Context ({window})"] if window != "0-200k" else []
     extras += [f"{tier} tier"] if tier != "standard" else []
     extras += ["US only"] if geo == "us" else []
     extras += ["Fast Mode"] if speed == "fast" else []
     title = _TITLES.get(model, model)
     description = ", ".join([f"{title} Usage (invented price) - {words}", *extras])
-    return Line(description, model, tier, window, token_type, "tokens", geo), price
+    return CostItem(description, model, tier, window, token_type, "tokens", geo), price
 
 
-def _rate(dims: tuple[str, str, str, str, str]) -> int:
-    """The input price in twentieths of a microcent a token."""
-    window, geo, model, tier, speed = dims
+def _rate(values: tuple[str, str, str, str, str]) -> int:
+    """Return the input price in twentieths of a microcent a token."""
+    # Twentieths keep half prices and the surcharge of a tenth whole.
+    window, geo, model, tier, speed = values
     rate = _PRICES.get(model, 400) * (10 if tier in _HALF_PRICE else 20)
     rate = rate * 11 // 10 if geo == "us" else rate
     return rate * (2 if window != "0-200k" else 1) * (6 if speed == "fast" else 1)
 
 
-WEB_SEARCH_LINE = Line("Web Search Usage (invented price)", cost_type="web_search")
-CODE_EXECUTION_LINE = Line("Code Execution Usage (invented price)", cost_type="code_execution")
-SESSION_LINE = Line("Session Usage (invented price)", cost_type="session_usage")
-CREDIT_LINE = Line("Invented goodwill credit")
+WEB_SEARCH_ITEM = CostItem("Web Search Usage (invented price)", cost_type="web_search")
+CODE_EXECUTION_ITEM = CostItem("Code Execution Usage (invented price)", cost_type="code_execution")
+SESSION_ITEM = CostItem("Session Usage (invented price)", cost_type="session_usage")
+CREDIT_ITEM = CostItem("Invented goodwill credit")

@@ -1,7 +1,7 @@
-"""What a request for a report asks for, and every way in which it is refused.
+"""Parsing of report requests, with every reason for a 400.
 
-Limits, widths, dimensions and filters are documented; the five-dimension cap, the refusal of ranges without a
-complete bucket and the binding of page tokens to their query were reported by others.
+Limits, widths, dimensions and filters are documented. The five-dimension cap, the refusal of ranges without a
+complete bucket, the binding of page tokens to their query, and the messages of these were recorded by others.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from archiver.simulator.clock import DAY, HOUR, MINUTE, stamp
-from archiver.simulator.habits import CONTEXT_WINDOWS, DIMENSIONS, GEOS, SPEEDS, TIERS
-from archiver.simulator.refusals import RefusalError, invalid
+from archiver.simulator.errors import ApiError, invalid_request
+from archiver.simulator.usage_patterns import CONTEXT_WINDOWS, DIMENSIONS, GEOS, SPEEDS, TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,8 +50,11 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A checked range (UTC seconds on the grid of `width`, `end` exclusive), grouping and filters."""
+class Selection:
+    """A valid range with its grouping and filters.
+
+    Times are UTC seconds, multiples of `width`; `end` is exclusive.
+    """
 
     report: str
     start: int
@@ -63,43 +66,51 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An `Ask`, and which page of how many buckets of it; `digest` is what page tokens are bound to."""
+    """One page of a selection: at most `limit` buckets from `first`.
 
-    ask: Ask
+    Page tokens are bound to `digest`; `open_ended` is a range without an end, which grows with time.
+    """
+
+    selection: Selection
     limit: int
     first: int
     digest: str
     open_ended: bool
 
     def token(self, start: int) -> str:
-        """The token of the page that begins with the bucket at `start`."""
+        """Return the token of the page that begins with the bucket at `start`."""
         return "page_" + urlsafe_b64encode(f"{stamp(start)}.{self.digest}".encode()).decode()
 
 
-def parse(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) -> Query:
-    """The query of a request at `now` (UTC seconds); `fast` when the beta of `speed` was asked for."""
+def parse_query(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) -> Query:
+    """Parse a request at `now` (UTC seconds); raises a 400.
+
+    `fast` is whether the request has the beta of `speed`, `cap` the largest number of dimensions.
+    """
     values = _collect(report, pairs)
     width_name = _width(report, values)
     width = WIDTHS[width_name]
-    group_by = _group_by(report, values["group_by[]"], cap)
+    group_by = _group_by(report, values["group_by[]"], cap, fast=fast)
+    if values["speeds[]"] and not fast:
+        raise invalid_request(f"speeds[]: requires the header anthropic-beta: {FAST_BETA}")
     filters = tuple((_FILTERS[name], _allowed(name, values[name])) for name in _FILTERS if values[name])
-    _check_speed((*group_by, *(name for name, _ in filters)), fast=fast)
     limit = _limit(values["limit"], *_LIMITS[width_name])
     start, end = _range(report, values, width, now)
     digest = _digest(report, pairs)
     first = _first(values["page"], digest) if values["page"] else start
-    ask = Ask(report, start, end, width, group_by, filters)
-    return Query(ask, limit, first, digest, not values["ending_at"])
+    selection = Selection(report, start, end, width, group_by, filters)
+    return Query(selection, limit, first, digest, not values["ending_at"])
 
 
 def _collect(report: str, pairs: Pairs) -> Mapping[str, Sequence[str]]:
+    # The API refuses unknown parameters, so a misspelled filter never widens an answer.
     known = {*_SCALARS, "group_by[]", *(_FILTERS if report == "usage" else ())}
     values: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
         if name not in known:
-            raise invalid(f"{name}: Extra inputs are not permitted")
+            raise invalid_request(f"{name}: Extra inputs are not permitted")
         if name in _SCALARS and values[name]:
-            raise invalid(f"{name}: Input should be given once")
+            raise invalid_request(f"{name}: Input should be given once")
         values[name].append(value)
     return values
 
@@ -108,70 +119,68 @@ def _width(report: str, values: Mapping[str, Sequence[str]]) -> str:
     name = (values["bucket_width"] or ["1d"])[0]
     allowed = ["1d"] if report == "cost" else list(WIDTHS)
     if name not in allowed:
-        raise invalid(f"bucket_width: Input should be {_alternatives(allowed)}")
+        raise invalid_request(f"bucket_width: Input should be {_alternatives(allowed)}")
     return name
 
 
-def _group_by(report: str, names: Sequence[str], cap: int) -> tuple[str, ...]:
+def _group_by(report: str, names: Sequence[str], cap: int, *, fast: bool) -> tuple[str, ...]:
+    # `speed` is a dimension only for requests with its beta.
+    valid = [name for name in _GROUPINGS[report] if fast or name != "speed"]
     for name in names:
-        if name not in _GROUPINGS[report]:
-            raise invalid(f"group_by[]: Input should be {_alternatives(_GROUPINGS[report])}")
+        if name not in valid:
+            options = ", ".join(f'"{option}"' for option in valid)
+            raise invalid_request(f'Invalid `group_by[]`: "{name}". Valid options are {options}.')
     if len(set(names)) > cap:
-        raise invalid(f"Cannot specify more than {cap} group_by[] dimensions.")
+        raise invalid_request(f"Cannot specify more than {cap} group_by[] dimensions.")
     return tuple(sorted(set(names)))
 
 
 def _allowed(name: str, values: Sequence[str]) -> frozenset[str]:
     allowed = _ALLOWED.get(name)
     if allowed and not set(values) <= set(allowed):
-        raise invalid(f"{name}: Input should be {_alternatives(allowed)}")
+        raise invalid_request(f"{name}: Input should be {_alternatives(allowed)}")
     return frozenset(values)
-
-
-def _check_speed(dimensions: Iterable[str], *, fast: bool) -> None:
-    if "speed" in dimensions and not fast:
-        raise invalid(f"speed requires the header anthropic-beta: {FAST_BETA}")
 
 
 def _limit(values: Sequence[str], default: int, largest: int) -> int:
     if not values:
         return default
     if not re.fullmatch(r"-?\d{1,9}", values[0], re.ASCII):
-        raise invalid("limit: Input should be a valid integer, unable to parse string as an integer")
+        raise invalid_request("limit: Input should be a valid integer, unable to parse string as an integer")
     limit = int(values[0])
     if limit < 1:
-        raise invalid("limit: Input should be greater than or equal to 1")
+        raise invalid_request("limit: Input should be greater than or equal to 1")
     if limit > largest:
-        raise invalid(f"limit: Input should be less than or equal to {largest}")
+        raise invalid_request(f"limit: Input should be less than or equal to {largest}")
     return limit
 
 
 def _range(report: str, values: Mapping[str, Sequence[str]], width: int, now: int) -> tuple[int, int]:
+    """Return start and end of the whole buckets of a range; raises a 400."""
     if not values["starting_at"]:
-        raise invalid("starting_at: Field required")
-    asked = _moment("starting_at", values["starting_at"][0])
-    start = _snap(asked, width)
-    if report == "cost" and start >= _snap(now, width):
-        raise invalid("starting_at: too recent, must be before the start of the current UTC day")
-    if not values["ending_at"]:
-        end = _snap(now, width)
-    else:
-        ending = _moment("ending_at", values["ending_at"][0])
-        end = _snap(ending, width)
-        if ending <= asked:
-            raise invalid("ending_at: must be after starting_at")
+        raise invalid_request("starting_at: Field required")
+    starting = _time("starting_at", values["starting_at"][0])
+    start, end = _snap(starting, width), _snap(now, width)
+    if values["ending_at"]:
+        ending = _time("ending_at", values["ending_at"][0])
+        if ending <= starting:
+            raise invalid_request("ending_at must be after starting_at")
+        # The cost report takes a future end back to today 00:00 UTC before it checks the range.
+        end = min(_snap(ending, width), end) if report == "cost" else _snap(ending, width)
+    if end <= start and report == "cost":
+        raise invalid_request("ending date must be after starting date")
     if end <= start:
-        raise invalid("The range from starting_at to ending_at does not contain a complete bucket")
+        raise invalid_request("The range from starting_at to ending_at does not contain a complete bucket")
     return start, end
 
 
-def _snap(moment: int, width: int) -> int:
-    return moment // width * width
+def _snap(seconds: int, width: int) -> int:
+    return seconds // width * width
 
 
-def _moment(name: str, text: str) -> int:
-    """UTC seconds; fractions of a second are cut off."""
-    wrong = invalid(f"{name}: Input should be a valid datetime in RFC 3339 format")
+def _time(name: str, text: str) -> int:
+    """Return UTC seconds, without fractions of a second; raises a 400."""
+    wrong = invalid_request(f"{name}: Input should be a valid datetime in RFC 3339 format")
     if not _RFC3339.fullmatch(text):
         raise wrong
     try:
@@ -181,18 +190,20 @@ def _moment(name: str, text: str) -> int:
 
 
 def _digest(report: str, pairs: Pairs) -> str:
+    # A token replayed with any other parameter is refused, so everything but the token is in the digest.
     bound = sorted(pair for pair in pairs if pair[0] != "page")
     return sha256(repr((report, bound)).encode()).hexdigest()[:24]
 
 
 def _first(page: Sequence[str], digest: str) -> int:
+    # The token holds its start and its query: nothing has to be remembered between requests.
     try:
         start, bound = urlsafe_b64decode(page[0].removeprefix("page_")).decode().split(".")
-        first = _moment("page", start)
-    except (ValueError, RefusalError):
-        raise invalid("page: invalid page token") from None
+        first = _time("page", start)
+    except (ValueError, ApiError):
+        raise invalid_request("page: invalid page token") from None
     if bound != digest:
-        raise invalid("page: the token was issued for a different query")
+        raise invalid_request("page: the token was issued for a different query")
     return first
 
 

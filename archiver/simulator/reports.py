@@ -1,81 +1,87 @@
-"""The two reports: which buckets a range gives at the clock's present, and pages of them."""
+"""The two reports: buckets at the clock's time, and pages of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archiver.simulator.aggregate import cost_rows, sum_usage, usage_rows
 from archiver.simulator.clock import DAY, stamp
-from archiver.simulator.habits import DIMENSIONS
-from archiver.simulator.tally import cost_rows, usage_rows, usage_tallies
+from archiver.simulator.usage_patterns import DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archiver.simulator.activity import Atom
-    from archiver.simulator.query import Ask, Filters, Query
-    from archiver.simulator.tally import Row, Tally
-    from archiver.simulator.world import World
+    from archiver.simulator.activity import UsageEvent
+    from archiver.simulator.aggregate import Row, Sums
+    from archiver.simulator.invented_data import InventedData
+    from archiver.simulator.query import Filters, Query, Selection
 
 Bucket = dict[str, Any]
 
 
 class Reports:
-    """Answers in exactly the wire's shape, computed from the world as it is visible now."""
+    """Answers in exactly the API's shape, computed from what is visible now."""
 
-    def __init__(self, world: World) -> None:
-        """Nothing is kept between answers."""
-        self._world = world
+    def __init__(self, data: InventedData) -> None:
+        """Read from `data`; nothing is kept between answers."""
+        self._data = data
+        self._cost_lag = int(data.settings.cost_lag.total_seconds())
 
     def page(self, query: Query) -> dict[str, Any]:
-        """One page: `data`, `has_more` and `next_page`."""
-        starts = self.starts(query.ask)
-        here = range(max(starts.start, query.first), starts.stop, query.ask.width)[: query.limit]
-        more = bool(here) and here[-1] != starts[-1]
-        following = query.token(here[-1] + query.ask.width) if more else None
-        return {"data": self.buckets(query.ask, here), "has_more": more, "next_page": following}
+        """Return one page: `data`, `has_more` and `next_page`."""
+        selection = query.selection
+        starts = self.starts(selection)
+        page = range(max(starts.start, query.first), starts.stop, selection.width)[: query.limit]
+        # An empty page ends a walk, also one that begins after the last bucket.
+        more = bool(page) and page[-1] != starts[-1]
+        following = query.token(page[-1] + selection.width) if more else None
+        return {"data": self.buckets(selection, page), "has_more": more, "next_page": following}
 
-    def starts(self, ask: Ask) -> range:
-        """The starts (UTC seconds) of the buckets of a range that exist by now.
+    def starts(self, selection: Selection) -> range:
+        """Return the starts (UTC seconds) of the buckets that exist by now.
 
-        The usage report gives the bucket in progress when the range covers its end; the cost report never
-        does.
+        The usage report has the bucket in progress when the range covers its end. The cost report never has
+        today, and lacks days that ended less than the settings' `cost_lag` ago.
         """
-        now = self._world.clock.seconds
-        begun = now - now % ask.width
-        last = begun + ask.width if ask.report == "usage" else begun
-        return range(ask.start, min(ask.end, last), ask.width)
+        width = selection.width
+        usage = selection.report == "usage"
+        shown_until = self._data.clock.seconds + (width if usage else -self._cost_lag)
+        return range(selection.start, min(selection.end, shown_until // width * width), width)
 
-    def is_final(self, ask: Ask) -> bool:
-        """Whether time alone can no longer change the answer for this range."""
-        return ask.end + self._world.slack + DAY <= self._world.clock.seconds
+    def is_final(self, selection: Selection) -> bool:
+        """Return whether time alone can no longer change the answer."""
+        return selection.end + self._data.settling + self._cost_lag + DAY <= self._data.clock.seconds
 
-    def buckets(self, ask: Ask, starts: Sequence[int]) -> list[Bucket]:
-        """The buckets at these starts, also those without use."""
-        rows = self._usage(ask, starts) if ask.report == "usage" else self._cost(ask, starts)
+    def buckets(self, selection: Selection, starts: Sequence[int]) -> list[Bucket]:
+        """Return the buckets at these starts, also those without use."""
+        rows = self._usage(selection, starts) if selection.report == "usage" else self._cost(selection, starts)
         return [
-            {"starting_at": stamp(start), "ending_at": stamp(start + ask.width), "results": found}
-            for start, found in zip(starts, rows, strict=True)
+            {"starting_at": stamp(start), "ending_at": stamp(start + selection.width), "results": results}
+            for start, results in zip(starts, rows, strict=True)
         ]
 
-    def _usage(self, ask: Ask, starts: Sequence[int]) -> Iterator[list[Row]]:
+    def _usage(self, selection: Selection, starts: Sequence[int]) -> Iterator[list[Row]]:
         day: int | None = None
-        tallies: dict[int, Tally] = {}
+        sums: dict[int, Sums] = {}
         for start in starts:
+            # One pass over the events of a day serves all of its minutes or hours.
             if start // DAY != day:
                 day = start // DAY
-                atoms = _filtered(self._world.atoms(day), ask.filters)
-                tallies = usage_tallies(atoms, ask.width, ask.group_by)
-            yield usage_rows(tallies.get(start % DAY // ask.width, {}), ask.group_by)
+                events = _filtered(self._data.events(day), selection.filters)
+                sums = sum_usage(events, selection.width, selection.group_by)
+            bucket = sums.get(start % DAY // selection.width, {})
+            yield usage_rows(bucket, selection.group_by, self._data.settings)
 
-    def _cost(self, ask: Ask, starts: Sequence[int]) -> Iterator[list[Row]]:
+    def _cost(self, selection: Selection, starts: Sequence[int]) -> Iterator[list[Row]]:
+        data = self._data
         for start in starts:
             day = start // DAY
-            yield cost_rows(self._world.atoms(day), self._world.charges(day), ask.group_by)
+            yield cost_rows(data.events(day), data.charges(day), selection.group_by, data.currency_of)
 
 
-def _filtered(atoms: Sequence[Atom], filters: Filters) -> Sequence[Atom]:
-    """Use whose value is null matches no filter."""
+def _filtered(events: Sequence[UsageEvent], filters: Filters) -> Sequence[UsageEvent]:
+    """Return the events that pass every filter; null passes none."""
     for name, values in filters:
-        place = DIMENSIONS.index(name)
-        atoms = [atom for atom in atoms if atom.dims[place] in values]
-    return atoms
+        index = DIMENSIONS.index(name)
+        events = [event for event in events if event.values[index] in values]
+    return events

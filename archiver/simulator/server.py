@@ -1,4 +1,4 @@
-"""The HTTP side: who may ask, what is asked, which fault strikes, and how the answer is sent."""
+"""The HTTP side: routes, credentials, faults and responses."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from archiver.simulator.breakdowns import BREAKDOWNS, Scene
-from archiver.simulator.names import LISTS, listing, single
-from archiver.simulator.pages import Pages, encode, pack
-from archiver.simulator.query import FAST_BETA, Pairs, parse
-from archiver.simulator.refusals import RefusalError, envelope, invalid
+from archiver.simulator.body_faults import BODY_FAULTS
+from archiver.simulator.errors import ApiError, error_body, invalid_request
+from archiver.simulator.lists import LISTS, OAUTH_ONLY, find_record, list_page
+from archiver.simulator.page_cache import PageCache, compress, encode
+from archiver.simulator.payload_faults import LIST_FAULTS, PAYLOAD_FAULTS
+from archiver.simulator.query import FAST_BETA, Pairs, parse_query
 from archiver.simulator.reports import Reports
-from archiver.simulator.spoilers import BODY_SPOILERS, PAYLOAD_SPOILERS
+from archiver.simulator.response_faults import RESPONSE_FAULTS, FaultContext
 
 if TYPE_CHECKING:
     from archiver.simulator.faults import Faults
-    from archiver.simulator.limiter import Limiter
+    from archiver.simulator.invented_data import InventedData
+    from archiver.simulator.rate_limiter import RateLimiter
     from archiver.simulator.settings import Settings
-    from archiver.simulator.world import World
 
 _ROOT = "/v1/organizations/"
 _REPORTS = {"usage_report/messages": "usage", "cost_report": "cost"}
-_NEVER_ANSWERED = ("timeout", "disconnect")
+_WITHOUT_RESPONSE = ("timeout", "disconnect")
 _JSON = {"content-type": "application/json"}
 
 
 @dataclass(slots=True)
-class Recorded:
-    """A request that arrived: `status` is 0 when it was not answered (yet), `at` is monotonic seconds."""
+class RecordedRequest:
+    """A request that arrived.
+
+    `status` is 0 while it has no response, `at` is monotonic seconds.
+    """
 
     method: str
     path: str
@@ -43,131 +47,151 @@ class Recorded:
     fault: str | None = None
     request_id: str = ""
 
+    @property
+    def credential(self) -> str:
+        """The key of `x-api-key`, or else the token of `Authorization: Bearer`."""
+        return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
 
-_RECORD = web.RequestKey("record", Recorded)
+
+_RECORD = web.RequestKey("record", RecordedRequest)
 
 
 @dataclass(slots=True)
 class Server:
-    """Answers one request at a time from the world; everything it saw is in `requests`."""
+    """Responds from the invented data; records every request."""
 
     settings: Settings
-    world: World
+    data: InventedData
     faults: Faults
-    limiter: Limiter
-    requests: list[Recorded] = field(default_factory=list)
+    rate_limiter: RateLimiter
+    requests: list[RecordedRequest] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _ids: Random = field(init=False)
     _reports: Reports = field(init=False)
-    _pages: Pages = field(init=False)
+    _pages: PageCache = field(init=False)
 
     def __post_init__(self) -> None:
         self._ids = Random(f"{self.settings.seed}:requests")
-        self._reports = Reports(self.world)
-        self._pages = Pages(self.world, self._reports)
+        self._reports = Reports(self.data)
+        self._pages = PageCache(self.data, self._reports)
 
     def app(self) -> web.Application:
-        """The aiohttp application: one route for everything, so that aiohttp never answers itself."""
+        """Return the aiohttp application."""
         app = web.Application()
+        # One route for everything: aiohttp never responds by itself, so all responses have our headers.
         app.router.add_route("*", "/{tail:.*}", self.handle)
-        app.on_response_prepare.append(self._sign)
+        app.on_response_prepare.append(self._add_headers)
         return app
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Record, answer, record the status."""
+        """Record a request, respond to it, record the status."""
         record = self._record(request)
         if self.settings.latency:
             await asyncio.sleep(self.settings.latency)
         try:
-            response = await self._answer(request, record)
-        except RefusalError as error:
-            body = encode(envelope(error.status, error.message, record.request_id))
+            response = await self._respond(request, record)
+        except ApiError as error:
+            body = encode(error_body(error, record.request_id))
             response = web.Response(status=error.status, body=body, headers={**_JSON, **error.headers})
-        if record.fault not in _NEVER_ANSWERED:
+        if record.fault not in _WITHOUT_RESPONSE:
             record.status = response.status
         return response
 
-    def _record(self, request: web.Request) -> Recorded:
+    def _record(self, request: web.Request) -> RecordedRequest:
         headers = {name.lower(): value for name, value in request.headers.items()}
         pairs = tuple(request.query.items())
-        record = Recorded(request.method, request.path, pairs, headers, self.world.clock.monotonic())
+        record = RecordedRequest(request.method, request.path, pairs, headers, self.data.clock.monotonic())
         record.request_id = f"req_011C{self._ids.getrandbits(80):020x}"
         request[_RECORD] = record
         self.requests.append(record)
         return record
 
-    async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
-        """The headers that every answer has (documented)."""
-        record = request[_RECORD]
-        response.headers["request-id"] = record.request_id
-        response.headers["anthropic-organization-id"] = self.world.organization.id
-        response.headers["date"] = format_datetime(self.world.clock.now, usegmt=True)
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Add the headers of every response (documented)."""
+        # A fault may have set its own request id.
+        response.headers.setdefault("request-id", request[_RECORD].request_id)
+        response.headers["anthropic-organization-id"] = self.data.organization.id
+        response.headers["date"] = format_datetime(self.data.clock.now, usegmt=True)
         response.headers["server"] = "simulated"
 
-    async def _answer(self, request: web.Request, record: Recorded) -> web.StreamResponse:
+    async def _respond(self, request: web.Request, record: RecordedRequest) -> web.StreamResponse:
         self._check_route(record)
-        self._check_key(record.headers)
+        self._check_credential(record)
         if "anthropic-version" not in record.headers:
-            raise invalid("anthropic-version: header is required")
-        self.limiter.take()
-        record.fault = self.faults.strike(_target(record))
-        if record.fault in BREAKDOWNS:
-            return await BREAKDOWNS[record.fault](Scene(request, self.world.clock, self.stopping))
-        return _sent(self._body(record), record)
+            raise invalid_request("anthropic-version: header is required")
+        self.rate_limiter.acquire()
+        # Faults come last, so that a test which sends a wrong request sees its 400 and not the fault.
+        record.fault = self.faults.choose(_target(record))
+        if record.fault in RESPONSE_FAULTS:
+            context = FaultContext(request, record.credential, self.data.clock, self.stopping)
+            return await RESPONSE_FAULTS[record.fault](context)
+        return _good_response(self._body(record), record)
 
-    def _check_route(self, record: Recorded) -> None:
+    def _check_route(self, record: RecordedRequest) -> None:
         rest = record.path.removeprefix(_ROOT)
-        name, _, wanted = rest.partition("/")
-        known = rest == "me" or rest in _REPORTS or (name in LISTS and "/" not in wanted)
+        name, _, record_id = rest.partition("/")
+        known = rest == "me" or rest in _REPORTS or (name in LISTS and "/" not in record_id)
         if not record.path.startswith(_ROOT) or not known:
-            raise RefusalError(404, "Not found")
+            raise ApiError(404, "Not found")
         if record.method != "GET":
-            raise RefusalError(405, "Method Not Allowed", {"allow": "GET"})
+            raise ApiError(405, "Method Not Allowed", {"allow": "GET"})
 
-    def _check_key(self, headers: dict[str, str]) -> None:
-        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
-        if not key:
-            raise RefusalError(401, "x-api-key header is required")
-        if key == self.settings.refused_key:
-            raise RefusalError(403, "This API key does not have permission to use the Admin API")
-        if key != self.settings.key:
-            raise RefusalError(401, "invalid x-api-key")
+    def _check_credential(self, record: RecordedRequest) -> None:
+        credential = record.credential
+        if not credential:
+            raise ApiError(401, "x-api-key header is required")
+        if credential == self.settings.refused_key:
+            raise ApiError(403, "This API key does not have permission to use the Admin API")
+        # An OAuth token is valid as a bearer token alone.
+        if "x-api-key" in record.headers and credential != self.settings.key:
+            raise ApiError(401, "invalid x-api-key")
+        if credential not in (self.settings.key, self.settings.token):
+            raise ApiError(401, "invalid bearer token")
 
-    def _body(self, record: Recorded) -> bytes:
+    def _body(self, record: RecordedRequest) -> bytes:
         rest = record.path.removeprefix(_ROOT)
         if rest in _REPORTS:
             return self._report(_REPORTS[rest], record)
-        return encode(self._names(rest, record.query))
+        return encode(self._list(rest, record))
 
-    def _report(self, report: str, record: Recorded) -> bytes:
+    def _report(self, report: str, record: RecordedRequest) -> bytes:
         fast = FAST_BETA in record.headers.get("anthropic-beta", "")
-        now = self.world.clock.seconds
-        query = parse(report, record.query, now, fast=fast, cap=self.settings.group_by_cap)
-        spoil = PAYLOAD_SPOILERS.get(record.fault or "")
-        if spoil is None:
+        now = self.data.clock.seconds
+        query = parse_query(report, record.query, now, fast=fast, cap=self.settings.group_by_cap)
+        fault = PAYLOAD_FAULTS.get(record.fault or "")
+        if fault is None:
             return self._pages.body(query)
         payload = self._reports.page(query)
-        spoil(payload, query)
+        fault(payload, query)
         return encode(payload)
 
-    def _names(self, rest: str, pairs: Pairs) -> dict[str, Any]:
-        if rest == "me":
-            return self.world.organization.me
-        name, _, wanted = rest.partition("/")
-        organization = self.world.organization
-        return single(organization, name, wanted) if wanted else listing(organization, name, pairs)
+    def _list(self, rest: str, record: RecordedRequest) -> dict[str, Any]:
+        organization = self.data.organization
+        name, _, record_id = rest.partition("/")
+        if name == "me":
+            return organization.me
+        if name == OAUTH_ONLY and record.credential != self.settings.token:
+            raise ApiError(403, "Admin API keys cannot read service accounts: an OAuth token with org:admin can")
+        if record_id:
+            return find_record(organization, name, record_id)
+        payload = list_page(organization, name, record.query, include_default=self.settings.include_default)
+        if fault := LIST_FAULTS.get(record.fault or ""):
+            # The records themselves belong to the organisation: the fault gets copies.
+            payload["data"] = [dict(one) for one in payload["data"]]
+            fault(payload)
+        return payload
 
 
-def _target(record: Recorded) -> str:
+def _target(record: RecordedRequest) -> str:
     return f"{record.path}?" + "&".join(f"{name}={value}" for name, value in record.query)
 
 
-def _sent(body: bytes, record: Recorded) -> web.Response:
+def _good_response(body: bytes, record: RecordedRequest) -> web.Response:
     headers = dict(_JSON)
-    if record.fault in BODY_SPOILERS:
-        body, different = BODY_SPOILERS[record.fault](body)
+    if record.fault in BODY_FAULTS:
+        body, different = BODY_FAULTS[record.fault](body, record.credential)
         headers |= different
     elif "gzip" in record.headers.get("accept-encoding", ""):
-        body = pack(body)
+        body = compress(body)
         headers["content-encoding"] = "gzip"
     return web.Response(body=body, headers=headers)

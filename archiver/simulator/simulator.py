@@ -1,4 +1,4 @@
-"""The simulator as tests, the demo and benchmarks hold it: a server, its clock, its faults, and the truth."""
+"""The simulator as tests, the demo and benchmarks use it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from archiver.simulator.activity import COUNTS, Atom
-from archiver.simulator.clock import DAY, Clock, day_number
+from archiver.simulator.activity import COUNTS, UsageEvent
+from archiver.simulator.clock import DAY, Clock, date_of, day_number
 from archiver.simulator.faults import Faults
-from archiver.simulator.habits import DIMENSIONS
-from archiver.simulator.limiter import Limiter
+from archiver.simulator.invented_data import InventedData
 from archiver.simulator.prices import MODELS
-from archiver.simulator.query import WIDTHS, Ask
+from archiver.simulator.query import WIDTHS, Selection
+from archiver.simulator.rate_limiter import RateLimiter
 from archiver.simulator.reports import Bucket, Reports
-from archiver.simulator.server import Recorded, Server
+from archiver.simulator.server import RecordedRequest, Server
 from archiver.simulator.settings import Settings
-from archiver.simulator.world import World
+from archiver.simulator.usage_patterns import DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from archiver.simulator.organization import Organization
 
 HOST = "127.0.0.1"
-_PLAIN = {
+_DEFAULT_VALUES = {
     "context_window": "0-200k",
     "inference_geo": "global",
     "model": MODELS[0].name,
@@ -42,17 +42,17 @@ _PLAIN = {
 class Simulator:
     """A local Admin API on the loopback address, as an async context manager.
 
-    Everything is invented, and decided by the settings, the clock and the amendments alone.
+    Everything is invented, and depends on the settings, the clock and the amendments alone.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        """Raises ValueError when the settings name a fault that does not exist."""
+        """Invent the organisation; raises ValueError for an unknown fault."""
         self.settings = settings or Settings()
         self.clock = Clock(self.settings.now)
         self.faults = Faults(self.settings.seed, self.settings.faults)
-        self.requests: list[Recorded] = []
+        self.requests: list[RecordedRequest] = []
         self.port = self.settings.port
-        self._world = World(self.settings, self.clock)
+        self._data = InventedData(self.settings, self.clock)
         self._runner: web.AppRunner | None = None
         self._stopping: asyncio.Event | None = None
 
@@ -63,28 +63,34 @@ class Simulator:
 
     @property
     def key(self) -> str:
-        """The key that is let in."""
+        """The Admin API key that is accepted."""
         return self.settings.key
 
     @property
+    def token(self) -> str:
+        """The OAuth token that is accepted as a bearer token."""
+        return self.settings.token
+
+    @property
     def organization(self) -> Organization:
-        """The names behind the ids."""
-        return self._world.organization
+        """The objects with the ids and names of the reports."""
+        return self._data.organization
 
     @property
     def first_day(self) -> date:
         """The first UTC day with use."""
-        return date.fromordinal(self._world.activity.first + date(1970, 1, 1).toordinal())
+        return date_of(self._data.activity.first)
 
     @property
     def credit_day(self) -> date:
         """The UTC day whose cost has a negative amount."""
-        return date.fromordinal(self._world.credit_day + date(1970, 1, 1).toordinal())
+        return date_of(self._data.credit_day)
 
     async def __aenter__(self) -> Self:
         """Listen; raises OSError when the port is taken."""
-        limiter = Limiter(self.settings, self.clock)
-        server = Server(self.settings, self._world, self.faults, limiter, self.requests)
+        rate_limiter = RateLimiter(self.settings, self.clock)
+        # A new server for each start: the rate limit begins with a full bucket.
+        server = Server(self.settings, self._data, self.faults, rate_limiter, self.requests)
         self._stopping = server.stopping
         self._runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=2)
         await self._runner.setup()
@@ -99,7 +105,7 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; requests that were never to be answered are cut off."""
+        """Stop; requests without a response are cut off."""
         assert self._runner is not None
         assert self._stopping is not None
         self._stopping.set()
@@ -116,59 +122,67 @@ class Simulator:
         group_by: Sequence[str] = (),
         filters: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Bucket]:
-        """Every bucket the API would answer for the range now, without pages, faults or a grouping cap.
+        """Return every bucket of a range as the API would return it now.
 
-        `filters` are by dimension: `{"model": ("claude-…",)}`. Without an `end`, up to the present.
+        There are no pages, no faults and no grouping cap here.
+
+        `filters` are by dimension: `{"model": ("claude-…",)}`. Without an `end`, up to now.
         """
         width = WIDTHS[bucket_width]
-        chosen = tuple((name, frozenset(values)) for name, values in (filters or {}).items())
+        wanted = tuple((name, frozenset(values)) for name, values in (filters or {}).items())
         first = _seconds(start) // width * width
         last = _seconds(end or self.clock.now) // width * width
-        ask = Ask(report, first, last, width, tuple(sorted(group_by)), chosen)
-        reports = Reports(self._world)
-        return reports.buckets(ask, reports.starts(ask))
+        selection = Selection(report, first, last, width, tuple(sorted(group_by)), wanted)
+        reports = Reports(self._data)
+        return reports.buckets(selection, reports.starts(selection))
 
     def amend(self, day: date, factor: float | Fraction, **where: str | None) -> None:
-        """Restate a day: the counts of its use, or of that with these dimensions, times `factor`."""
-        self._world.ledger.scale(day_number(day), Fraction(factor), _checked(where))
+        """Multiply the counts of a day by `factor`.
+
+        With `where`, only of the use with these dimension values.
+        """
+        self._data.amendments.scale(day_number(day), Fraction(factor), _checked(where))
 
     def remove(self, day: date, **where: str | None) -> None:
-        """Make a day's use vanish (with its other costs), or only that with these dimensions."""
-        self._world.ledger.remove(day_number(day), _checked(where))
+        """Remove the use of a day, with its other costs.
+
+        With `where`, only the use with these dimension values.
+        """
+        self._data.amendments.remove(day_number(day), _checked(where))
 
     def restore(self, day: date) -> None:
-        """Take back every amendment of a day."""
-        self._world.ledger.restore(day_number(day))
+        """Undo every amendment of a day."""
+        self._data.amendments.restore(day_number(day))
 
-    def add_atom(self, when: datetime, counts: Mapping[str, int], **dims: str | None) -> None:
-        """One more use in the minute of `when`; `counts` by the names in `COUNTS`.
+    def add_usage(self, when: datetime, counts: Mapping[str, int], **dimensions: str | None) -> None:
+        """Add use in the minute of `when`; `counts` by the names in `COUNTS`.
 
-        Dimensions are plain unless given. It is visible at once, unless it lies in the future or in the last
-        five minutes.
+        Dimensions that are not given have usual values. The use is visible at once, unless it lies in the future
+        or in the last five minutes. Raises ValueError for unknown names.
         """
         day, second = divmod(_seconds(when), DAY)
-        values = {**_PLAIN, **_checked(dims)}
+        values = {**_DEFAULT_VALUES, **_checked(dimensions)}
         if not counts.keys() <= set(COUNTS):
             raise ValueError(f"counts are {', '.join(COUNTS)}")
         a, b, c, d, e, f = (counts.get(name, 0) for name in COUNTS)
-        atom = Atom(second // 60, tuple(values.get(name) for name in DIMENSIONS), (a, b, c, d, e, f), 0)
-        self._world.ledger.add(day, atom)
+        event = UsageEvent(second // 60, tuple(values.get(name) for name in DIMENSIONS), (a, b, c, d, e, f), 0)
+        self._data.amendments.add(day, event)
 
 
-def _seconds(moment: datetime) -> int:
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return int(moment.timestamp() // 1)
+def _seconds(time: datetime) -> int:
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    return int(time.timestamp() // 1)
 
 
-def _checked(dims: dict[str, str | None]) -> dict[str, str | None]:
-    if unknown := dims.keys() - set(DIMENSIONS):
+def _checked(dimensions: dict[str, str | None]) -> dict[str, str | None]:
+    if unknown := dimensions.keys() - set(DIMENSIONS):
         raise ValueError(f"there is no dimension {', '.join(sorted(unknown))}")
-    return dims
+    return dimensions
 
 
 @contextmanager
 def background(settings: Settings | None = None) -> Iterator[Simulator]:
-    """The simulator in a thread of its own, for callers without an event loop (or that block theirs)."""
+    """Run the simulator in a thread, for callers without an event loop."""
     simulator = Simulator(settings)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)

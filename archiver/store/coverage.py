@@ -1,4 +1,4 @@
-"""How an answer changes what the archive knows of each bucket. Pure."""
+"""How a response changes the coverage of its window. Pure."""
 
 from __future__ import annotations
 
@@ -6,57 +6,66 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, WORST_CLOCK_SKEW, Span, State, Window
+from archiver.plan.work import is_fetched
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-Verdict = tuple[State, int | None] | None
+BucketState = tuple[State, int | None] | None
+"""The state of one bucket and when it was read; None for a bucket without coverage."""
 
 
-def after_answer(  # six plain facts of one moment; a class to carry them would say less
+def after_answer(
     window: Window,
     before: Sequence[Span],
     present: Collection[int],
     now: int,
     settled_until: int,
 ) -> list[Span]:
-    """Say what the coverage that touched `window` becomes.
+    """Return the coverage that replaces `before`, the spans that touch `window`.
 
-    `present` holds the starts of the buckets the answer listed. A bucket that had ended and was not listed is a
-    hole: missing, or what it was when an earlier answer had listed it; one still in progress is nothing at all.
-    What was settled once stays settled.
+    `present` holds the starts of the buckets in the response. A bucket that ends by `settled_until` is settled.
     """
-    width = window.series.bucket_width.seconds
+    width, lag = window.series.bucket_width.seconds, SPECS[window.series.report].lag_seconds
 
-    def decide(start: int, known: Span | None) -> Verdict:
+    def decide(start: int, known: Span | None) -> BucketState:
         if start in present:
+            # Once settled, always settled: a longer --refresh must not turn restatements back into provisional days.
             settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
             return (State.SETTLED if settled else State.PROVISIONAL), now
-        if known is not None and known.state in COVERED:
+        # A response without the bucket does not disprove an earlier one that had it.
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
-        return (State.MISSING, now) if start + width <= now else None
+        # The bucket in progress may be left out by the API; only an ended one is a gap.
+        if start + width <= now - lag:
+            return State.MISSING, now
+        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no `fetched_at`.
+        # The bucket in progress may be left out by the API: it is nothing yet.
+        return (State.PROVISIONAL, None) if start + width <= now else None
 
-    return _redraw(window, before, decide)
+    return _replace(window, before, decide)
 
 
 def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span]:
-    """Mark what had ended and is not covered yet as failed."""
+    """Return the coverage with the ended buckets of a window failed, where none was covered."""
     width = window.series.bucket_width.seconds
 
-    def decide(start: int, known: Span | None) -> Verdict:
-        if known is not None and known.state in COVERED:
+    def decide(start: int, known: Span | None) -> BucketState:
+        if known is not None and is_fetched(known):
             return known.state, known.fetched_at
         return (State.FAILED, now) if start + width <= now else None
 
-    return _redraw(window, before, decide)
+    return _replace(window, before, decide)
 
 
-def believable(span: Span, width: int, now: int) -> list[Span]:
-    """Take out of a stretch what nobody can have read: buckets that had not begun, and settled ones in progress.
+def drop_future(span: Span, width: int, now: int) -> list[Span]:
+    """Return the part of a span that was possible to read at its `fetched_at`.
 
-    A time of reading that lies after `now` becomes now.
+    Buckets that had not begun are dropped, and one in progress is provisional. A time after `now` becomes `now`.
     """
     read = None if span.fetched_at is None else min(span.fetched_at, now)
+    # The two servers of the API may differ by seconds: a bucket that ended within the skew counts as ended.
     then = now if span.fetched_at is None else min(span.fetched_at + WORST_CLOCK_SKEW, now)
     ended = then - then % width
     pieces = [Span(span.start, min(span.end, ended), span.state, read)]
@@ -65,25 +74,26 @@ def believable(span: Span, width: int, now: int) -> list[Span]:
     return [piece for piece in pieces if piece.start < piece.end]
 
 
-def _redraw(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], Verdict]) -> list[Span]:
+def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], BucketState]) -> list[Span]:
+    """Decide the state of each bucket of a window anew; spans that reach beyond the window keep those parts."""
     width = window.series.bucket_width.seconds
     outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]
     beyond = [Span(window.end, s.end, s.state, s.fetched_at) for s in before if s.end > window.end]
     known: dict[int, Span] = {}
     for span in before:
-        at = max(span.start, window.start)
-        known.update((start, span) for start in range(at, min(span.end, window.end), width))
+        first = max(span.start, window.start)
+        known.update((start, span) for start in range(first, min(span.end, window.end), width))
     starts = range(window.start, window.end, width)
     inside = []
-    for verdict, group in groupby(starts, key=lambda start: decide(start, known.get(start))):
+    for state, group in groupby(starts, key=lambda start: decide(start, known.get(start))):
         stretch = list(group)
-        if verdict is not None:
-            inside.append(Span(stretch[0], stretch[-1] + width, *verdict))
+        if state is not None:
+            inside.append(Span(stretch[0], stretch[-1] + width, *state))
     return merge([*outside, *inside, *beyond])
 
 
 def merge(spans: Sequence[Span]) -> list[Span]:
-    """Join neighbours that say the same."""
+    """Join neighbouring spans of one state and one time."""
     merged: list[Span] = []
     for span in spans:
         last = merged[-1] if merged else None

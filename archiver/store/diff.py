@@ -1,4 +1,4 @@
-"""What is different between two answers about one bucket. Pure."""
+"""The difference between two responses about one bucket. Pure."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ Pairs = list[tuple[int, "Values"]]
 """The same as pairs, in the order of the ids."""
 
 _DIGEST_BYTES = 8
+"""Enough, because a bucket is compared with its own last digest only: one change in 2**64 would be missed."""
+
 _id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def facts_digest(facts: Facts) -> bytes:
-    """Give the digest of a bucket's stored rows, whatever order they came in."""
+    """Return the digest of a bucket's rows, independent of their order."""
     return pairs_digest(sorted(facts.items(), key=_id))
 
 
 def pairs_digest(pairs: Pairs) -> bytes:
-    """Give the digest of the rows of a bucket in the order of their ids."""
+    """Return the digest of a bucket's rows, which are in the order of their ids."""
+    # msgpack keeps 1 and "1" apart, and the text of an amount as it came: 1.0 and 1.00 differ.
     return blake2b(_encode(pairs), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class BucketDiff:
-    """The rows that changed, by the id of their dimensions: (was, now), None where there is no row."""
+    """The changed rows by the id of their dimensions: (was, now), None for no row."""
 
     counts: RowCounts
     changes: dict[int, tuple[Values | None, Values | None]] = field(default_factory=dict)
@@ -49,5 +52,6 @@ def compare(was: Facts, now: Facts) -> BucketDiff:
     changes = {key: pair for key, pair in changes.items() if pair[0] != pair[1]}
     removed = sum(1 for _, after in changes.values() if after is None)
     inserted = sum(1 for before, _ in changes.values() if before is None)
+    # Every change but an insertion concerns a row that was there; the other rows that were there are unchanged.
     counts = RowCounts(inserted, len(changes) - inserted - removed, removed, len(was) - (len(changes) - inserted))
     return BucketDiff(counts, changes)

@@ -1,9 +1,9 @@
-"""SQLite's and the system's errors, translated once into ours."""
+"""Errors of SQLite and the operating system, translated once into the program's own."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archiver.errors import ArchiverError, ConfigurationError, DamagedError, LockedError, StorageError
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_STORAGE = {
+STORAGE_CODES = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
@@ -21,74 +20,64 @@ _STORAGE = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_NOLFS,
 }
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_REPEATED = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
-_PRIMARY_CODE = 0xFF
-_BLOCK = 1 << 20
+_DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DUPLICATE_CODES = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
+_CHECK_DISK = "check the disk, the path and its permissions"
+
+
+def extended_code(error: object) -> int:
+    """Return SQLite's extended result code of an error; -1 for an error without one."""
+    return int(getattr(error, "sqlite_errorcode", -1))
+
+
+def primary_code(error: object) -> int:
+    """Return SQLite's primary result code of an error, the low byte of the extended one."""
+    return extended_code(error) & 0xFF
 
 
 def translate(  # noqa: PLR0911  # a table of errors
     error: sqlite3.Error | OSError, path: Path
 ) -> ArchiverError | None:
-    """Find our error for a foreign one; None where it can only be a bug of ours."""
+    """Return the program's error for a foreign one; None for one that only a bug can cause."""
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
-        return StorageError(f"{path} cannot be used: {reason}", hint="check the disk, the path and its permissions")
-    if getattr(error, "sqlite_errorcode", -1) == sqlite3.SQLITE_READONLY_ROLLBACK:
-        return StorageError(f"{path} is as a run left it that was cut short", hint="archiver sync puts it right")
-    code = getattr(error, "sqlite_errorcode", -1) & _PRIMARY_CODE
-    if code in _DAMAGED:
-        return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a copy")
-    if code in _STORAGE:
-        return StorageError(f"{path} cannot be used: {error}", hint="check the disk, the path and its permissions")
+        return StorageError(f"cannot open the archive: {path}: {reason}", hint=_CHECK_DISK)
+    # Before the primary codes: a journal that a read-only connection may not roll back is READONLY, but no fault of
+    # the disk's.
+    if extended_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StorageError(f"{path} was left by an interrupted sync", hint="run archiver sync to roll it back")
+    code = primary_code(error)
+    if code in _DAMAGED_CODES:
+        return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a backup")
+    if code in STORAGE_CODES:
+        return StorageError(f"cannot use the archive: {path}: {error}", hint=_CHECK_DISK)
+    # The next two have no code: the first is raised by Python's sqlite3, for SQLite stores any bytes as text.
+    if "decode to UTF-8" in str(error):
+        return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a backup")
     if "integer overflow" in str(error):
         return ConfigurationError(
-            "the sum does not fit 64 bits", hint="ask for a shorter range, or add up the rows in another tool"
+            "the sum does not fit 64 bits", hint="use a shorter range, or sum the rows in another tool"
         )
-    if getattr(error, "sqlite_errorcode", -1) in _REPEATED:
-        return DamagedError(f"{path} has rows that no answer brought: {error}", hint="archiver verify says which")
-    if code in _BUSY:
-        return LockedError(f"{path} is held by another program: {error}", hint="try again when it is done")
+    # The writer compares before it inserts: a duplicate row is one that no digest or coverage knows of.
+    if extended_code(error) in _DUPLICATE_CODES:
+        message = f"{path} contains rows without a matching API response: {error}"
+        return DamagedError(message, hint="run archiver verify to find them")
+    if code in _BUSY_CODES:
+        return LockedError(f"{path} is locked by another program: {error}", hint="try again when it has finished")
     return None
 
 
 @contextmanager
-def reconsidered(path: Path) -> Iterator[None]:
-    """Look again at a file that was called damaged, once nothing has it open: SQLite says so, too, when a read fails.
-
-    Raises:
-        StorageError: The file is sound, or the disk does not let it be read.
-    """
-    try:
-        yield
-    except DamagedError as error:
-        if getattr(error.__cause__, "sqlite_errorcode", -1) & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT or _damaged(path):
-            raise
-        raise StorageError(f"{path} could not be read: disk I/O error", hint="check the disk, and try again") from error
-
-
-def _damaged(path: Path) -> bool:
-    from archiver.store.files import read_only_uri  # noqa: PLC0415  # that module needs this one
-
-    try:
-        with path.open("rb") as file:
-            while file.read(_BLOCK):
-                pass
-        with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
-            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
-    except OSError:
-        return False
-    except sqlite3.Error as error:
-        return getattr(error, "sqlite_errorcode", -1) & _PRIMARY_CODE not in _STORAGE
-
-
-@contextmanager
 def translated(path: Path, *, system: bool = True) -> Iterator[None]:
-    """Let only our errors out, but for bugs; without `system`, errors of the operating system are someone else's.
+    """Raise the program's errors instead of foreign ones; bugs pass unchanged.
+
+    With `system=False` errors of the operating system pass too: in a block that does more than use the file, they may
+    come from elsewhere.
 
     Raises:
         StorageError: The disk, the folder or its permissions.
-        DamagedError: The file's content.
+        DamagedError: The content of the file.
         LockedError: Another program holds the file.
     """
     try:

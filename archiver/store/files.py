@@ -1,4 +1,4 @@
-"""The archive's file before SQLite sees it: what it is, who holds it, with which permissions it is made."""
+"""The archive's file before SQLite opens it: its header, its permissions, its lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from archiver.errors import DamagedError, LockedError
+from archiver.errors import ConfigurationError, DamagedError, LockedError
 from archiver.store.faults import translated
 
 if TYPE_CHECKING:
@@ -22,36 +22,48 @@ _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
 _LOOKS, _LOOK_SECONDS = 10, 0.05
+_UNCHANGED = "it was not changed; use another path: --db PATH"
 
 
 def check_file(path: Path) -> bool:
-    """Say whether there is an archive at `path`; False when nothing is there yet.
+    """Whether there is an archive at `path`; False for no file, or one that has nothing in it yet.
 
-    It reads the header alone, before SQLite opens the file, so that what is not ours is not touched. Not to be called
-    while this process has the file open: closing any descriptor of a file drops the locks that SQLite holds on it.
+    Reads the header alone, because SQLite may change a file by opening it. Must not be called while this process has
+    the file open: closing any descriptor of a file drops the POSIX locks that SQLite holds on it.
 
     Raises:
-        DamagedError: Something is there and it is not an archive.
-        StorageError: It cannot be looked at.
+        ConfigurationError: The file has several hard links.
+        DamagedError: The file is not an archive.
+        StorageError: The file or its folder cannot be read.
     """
     with translated(path):
         try:
-            mode = path.lstat().st_mode
+            found = path.lstat()
         except FileNotFoundError:
             return False
-        if not stat.S_ISREG(mode):
-            raise DamagedError(f"{path} is not a regular file", hint="give --db the path of the archive itself")
+        # No symbolic links: the -wal and lock files would be created next to the link, or next to its target, depending
+        # on the path that each program uses.
+        if not stat.S_ISREG(found.st_mode):
+            raise DamagedError(f"{path} is not a regular file", hint="use the path of the archive itself: --db PATH")
+        if found.st_nlink > 1:
+            raise ConfigurationError(
+                f"{path} has {found.st_nlink} hard links; its -wal and lock files belong to one path only, and SQLite "
+                "would damage the archive",
+                hint="remove the other links, or use a copy: cp ARCHIVE COPY",
+            )
         header = _read_header(path)
+    # A first migration that was interrupted leaves zeros and a journal, which rolls the file back to an empty one.
     if not header.strip(b"\0") and (not header or path.with_name(path.name + "-journal").exists()):
         return False
     if not header.startswith(MAGIC):
-        raise DamagedError(f"{path} is not an archive: it is not a SQLite file", hint="it was left as it is")
+        raise DamagedError(f"{path} is not an archive: it is not a SQLite file", hint=_UNCHANGED)
     if header[_APPLICATION_ID_AT] != APPLICATION_ID.to_bytes(4, "big"):
-        raise DamagedError(f"{path} is another program's database", hint="it was left as it is")
+        raise DamagedError(f"{path} is the database of another program", hint=_UNCHANGED)
     return True
 
 
 def _read_header(path: Path) -> bytes:
+    # The file may be replaced after `lstat`: O_NONBLOCK does not wait for the writer of a FIFO.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         return os.read(descriptor, _HEADER_BYTES)
@@ -60,10 +72,10 @@ def _read_header(path: Path) -> bytes:
 
 
 def create_private(path: Path) -> None:
-    """Make the file for its owner alone, whatever the umask, if it is not there.
+    """Make an empty file with mode 0600, whatever the umask, unless it exists.
 
     Raises:
-        StorageError: The folder cannot be made or written.
+        StorageError: The folder cannot be created or written.
     """
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,12 +83,12 @@ def create_private(path: Path) -> None:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return
-        os.fchmod(descriptor, 0o600)
+        os.fchmod(descriptor, 0o600)  # the umask may have taken bits from the owner, too
         os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:
-    """Make a file, or the names in a folder, last through a power cut."""
+    """Sync a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -85,17 +97,16 @@ def sync_file(path: Path) -> None:
 
 
 def read_only_uri(path: Path) -> str:
-    """Give SQLite's name of the file; one that nobody can be writing, in a folder that cannot be written, is immutable.
-
-    Otherwise SQLite would want to make its `-shm` file there.
-    """
+    """Return the URI that opens the file read-only."""
     wal = path.with_name(path.name + "-wal")
-    lasting = not wal.exists() and not os.access(path.parent, os.W_OK)
-    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if lasting else "")
+    # A reader of a WAL database creates the -shm file. Where the folder cannot be written, SQLite has to know that the
+    # file never changes, which holds only while there is no -wal: no other program has it open for writing.
+    immutable = not wal.exists() and not os.access(path.parent, os.W_OK)
+    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
 
 
 def lock_path(path: Path) -> Path:
-    """Name the lock file that stands beside an archive."""
+    """Return the path of the lock file of an archive, in the same folder."""
     return path.with_name(path.name + ".lock")
 
 
@@ -106,14 +117,15 @@ def exclusive(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the archive as its only writer; the system frees the lock however the process ends.
-
-    `wait` is how many seconds another run is waited for.
+    """Hold the lock of an archive, for up to `wait` seconds waiting for another run to release it.
 
     Raises:
-        LockedError: Another run holds it.
-        StorageError: The lock file cannot be made.
+        LockedError: Another run holds the lock.
+        StorageError: The lock file cannot be created.
     """
+    # A file of its own: closing the database's file anywhere in this process would drop SQLite's locks. It is never
+    # deleted: a waiting run has it open, and the next one would lock a new file of that name. flock ends with the
+    # process, however that ends.
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -141,7 +153,8 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
-    """Find who holds the lock; it may only just have got it, and what stands there be that of one that is gone."""
+    """Return the process id of the lock's holder, from the lock file; None if it cannot be read."""
+    # The holder may have the lock and not have written its id yet: what is there is that of the run before.
     for _ in range(_LOOKS):
         text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         if text.isdigit() and _is_alive(int(text)):
@@ -155,11 +168,11 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
+    except PermissionError:  # the process of another user
         return True
     return True
 
 
 def _locked(path: Path, holder: int | None) -> LockedError:
     who = "another process" if holder is None else f"process {holder}"
-    return LockedError(f"{path} is held by {who}", hint="wait for it with --wait 10m, or run again later")
+    return LockedError(f"{path} is locked by {who}", hint="wait for it with --wait 10m, or run again later")

@@ -1,4 +1,4 @@
-"""Keeping what a bucket said before it was answered differently."""
+"""Revisions: the rows of a bucket before and after a later response changed them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, State
 from archiver.reports import SPECS
-from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from archiver.model import Series, Span
+    from archiver.store.connection import WriteConnection
     from archiver.store.diff import BucketDiff
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTime:
-    """When an answer was got, by the server's clock, and up to where buckets are settled by then.
+    """When a response was received, by the server's clock, and up to which time buckets are settled.
 
-    `accept_restatements` takes over at once what would be suspicious.
+    `accept_restatements` accepts a drop of more than half in a settled bucket without a second confirmation.
     """
 
     now: int
@@ -30,55 +29,53 @@ class AnswerTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What was known of a window's buckets before an answer: digest and time of each, and the coverage."""
+class Prior:
+    """What is archived of a window's buckets before a response: digest and first-seen time of each, and coverage."""
 
     buckets: Mapping[int, tuple[bytes, int]]
     spans: Sequence[Span]
 
     def is_known(self, start: int) -> bool:
-        """Say whether any answer about the bucket came before."""
+        """Whether an earlier response contained the bucket."""
         return start in self.buckets or any(s.start <= start < s.end and s.state in COVERED for s in self.spans)
 
-    def answer_after_end(self, start: int, width: int) -> tuple[int | None, bool] | None:
-        """Say when the answer about an ended bucket was learnt, and whether it was settled.
+    def seen_after_end(self, start: int, width: int) -> tuple[int | None, bool] | None:
+        """Return when the rows of an ended bucket were first seen, and whether it was settled.
 
-        None when there was no answer yet, or only one from while the bucket was in progress.
+        None without an earlier response, or with one from while the bucket was in progress.
         """
         span = next((s for s in self.spans if s.start <= start < s.end), None)
         if span is None or span.state not in COVERED or (span.fetched_at or 0) < start + width:
             return None
-        learnt_at = self.buckets[start][1] if start in self.buckets else span.fetched_at
-        return learnt_at, span.state is State.SETTLED
+        # A bucket that was read and had no rows has no digest: its span has the only time.
+        first_seen_at = self.buckets[start][1] if start in self.buckets else span.fetched_at
+        return first_seen_at, span.state is State.SETTLED
 
 
 class History:
     """Writes revisions. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, db: WriteConnection) -> None:
+        self._db = db
 
-    def keep(
-        self, series: Series, series_id: int, differences: Mapping[int, BucketDiff], past: Past, moment: AnswerTime
+    async def add(
+        self, series: Series, series_id: int, diffs: Mapping[int, BucketDiff], prior: Prior, answer_time: AnswerTime
     ) -> None:
-        """Keep the changed rows of every bucket that had ended when it was last answered."""
+        """Add a revision for each changed bucket that had ended when it was last read.
+
+        The growing rows of a bucket in progress are no restatement, and are not kept.
+        """
         absent = (None,) * (len(SPECS[series.report].measures) + 1)
-        for start, difference in differences.items():
-            previous = past.answer_after_end(start, series.bucket_width.seconds)
-            if previous is None:
-                continue
-            revision = self._connection.execute(
-                sql("add_revision"),
-                {
-                    "series_id": series_id,
-                    "bucket_start": start,
-                    "learnt_at": moment.now,
-                    "previously_learnt_at": previous[0],
-                    "was_settled": previous[1],
-                },
-            )
-            changes = difference.changes.items()
-            self._connection.executemany(
-                sql(f"{series.report}.add_change"),
-                [(revision.lastrowid, key, *(was or absent), *(now or absent)) for key, (was, now) in changes],
-            )
+        # Ids are assigned here, so that two statements insert all revisions of a window; there is no other writer.
+        ((revision,),) = await self._db.fetch("select_next_revision")
+        revisions: list[tuple[object, ...]] = []
+        rows: list[tuple[object, ...]] = []
+        for start, diff in diffs.items():
+            previous = prior.seen_after_end(start, series.bucket_width.seconds)
+            if previous is not None:
+                revisions.append((revision, series_id, start, answer_time.now, *previous))
+                changes = diff.changes.items()
+                rows += [(revision, key, *(was or absent), *(now or absent)) for key, (was, now) in changes]
+                revision += 1
+        await self._db.execute_many("insert_revision", revisions)
+        await self._db.insert_many(f"{series.report}.insert_change", rows)

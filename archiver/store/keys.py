@@ -1,4 +1,4 @@
-"""The dictionary of dimension values: every set of them is one small integer."""
+"""The dictionary of dimension values: one integer for each distinct set of them."""
 
 from __future__ import annotations
 
@@ -6,56 +6,57 @@ import json
 from typing import TYPE_CHECKING
 
 from archiver.reports import SPECS
-from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from archiver.model import Report
+    from archiver.model import Dimensions, Report
+    from archiver.store.connection import WriteConnection
 
-Dimensions = tuple[str | None, ...]
-
-_MOST_REMEMBERED = 200_000
+_MOST_CACHED = 200_000
+"""Sets of dimension values kept in memory: the bound of the cache, for an organization with very many keys."""
 
 
 def key_text(dimensions: Dimensions) -> str:
-    """Spell a set of dimension values as its key: a JSON array, in which null is a value like any other."""
+    """Return the unique key of a set of dimension values: a JSON array."""
+    # A UNIQUE constraint over the columns themselves would not do: SQLite treats two NULLs as different.
     return json.dumps(dimensions, ensure_ascii=False, separators=(",", ":"))
 
 
 class KeyDictionary:
-    """Ids of dimension values of one report, remembered up to a bound."""
+    """Ids of the dimension values of one report, cached up to a bound."""
 
-    def __init__(self, connection: sqlite3.Connection, report: Report) -> None:
-        self._connection = connection
+    def __init__(self, db: WriteConnection, report: Report) -> None:
+        self._db = db
         self._report = report
         self._ids: dict[Dimensions, int] = {}
 
-    def forget(self) -> None:
-        """Forget every id: after a rollback some may not be in the file."""
+    def clear_cache(self) -> None:
+        """Empty the cache: after a rollback the ids that it added are not in the file."""
         self._ids.clear()
 
-    def ids(self, wanted: Sequence[Dimensions]) -> list[int]:
-        """Find the ids of sets of values, one by one, making new ones known. Call it within a transaction."""
+    async def ids(self, wanted: Sequence[Dimensions]) -> list[int]:
+        """Return the id of each set of values, inserting new ones. Call it within a transaction."""
         unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
         if unknown:
-            if len(self._ids) + len(unknown) > _MOST_REMEMBERED:
+            if len(self._ids) + len(unknown) > _MOST_CACHED:
                 self._ids.clear()
                 unknown = list(wanted)
-            self._learn({key_text(dimensions): dimensions for dimensions in unknown})
+            await self._load({key_text(dimensions): dimensions for dimensions in unknown})
         return [self._ids[dimensions] for dimensions in wanted]
 
-    def _learn(self, unknown: dict[str, Dimensions]) -> None:
-        found = self._find(unknown)
+    async def _load(self, unknown: dict[str, Dimensions]) -> None:
+        """Read or insert the ids of sets of values, by their keys, into the cache."""
+        found = await self._find(unknown)
         # A key that tells rows apart by their `extra` has one value more than there are columns.
         width = len(SPECS[self._report].columns)
         new = [(key, *dimensions[:width]) for key, dimensions in unknown.items() if key not in found]
         if new:
-            self._connection.executemany(sql(f"{self._report}.add_key"), new)
-            found |= self._find(row[0] for row in new)
+            await self._db.insert_many(f"{self._report}.insert_key", new)
+            found |= await self._find(row[0] for row in new)
         self._ids.update((unknown[key], identity) for key, identity in found.items())
 
-    def _find(self, keys: Iterable[str | None]) -> dict[str, int]:
+    async def _find(self, keys: Iterable[str | None]) -> dict[str, int]:
+        # One JSON array instead of a placeholder for each key: SQLite limits the variables of a statement.
         wanted = json.dumps(list(keys), ensure_ascii=False)
-        return dict(self._connection.execute(sql(f"{self._report}.keys"), (wanted,)).fetchall())
+        return dict(await self._db.fetch(f"{self._report}.select_keys", (wanted,)))

@@ -1,7 +1,7 @@
-"""Bring a file to the newest schema: one transaction a migration, with a ledger of their hashes.
+"""Migrations: bring a file to the newest schema, one transaction each, with a ledger of their hashes.
 
-The application id is set inside the first migration, before the file turns to WAL, so that the header on the disk
-always says whose file it is.
+The first migration sets the application id, before the file is switched to WAL: in WAL mode the header could stay in
+the log, and the file on the disk would look like that of another program.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """The hash that the ledger keeps."""
+        """The hash in the ledger."""
         return hashlib.sha256(self.script.encode()).hexdigest()
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Read the migrations that came with the program, in order: in the wheel, or at the top of the repository."""
+    """Read the migrations in order, from the wheel or from the top of the repository."""
     folder: Traversable = files("archiver").joinpath("migrations")
     if not folder.is_dir():
         folder = Path(__file__).parents[2] / "migrations"
@@ -52,70 +52,65 @@ def shipped_migrations() -> tuple[Migration, ...]:
 
 
 def newest_version(migrations: Sequence[Migration] | None = None) -> int:
-    """Say which schema this program writes."""
+    """Return the schema version that this program writes."""
     return max(m.version for m in (migrations or shipped_migrations()))
 
 
 def check_sqlite() -> None:
-    """Refuse a SQLite that is too old for the schema.
-
-    Raises:
-        ConfigurationError: It is older than 3.38.
-    """
+    """Raise ConfigurationError for a SQLite older than 3.38, which lacks STRICT tables or the `->>` operator."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
-        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {wanted} or newer is needed")
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {wanted} or newer is required")
 
 
 def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> list[Migration]:
-    """Compare a file's ledger with the migrations of this program; answer those it still needs.
+    """Compare a file's ledger with the migrations of this program, and return those that are pending.
 
     Raises:
         NewerError: The file is newer than the program.
-        DamagedError: The ledger does not fit: edited, missing or foreign migrations.
+        DamagedError: The ledger has edited, missing or foreign migrations.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > newest_version(migrations):
         raise NewerError(
-            f"{path} has schema {version}; this program knows {newest_version(migrations)}",
-            hint="update the program",
+            f"{path} has schema {version}; this program supports up to schema {newest_version(migrations)}",
+            hint="install a newer archiver",
         )
     if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return list(migrations)
     try:
-        ledger = connection.execute("SELECT version, name, sha256 FROM migration ORDER BY version").fetchall()
+        ledger = connection.execute("SELECT version, name, sha256 FROM _migration ORDER BY version").fetchall()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # only a missing table means a foreign file
             raise
         ledger = []
     known = [(m.version, m.name, m.sha256) for m in migrations if m.version <= version]
     if ledger != known or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise DamagedError(f"{path} was made with other migrations than this program's", hint="it was left as it is")
+        raise DamagedError(f"{path} has other migrations than this program", hint="it was not changed")
     return [m for m in migrations if m.version > version]
 
 
 def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Say which migrations an existing file still needs; reads only, but for rolling back what was cut short.
+    """Return the migrations that an existing file still needs, without changing it.
 
     Raises:
-        NewerError, DamagedError, StorageError: As the file is.
+        NewerError, DamagedError, StorageError: The file cannot be migrated.
     """
     shipped = migrations or shipped_migrations()
     journal = path.with_name(path.name + "-journal")
-    # A change that was cut short left a journal, and only a connection that may write can roll it back.
+    # An interrupted migration leaves a journal, and only a read-write connection can roll it back.
     uri = f"{path.absolute().as_uri()}?mode=rw" if journal.exists() else read_only_uri(path)
     with translated(path), closing(sqlite3.connect(uri, uri=True)) as connection:
         return check_schema(connection, path, shipped)
 
 
 def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Bring the file to the newest schema, making it if it is not there; answer what was applied.
+    """Bring the file to the newest schema, creating it if it is not there, and return the migrations applied.
 
-    The caller holds the lock. `now` is for the ledger. Before the first change to a file that is there, it is copied to
-    `backup_path`.
+    The caller holds the lock; `now` is for the ledger. An existing file is first copied to `backup_path`.
 
     Raises:
-        NewerError, DamagedError, StorageError: As the file is; it is left unchanged.
+        NewerError, DamagedError, StorageError: The file cannot be migrated; it is unchanged.
     """
     check_sqlite()
     shipped = migrations or shipped_migrations()
@@ -127,12 +122,13 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
             _back_up(connection, path, todo[0].version - 1)
         for migration in todo:
             _apply(connection, migration, now)
+        # Stored in the file, so only the first time changes it: readers then never block the writer.
         connection.execute("PRAGMA journal_mode = WAL")
     return todo
 
 
 def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
-    """Give the columns of views as the newest schema has them, from a database that is made in memory."""
+    """Return the columns of views in the newest schema, from a database in memory."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for migration in shipped_migrations():
             connection.executescript(migration.script)
@@ -140,12 +136,13 @@ def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
 
 
 def backup_path(path: Path, version: int) -> Path:
-    """Name the copy of an archive as it was with an older schema."""
+    """Return the path of the copy of an archive with an older schema, in the same folder."""
     return path.with_name(f"{path.name}.schema-{version}")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Copy the file beside itself before the first change; a copy is there whole or not at all."""
+    """Copy the file to `backup_path`, whole or not at all."""
+    # Renamed only when complete and on the disk, and synced again for the name: after a power cut the copy is whole.
     part = path.with_name(f"{path.name}.schema-{version}.part")
     part.unlink(missing_ok=True)
     try:
@@ -162,8 +159,9 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
 def _apply(connection: sqlite3.Connection, migration: Migration, now: int) -> None:
     ledger = (migration.version, migration.name, migration.sha256, now, __version__)
     try:
+        # `executescript` commits an open transaction first, so BEGIN has to be a part of the script.
         connection.executescript(f"BEGIN IMMEDIATE;\n{migration.script}")
-        connection.execute("INSERT INTO migration VALUES (?, ?, ?, ?, ?)", ledger)
+        connection.execute("INSERT INTO _migration VALUES (?, ?, ?, ?, ?)", ledger)
         connection.execute(f"PRAGMA user_version = {migration.version:d}")
         connection.execute("COMMIT")
     except BaseException:

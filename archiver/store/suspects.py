@@ -1,4 +1,4 @@
-"""Settled buckets that suddenly come back empty, or with less than half: not believed until the API says it twice."""
+"""Suspects: settled buckets that lose most of their amount, kept until the API returns the loss a second time."""
 
 from __future__ import annotations
 
@@ -6,32 +6,40 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.model import Report, State
-from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Mapping, Sequence
 
     from archiver.model import Span, Window
+    from archiver.store.connection import WriteConnection
     from archiver.store.diff import Facts
     from archiver.store.history import AnswerTime
 
 
-def lost_most(report: Report, was: Facts, now: Facts) -> bool:
-    """Say whether an answer lost more than half of a bucket's tokens or money."""
-    before, after = _magnitude(report, was), _magnitude(report, now)
+CONFIRMATION_SECONDS = 6 * 3600
+"""Two answers confirm a loss only so far apart: a passing fault of the API returns the same wrong rows for minutes."""
+
+
+def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
+    """Whether a bucket lost more than half of its tokens or money."""
+    before, after = magnitude(report, was), magnitude(report, now)
     return before > 0 and 2 * after < before
 
 
-def _magnitude(report: Report, facts: Facts) -> int:
+def magnitude(report: Report, facts: Facts) -> int:
+    """Return the size of a bucket: all its counts together, or its money in microcents without signs."""
+    # Credits are negative: with signs, a day of 100 and a credit of 100 would seem to have nothing to lose.
     if report is Report.COST:
-        return sum(abs(value) for _, value, _ in facts.values() if isinstance(value, int))
+        return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What an answer says otherwise: rows before and now, their digests, all it speaks of, and the old coverage."""
+    """The buckets that a response changes: their rows before and now, and the digests of those.
+
+    `listed` are the starts of all buckets in the response, `before` is the coverage until then.
+    """
 
     was: Mapping[int, Facts]
     now: Mapping[int, Facts]
@@ -41,39 +49,43 @@ class Changes:
 
 
 class Suspects:
-    """Keeps the digests of suspicious answers. Every method runs within the caller's transaction."""
+    """The table of suspects. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, db: WriteConnection) -> None:
+        self._db = db
 
-    def sift(self, series_id: int, window: Window, news: Changes, moment: AnswerTime) -> list[int]:
-        """Say which of the changed buckets are not to be believed yet, and remember them."""
+    async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
+        """Return the changed buckets that must stay as they are, and record them as suspects."""
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = self._connection.execute(sql("suspects"), where).fetchall()
-        known: dict[int, bytes] = dict(rows)
-        doubted = [
+        suspects = {start: (digest, at) for start, digest, at in await self._db.fetch("select_window_suspects", where)}
+        # The same rows again keep the time at which they were first seen: else hourly runs would never confirm them.
+        first_seen = {
+            start: suspects[start][1]
+            for start in changes.now
+            if start in suspects and suspects[start][0] == changes.digests[start]
+        }
+        now = answer_time.now
+        held_back = {
             start
-            for start in news.now
-            if not moment.accept_restatements
-            and known.get(start) != news.digests[start]
-            and self._is_doubtful(start, window, news, moment)
-        ]
-        settled_again = [(series_id, start) for start in known if start not in doubted and start in news.listed]
-        self._connection.executemany(sql("unsuspect"), settled_again)
-        self._connection.executemany(
-            sql("suspect"), [(series_id, start, news.digests[start], moment.now) for start in doubted]
-        )
-        return doubted
+            for start in changes.now
+            if not answer_time.accept_restatements
+            and now - first_seen.get(start, now) < CONFIRMATION_SECONDS
+            and self._is_suspicious(start, window, changes, answer_time)
+        }
+        # Confirmed, or back to what is archived: either way nothing is left to confirm.
+        cleared = [(series_id, start) for start in suspects if start not in held_back and start in changes.listed]
+        await self._db.execute_many("delete_suspect", cleared)
+        rows = [(series_id, start, changes.digests[start], first_seen.get(start, now)) for start in sorted(held_back)]
+        await self._db.execute_many("upsert_suspect", rows)
+        return held_back
 
     @staticmethod
-    def _is_doubtful(start: int, window: Window, news: Changes, moment: AnswerTime) -> bool:
-        """Doubt a loss of most of a settled bucket; and of all that stands in one that nothing vouches for any more.
-
-        The latter was damaged, or its coverage was lost, and the API may have forgotten it since.
-        """
-        was, now = news.was.get(start, {}), news.now[start]
-        state = next((span.state for span in news.before if span.start <= start < span.end), None)
+    def _is_suspicious(start: int, window: Window, changes: Changes, answer_time: AnswerTime) -> bool:
+        was, now = changes.was.get(start, {}), changes.now[start]
+        state = next((span.state for span in changes.before if span.start <= start < span.end), None)
         if state is State.SETTLED:
-            return lost_most(window.series.report, was, now)
-        old = start + window.series.bucket_width.seconds <= moment.settled_until
+            return lost_over_half(window.series.report, was, now)
+        # The bucket was damaged or its coverage was lost, and the API may have dropped its rows since: an empty
+        # response would delete the only copy of them.
+        old = start + window.series.bucket_width.seconds <= answer_time.settled_until
         return state is not State.PROVISIONAL and old and bool(was) and not now

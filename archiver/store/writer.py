@@ -4,235 +4,259 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archiver.model import COVERED, DAY, BucketWidth, Report, RowCounts, Series, Span, State
 from archiver.plan.calendar import ceiling
-from archiver.reports.spec import LARGEST_INTEGER
 from archiver.store.coverage import after_answer
 from archiver.store.diff import Facts, Pairs, compare, facts_digest, pairs_digest
-from archiver.store.history import History, Past
+from archiver.store.history import History, Prior
 from archiver.store.keys import KeyDictionary
-from archiver.store.statements import insert_many, sql
-from archiver.store.suspects import Changes, Suspects
+from archiver.store.suspects import Changes, Suspects, magnitude
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from archiver.answer import Answer, Buckets
     from archiver.model import Window
+    from archiver.store.connection import WriteConnection
     from archiver.store.history import AnswerTime
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing one window did; `suspects` are the buckets whose answer was not believed yet."""
+    """What writing one window did; `suspects` are the buckets that were held back.
+
+    `rewritten` has the start of each bucket that was replaced, with its magnitude before and after.
+    """
 
     rows: RowCounts
     suspects: tuple[int, ...] = ()
+    rewritten: tuple[tuple[int, int, int], ...] = ()
 
 
 class WindowWriter:
-    """Writes answers over the one read-write connection. Every method runs within the caller's transaction."""
+    """Writes responses over the read-write connection. Every method runs within the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, reports: Sequence[Report]) -> None:
-        self._connection = connection
-        self._keys = {report: KeyDictionary(connection, report) for report in reports}
-        self._history = History(connection)
-        self._suspicions = Suspects(connection)
+    def __init__(self, db: WriteConnection, reports: Sequence[Report]) -> None:
+        self._db = db
+        self._keys = {report: KeyDictionary(db, report) for report in reports}
+        self._history = History(db)
+        self._suspects = Suspects(db)
 
-    def forget(self) -> None:
-        """Forget what a rollback may have undone."""
+    def clear_caches(self) -> None:
+        """Empty all caches, after a rollback."""
         for keys in self._keys.values():
-            keys.forget()
+            keys.clear_cache()
 
-    def write(self, series_id: int, answer: Answer, moment: AnswerTime) -> Written:
-        """Make the archive say what the answer says about its window, no more and no less.
+    async def write(self, series_id: int, answer: Answer, answer_time: AnswerTime) -> Written:
+        """Make the archived rows of a window equal to those of the response.
 
-        Only settled buckets that suddenly lost most of what they had are kept as they were: see `suspicion`.
+        Only settled buckets that lost most of their amount stay as they were: see `suspects`.
         """
         window = answer.window
-        before = self.spans(series_id, window.start, window.end)
+        before = await self.spans(series_id, window.start, window.end)
         if answer.buckets is None:
+            # The response is byte for byte the last one: the same buckets are present, and no row is read or written.
             present: set[int] = set(_covered_starts(window, before))
-            written = Written(RowCounts(unchanged=self._count_facts(series_id, window)))
+            written = Written(RowCounts(unchanged=await self._count_facts(series_id, window)))
         else:
             present = set(answer.buckets.starts)
-            written = self._write_buckets(series_id, window, answer.buckets, before, moment)
-            self._save_digest(series_id, answer, keep=not written.suspects)
-        after = after_answer(window, before, present, moment.now, moment.settled_until)
-        self.replace_coverage(series_id, window, before, after)
-        self._offer_canonical_days(series_id, window)
+            written = await self._write_buckets(series_id, window, answer.buckets, before, answer_time)
+            # With a bucket held back the rows are not those of the response: its digest must not vouch for them.
+            await self._replace_digest(series_id, answer, keep=not written.suspects)
+        after = after_answer(window, before, present, answer_time.now, answer_time.settled_until)
+        await self.replace_coverage(series_id, window, before, after)
+        await self.refresh_days(window.series.report, series_id, window.start, window.end)
         return written
 
-    def spans(self, series_id: int, start: int, end: int) -> list[Span]:
+    async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
         """Read the coverage that touches a range, in order."""
-        rows = self._connection.execute(sql("spans"), {"series_id": series_id, "start": start, "end": end}).fetchall()
+        rows = await self._db.fetch("select_spans", _range(series_id, start, end))
         return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
 
-    def replace_coverage(self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]) -> None:
-        """Replace the coverage that touches a window, when it is not what it was."""
-        if list(before) == list(after):
-            return
-        where = {"series_id": series_id, "start": window.start, "end": window.end}
-        self._connection.execute(sql("remove_spans"), where)
-        self.add_spans(series_id, after)
+    async def replace_coverage(
+        self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]
+    ) -> None:
+        """Replace the spans that touch a window, if they changed."""
+        if list(before) != list(after):
+            await self._db.execute("delete_spans", _range(series_id, window.start, window.end))
+            await self.add_spans(series_id, after)
 
-    def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
+    async def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
         """Add coverage where there is none."""
-        self._connection.executemany(
-            sql("add_span"),
-            [
-                {"series_id": series_id, "start": s.start, "end": s.end, "state": s.state, "fetched_at": s.fetched_at}
-                for s in spans
-            ],
-        )
+        rows = [(series_id, span.start, span.end, span.state, span.fetched_at) for span in spans]
+        await self._db.execute_many("insert_span", rows)
 
-    def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
-        """Let a bucket be failed and without a digest; rows where no answer ever was are taken away."""
-        before = self.spans(series_id, start, end)
-        sound = self._are_archived(report, series_id, start, end)
-        if not before and not sound:
-            self._connection.execute(sql("remove_bucket"), (series_id, start))
-            self._connection.execute(sql(f"{report}.remove_facts"), (series_id, start))
+    async def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
+        """Mark one bucket as failed and drop its digests; delete its rows if no response can have contained them."""
+        before = await self.spans(series_id, start, end)
+        archived = bool(before) or await self._has_digest_of_rows(report, series_id, start, end)
+        if not archived:
+            await self._db.execute("delete_bucket", (series_id, start))
+            await self._db.execute(f"{report}.delete_facts", (series_id, start))
         if report is Report.USAGE:
-            self._sum_days(series_id, [start])
-        if not before and not sound:
+            await self._sum_days(series_id, [start])
+        if not archived:
             return
         kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
         kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
-        where = {"series_id": series_id, "start": start, "end": end}
-        self._connection.execute(sql("remove_spans"), where)
-        self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
-        self._connection.execute(sql("remove_answers"), where)
-        self._connection.execute(sql("mark_bucket_damaged"), where | {"now": now})
+        where = _range(series_id, start, end)
+        await self._db.execute("delete_spans", where)
+        await self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
+        # Without digests nothing of the next response is skipped as unchanged.
+        await self._db.execute("delete_answers", where)
+        await self._db.execute("upsert_damaged_bucket", where | {"now": now})
+        await self.refresh_days(report, series_id, start, end)
 
-    def _are_archived(self, report: Report, series_id: int, start: int, end: int) -> bool:
-        """Say whether the rows of a bucket are those that some answer brought."""
-        where = {"series_id": series_id, "start": start, "end": end}
-        known = {at: digest for at, digest, _ in self._connection.execute(sql("buckets"), where)}
-        rows = self._connection.execute(sql(f"{report}.facts"), where).fetchall()
-        return known.get(start) == facts_digest({key: tuple(values) for at, key, *values in rows if at == start})
+    async def _has_digest_of_rows(self, report: Report, series_id: int, start: int, end: int) -> bool:
+        """Whether the rows of one bucket match its stored digest: then only its coverage was lost."""
+        where = _range(series_id, start, end)
+        known = {first: digest for first, digest, _ in await self._db.fetch("select_buckets", where)}
+        facts = await self._stored_facts(report, where)
+        return known.get(start) == facts_digest(facts.get(start, {}))
 
-    def _count_facts(self, series_id: int, window: Window) -> int:
-        where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = self._connection.execute(sql(f"{window.series.report}.count_facts"), where).fetchall()
-        return int(next(iter(rows))[0])
+    async def _count_facts(self, series_id: int, window: Window) -> int:
+        where = _range(series_id, window.start, window.end)
+        ((count,),) = await self._db.fetch(f"{window.series.report}.count_facts", where)
+        return int(count)
 
-    def _write_buckets(
-        self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], moment: AnswerTime
+    async def _write_buckets(
+        self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], answer_time: AnswerTime
     ) -> Written:
-        """Write new buckets as they come; those that were known before are compared first, and doubted."""
-        past = Past(self._known_buckets(series_id, window), before)
-        seen = _Seen(past)
-        ids = self._keys[window.series.report].ids(buckets.dimensions)
-        new = seen.sift(buckets.by_key(ids))
+        """Write the rows of new buckets, and replace those of known buckets that changed."""
+        prior = Prior(await self._prior_buckets(series_id, window), before)
+        scan = _Scan(prior)
+        ids = await self._keys[window.series.report].ids(buckets.dimensions)
+        # A generator: rows become tuples one bucket at a time, so that a large window takes little memory.
+        new = scan.split_new(buckets.by_key(ids))
         rows = ((series_id, start, key, *values) for start, pairs in new for key, values in pairs)
-        insert_many(self._connection, f"{window.series.report}.add_fact", rows)
-        written = self._rewrite(series_id, window, seen, moment)
-        changed = [start for start in seen.digests if start not in written.suspects]
+        await self._db.insert_many(f"{window.series.report}.insert_fact", rows)
+        written = await self._rewrite(series_id, window, scan, answer_time)
+        changed = [start for start in scan.digests if start not in written.suspects]
         if changed and has_day_sums(window.series):
-            summed = self._sum_new_days(series_id, window, buckets, ids, seen.new)
-            self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
-        learnt = ((s, seen.digests[s], _learnt_at(past.buckets.get(s), moment.now)) for s in changed)
-        self._connection.executemany(sql("save_bucket"), ((series_id, *one) for one in learnt))
-        return Written(written.rows + seen.counts, written.suspects)
+            summed = await self._sum_new_days(series_id, window, buckets, ids, scan.new)
+            await self._sum_days(series_id, (start for start in changed if start - start % DAY not in summed))
+        digests = ((series_id, s, scan.digests[s], _first_seen_at(prior.buckets.get(s), answer_time)) for s in changed)
+        await self._db.execute_many("upsert_bucket", digests)
+        return replace(written, rows=written.rows + scan.counts)
 
-    def _rewrite(self, series_id: int, window: Window, seen: _Seen, moment: AnswerTime) -> Written:
-        """Replace the rows of buckets that were known and say otherwise now, and are believed; keep what they said."""
-        differing, past = seen.differing, seen.past
-        was = self._stored_facts(series_id, window) if any(s in past.buckets for s in differing) else {}
-        doubted = self._suspicions.sift(
-            series_id, window, Changes(was, differing, seen.digests, seen.starts, past.spans), moment
-        )
-        changed = [start for start in differing if start not in doubted]
-        self._replace(window.series.report, series_id, {start: differing[start] for start in changed}, was)
-        differences = {start: compare(was.get(start, {}), differing[start]) for start in changed}
-        self._history.keep(window.series, series_id, differences, past, moment)
-        counts = sum((difference.counts for difference in differences.values()), RowCounts())
-        return Written(counts, tuple(doubted))
+    async def _rewrite(self, series_id: int, window: Window, scan: _Scan, answer_time: AnswerTime) -> Written:
+        """Replace the rows of changed buckets that are not held back, and keep the old rows as history."""
+        differing, prior, report = scan.differing, scan.prior, window.series.report
+        was: Mapping[int, Facts] = {}
+        if any(start in prior.buckets for start in differing):
+            was = await self._stored_facts(report, _range(series_id, window.start, window.end))
+        changes = Changes(was, differing, scan.digests, scan.starts, prior.spans)
+        held_back = await self._suspects.hold_back(series_id, window, changes, answer_time)
+        changed = {start: facts for start, facts in differing.items() if start not in held_back}
+        diffs = {start: compare(was.get(start, {}), facts) for start, facts in changed.items()}
+        if changed:
+            await self._replace(report, series_id, changed, was)
+            await self._history.add(window.series, series_id, diffs, prior, answer_time)
+        counts = sum((diff.counts for diff in diffs.values()), RowCounts())
+        rewritten = ((s, magnitude(report, was.get(s, {})), magnitude(report, facts)) for s, facts in changed.items())
+        return Written(counts, tuple(sorted(held_back)), tuple(rewritten))
 
-    def _known_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
-        where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = self._connection.execute(sql("buckets"), where).fetchall()
-        return {start: (digest, learnt_at) for start, digest, learnt_at in rows}
+    async def _prior_buckets(self, series_id: int, window: Window) -> dict[int, tuple[bytes, int]]:
+        rows = await self._db.fetch("select_buckets", _range(series_id, window.start, window.end))
+        return {start: (digest, first_seen_at) for start, digest, first_seen_at in rows}
 
-    def _stored_facts(self, series_id: int, window: Window) -> dict[int, Facts]:
-        where = {"series_id": series_id, "start": window.start, "end": window.end}
-        rows = self._connection.execute(sql(f"{window.series.report}.facts"), where).fetchall()
+    async def _stored_facts(self, report: Report, where: Mapping[str, object]) -> dict[int, Facts]:
         facts: dict[int, Facts] = defaultdict(dict)
-        for start, key, *values in rows:
+        for start, key, *values in await self._db.fetch(f"{report}.select_facts", where):
             facts[start][key] = tuple(values)
         return facts
 
-    def _replace(self, report: Report, series_id: int, now: Mapping[int, Facts], was: Mapping[int, Facts]) -> None:
+    async def _replace(
+        self, report: Report, series_id: int, now: Mapping[int, Facts], was: Mapping[int, Facts]
+    ) -> None:
         stale = [(series_id, start) for start in now if was.get(start)]
-        if stale:
-            self._connection.executemany(sql(f"{report}.remove_facts"), stale)
-        rows = ((series_id, s, key, *values) for s in sorted(now) for key, values in now[s].items())
-        insert_many(self._connection, f"{report}.add_fact", rows)
+        await self._db.execute_many(f"{report}.delete_facts", stale)
+        rows = ((series_id, start, key, *values) for start in sorted(now) for key, values in now[start].items())
+        await self._db.insert_many(f"{report}.insert_fact", rows)
 
-    def _sum_days(self, series_id: int, starts: Iterable[int]) -> None:
-        """Sum the days of changed buckets anew, for the daily view."""
+    async def _sum_days(self, series_id: int, starts: Iterable[int]) -> None:
+        """Sum the days of changed buckets again from their stored rows, for the daily views."""
         days = sorted({start - start % DAY for start in starts})
-        self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(days)})
-        self._connection.executemany(sql("sum_day"), [{"series_id": series_id, "day": day} for day in days])
+        if not days:
+            return
+        await self._db.execute("delete_usage_days", {"series_id": series_id, "days": json.dumps(days)})
+        await self._db.execute_many("insert_summed_usage_day", [{"series_id": series_id, "day": day} for day in days])
 
-    def _sum_new_days(
+    async def _sum_new_days(
         self, series_id: int, window: Window, buckets: Buckets, ids: Sequence[int], new: Collection[int]
     ) -> set[int]:
-        """Sum the days of which nothing was known before and all is now, without reading them again; say which."""
+        """Sum the days with only new buckets from the response alone, and return those days."""
         width = window.series.bucket_width.seconds
         whole = range(ceiling(window.start, DAY), window.end - DAY + 1, DAY)
         days = {day for day in whole if all(start in new for start in range(day, day + DAY, width))}
-        self._connection.execute(sql("forget_days"), {"series_id": series_id, "days": json.dumps(sorted(days))})
+        if not days:
+            return days
+        await self._db.execute("delete_usage_days", {"series_id": series_id, "days": json.dumps(sorted(days))})
+        # Sorted like the primary key, so that SQLite appends. No sum exceeds 64 bits: counts are below 2**52, and a day
+        # has at most 1,440 rows of one key.
         rows = (
-            (series_id, day, ids[place], *(value if value <= LARGEST_INTEGER else None for value in values))
+            (series_id, day, ids[place], *sums)
             for day in sorted(days)
-            for place, values in sorted(buckets.sums(day, day + DAY), key=lambda one: ids[one[0]])
+            for place, sums in sorted(buckets.sums(day, day + DAY), key=lambda one: ids[one[0]])
         )
-        insert_many(self._connection, "add_day", rows)
+        await self._db.insert_many("insert_usage_day", rows)
         return days
 
-    def _save_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
-        window = answer.window
-        where = {"series_id": series_id, "start": window.start, "end": window.end}
-        self._connection.execute(sql("remove_answers"), where)
+    async def _replace_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
+        """Replace the digests of all responses that overlap the window by that of this one."""
+        where = _range(series_id, answer.window.start, answer.window.end)
+        await self._db.execute("delete_answers", where)
         if keep and answer.digest is not None:
-            self._connection.execute(sql("add_answer"), where | {"digest": answer.digest})
+            await self._db.execute("insert_answer", where | {"digest": answer.digest})
 
-    def _offer_canonical_days(self, series_id: int, window: Window) -> None:
-        days = list(range(window.start - window.start % DAY, window.end, DAY))
-        self._connection.execute(sql("offer_canonical_days"), {"series_id": series_id, "days": json.dumps(days)})
+    async def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Choose the canonical series of the days from `start` to `end` again, after coverage changed there."""
+        await self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
+
+    async def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
+        """Do the same for the days that were covered whole; for ranges that a wrong clock may have made absurd."""
+        rows = await self._db.fetch("select_series_days", _range(series_id, start, end))
+        await self._choose_days(report, series_id, [day for (day,) in rows])
+
+    async def _choose_days(self, report: Report, series_id: int, days: Sequence[int]) -> None:
+        values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}
+        for name in ("delete_series_days", "upsert_series_days", "delete_canonical_days", "insert_canonical_days"):
+            await self._db.execute(name, values)
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What an answer says that was not known: the `digests` of such buckets, and of those that said otherwise the rows.
+class _Scan:
+    """The buckets of a response compared with the digests of those that are archived.
 
-    `starts` are all buckets that it speaks of, `new` those of which nothing was known; `counts` are of the new rows and
-    of those that are as they were.
+    Attributes:
+        starts: All buckets of the response.
+        new: Those that no earlier response contained.
+        digests: The digests of new buckets with rows, and of known ones that changed.
+        differing: The rows of known buckets that changed.
+        counts: The rows of new buckets, and of unchanged ones.
     """
 
-    past: Past
+    prior: Prior
     starts: set[int] = field(default_factory=set)
+    new: set[int] = field(default_factory=set)
     digests: dict[int, bytes] = field(default_factory=dict)
     differing: dict[int, Facts] = field(default_factory=dict)
-    new: set[int] = field(default_factory=set)
     counts: RowCounts = field(default_factory=RowCounts)
 
-    def sift(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
-        """Look at every bucket once; give those that are new, for writing."""
+    def split_new(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
+        """Compare every bucket, and yield the new ones with rows; all attributes are complete after the last."""
         inserted = unchanged = 0
-        known = self.past.buckets
+        known = self.prior.buckets
         for start, pairs in buckets:
             self.starts.add(start)
             digest = pairs_digest(pairs)
             if start in known and known[start][0] == digest:
                 unchanged += len(pairs)
-            elif self.past.is_known(start):
+            elif self.prior.is_known(start):
+                # A bucket that was empty and is empty again has no digest, and did not change.
                 if pairs or start in known:
                     self.digests[start], self.differing[start] = digest, dict(pairs)
             else:
@@ -245,13 +269,18 @@ class _Seen:
 
 
 def has_day_sums(series: Series) -> bool:
-    """Say whether the days of a series are summed: those that may speak for a day and are not days themselves."""
+    """Whether the days of a series are summed: usage by hour or minute that the daily views may use."""
     return series.report is Report.USAGE and series.bucket_width is not BucketWidth.DAY and not series.filters
 
 
-def _learnt_at(known: tuple[bytes, int] | None, now: int) -> int:
-    """Say since when a bucket says what it says; one that is healed said so before it was damaged."""
-    return known[1] if known is not None and known[0] == b"" else now
+def _range(series_id: int, start: int, end: int) -> dict[str, object]:
+    return {"series_id": series_id, "start": start, "end": end}
+
+
+def _first_seen_at(known: tuple[bytes, int] | None, answer_time: AnswerTime) -> int:
+    """Return when the rows of a bucket were first seen."""
+    # An empty digest marks a damaged bucket: writing it again restores what was seen before the damage.
+    return known[1] if known is not None and known[0] == b"" else answer_time.now
 
 
 def _covered_starts(window: Window, spans: Sequence[Span]) -> list[int]:

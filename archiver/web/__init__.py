@@ -1,1 +1,1 @@
-"""The archive in a browser: Datasette over children that read, behind a guard."""
+"""The archive in a browser: Datasette behind a guard, over statements that run in child processes."""

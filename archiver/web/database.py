@@ -1,4 +1,4 @@
-"""The archive as Datasette sees it: the public views, each statement answered by a child of its own."""
+"""The archive as Datasette's database: the public views, and each statement run by a query worker."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from datasette.views.base import DatasetteError
 
 from archiver.errors import ArchiverError, ConfigurationError, TimeLimitError
 from archiver.offline.tables.write import inert
-from archiver.web.children import Bounds
-from archiver.web.reading import MEBIBYTES, MOST_ROWS
+from archiver.web.jobs import MAX_ROWS, QUERY_MEBIBYTES, fetch_rows
+from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,59 +23,60 @@ if TYPE_CHECKING:
 
     from datasette.app import Datasette
 
-    from archiver.web.children import Children
+    from archiver.web.query_worker import QueryWorkers
 
 QUERY_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a request wants of an answer.
+class ResultPolicy:
+    """How the rows of a request are returned.
 
-    `most` rows at most; `whole`: rather an error than a part of it, where the reader could not tell; `inert`: as text
-    that a spreadsheet opens.
+    `complete`: an error in place of a part of the rows, for formats that have no mark for "more rows exist".
+    `inert`: text that a spreadsheet would run as a formula is escaped.
     """
 
-    most: int = MOST_ROWS
-    whole: bool = False
+    max_rows: int = MAX_ROWS
+    complete: bool = False
     inert: bool = False
 
 
-wanted: ContextVar[Wanted] = ContextVar("wanted", default=Wanted())  # noqa: B039  # it is frozen
+# Datasette passes no request to a database; a context variable is local to the task of one request.
+result_policy: ContextVar[ResultPolicy] = ContextVar("result_policy", default=ResultPolicy())  # noqa: B039  # it is frozen
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001  # a tuple has no room for slots
-    """A row whose values are found by place and by name, as Datasette finds them in those of sqlite3."""
+    """A row whose values are found by index and by name, like the rows of sqlite3 that Datasette expects."""
 
     names: Sequence[str]
 
     def __new__(cls, names: Sequence[str], values: Sequence[Any]) -> Self:
-        """Make a row of values with their columns' names."""
+        """Return a row of values with the names of their columns."""
         row = super().__new__(cls, values)
         row.names = names
         return row
 
     def __getitem__(self, key: Any) -> Any:
-        """Find a value."""
+        """Return a value by index or name."""
         return super().__getitem__(self.names.index(key) if isinstance(key, str) else key)
 
     def keys(self) -> Sequence[str]:
-        """Name the columns."""
+        """Return the names of the columns."""
         return self.names
 
 
 class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no types
-    """The archive. Datasette has no connection to it, and knows the views alone: their columns are the program's."""
+    """The archive: Datasette has no connection to it, and sees the public views alone."""
 
-    def __init__(self, site: Datasette, path: Path, columns: Mapping[str, list[str]], children: Children) -> None:
-        """`columns` are those of each public view."""
+    def __init__(self, site: Datasette, path: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
+        """`columns` has the column names of each public view."""
         super().__init__(site, path=str(path), is_mutable=True)
         self._columns = columns
-        self._children = children
+        self._workers = workers
 
     def connect(self, write: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002  # Datasette's signature
-        """Refuse: whatever wants a connection of its own is not bounded."""
-        raise RuntimeError("the archive is read by children alone")
+        """Raise RuntimeError: statements on a connection in this process would have no bounds."""
+        raise RuntimeError("only query workers open the archive")
 
     async def execute(  # noqa: PLR0913, PLR0917  # Datasette's signature
         self,
@@ -86,94 +87,97 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         page_size: int | None = None,  # noqa: ARG002  # the same
         log_sql_errors: bool = True,  # noqa: ARG002, FBT001, FBT002  # the same
     ) -> Results:
-        """Run a statement; `truncate` says that a part of the rows will do, `custom_time_limit` is in milliseconds."""
-        asks = wanted.get()
+        """Run a statement; `truncate` allows a part of the rows, `custom_time_limit` is in milliseconds."""
+        policy = result_policy.get()
         seconds = min(QUERY_SECONDS, (custom_time_limit or QUERY_SECONDS * 1000) / 1000)
-        most = asks.most if truncate else None
+        max_rows = policy.max_rows if truncate else None
         parameters = {**params} if isinstance(params, dict) else list(params or ())
         try:
             columns, rows = await asyncio.get_running_loop().run_in_executor(
-                self.ds.executor, self._ask, sql, parameters, seconds, most
+                self.ds.executor, self._fetch, sql, parameters, seconds, max_rows
             )
         except TimeLimitError as error:
             raise QueryInterrupted(error, sql, params) from None
         except ConfigurationError as error:
-            if asks.whole:
+            if policy.complete:
                 raise DatasetteError(error.message, status=400) from None
             raise sqlite3.OperationalError(error.message) from None
         except ArchiverError as error:
             raise DatasetteError(error.message, status=503) from None
-        return _results(columns, rows, most, asks)
+        return _results(columns, rows, max_rows, policy)
 
-    def _ask(self, sql: str, parameters: Any, seconds: float, most: int | None) -> Any:
-        return self._children.ask("read", Bounds(seconds, MEBIBYTES), self.path, sql, parameters, seconds, most)
+    def _fetch(self, sql: str, parameters: Any, seconds: float, max_rows: int | None) -> Any:
+        bounds = Bounds(seconds, QUERY_MEBIBYTES)
+        return self._workers.run(fetch_rows, bounds, self.path, sql, parameters, seconds, max_rows)
 
     async def view_names(self) -> list[str]:
-        """Name the public views."""
+        """Return the names of the public views."""
         return list(self._columns)
 
     async def table_names(self) -> list[str]:
-        """Name no table: those behind the views are not for use."""
+        """Return no table: those behind the views are internal."""
         return []
 
     async def hidden_table_names(self) -> list[str]:
-        """Name none either."""
+        """Return no hidden table either."""
         return []
 
     async def table_exists(self, table: str) -> bool:  # noqa: ARG002  # Datasette's signature
-        """Know none."""
+        """Return False: there are only views."""
         return False
 
     async def table_columns(self, table: str) -> list[str]:
-        """Name the columns of a view."""
+        """Return the names of the columns of a view."""
         return self._columns.get(table, [])
 
     async def table_column_details(self, table: str) -> list[Column]:
-        """Describe the columns of a view."""
+        """Return the columns of a view, without types."""
         return [Column(i, name, "", 0, None, 0, 0) for i, name in enumerate(self._columns.get(table, []))]
 
     async def primary_keys(self, table: str) -> list[str]:  # noqa: ARG002  # Datasette's signature
-        """Name none: a view has none."""
+        """Return none: a view has no primary key."""
         return []
 
     async def fts_table(self, table: str) -> None:
-        """Name no index of words."""
+        """Return no full-text index."""
 
     async def label_column_for_table(self, table: str) -> None:
-        """Name none."""
+        """Return no label column."""
 
     async def foreign_keys_for_table(self, table: str) -> list[Any]:  # noqa: ARG002  # Datasette's signature
-        """Name none."""
+        """Return no foreign key."""
         return []
 
     async def get_all_foreign_keys(self) -> dict[str, Any]:
-        """Name none."""
+        """Return no foreign key."""
         return {}
 
     async def attached_databases(self) -> list[Any]:
-        """Name none."""
+        """Return no other database."""
         return []
 
     async def get_table_definition(self, table: str, type_: str = "table") -> str | None:
-        """Say that a view is one; how it is made is not for use."""
+        """Return the command that documents a view: its SQL is internal."""
         return f"archiver schema {table}" if type_ == "view" and table in self._columns else None
 
 
-def _results(columns: Sequence[str], rows: Sequence[Sequence[Any]], most: int | None, asks: Wanted) -> Results:
-    """Give Datasette an answer.
+def _results(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], max_rows: int | None, policy: ResultPolicy
+) -> Results:
+    """Return rows as Datasette expects them, cut to `max_rows`.
 
     Raises:
-        DatasetteError: It is to be whole, and there are more rows.
+        DatasetteError: There are more rows, and the result has to be complete.
     """
-    truncated = most is not None and len(rows) > most
-    if truncated and asks.whole:
+    truncated = max_rows is not None and len(rows) > max_rows
+    if truncated and policy.complete:
         raise DatasetteError(
-            f"there are more than {most:,} rows, and a part would look like all of them: "
-            "ask for less, or let archiver query write the file",
+            f"the result has more than {max_rows:,} rows, and a part would look complete: "
+            "limit the rows, or write the file with archiver query",
             status=400,
         )
-    if asks.inert:
+    if policy.inert:
         columns = [inert(name) for name in columns]
         rows = [[inert(value) for value in row] for row in rows]
-    kept = [Row(columns, row) for row in rows[:most]]
+    kept = [Row(columns, row) for row in rows[:max_rows]]
     return Results(kept, truncated, [(name, None, None, None, None, None, None) for name in columns])

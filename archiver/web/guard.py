@@ -1,4 +1,4 @@
-"""What stands before the pages: who may ask, for what, and what a browser may do with the answer."""
+"""The HTTP rules of the site: which hosts, methods, origins and paths it serves, and its security headers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from archiver.offline.page.html import own_policy
-from archiver.web.dashboard import POLICY
-from archiver.web.database import Wanted, wanted
-from archiver.web.reading import MOST_ROWS_OF_A_FILE
+from archiver.offline.page.html import page_policy
+from archiver.web.database import ResultPolicy, result_policy
+from archiver.web.jobs import MAX_ROWS_OF_A_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 _PAGES = re.compile(rb"/|/charts|/archive(?:/[A-Za-z0-9_~+-]+)?(?:\.json|\.csv)?|/favicon\.ico")
 _ASSETS = re.compile(rb"/-/(?:static|archiver)/[A-Za-z0-9_.-]+")
-_OURS = frozenset({b"none", b"same-origin"})
-_PARTS_OF_A_FILE = {"_size", "_next", "_stream", "_timelimit"}
+_OWN_SITES = frozenset({b"none", b"same-origin"})
+_PAGING = {"_size", "_next", "_stream", "_timelimit"}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -32,6 +31,7 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Datasette writes style attributes, hence inline styles; its scripts run by the nonce alone.
 _DATASETTE_POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -39,44 +39,48 @@ _DATASETTE_POLICY = (
 
 
 class Guard:
-    """An ASGI application before another: it lets requests for pages of the archive through, and nothing else."""
+    """An ASGI application that passes requests for pages of the archive to another one, and refuses all others."""
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
-        """`hosts` are the values of `Host` that mean this server."""
+        """`hosts` are the values of the `Host` header that are accepted."""
         self._app = app
         self._hosts = frozenset(host.lower().encode("latin-1", "replace") for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Refuse a request, or pass it on."""
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _say(send, *refusal)
+            await _send_text(send, *refusal)
             return
         nonce = secrets.token_urlsafe(16)
-        path, query, asks = _wanted(_path(scope), scope["query_string"])
-        token = wanted.set(asks)
+        path = _path(scope)
+        query, policy = _results_of(path, scope["query_string"])
+        token = result_policy.set(policy)
         try:
             inner = {**scope, "nonce": nonce, "query_string": query}
-            await self._app(inner, receive, _guarded(send, path, nonce))
-        except Exception as error:  # noqa: BLE001  # told without any value of the archive's
+            await self._app(inner, receive, _with_headers(send, path, nonce))
+        except Exception as error:  # noqa: BLE001  # reported by its type alone: the message may contain data
             sys.stderr.write(f"error: a page failed: {type(error).__name__}\n")
         finally:
-            wanted.reset(token)
+            result_policy.reset(token)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = scope["headers"]
+        # A page of another site can make the browser resolve its own name to this address (DNS rebinding), and would
+        # then read the archive as its own origin: only names that were meant are served.
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return 421, "this server does not answer to that name; archiver serve --allow-host NAME lets it"
+            return 421, "this host name is not allowed here: start archiver serve with --allow-host NAME"
         if scope["method"] not in {"GET", "HEAD"}:
-            return 405, "the archive is read here, and nothing else"
-        sent = {name: value for name, value in headers if name.startswith(b"sec-fetch-")}
-        visits = (sent.get(b"sec-fetch-mode"), sent.get(b"sec-fetch-dest")) == (b"navigate", b"document")
-        if sent.get(b"sec-fetch-site", b"none") not in _OURS and not visits:
-            return 403, "another site asked for this"
+            return 405, "only GET and HEAD are allowed: the archive is read-only here"
+        # Links from other sites are followed; images, frames and scripts of theirs are not served.
+        fetch = {name: value for name, value in headers if name.startswith(b"sec-fetch-")}
+        is_link = (fetch.get(b"sec-fetch-mode"), fetch.get(b"sec-fetch-dest")) == (b"navigate", b"document")
+        if fetch.get(b"sec-fetch-site", b"none") not in _OWN_SITES and not is_link:
+            return 403, "requests from other sites are refused"
         path = _path(scope)
         if not (_PAGES.fullmatch(path) or (_ASSETS.fullmatch(path) and b".." not in path)):
-            return 404, "there is no such page"
+            return 404, "page not found"
         return None
 
 
@@ -85,41 +89,43 @@ def _path(scope: Scope) -> bytes:
     return path.partition(b"?")[0]
 
 
-def _wanted(path: bytes, query: bytes) -> tuple[bytes, bytes, Wanted]:
-    """Say what an answer is for: a file of rows is whole, or refused."""
+def _results_of(path: bytes, query: bytes) -> tuple[bytes, ResultPolicy]:
+    """Return the query string to pass on, and how its rows are returned."""
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     if path.endswith(b".csv"):
-        kept = [(name, value) for name, value in pairs if name not in _PARTS_OF_A_FILE]
-        whole = urlencode([*kept, ("_size", "max")]).encode("ascii")
-        return path, whole, Wanted(MOST_ROWS_OF_A_FILE, whole=True, inert=True)
-    whole_json = path.endswith(b".json") and any(name == "_shape" for name, _ in pairs)
-    return path, query, Wanted(whole=whole_json)
+        # A file that a person saves has every row, whichever page of the table the link was on.
+        kept = [(name, value) for name, value in pairs if name not in _PAGING]
+        all_rows = urlencode([*kept, ("_size", "max")]).encode("ascii")
+        return all_rows, ResultPolicy(MAX_ROWS_OF_A_FILE, complete=True, inert=True)
+    # The shapes of Datasette's JSON other than its own leave "truncated" out.
+    is_bare_json = path.endswith(b".json") and any(name == "_shape" for name, _ in pairs)
+    return query, ResultPolicy(complete=is_bare_json)
 
 
 def _policy(path: bytes, nonce: str) -> str:
-    if path == b"/charts":
-        return f"{own_policy()}; frame-ancestors 'none'"
-    return POLICY if path == b"/" else _DATASETTE_POLICY.format(nonce=nonce)
+    if path == b"/":
+        return f"{page_policy()}; frame-ancestors 'none'"
+    return _DATASETTE_POLICY.format(nonce=nonce)
 
 
-def _guarded(send: Send, path: bytes, nonce: str) -> Send:
-    """Send with the headers that keep an answer in its place."""
+def _with_headers(send: Send, path: bytes, nonce: str) -> Send:
+    """Return a `send` that adds the security headers, in place of any that the application sets."""
     policy = _policy(path, nonce)
-    mine = [*_HEADERS, (b"content-security-policy", policy.encode("ascii"))]
+    added = [*_HEADERS, (b"content-security-policy", policy.encode("ascii"))]
     if not _ASSETS.fullmatch(path):
-        mine.append((b"cache-control", b"no-store"))
-    replaced = {name for name, _ in mine}
+        added.append((b"cache-control", b"no-store"))
+    replaced = {name for name, _ in added}
 
-    async def guarded(message: Any) -> None:
+    async def with_headers(message: Any) -> None:
         if message["type"] == "http.response.start":
             kept = [(name, value) for name, value in message.get("headers", []) if name.lower() not in replaced]
-            message = {**message, "headers": [*kept, *mine]}
+            message = {**message, "headers": [*kept, *added]}
         await send(message)
 
-    return guarded
+    return with_headers
 
 
-async def _say(send: Send, status: int, text: str) -> None:
+async def _send_text(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"allow", b"GET, HEAD")]
     policy = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
     body = f"{text}\n".encode()

@@ -1,12 +1,12 @@
-"""Serving the pages until a signal: one address, one process, and the children it asks."""
+"""Serving the site until a signal: one address, one process with threads, and its query workers."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import socket
+import sys
 import threading
 import webbrowser
-from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -15,21 +15,21 @@ from archiver.errors import ConfigurationError
 from archiver.offline.schema import VIEWS
 from archiver.store.migrate import columns_of_views
 from archiver.store.read.reader import open_reader
-from archiver.web.children import Children
+from archiver.web.query_worker import QueryWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_LINE = "0.65."
+_DATASETTE_SERIES = "0.65."
 _BACKLOG = 64
-_LONGEST_REQUEST = 256 * 1024
-_FAREWELL_SECONDS = 3
+_MAX_REQUEST_BYTES = 256 * 1024
+_SHUTDOWN_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where; `names` are other names by which the server is asked."""
+    """What is served, and where; `names` are further host names that are allowed."""
 
     db: Path
     queries: Path
@@ -39,29 +39,27 @@ class Served:
 
 
 def serve(served: Served, ready: Callable[[str, bool], None], *, browse: bool) -> None:
-    """Serve until SIGINT or SIGTERM, which are raised again at the end; `ready` is told where.
+    """Serve until SIGINT or SIGTERM, which are raised again at the end.
 
-    That is its address, and whether other machines reach it.
+    `ready` is called once with the address, and whether other machines can reach it.
 
     Raises:
-        ConfigurationError: Datasette is not there, there is no archive, or nobody can listen there.
-        DamagedError, NewerError, StorageError: As the file is.
+        ConfigurationError: Datasette is not installed, there is no archive, or the port cannot be used.
+        DamagedError, NewerError, StorageError: The file is damaged, newer or cannot be read.
     """
     _check_datasette()
     with open_reader(served.db):
-        pass  # what is wrong with the file is said before anything is served
-    from archiver.web.asking import WORKS  # noqa: PLC0415  # it needs what comes with Datasette
-
-    with (
-        closing(Children(WORKS)) as children,  # first of all: later there are threads
-        _listening(served.host, served.port) as listener,
-    ):
+        pass  # a file that cannot be read is reported now, and not on the first page
+    with _listening(served.host, served.port) as listener:
+        # Importing a module once in the fork server saves each child some 100 ms; the program's main module, which
+        # multiprocessing imports in each child, needs the command line.
+        workers = QueryWorkers(["archiver.web.jobs", *(name for name in sys.modules if name.startswith("archiver."))])
         address, port = listener.getsockname()[:2]
         url = f"http://{_in_url(address)}:{port}/"
         ready(url, not ip_address(address.partition("%")[0]).is_loopback)
         if browse:
             threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
-        _run(served, children, listener, _hosts(served, address, port))
+        _run(served, workers, listener, _hosts(served, address, port))
 
 
 def _check_datasette() -> None:
@@ -70,15 +68,15 @@ def _check_datasette() -> None:
         version = importlib.metadata.version("datasette")
     except importlib.metadata.PackageNotFoundError:
         raise ConfigurationError("archiver serve needs Datasette, which is not installed", hint=hint) from None
-    if not version.startswith(_LINE):
-        raise ConfigurationError(f"archiver serve needs Datasette {_LINE}x; here is {version}", hint=hint)
+    if not version.startswith(_DATASETTE_SERIES):
+        raise ConfigurationError(f"archiver serve needs Datasette {_DATASETTE_SERIES}x, not {version}", hint=hint)
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Listen on an address of a host.
+    """Return a socket that listens on a host's first address.
 
     Raises:
-        ConfigurationError: There is none, or it is taken.
+        ConfigurationError: The host has no address here, or the port is taken.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -86,7 +84,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {reason}", hint="--port 0 takes a free port"
+            f"cannot listen on {host} port {port}: {reason}", hint="--port 0 uses a free port"
         ) from None
 
 
@@ -95,19 +93,19 @@ def _in_url(address: str) -> str:
 
 
 def _hosts(served: Served, address: str, port: int) -> set[str]:
-    """Name the values of `Host` by which this server is meant: anything else may be a page that pretends to be us."""
+    """Return the values of the `Host` header that are allowed."""
     names = {_in_url(address), _in_url(served.host), "localhost", "127.0.0.1", "[::1]", *served.names}
     with_port = {f"{name}:{port}" for name in names}
     return with_port | set(served.names) | (names if port == 80 else set())  # noqa: PLR2004  # which is not written
 
 
-def _run(served: Served, children: Children, listener: socket.socket, hosts: Sequence[str] | set[str]) -> None:
-    import uvicorn  # noqa: PLC0415  # after the fork, and only to serve
+def _run(served: Served, workers: QueryWorkers, listener: socket.socket, hosts: Sequence[str] | set[str]) -> None:
+    import uvicorn  # noqa: PLC0415  # optional, and only to serve
 
     from archiver.web.guard import Guard  # noqa: PLC0415  # the same
     from archiver.web.site import Site  # noqa: PLC0415  # the same
 
-    site = Site(served.db, served.queries, columns_of_views(list(VIEWS)), children)
+    site = Site(served.db, served.queries, columns_of_views(list(VIEWS)), workers)
     config = uvicorn.Config(
         Guard(site.app(), hosts),
         http="h11",
@@ -118,8 +116,8 @@ def _run(served: Served, children: Children, listener: socket.socket, hosts: Seq
         log_level="critical",
         access_log=False,
         server_header=False,
-        h11_max_incomplete_event_size=_LONGEST_REQUEST,
+        h11_max_incomplete_event_size=_MAX_REQUEST_BYTES,
         limit_concurrency=_BACKLOG,
-        timeout_graceful_shutdown=_FAREWELL_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The pages: Datasette with the archive's views, the saved queries, and none of what could write, tell or call out."""
+"""The site: Datasette over the archive's views and saved queries, without its parts that write or disclose."""
 
 from __future__ import annotations
 
@@ -23,98 +23,103 @@ from archiver.offline.saved import saved_queries, value_of
 from archiver.offline.schema import COLUMNS, VIEWS
 from archiver.offline.tables.write import show
 from archiver.store.read.sandbox import check_reads
-from archiver.web.children import Bounds
-from archiver.web.database import QUERY_SECONDS, ArchiveDatabase, wanted
-from archiver.web.reading import MOST_ROWS
+from archiver.web.database import QUERY_SECONDS, ArchiveDatabase, result_policy
+from archiver.web.jobs import MAX_ROWS, overview_page
+from archiver.web.navigation import NAVIGATION
+from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Environment
 
-    from archiver.web.children import Children
+    from archiver.web.query_worker import QueryWorkers
 
 NAME = "archive"
 STATIC = "-/archiver"
-_DASHBOARD_BOUNDS = Bounds(30.0, 1024)
-_WIDEST_CELL = 1000
+_OVERVIEW_BOUNDS = Bounds(30.0, 1024)
+_MAX_CELL_LENGTH = 1000
 _FOLDER = Path(__file__).parent
+_NOT_FOUND, _SERVER_ERROR = 404, 500
 _SETTINGS = {
     "allow_csv_stream": False,
     "allow_download": False,
     "default_cache_ttl": 0,
     "facet_time_limit_ms": 1000,
-    "max_returned_rows": MOST_ROWS,
+    "max_returned_rows": MAX_ROWS,
     "num_sql_threads": 3,
     "sql_time_limit_ms": int(QUERY_SECONDS * 1000),
     "suggest_facets": False,
 }
 _ALLOWED = frozenset({"view-instance", "view-query", "execute-sql"})
-_TOO_LONG = f"the query took longer than {QUERY_SECONDS:.0f} seconds: ask for less, or use archiver query"
-_PARTS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
-"""The plugins of Datasette's own that pages of an archive need."""
+_TOO_LONG = f"the query took longer than {QUERY_SECONDS:.0f} seconds: limit the rows, or use archiver query"
+_PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
+"""The built-in plugins of Datasette that these pages need."""
 
 
 class Nonces(Extension):
-    """Marks the scripts that templates bring, so that a browser runs those alone and none that came with a value."""
+    """Adds the request's nonce to every script of a template, so that a browser runs those alone.
+
+    It changes the source of templates, before any value is filled in: a script in a value gets no nonce.
+    """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002  # jinja's
-        """Mark them in a template's source, before any value is in it."""
+        """Return the source with nonces."""
         return source.replace("<script", '<script nonce="{{ nonce }}"')
 
 
 class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
-    """Datasette with one database, the archive, whose statements children run."""
+    """Datasette with one database, the archive, whose statements run in query workers."""
 
-    def __init__(self, db: Path, queries: Path, columns: Mapping[str, list[str]], children: Children) -> None:
-        """`queries` is the folder of a person's own, `columns` are those of each public view."""
-        _keep_to_known_plugins()
+    def __init__(self, db: Path, queries: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
+        """`queries` is the folder of the user's saved queries, `columns` has those of each public view."""
+        _remove_plugins()
         self.db = db
-        self._faults: set[str] = set()
+        self._reported_faults: set[str] = set()
         self._queries = queries
-        self._children = children
+        self._workers = workers
         super().__init__(
             metadata=_metadata(columns),
             settings=_SETTINGS,
             template_dir=str(_FOLDER / "templates"),
             static_mounts=[(STATIC, str(_FOLDER / "static"))],
         )
-        _mark_scripts(self.jinja_env)
-        for name in list(self.databases):  # the databases in memory, which Datasette adds
+        _add_nonces(self.jinja_env)
+        for name in list(self.databases):  # Datasette adds databases in memory
             self.remove_database(name)
-        self.add_database(ArchiveDatabase(self, db, columns, children), name=NAME)
+        self.add_database(ArchiveDatabase(self, db, columns, workers), name=NAME)
 
     @property
     def max_returned_rows(self) -> int:
-        """How many rows the answer to this request may have."""
-        return wanted.get().most
+        """The limit of rows of the current request; Datasette reads it for each."""
+        return result_policy.get().max_rows
 
     @max_returned_rows.setter
     def max_returned_rows(self, _: int) -> None:
-        """Leave it to each request."""
+        """Ignore the value that Datasette sets for all requests."""
 
     async def refresh_schemas(self) -> None:
-        """Do nothing: the columns are known, and nobody reads Datasette's catalogue."""
+        """Do nothing: the columns are known, and Datasette's catalogue is not served."""
 
     async def permission_allowed(
         self,
-        actor: Any,  # noqa: ARG002  # there is but one: who sits at this machine
+        actor: Any,  # noqa: ARG002  # there are no users
         action: str,
         resource: Any = None,
         default: bool = False,  # noqa: ARG002, FBT001, FBT002  # Datasette's signature
     ) -> bool:
-        """Allow reading the archive, and nothing else."""
+        """Allow to read the archive, and nothing else."""
         if action == "view-table":
             return resource[0] == NAME and resource[1] in VIEWS
         return action in _ALLOWED or (action == "view-database" and resource == NAME)
 
     async def get_canned_queries(self, database_name: str, actor: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002  # the same
-        """Give the saved queries, as the folder is now; of one that cannot be read it is said once."""
+        """Return the saved queries, read from the folder anew; a file that cannot be read is reported once."""
         found = saved_queries(self._queries)
         faults = {one.fault for one in found.values() if one.fault}
-        for fault in sorted(faults - self._faults):
+        for fault in sorted(faults - self._reported_faults):
             sys.stderr.write(f"warning: {fault}\n")
-        self._faults = faults
+        self._reported_faults = faults
         return {
             name: {"name": name, "sql": one.sql, "description": show(one.what, None)}
             for name, one in found.items()
@@ -131,50 +136,41 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         page_size: int | None = None,
         log_sql_errors: bool = True,  # noqa: FBT001, FBT002  # the same
     ) -> Results:
-        """Run a statement; a person's own is the one that may be cut off, and its parameters are what was typed."""
+        """Run a statement.
+
+        Raises:
+            QueryInterrupted, DatasetteError, sqlite3.OperationalError: As the page shows it.
+        """
+        # Datasette allows truncation of statements that a user wrote alone: their parameters are typed text.
         if truncate and isinstance(params, dict):
             params = {name: value_of(value) for name, value in {**params}.items()}
         try:
             return await super().execute(db_name, sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
         except QueryInterrupted:
-            if wanted.get().whole:
+            if result_policy.get().complete:
                 raise DatasetteError(_TOO_LONG, status=400) from None
-            if truncate:  # so that it is told beside the statement
+            if truncate:  # which Datasette shows together with the statement
                 raise sqlite3.OperationalError(_TOO_LONG) from None
             raise
 
     async def render_template(
         self, templates: Any, context: Any = None, request: Any = None, view_name: str | None = None
     ) -> str:
-        """Fill a template; its scripts get the mark that the guard gave this request."""
-        filled = {**(context or {}), "nonce": request.scope["nonce"], "about": VIEWS} if request else context
-        return str(await super().render_template(templates, filled, request, view_name))
+        """Return a template's text, with the nonce that the guard made for this request."""
+        more = {"nonce": request.scope["nonce"] if request else "", "views_help": VIEWS, "navigation": NAVIGATION}
+        return str(await super().render_template(templates, {**(context or {}), **more}, request, view_name))
 
-    async def dashboard(self) -> str:
-        """Have a child make the first page.
-
-        Raises:
-            ArchiverError: As the file is.
-        """
-        saved = [
-            [str(self.urls.query(NAME, name)), name, one["description"]]
-            for name, one in (await self.get_canned_queries(NAME, None)).items()
-        ]
-        return str(await asyncio.get_running_loop().run_in_executor(self.executor, self._make_dashboard, saved))
-
-    def _make_dashboard(self, saved: list[list[str]]) -> Any:
-        return self._children.ask("dashboard", _DASHBOARD_BOUNDS, str(self.db), saved)
-
-    async def charts(self) -> str:
-        """Have a child make the page of charts.
+    async def overview(self) -> str:
+        """Return the overview page, made by a query worker.
 
         Raises:
-            ArchiverError: As the file is.
+            ArchiverError: The archive cannot be read.
         """
-        return str(await asyncio.get_running_loop().run_in_executor(self.executor, self._make_charts))
-
-    def _make_charts(self) -> Any:
-        return self._children.ask("charts", _DASHBOARD_BOUNDS, str(self.db))
+        loop = asyncio.get_running_loop()
+        page = await loop.run_in_executor(
+            self.executor, self._workers.run, overview_page, _OVERVIEW_BOUNDS, str(self.db)
+        )
+        return str(page)
 
 
 def _metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -185,22 +181,22 @@ def _metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
     return {"extra_css_urls": [f"/{STATIC}/archiver.css"], "databases": {NAME: {"tables": tables}}}
 
 
-def _mark_scripts(environment: Environment) -> None:
+def _add_nonces(environment: Environment) -> None:
     environment.add_extension(Nonces)
 
 
-def _keep_to_known_plugins() -> None:
-    """Take out plugins that happen to be installed, and those of Datasette's own that print, publish or sign in."""
+def _remove_plugins() -> None:
+    """Unregister plugins that happen to be installed, and those of Datasette that publish, print or sign in."""
     for name, plugin in pm.list_name_plugin():
-        if plugin is not None and name not in _PARTS and plugin is not sys.modules[__name__]:
+        if plugin is not None and name not in _PLUGINS and plugin is not sys.modules[__name__]:
             pm.unregister(plugin)
     if not pm.is_registered(sys.modules[__name__]):
         pm.register(sys.modules[__name__])
+    # Datasette's own check takes time that grows with the square of a statement's length.
     views.validate_sql_select = _check_reads
 
 
 def _check_reads(sql: str) -> None:
-    """Look at a statement in Datasette's place: its own look takes the square of the time."""
     try:
         check_reads(sql)
     except ConfigurationError as error:
@@ -209,51 +205,52 @@ def _check_reads(sql: str) -> None:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette ships no types
 def render_cell(value: Any) -> str | None:
-    """Show text as text, with what does not print spelled out; no cell becomes a link that leads away."""
-    return show(value, _WIDEST_CELL) if isinstance(value, str | bytes) else None
+    """Return text as text: unprintable characters escaped, and no link where it looks like an address."""
+    return show(value, _MAX_CELL_LENGTH) if isinstance(value, str | bytes) else None
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
-    """Let the first page be the dashboard, and charts be one click away."""
-    return [(r"^/$", _dashboard), (r"^/charts$", _charts)]
+    """Return the routes that are not Datasette's: the overview, and its former address."""
+    return [(r"^/$", _overview), (r"^/charts$", _moved_to_overview)]
 
 
-async def _dashboard(datasette: Site) -> Response:
-    return Response.html(await datasette.dashboard())
+async def _overview(datasette: Site) -> Response:
+    return Response.html(await datasette.overview())
 
 
-async def _charts(datasette: Site) -> Response:
-    return Response.html(await datasette.charts())
+async def _moved_to_overview() -> Response:
+    return Response.redirect("/", status=301)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any:
-    """Say what went wrong on a page, or as JSON; a bug is named on stderr, without any value."""
-    status, told = _told(exception)
+    """Return what went wrong as a page or as JSON; of a bug, only the type is reported, which contains no data."""
+    status, message = _status_and_message(exception)
 
-    async def answer() -> Response:
+    async def respond() -> Response:
         if request.path.endswith(".json"):
-            return Response.json({"ok": False, "error": told, "status": status}, status=status)
-        context = {"title": "Not found" if status == 404 else "That did not work", "error": told}  # noqa: PLR2004
+            return Response.json({"ok": False, "error": message, "status": status}, status=status)
+        context = {"title": "Page not found" if status == _NOT_FOUND else "Error", "error": message}
         return Response.html(await datasette.render_template("error.html", context, request=request), status=status)
 
-    return answer
+    return respond
 
 
-def _told(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
+def _status_and_message(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
     if isinstance(exception, DatasetteError):
-        refused = exception.status == 500 and exception.__context__ is None  # noqa: PLR2004  # of an address, unnumbered
-        return 400 if refused else exception.status, _TOO_LONG if exception.message_is_html else exception.message
+        # Without a status and a cause, Datasette means a mistake in the address; HTML is its page of a time limit.
+        is_address = exception.status == _SERVER_ERROR and exception.__context__ is None
+        return 400 if is_address else exception.status, _TOO_LONG if exception.message_is_html else exception.message
     if isinstance(exception, Base400):
-        return exception.status, str(exception.args[0]) if exception.status != 404 else "there is no such page"  # noqa: PLR2004
+        return exception.status, "page not found" if exception.status == _NOT_FOUND else str(exception.args[0])
     if isinstance(exception, QueryInterrupted):
         return 400, _TOO_LONG
     if isinstance(exception, ArchiverError):
-        return 503, exception.message
+        return 503, f"{exception.message}; {exception.hint}" if exception.hint else exception.message
     if isinstance(exception, OSError):
         return 503, "the archive cannot be read"
-    if isinstance(exception, ValueError):  # Datasette reads numbers out of the address as they are
-        return 400, "a value in the address is not what it should be"
+    if isinstance(exception, ValueError):  # Datasette parses numbers of the address without a check
+        return 400, "a value in the address is not valid"
     sys.stderr.write(f"error: a page failed: {type(exception).__name__}\n")
-    return 500, "this is a bug in archiver, or in Datasette"
+    return _SERVER_ERROR, "this is a bug in archiver, or in Datasette"

@@ -17,22 +17,19 @@ import tempfile
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archiver.offline.reports.registry import REPORTS
+from scripts.benchmark.peer_runs import PEER_PYTHON, PEERS, measure_peer
 from scripts.benchmark.profile import profile
 from scripts.benchmark.running import run, run_floor, serving, sync_command
+from scripts.benchmark.simulated import measure_first_sync, measure_nightly
 from scripts.benchmark.table import show
-from scripts.benchmark.workloads import SINCE, A, B, C, D, E, Workload
+from scripts.benchmark.workloads import SINCE, A, B, C, D, E, G, Workload
 
-PEERS = Path(__file__).parent / "peers"
-PEER_PYTHON = Path(".venv-peers/bin/python")
-NAMES = {
-    "plain": ("plain.py", "{url}", "{folder}/peer.db"),
-    "pandas": ("with_pandas.py", "{url}", "{folder}/peer.db"),
-    "dlt, its fastest": ("with_dlt.py", "fastest", "{url}", "{folder}"),
-    "dlt": ("with_dlt.py", "default", "{url}", "{folder}"),
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MINUTES_A_DAY = 1440
 
 
@@ -51,12 +48,12 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
             second.append(run(sync_command(url, db, [*workload.arguments(), "--refresh", "36500"])))
             bare.append(run_floor(db, folder, workload.shape.rows * MINUTES_A_DAY))
         with closing(sqlite3.connect(db)) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
-            (requests,) = connection.execute("SELECT requests FROM run ORDER BY id LIMIT 1").fetchone()
+            (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
+            (requests,) = connection.execute("SELECT requests FROM _run ORDER BY id LIMIT 1").fetchone()
         seconds = statistics.median(one.seconds for one in first)
         return {
             "workload": workload.name,
-            "what": workload.what,
+            "title": workload.title,
             "rows": rows,
             "requests": requests,
             "seconds": seconds,
@@ -67,30 +64,16 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
             "second_of_first": statistics.median(one.seconds for one in second) / seconds,
             "of_the_floor": statistics.median(bare) / seconds,
             "latency_bound": requests * workload.latency / workload.concurrency,
-            "peers": {peer: measure_peer(peer, workload, url, folder) for peer in peers},
+            "peers": {
+                # A run of dlt's default takes minutes: once is enough.
+                peer: measure_peer(peer, workload.peer_arguments(), url, folder, 1 if peer == "dlt" else 3)
+                for peer in peers
+            },
         }
 
 
-def measure_peer(peer: str, workload: Workload, url: str, folder: Path) -> dict[str, float]:
-    """Measure another program, three times, or once when it takes long."""
-    script, *arguments = NAMES[peer]
-    runs = []
-    for _ in range(1 if peer == "dlt" else 3):
-        place = folder / "peer"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        spelled = [one.format(url=url, folder=place) for one in arguments]
-        runs.append(run([str(PEER_PYTHON), str(PEERS / script), *spelled, *workload.peer_arguments()]))
-        size = sum(file.stat().st_size for file in place.glob("peer*") if "staging" not in file.name)
-    return {
-        "seconds": statistics.median(one.seconds for one in runs),
-        "peak_mib": max(one.peak for one in runs),
-        "bytes": size,
-    }
-
-
 def measure_growth(runs: int) -> dict[str, Any]:
-    """Measure a year of minutes, one day more on top of it and on top of nothing, and what is asked of it."""
+    """Measure E: a year of minutes, one more day on it and on nothing, queries."""
     last = (SINCE + timedelta(days=E.days)).isoformat()
     beyond = (date.fromisoformat(last) + timedelta(days=1)).isoformat()
     day = E.arguments(since=last, until=beyond)
@@ -107,9 +90,9 @@ def measure_growth(runs: int) -> dict[str, Any]:
             shutil.copy(year, db)
             large.append(run(sync_command(url, db, day)).seconds)
         with closing(sqlite3.connect(year)) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM usage_fact").fetchone()
+            (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
         program = [sys.executable, "-m", "archiver"]
-        asked = {
+        queries = {
             **{f"report {one}": ["report", one] for one in REPORTS if one != "budget"},
             "daily_tokens, a sum": ["query", "SELECT sum(output_tokens) FROM daily_tokens"],
             "daily_tokens, a month": [
@@ -123,7 +106,7 @@ def measure_growth(runs: int) -> dict[str, Any]:
             "peak_mib": whole.peak,
             "one_day_on_nothing": statistics.median(small),
             "one_day_on_a_year": statistics.median(large),
-            "asked": {what: run([*program, *words, "--db", str(year)]).seconds for what, words in asked.items()},
+            "queries": {name: run([*program, *words, "--db", str(year)]).seconds for name, words in queries.items()},
         }
 
 
@@ -139,39 +122,64 @@ def measure_starts(runs: int) -> dict[str, float]:
             "query": ["query", "SELECT count(*) FROM usage", "--db", str(db)],
         }
         return {
-            what: statistics.median(run([*program, *words]).seconds for _ in range(max(5, runs)))
-            for what, words in commands.items()
+            name: statistics.median(run([*program, *words]).seconds for _ in range(max(5, runs)))
+            for name, words in commands.items()
         }
 
 
+def measure_drift(runs: int) -> dict[str, float]:
+    """Measure G: workload A with a new field in every row, in turns with A itself."""
+    with serving(A.shape) as plain, serving(G.shape) as drifted, tempfile.TemporaryDirectory() as name:
+        seconds: dict[str, list[float]] = {plain: [], drifted: []}
+        # The first round makes the servers build their pages, and is not counted.
+        for number in range(runs + 1):
+            for url, taken in seconds.items():
+                db = Path(name) / f"{number}-{len(taken)}-{url[-5:]}.db"
+                taken.append(run(sync_command(url, db, A.arguments())).seconds)
+                db.unlink()
+        medians = {url: statistics.median(taken[1:]) for url, taken in seconds.items()}
+        return {"seconds": medians[drifted], "ratio": medians[drifted] / medians[plain]}
+
+
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure the chosen workloads and print them."""
     workloads = {one.name: one for one in (A, B, C, D)}
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=[[], *workloads, "E", "starts"], help="which (A B C D starts)")
-    parser.add_argument("--runs", type=int, default=5, help="how often; medians are shown")
-    parser.add_argument("--peers", action="store_true", help="measure other programs beside A and B, in .venv-peers")
-    parser.add_argument("--profile", action="store_true", help="show where the time of A goes")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    asked = parser.parse_args()
-    what = asked.what or [*workloads, "starts"]
+    options = parse_options([*workloads, "E", "F", "G", "nightly", "starts"])
+    chosen = options.workloads or [*workloads, "starts"]
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     result: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores, {versions}", "workloads": []}
-    if asked.peers and not PEER_PYTHON.exists():
-        print("the peers are not installed, and are skipped: scripts/bench --peers makes .venv-peers", file=sys.stderr)
-    for name in [one for one in workloads if one in what]:
-        peers = {"A": list(NAMES), "B": ["plain"]}.get(name, []) if asked.peers and PEER_PYTHON.exists() else []
-        result["workloads"].append(measure(workloads[name], asked.runs, peers))
-    if "E" in what:
-        result["growth"] = measure_growth(asked.runs)
-    if "starts" in what:
-        result["starts"] = measure_starts(asked.runs)
-    if asked.profile:
+    with_peers = options.peers and PEER_PYTHON.exists()
+    if options.peers and not with_peers:
+        print("the peers are not installed and are skipped; scripts/bench --peers installs them", file=sys.stderr)
+    for name in [one for one in workloads if one in chosen]:
+        peers = {"A": list(PEERS), "B": ["plain"]}.get(name, []) if with_peers else []
+        result["workloads"].append(measure(workloads[name], options.runs, peers))
+    others: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+        "E": ("growth", lambda: measure_growth(options.runs)),
+        "F": ("first_sync", lambda: measure_first_sync(options.days, list(PEERS) if with_peers else [])),
+        "G": ("drift", lambda: measure_drift(options.runs)),
+        "nightly": ("nightly", lambda: measure_nightly(options.days, options.runs)),
+        "starts": ("starts", lambda: measure_starts(options.runs)),
+    }
+    result |= {key: function() for name, (key, function) in others.items() if name in chosen}
+    if options.profile:
         result["profile"] = profile(A)
-    if asked.json:
+    if options.json:
         print(json.dumps(result, indent=2))
     else:
         show(result)
+
+
+def parse_options(names: list[str]) -> argparse.Namespace:
+    """Parse the command line; `names` are the workloads."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("workloads", nargs="*", choices=[[], *names], help="workloads (default: A B C D starts)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown")
+    parser.add_argument("--days", type=int, default=365, help="days of use in F and nightly")
+    parser.add_argument("--peers", action="store_true", help="measure other programs too, in .venv-peers")
+    parser.add_argument("--profile", action="store_true", help="show the work of A by stage")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

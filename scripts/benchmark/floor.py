@@ -16,10 +16,10 @@ from archiver.store.statements import sql
 
 
 def floor(db: Path, folder: Path, rows_at_once: int) -> float:
-    """Give the seconds it takes to write the usage rows of an archive anew, a page a transaction."""
+    """Return the seconds to write the usage rows of an archive again, a page a transaction."""
     with closing(sqlite3.connect(db)) as source:
-        rows = source.execute("SELECT * FROM usage_fact ORDER BY series_id, bucket_start, key_id").fetchall()
-        (schema,) = source.execute("SELECT sql FROM sqlite_master WHERE name = 'usage_fact'").fetchone()
+        rows = source.execute("SELECT * FROM _usage_fact ORDER BY series_id, bucket_start, key_id").fetchall()
+        (schema,) = source.execute("SELECT sql FROM sqlite_master WHERE name = '_usage_fact'").fetchone()
     bare_file = folder / "floor.db"
     with closing(sqlite3.connect(bare_file, isolation_level=None)) as bare:
         bare.execute("PRAGMA journal_mode = WAL")
@@ -28,7 +28,7 @@ def floor(db: Path, folder: Path, rows_at_once: int) -> float:
         began = time.perf_counter()
         for start in range(0, len(rows), rows_at_once):
             bare.execute("BEGIN")
-            bare.executemany(sql("usage.add_fact"), rows[start : start + rows_at_once])
+            bare.executemany(sql("usage.insert_fact"), rows[start : start + rows_at_once])
             bare.execute("COMMIT")
         seconds = time.perf_counter() - began
     bare_file.unlink()

@@ -15,20 +15,24 @@ _MIX = 2_654_435_761
 
 @dataclass(frozen=True)
 class Shape:
-    """How much there is: rows in every bucket, and how many different sets of dimension values they are of."""
+    """Rows in every bucket, and the number of different combinations of dimension values.
+
+    With `new_field` every row has a field that is not documented.
+    """
 
     rows: int
     keys: int
+    new_field: bool = False
 
 
 def text(seconds: int) -> str:
-    """Spell a time as the API does."""
+    """Return a time as the API writes it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @cache
 def dimensions(key: int) -> str:
-    """Spell the dimension values of one key, as a part of a row."""
+    """Return the dimension values of one key, as a part of a row."""
     return (
         f'"workspace_id":"wrkspc_01Invented{key % 7:012d}","api_key_id":"apikey_01Invented{key:012d}",'
         f'"model":"{MODELS[key % len(MODELS)]}","service_tier":"{("standard", "batch")[key % 2]}",'
@@ -38,7 +42,7 @@ def dimensions(key: int) -> str:
 
 
 def usage_row(number: int, key: int) -> str:
-    """Spell one usage row; its counts follow from its number."""
+    """Return one usage row; its counts follow from its number."""
     chance = number * _MIX % 2**32
     return (
         f'{{"uncached_input_tokens":{chance % 900_001},"cache_creation":{{"ephemeral_1h_input_tokens":{chance % 7919},'
@@ -49,7 +53,7 @@ def usage_row(number: int, key: int) -> str:
 
 
 def cost_row(number: int, key: int) -> str:
-    """Spell one cost row; its amount follows from its number."""
+    """Return one cost row; its amount follows from its number."""
     chance = number * _MIX % 2**32
     return (
         f'{{"currency":"USD","amount":"{chance % 1_000_000}.{chance % 9973:06d}",'
@@ -60,13 +64,14 @@ def cost_row(number: int, key: int) -> str:
 
 
 def page(report: str, width: str, start: int, end: int, shape: Shape) -> bytes:
-    """Build the answer to one window, compressed."""
+    """Return the answer for one window, compressed."""
     row = usage_row if report == "usage" else cost_row
+    more = ',"invented_field":{"invented":1}}' if shape.new_field else "}"
     seconds = SECONDS[width]
     buckets = []
     for at in range(start, end, seconds):
         first = at // seconds * shape.rows
-        rows = ",".join(row(first + i, (first + i) % shape.keys) for i in range(shape.rows))
+        rows = ",".join(row(first + i, (first + i) % shape.keys)[:-1] + more for i in range(shape.rows))
         buckets.append(f'{{"starting_at":"{text(at)}","ending_at":"{text(at + seconds)}","results":[{rows}]}}')
     body = f'{{"data":[{",".join(buckets)}],"has_more":false,"next_page":null}}'
     return gzip.compress(body.encode(), 1, mtime=0)

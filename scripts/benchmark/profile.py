@@ -1,4 +1,4 @@
-"""Where the work of a sync goes, by stage, all of it done in one process: its profiler sees no other.
+"""The work of a sync by stage, in one process: the profiler sees no other.
 
 The profiler slows Python down, so the shares are rough.
 """
@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.benchmark.running import KEY, serving, sync_command
+from archiver.simulator import INVENTED_KEY
+from scripts.benchmark.running import serving, sync_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,9 @@ BY_FUNCTION = {
     "digest": "digest",
 }
 BY_FILE = {
-    "wire.py": "check",
+    "fast.py": "check",
+    "strict.py": "check",
+    "page.py": "check",
     "interval.py": "check",
     "transport.py": "receive",
     "client_proto.py": "receive",
@@ -50,13 +53,13 @@ BY_FILE = {
 
 
 def stage_of(file: str, function: str) -> str:
-    """Name the stage that a function of the profile belongs to."""
+    """Return the stage of a function of the profile."""
     word = next((name for name in BY_FUNCTION if f"'{name}'" in function), None)
     return BY_FUNCTION[word] if word else BY_FILE.get(Path(file).name, "other")
 
 
 def profile(workload: Workload) -> dict[str, float]:
-    """Run a sync in this process under a profiler; answer the share of the work of each stage, waiting left out."""
+    """Run a sync under a profiler; returns the share of each stage, without waiting."""
     from archiver.cli import cli  # noqa: PLC0415  # only where it is measured
 
     profiles = [cProfile.Profile()]
@@ -68,7 +71,7 @@ def profile(workload: Workload) -> dict[str, float]:
 
     with serving(workload.shape) as url, tempfile.TemporaryDirectory() as folder, _patched(outer), _alone():
         arguments = sync_command(url, Path(folder) / "warm.db", workload.arguments())[3:]
-        options = [*arguments, "--admin-key-command", f"echo {KEY}"]
+        options = [*arguments, "--admin-key-command", f"echo {INVENTED_KEY}"]
         cli.main(options, standalone_mode=False)
         del profiles[1:]
         options[options.index("--db") + 1] = f"{folder}/archive.db"
@@ -84,7 +87,7 @@ def profile(workload: Workload) -> dict[str, float]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Let there be one processor, so that nothing is read in another process."""
+    """Pretend that there is one processor, so that no second process starts."""
     count = os.cpu_count
     os.cpu_count = lambda: 1
     try:
@@ -94,7 +97,7 @@ def _alone() -> Iterator[None]:
 
 
 class _patched:  # noqa: N801  # used as a context
-    """Let threads run through another function for a while."""
+    """Replace how threads run, for as long as the context is open."""
 
     def __init__(self, run: object) -> None:
         self._run = run

@@ -1,6 +1,6 @@
 """A server of the benchmark's pages, in its own process. It prints its port.
 
-`python -m scripts.benchmark.server ROWS KEYS LATENCY`
+`python -m scripts.benchmark.server ROWS KEYS NEW_FIELD LATENCY`, with 0 or 1 for NEW_FIELD.
 """
 
 from __future__ import annotations
@@ -21,42 +21,43 @@ NAMES = {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
 class Pages:
-    """Answers windows; each page is built once and kept."""
+    """The handlers of all requests; each page is built once and cached."""
 
     def __init__(self, shape: Shape, latency: float) -> None:
         self._shape = shape
         self._latency = latency
-        self._built: dict[tuple[str, str, str, str], bytes] = {}
+        self._cache: dict[tuple[str, str, str, str], bytes] = {}
 
     def report(self, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """Make the handler of one report."""
+        """Return the handler of one report."""
 
         async def answer(request: web.Request) -> web.Response:
             await asyncio.sleep(self._latency)
-            asked = request.query
-            key = (name, asked["bucket_width"], asked["starting_at"], asked["ending_at"])
-            if key not in self._built:
-                start, end = (int(datetime.fromisoformat(asked[n]).timestamp()) for n in ("starting_at", "ending_at"))
-                self._built[key] = page(name, asked["bucket_width"], start, end, self._shape)
+            query = request.query
+            key = (name, query["bucket_width"], query["starting_at"], query["ending_at"])
+            if key not in self._cache:
+                start, end = (int(datetime.fromisoformat(query[n]).timestamp()) for n in ("starting_at", "ending_at"))
+                self._cache[key] = page(name, query["bucket_width"], start, end, self._shape)
             headers = {"content-encoding": "gzip", "content-type": "application/json"}
-            return web.Response(body=self._built[key], headers=headers)
+            return web.Response(body=self._cache[key], headers=headers)
 
         return answer
 
     async def names(self, _request: web.Request) -> web.Response:
-        """Answer any list of names: there are none."""
+        """Return an empty list of names."""
         await asyncio.sleep(self._latency)
         return web.json_response(NAMES)
 
     async def organization(self, _request: web.Request) -> web.Response:
-        """Answer whose key it is."""
+        """Return the organisation."""
         await asyncio.sleep(self._latency)
         return web.json_response({"id": "org-invented", "type": "organization", "name": "Invented"})
 
 
 async def main() -> None:
     """Serve until the process is ended."""
-    pages = Pages(Shape(int(sys.argv[1]), int(sys.argv[2])), float(sys.argv[3]))
+    rows, keys, new_field = map(int, sys.argv[1:4])
+    pages = Pages(Shape(rows, keys, bool(new_field)), float(sys.argv[4]))
     app = web.Application()
     top = "/v1/organizations"
     app.router.add_get(f"{top}/usage_report/messages", pages.report("usage"))

@@ -1,4 +1,4 @@
-"""Printing what was measured."""
+"""Printing of the measurements as tables."""
 
 from __future__ import annotations
 
@@ -14,29 +14,48 @@ def show(result: dict[str, Any]) -> None:
         _show_workload(one)
     if "growth" in result:
         _show_growth(result["growth"])
-    for what, seconds in result.get("starts", {}).items():
-        print(f"archiver {what}: {seconds:.3f} s")
+    if "first_sync" in result:
+        _show_first_sync(result["first_sync"])
+    if "drift" in result:
+        drift = result["drift"]
+        print(f"G A with a new field in every row: {drift['seconds']:.2f} s, {drift['ratio']:.2f} times A")
+    if "nightly" in result:
+        night = result["nightly"]
+        words = f"{night['requests']} requests, {night['seconds']:.2f} s, {night['bytes'] / 1024:,.0f} KiB written"
+        print(f"nightly, {night['days']} days settled, nothing new: {words}")
+    for command, seconds in result.get("starts", {}).items():
+        print(f"archiver {command}: {seconds:.3f} s")
     if "profile" in result:
-        print("where the time of A goes, waiting left out:")
+        print("the work of A by stage, without waiting:")
     for stage, share in result.get("profile", {}).items():
         print(f"  {stage:10} {share:6.1%}")
 
 
 def _show_workload(one: dict[str, Any]) -> None:
-    counts = f"{one['workload']} {one['what']:46} {one['rows']:9,} {one['seconds']:8.2f} {one['rows_per_second']:8,.0f}"
+    counts = (
+        f"{one['workload']} {one['title']:46} {one['rows']:9,} {one['seconds']:8.2f} {one['rows_per_second']:8,.0f}"
+    )
     sizes = f"{one['of_the_floor']:8.0%} {one['peak_mib']:4.0f} {one['bytes_per_row']:6.1f}"
     print(f"{counts} {sizes} {one['second_of_first']:7.0%}")
     if one["latency_bound"]:
         ratio = one["seconds"] / one["latency_bound"]
         print(f"  {one['requests']} requests: {ratio:.2f} times the bound of latency and concurrency, start included")
-    for peer, its in one["peers"].items():
-        ratio, size = its["seconds"] / one["seconds"], its["bytes"] / one["rows"]
-        print(f"  {peer:20} {its['seconds']:8.2f} s, {ratio:.1f} x, {its['peak_mib']:.0f} MiB, {size:.0f} B/row")
+    for peer, result in one["peers"].items():
+        ratio, size = result["seconds"] / one["seconds"], result["bytes"] / one["rows"]
+        print(f"  {peer:20} {result['seconds']:8.2f} s, {ratio:.1f} x, {result['peak_mib']:.0f} MiB, {size:.0f} B/row")
 
 
 def _show_growth(growth: dict[str, Any]) -> None:
     print(f"E {growth['rows']:,} rows in {growth['seconds']:.1f} s, {growth['peak_mib']:.0f} MiB")
     ratio = growth["one_day_on_a_year"] / growth["one_day_on_nothing"]
     print(f"  one day more: {growth['one_day_on_nothing']:.2f} s on nothing, {ratio:.2f} times that on a year")
-    for what, seconds in growth["asked"].items():
-        print(f"  {what}: {seconds:.2f} s")
+    for query, seconds in growth["queries"].items():
+        print(f"  {query}: {seconds:.2f} s")
+
+
+def _show_first_sync(first: dict[str, Any]) -> None:
+    month = "no month" if first["month"] is None else f"the first month after {first['month']:.1f} s"
+    counts = f"{first['requests']} requests, {first['retries']} retries"
+    print(f"F first sync of {first['days']} days, both reports: {counts}, {month}, all after {first['all']:.1f} s")
+    for peer, seconds in first["peers"].items():
+        print(f"  {peer:20} {seconds:8.1f} s, the usage report alone")

@@ -1,8 +1,8 @@
-"""What is measured: how many rows of which width over how long."""
+"""The workloads: width, days and rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from scripts.benchmark.pages import Shape
@@ -12,10 +12,10 @@ SINCE = date(2023, 11, 1)
 
 @dataclass(frozen=True)
 class Workload:
-    """One measurement. `window_days` is how many days one request may ask for."""
+    """One measurement; `window_days` is the largest range of one request."""
 
     name: str
-    what: str
+    title: str
     width: str
     days: int
     window_days: int
@@ -35,13 +35,13 @@ class Workload:
         return (SINCE + timedelta(days=self.days)).isoformat()
 
     def arguments(self, *, since: str | None = None, until: str | None = None) -> list[str]:
-        """Spell what `archiver sync` is asked for."""
+        """Return the options of `archiver sync`."""
         report = [] if self.report == "both" else ["--report", self.report]
         times = ["--since", since or self.since, "--until", until or self.until]
         return [*times, "--bucket-width", self.width, "--concurrency", str(self.concurrency), *report]
 
     def peer_arguments(self) -> list[str]:
-        """Spell what a peer is asked for."""
+        """Return the arguments of a peer."""
         return [self.width, self.since, str(self.days), str(self.window_days)]
 
 
@@ -50,3 +50,4 @@ B = Workload("B", "days, 3 years, 200 rows a day", "1d", 1096, 31, Shape(200, 20
 C = Workload("C", "hours, a year, 50 rows an hour of 2,000 keys", "1h", 364, 7, Shape(50, 2000))
 D = Workload("D", "days, 3 years, 150 ms a request, 8 at a time", "1d", 1096, 31, Shape(5, 5), "both", 0.150, 8)
 E = Workload("E", "minutes, a year, 20 rows a bucket", "1m", 364, 1, Shape(20, 40))
+G = replace(A, name="G", title="A with a new field in every row", shape=replace(A.shape, new_field=True))

@@ -67,12 +67,12 @@ def test_finest_is_one_pass_over_the_five_default_dimensions_and_cost_by_both_of
     assert archived(db, "cost", "1d", COST.group_by) == truth(
         shared_api, "cost", "1d", COST.group_by, day("2025-11-01")
     )
-    assert select(db, "SELECT count(*) FROM series") == [(2,)]
+    assert select(db, "SELECT count(*) FROM _series") == [(2,)]
 
 
 def test_finest_over_nine_dimensions_takes_two_passes_that_cover_all(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.USAGE,), since=day("2025-12-20"), dimensions=USAGE.group_by))
-    passes = [tuple(text.split(",")) for (text,) in select(db, "SELECT group_by FROM series ORDER BY id")]
+    passes = [tuple(text.split(",")) for (text,) in select(db, "SELECT group_by FROM _series ORDER BY id")]
     assert set().union(*passes) == set(USAGE.group_by)
     assert [len(one) for one in passes] == [5, 5]
     for group_by in passes:
@@ -85,12 +85,12 @@ def test_each_is_one_pass_a_dimension_and_the_total(shared_api: Simulator, db: P
         assert archived(db, "usage", "1d", group_by) == truth(shared_api, "usage", "1d", group_by, day("2025-12-20"))
     for group_by in [(), ("workspace_id",), ("description",)]:
         assert archived(db, "cost", "1d", group_by) == truth(shared_api, "cost", "1d", group_by, day("2025-12-20"))
-    assert select(db, "SELECT count(*) FROM series") == [(9,)]
+    assert select(db, "SELECT count(*) FROM _series") == [(9,)]
 
 
 def test_all_is_every_subset_up_to_the_cap(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope(group_by=("all",), since=day("2026-01-10")))
-    assert select(db, "SELECT report, count(*) FROM series GROUP BY report ORDER BY report") == [
+    assert select(db, "SELECT report, count(*) FROM _series GROUP BY report ORDER BY report") == [
         ("cost", 4),
         ("usage", 32),
     ]
@@ -137,5 +137,5 @@ def test_daily_tokens_speak_from_hours_where_no_days_are_archived(shared_api: Si
     sync(shared_api, db, usage(BucketWidth.HOUR, "model"))
     whole_days = list(truth(shared_api, "usage", "1d", ("model",), RANGES[BucketWidth.HOUR][0]))
     expected = {(row[0][:10], row[4]): row[-2] for row in whole_days if row[0][:10] != "2026-01-15"}
-    said = select(db, "SELECT date, model, output_tokens FROM daily_tokens")
-    assert {(d, m): tokens for d, m, tokens in said} == expected
+    found = select(db, "SELECT date, model, output_tokens FROM daily_tokens")
+    assert {(d, m): tokens for d, m, tokens in found} == expected

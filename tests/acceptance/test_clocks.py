@@ -70,7 +70,7 @@ def test_a_wrong_local_clock_changes_nothing_in_the_archive(
     assert run(shared_api, db, skew=skew).exit_code == 0
     assert dump(db) == dump(clean)
     assert select(db, COVERAGE) == select(clean, COVERAGE)
-    learnt = "SELECT DISTINCT learnt_at FROM bucket UNION SELECT DISTINCT learnt_at FROM name"
+    learnt = "SELECT DISTINCT learnt_at FROM _bucket UNION SELECT DISTINCT learnt_at FROM _name"
     assert select(db, learnt) == [(int(NOW.timestamp()),)]
     assert inspect(db) == []
 
@@ -78,8 +78,8 @@ def test_a_wrong_local_clock_changes_nothing_in_the_archive(
 @pytest.mark.parametrize("skew", [YEARS, -YEARS])
 def test_a_wrong_local_clock_settles_nothing_early_and_nothing_late(shared_api: Simulator, db: Path, skew: int) -> None:
     run(shared_api, db, skew=skew)
-    settled = "SELECT max(span_end) FROM span WHERE state = 'settled'"
-    young = "SELECT min(span_start) FROM span WHERE state = 'provisional'"
+    settled = "SELECT max(span_end) FROM _span WHERE state = 'settled'"
+    young = "SELECT min(span_start) FROM _span WHERE state = 'provisional'"
     border = int(day("2025-12-11").timestamp())
     assert select(db, settled) == select(db, young) == [(border,)]
 
@@ -107,9 +107,9 @@ def test_a_local_clock_that_is_off_by_more_than_five_minutes_is_warned_about(
     shared_api: Simulator, db: Path, skew: int, *, warned: bool
 ) -> None:
     summary = run(shared_api, db, Scope(group_by=("none",), since=day("2026-01-14")), skew=skew)
-    told = [warning for warning in summary.warnings if "local clock" in warning]
-    assert bool(told) is warned
-    assert all("2026-01-15T12:30:00Z" in warning for warning in told)
+    warnings = [warning for warning in summary.warnings if "local clock" in warning]
+    assert bool(warnings) is warned
+    assert all("2026-01-15T12:30:00Z" in warning for warning in warnings)
 
 
 # Midnight -----------------------------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ def test_a_run_about_midnight_leaves_no_gap_and_settles_nothing_early(
     scope = Scope(bucket_widths=(width,), group_by=("none",), since=day("2025-12-01"))
     assert run(night_api, db, scope).exit_code == 0
     now = int(night_api.clock.now.timestamp())
-    assert select(db, "SELECT DISTINCT state FROM span WHERE state IN ('missing', 'failed')") == []
-    early = "SELECT count(*) FROM span WHERE state = 'settled' AND span_end > ?"
+    assert select(db, "SELECT DISTINCT state FROM _span WHERE state IN ('missing', 'failed')") == []
+    early = "SELECT count(*) FROM _span WHERE state = 'settled' AND span_end > ?"
     assert select(db, early, now - 35 * DAY) == [(0,)]
     night_api.clock.now = MIDNIGHT + timedelta(hours=30)
     assert run(night_api, db, scope).exit_code == 0
@@ -146,7 +146,7 @@ def test_a_run_about_midnight_leaves_no_gap_and_settles_nothing_early(
 def test_a_day_in_progress_that_is_read_again_after_midnight_is_no_restatement(night_api: Simulator, db: Path) -> None:
     run(night_api, db)
     night_api.clock.now = MIDNIGHT + timedelta(seconds=30)
-    night_api.add_atom(MIDNIGHT - timedelta(hours=1), {"output": 5}, model="a-late-model")
+    night_api.add_usage(MIDNIGHT - timedelta(hours=1), {"output": 5}, model="a-late-model")
     assert run(night_api, db).rows.changed > 0
     assert select(db, "SELECT count(*) FROM restatement") == [(0,)]
 

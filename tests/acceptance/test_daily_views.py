@@ -14,7 +14,7 @@ from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
 from archiver.store.read.verify import inspect
-from archiver.store.statements import sql
+from tests.archives import set_counts
 from tests.support import NOW, archiver, day, select, sync
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None
         (Report.USAGE,), (BucketWidth.HOUR,), (("none"),), (("service_tier", ("batch",)),), since=day("2026-01-13")
     )
     sync(api, db, filtered)
-    assert select(db, "SELECT count(*) FROM usage_day") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _usage_day") == [(0,)]
     assert inspect(db) == []
 
 
-@pytest.mark.parametrize("change", ["UPDATE usage_day SET output_tokens = output_tokens + 1", "DELETE FROM usage_day"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE _usage_day SET output_tokens = output_tokens + 1", "DELETE FROM _usage_day"]
+)
 def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db: Path, change: str) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
     expected = select(db, DAILY)
@@ -74,14 +76,9 @@ def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db:
     assert select(db, DAILY) == expected
 
 
-def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
+def test_a_sum_of_the_daily_view_that_does_not_fit_is_an_error_and_not_a_number(api: Simulator, db: Path) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
-    with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE usage_fact SET output_tokens = ?", (2**63 - 1,))
-        connection.execute("DELETE FROM usage_day")
-        connection.execute(sql("sum_day"), {"series_id": 1, "day": int(day("2026-01-13").timestamp())})
-        kept = connection.execute("SELECT DISTINCT output_tokens FROM usage_day").fetchall()
-        assert sorted(kept, key=str) == [(2**63 - 1,), (None,)]
+    set_counts(db, "_usage_day", 2**63 - 1)
     done = archiver("query", "SELECT sum(output_tokens) FROM daily_tokens", "--db", str(db))
     assert done.returncode == 2
     assert "does not fit 64 bits" in done.stderr
@@ -89,9 +86,9 @@ def test_a_sum_of_a_day_that_does_not_fit_is_an_error_and_not_a_number(api: Simu
 
 def test_the_largest_counts_of_a_day_have_a_sum(api: Simulator, db: Path) -> None:
     for hour in (3, 4, 5):
-        api.add_atom(day("2026-01-13") + timedelta(hours=hour), {"output": 2**53}, model="huge")
+        api.add_usage(day("2026-01-13") + timedelta(hours=hour), {"output": 2**53}, model="huge")
     sync(api, db, scope(BucketWidth.HOUR))
-    assert select(db, "SELECT max(output_tokens) FROM usage_day") == [(3 * 2**53,)]
+    assert select(db, "SELECT max(output_tokens) FROM _usage_day") == [(3 * 2**53,)]
     assert inspect(db) == []
 
 
@@ -100,8 +97,8 @@ def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:
     (key, before) = select(db, "SELECT id, name FROM api_key ORDER BY id LIMIT 1")[0]
     with closing(sqlite3.connect(db)) as connection, connection:
         renamed = int(day("2026-01-12").timestamp()) + 3600
-        connection.execute("UPDATE name SET learnt_at = 0")
-        connection.execute("INSERT INTO name VALUES ('api_key', ?, ?, 'renamed', '{}')", (key, renamed))
+        connection.execute("UPDATE _name SET learnt_at = 0")
+        connection.execute("INSERT INTO _name VALUES ('api_key', ?, ?, 'renamed', '{}')", (key, renamed))
     rows = select(db, "SELECT DISTINCT date >= '2026-01-12', api_key_name FROM daily_tokens WHERE api_key_id = ?", key)
     assert sorted(rows) == [(0, before), (1, "renamed")]
 
@@ -131,9 +128,9 @@ def test_a_month_has_the_name_of_its_end(api: Simulator, db: Path) -> None:
     sync(api, db, Scope(group_by=("finest",), since=day("2025-12-20"), until=day("2026-01-15")))
     (workspace, before) = select(db, "SELECT id, name FROM workspace ORDER BY id LIMIT 1")[0]
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE name SET learnt_at = 0")
+        connection.execute("UPDATE _name SET learnt_at = 0")
         renamed = int(day("2026-01-05").timestamp()) + 3600
-        connection.execute("INSERT INTO name VALUES ('workspace', ?, ?, 'AAA renamed', '{}')", (workspace, renamed))
+        connection.execute("INSERT INTO _name VALUES ('workspace', ?, ?, 'AAA renamed', '{}')", (workspace, renamed))
     for view in ("monthly_cost", "monthly_tokens"):
         rows = select(db, f"SELECT DISTINCT month, workspace_name FROM {view} WHERE workspace_id = ?", workspace)  # noqa: S608
         assert sorted(rows) == [("2025-12", before), ("2026-01", "AAA renamed")]

@@ -1,7 +1,6 @@
-"""Disks that are full or broken: calls on the archive's files fail, once or from then on.
+"""Full and failing disks: system calls on the archive's files fail, once or from then on.
 
-Whatever fails, and wherever: the exit code is the documented one, nothing that was archived is lost, and the next run
-ends where a whole one would.
+After each of them the exit code is the documented one, no archived row is lost, and the next run completes the archive.
 """
 
 from __future__ import annotations
@@ -58,14 +57,14 @@ def test_a_read_that_fails_loses_nothing(api: Simulator, tmp_path: Path, on: str
 
 
 @needs_strace
-def test_a_disk_that_cannot_be_read_is_not_called_a_damaged_archive(api: Simulator, tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_read_is_not_reported_as_a_damaged_archive(api: Simulator, tmp_path: Path) -> None:
     trial = Trial.prepare(api, tmp_path, fresh=False)
     codes = {nth: Point("pread64", "", nth).reached(api, trial.db, "error=EIO+", FAST).code for nth in (1, 2)}
     assert set(codes.values()) == {STORAGE}, codes
 
 
 def try_all(trial: Trial, faults: Mapping[str, Sequence[str]], on: str, share: int) -> list[str]:
-    """Let chosen calls fail, one after the other; list what was not as documented."""
+    """Inject faults into selected calls, one sync each, and return the problems found."""
     problems = []
     every = points(trial.api, trial.db, list(faults))
     for point in sample(every, CHOSEN, share):
@@ -73,21 +72,21 @@ def try_all(trial: Trial, faults: Mapping[str, Sequence[str]], on: str, share: i
         for fault in kinds if CHOSEN == "all" else [kinds[point.nth % len(kinds)]]:
             trial.begin()
             outcome = point.reached(trial.api, trial.db, fault + on, FAST)
-            found = [*against_contract(outcome, point.call), *trial.harm(outcome.told)]
+            found = [*against_contract(outcome, point.call), *trial.harm(outcome.reported)]
             problems += [f"{point}, {fault}{on}: {problem}" for problem in found]
     return problems
 
 
 def against_contract(outcome: Outcome, call: str) -> list[str]:
-    """Say what is wrong with the way a run ended.
+    """Return how the end of a run differs from the documented exit codes.
 
-    SQLite calls a read that the system refused damage. strace counts for each thread, so a second look, from another
-    one, may be refused too. What the program makes of a disk that cannot be read at all is a test of its own.
+    SQLite reports a failing read as corruption. The program then checks the file again, but in another thread, where
+    strace counts anew and may make that read fail, too: so both exit codes are right after a failing read.
     """
-    fine = {OK, STORAGE} | ({DAMAGED} if call in READS else set()) if outcome.spoiled else {OK}
+    fine = {OK, STORAGE} | ({DAMAGED} if call in READS else set()) if outcome.injected else {OK}
     if outcome.code not in fine:
-        return [f"exit code {outcome.code}: {outcome.said}"]
-    return [outcome.said] if "Traceback" in outcome.said or "a bug" in outcome.said else []
+        return [f"exit code {outcome.code}: {outcome.output}"]
+    return [outcome.output] if "Traceback" in outcome.output or "a bug" in outcome.output else []
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +104,13 @@ def test_too_few_open_files_are_a_storage_error(with_few_files: dict[int, subpro
     assert set(codes.values()) <= {OK, STORAGE}, codes
 
 
-def test_too_few_open_files_are_said_in_a_sentence(with_few_files: dict[int, subprocess.CompletedProcess[str]]) -> None:
-    # With the very fewest the event loop itself complains, while it is taken down.
-    said = [process.stderr for limit, process in with_few_files.items() if process.returncode and limit > 6]
-    assert said
-    assert not [text for text in said if not text.startswith("error: ") or "Traceback" in text or "a bug" in text]
+def test_too_few_open_files_are_reported_in_one_sentence(
+    with_few_files: dict[int, subprocess.CompletedProcess[str]],
+) -> None:
+    # With the lowest limit the event loop adds a message of its own while it closes.
+    messages = [process.stderr for limit, process in with_few_files.items() if process.returncode and limit > 6]
+    assert messages
+    assert not [text for text in messages if not text.startswith("error: ") or "Traceback" in text or "a bug" in text]
 
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["a new archive", "an archive"])
@@ -123,13 +124,13 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(api: Simulator, tmp_
 
 
 def read_only(folder: Path) -> list[str]:
-    """Make a folder one that cannot be written; for root by mounting it so, with what has to stand before a command."""
+    """Make a folder read-only, and return a prefix for commands: root can write anywhere but to a read-only mount."""
     if os.geteuid():
         folder.chmod(0o500)
         return []
     mounted = ["unshare", "--mount", "sh", "-c", READ_ONLY, str(folder)]
     if not shutil.which("unshare") or subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("root writes everywhere, and nothing can be mounted here")
+        pytest.skip("root can write everywhere, and mounting is not allowed")
     return mounted
 
 
@@ -144,6 +145,6 @@ def run(
         text=True,
         timeout=120,
         env=environment(ANTHROPIC_ADMIN_API_KEY=api.key, XDG_CONFIG_HOME=str(db.parent), PYTHONWARNINGS=""),
-        preexec_fn=preexec_fn,  # it calls the system and nothing else
+        preexec_fn=preexec_fn,  # it makes one system call
         check=False,
     )

@@ -136,7 +136,7 @@ def with_later_clock(db: Path) -> None:
     from contextlib import closing  # noqa: PLC0415
 
     with closing(sqlite3.connect(db)) as connection:
-        connection.execute("DELETE FROM memory WHERE key = 'not_before'")
+        connection.execute("DELETE FROM _memory WHERE key = 'not_before'")
         connection.commit()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from archiver.model import DAY, Span, State
 from archiver.plan.scope import Scope
-from archiver.store.coverage import believable
+from archiver.store.coverage import drop_future
 from archiver.store.read.verify import inspect
 from tests.support import NOW, day, dump, sync
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 SCOPE = Scope(group_by=("none",), since=day("2025-12-01"))
 TODAY = int(day("2026-01-15").timestamp())
-AHEAD = "UPDATE span SET span_end = span_end + 31536000, state = {} WHERE span_end > 1768400000"
+AHEAD = "UPDATE _span SET span_end = span_end + 31536000, state = {} WHERE span_end > 1768400000"
 EDITS = {
     "coverage reaches a year ahead": AHEAD.format("state"),
     "all is settled a year ahead": AHEAD.format("'settled'"),
-    "the bucket in progress is settled": "UPDATE span SET state = 'settled' WHERE span_end > 1768400000",
-    "all was read in a year": "UPDATE span SET fetched_at = fetched_at + 31536000",
-    "history begins in a year": "INSERT INTO history VALUES ('usage', 1800000000, 1800000000)",
-    "no dimension may be asked for": "INSERT INTO memory VALUES ('group_by_cap', '0')",
+    "the bucket in progress is settled": "UPDATE _span SET state = 'settled' WHERE span_end > 1768400000",
+    "all was read in a year": "UPDATE _span SET fetched_at = fetched_at + 31536000",
+    "history begins in a year": "INSERT INTO _history VALUES ('usage', 1800000000, 1800000000)",
+    "no dimension may be asked for": "INSERT INTO _memory VALUES ('group_by_cap', '0')",
 }
 
 
@@ -45,7 +45,7 @@ def test_a_sync_repairs_what_lies_in_the_future(api: Simulator, db: Path, edit: 
     assert summary.exit_code == 0
     assert without_state(dump(db)) == without_state(clean)
     assert inspect(db) == []
-    assert ("covers days to come" in " ".join(summary.warnings)) is ("span" in EDITS[edit])
+    assert ("recorded for future days" in " ".join(summary.warnings)) is ("span" in EDITS[edit])
 
 
 def test_history_that_begins_in_the_future_is_looked_for_again(api: Simulator, db: Path, tmp_path: Path) -> None:
@@ -54,28 +54,28 @@ def test_history_that_begins_in_the_future_is_looked_for_again(api: Simulator, d
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(EDITS["history begins in a year"])
-    sync(api, db, Scope(group_by=("none",)))
+    sync(api, db, Scope(group_by=("none",), whole_history=True))
     assert dump(db) == dump(clean)
 
 
 def without_state(text: str) -> str:
     """Leave out which of the ended days are settled: an edit that settles them early looks like another --refresh."""
-    said = json.loads(text)
+    tables = json.loads(text)
     days = {
         (*one[:4], start)
-        for one in said.pop("coverage")
+        for one in tables.pop("coverage")
         for start in range(int(day(one[4][:10]).timestamp()), int(day(one[5][:10]).timestamp()), DAY)
     }
-    return json.dumps([said, sorted(days)])
+    return json.dumps([tables, sorted(days)])
 
 
 def test_coverage_in_the_past_is_left_alone() -> None:
     span = Span(TODAY - 9 * DAY, TODAY, State.SETTLED, TODAY)
-    assert believable(span, DAY, TODAY + 3600) == [span]
+    assert drop_future(span, DAY, TODAY + 3600) == [span]
 
 
 def test_a_bucket_in_progress_is_provisional_at_most() -> None:
     span = Span(TODAY, TODAY + DAY, State.SETTLED, int(NOW.timestamp()))
-    assert believable(span, DAY, int(NOW.timestamp())) == [
+    assert drop_future(span, DAY, int(NOW.timestamp())) == [
         Span(TODAY, TODAY + DAY, State.PROVISIONAL, int(NOW.timestamp()))
     ]

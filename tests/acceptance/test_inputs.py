@@ -58,7 +58,7 @@ def test_every_option_has_its_variable(shared_api: Simulator, db: Path) -> None:
     )
     result = said(done)
     assert (result["from"], result["to"]) == ("2026-01-10T00:00:00Z", "2026-01-12T00:00:00Z")
-    series = select(db, "SELECT bucket_width, group_by FROM series ORDER BY 1, 2")
+    series = select(db, "SELECT bucket_width, group_by FROM _series ORDER BY 1, 2")
     assert series == [("1d", ""), ("1d", "model,workspace_id"), ("1h", ""), ("1h", "model,workspace_id")]
 
 
@@ -70,7 +70,7 @@ def test_a_configuration_sets_options_and_dimensions(shared_api: Simulator, db: 
     )
     done = archiver("sync", "--config", str(config), ANTHROPIC_ADMIN_API_KEY=shared_api.key)
     assert done.returncode == 0, done.stderr
-    assert select(db, "SELECT report, group_by FROM series") == [("usage", "model,speed")]
+    assert select(db, "SELECT report, group_by FROM _series") == [("usage", "model,speed")]
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,27 @@ def test_a_bad_configuration_is_exit_2(shared_api: Simulator, db: Path, tmp_path
     config.write_bytes(text.encode("latin-1"))
     done = run_sync(shared_api, db, "--config", str(config))
     assert done.returncode == 2
+    error, *_ = done.stderr.splitlines()
+    assert error.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "hint"),
+    [
+        ("conurrency = 4", "has an unknown key 'conurrency'; did you mean 'concurrency'?", "the keys are account-id, "),
+        ('concurrency = "4"', "the configuration's 'concurrency' is '4'", "write a whole number"),
+        ("group-by-cap = true", "is True", "write a whole number of at least 1"),
+        ("[budgets]\ntotal = -1", "a budget in ", "write an amount in dollars, as 5000"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_with_what_to_write(
+    db: Path, tmp_path: Path, text: str, error: str, hint: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    done = archiver("sync", "--db", str(db), "--config", str(config))
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert error in first
+    assert second.startswith(f"hint: {hint}")

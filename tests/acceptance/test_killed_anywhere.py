@@ -1,4 +1,4 @@
-"""SIGKILL at each write, sync, truncation and unlink: nothing is lost, and the next run ends as a whole one would."""
+"""SIGKILL at each write, sync, truncation and unlink: no row is lost, and the next run completes the archive."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def test_a_sync_killed_at_any_call_loses_nothing_that_was_reported(
         trial.begin()
         outcome = point.reached(api, trial.db, "signal=SIGKILL")
         killed += outcome.code == -signal.SIGKILL
-        assert outcome.code in {0, -signal.SIGKILL}, f"{point}: {outcome.said}"
+        assert outcome.code in {0, -signal.SIGKILL}, f"{point}: {outcome.output}"
         if not fresh:
             problems += [f"{point}: {finding}" for finding in inspect(trial.db)]
-        problems += [f"{point}: {problem}" for problem in trial.harm(outcome.told)]
+        problems += [f"{point}: {problem}" for problem in trial.harm(outcome.reported)]
     assert not problems
-    assert killed, "nothing was killed"
+    assert killed, "no sync was killed"

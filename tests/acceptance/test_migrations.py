@@ -1,4 +1,4 @@
-"""Migrating keeps a copy of what was, and leaves a file that is old or new, never between."""
+"""A migration keeps a copy of the file, and leaves it old or new, never in between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sqlite3
 import stat
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
 from archiver.store.migrate import Migration, backup_path, migrate, shipped_migrations
 from archiver.store.read.verify import inspect
+from tests.archives import copy_database
 from tests.support import day, dump, select, sync
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ KILLED = 9
 
 
 @pytest.mark.parametrize("migration", shipped_migrations(), ids=lambda migration: migration.name)
-def test_a_file_of_every_schema_opens_is_brought_up_to_date_and_goes_on(
+def test_a_file_of_every_schema_is_migrated_and_synced(
     api: Simulator, db: Path, tmp_path: Path, migration: Migration
 ) -> None:
     """`WRITE_FIXTURE=1` writes the newest one; those of released schemas are never written again."""
@@ -70,7 +70,7 @@ def test_a_new_file_has_nothing_to_copy(db: Path) -> None:
     assert sorted(path.name for path in db.parent.iterdir()) == [db.name]
 
 
-def test_a_copy_that_was_cut_short_is_made_anew(api: Simulator, db: Path) -> None:
+def test_an_incomplete_copy_is_replaced(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     part = db.with_name(f"{db.name}.schema-{OLD}.part")
     part.write_bytes(b"half a copy")
@@ -86,8 +86,7 @@ def test_killed_at_any_statement_the_file_is_old_or_new(api: Simulator, db: Path
     states = set()
     for statement in range(60):
         work = db.with_name(f"killed-{statement}.db")
-        with closing(sqlite3.connect(db)) as source, closing(sqlite3.connect(work)) as copy:
-            source.backup(copy)
+        copy_database(db, work)
         if _migrate_and_die(work, statement) != KILLED:
             break
         version = select(work, "PRAGMA user_version")[0][0]
@@ -98,12 +97,12 @@ def test_killed_at_any_statement_the_file_is_old_or_new(api: Simulator, db: Path
         migrate(work, 0, NEWER)
         assert select(work, "PRAGMA user_version") == [(AFTER.version,)]
     else:
-        pytest.fail("it never ended by itself")
+        pytest.fail("the migration did not end within 60 statements")
     assert states == {OLD, NEXT.version, AFTER.version}
 
 
 def _migrate_and_die(path: Path, statement: int) -> int:
-    """Migrate in a child that is killed before its n-th statement; answer its exit code."""
+    """Migrate in a child that is killed before its n-th statement, and return its exit code."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -15,7 +15,7 @@ import pytest
 from archiver.model import Report
 from archiver.offline.tables.sparkline import BARS
 from archiver.plan.scope import Scope
-from archiver.store.read.daily_sums import NOT_GROUPED
+from archiver.reports.dimensions import Label
 from tests.support import NOW, archiver, day, select, sync, truth
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archiver.simulator import Simulator
 
 TOTALS, KNOWN = "2026-01-01", "2026-01-08"  # totals alone up to the second day, everything from then on
-NO_WORKSPACE, NO_KEY, UNKNOWN = "(default workspace)", "(no API key: Console)", "(not grouped)"
+NO_WORKSPACE, NO_KEY, UNKNOWN = "(default workspace)", "(no API key)", "(not grouped)"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,11 @@ def report(db: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def _who(row: dict[str, Any], name: str) -> Any:
+    """Return the id of a row, or the label of this program that stands in its place."""
+    return row[f"{name}_id"] if row[name] not in {UNKNOWN, "(not allocated)"} else row[name]
+
+
 def billed(api: Simulator, since: str, until: str | None = None) -> dict[Any, int]:
     sums: dict[Any, int] = defaultdict(int)
     for row in truth(api, "cost", "1d", ("workspace_id",), day(since), day(until) if until else None):
@@ -52,7 +57,7 @@ def billed(api: Simulator, since: str, until: str | None = None) -> dict[Any, in
 def test_money_of_days_that_were_not_grouped_has_a_line_of_its_own(
     shared_api: Simulator, mixed: Path, name: str
 ) -> None:
-    told = {row["workspace_id"]: row["amount_microcents"] for row in report(mixed, name)}
+    told = {_who(row, "workspace"): row["amount_microcents"] for row in report(mixed, name)}
     expected = billed(shared_api, KNOWN)
     assert None in expected
     assert told == {**expected, UNKNOWN: sum(billed(shared_api, TOTALS, KNOWN).values())}
@@ -69,7 +74,7 @@ def test_people_see_who_is_nobody_and_what_was_not_asked(mixed: Path, how: tuple
 
 
 def test_tokens_of_days_that_were_not_grouped_are_not_those_of_the_console(shared_api: Simulator, mixed: Path) -> None:
-    told = {row["api_key_id"]: row["output_tokens"] for row in report(mixed, "tokens", "--by", "api_key")}
+    told = {_who(row, "api_key"): row["output_tokens"] for row in report(mixed, "tokens", "--by", "api_key")}
     expected: dict[Any, int] = defaultdict(int)
     for row in truth(shared_api, "usage", "1d", ("api_key_id",), day(KNOWN)):
         expected[row[3]] += row[-2]
@@ -79,8 +84,10 @@ def test_tokens_of_days_that_were_not_grouped_are_not_those_of_the_console(share
 
 
 def test_money_of_days_that_were_not_grouped_is_not_shared_out(shared_api: Simulator, mixed: Path) -> None:
-    whole, alone = ({row["api_key_id"]: row["amount_microcents"] for row in report(mixed, "keys", *since)} for since in
-                    ((), ("--since", KNOWN)))  # fmt: skip
+    whole, alone = (
+        {_who(row, "api_key"): row["amount_microcents"] for row in report(mixed, "keys", *since)}
+        for since in ((), ("--since", KNOWN))
+    )
     left = "(not allocated)"
     more = sum(billed(shared_api, TOTALS, KNOWN).values())
     assert whole == {**alone, left: alone[left] + more}
@@ -90,7 +97,7 @@ def test_the_use_of_a_day_that_was_not_grouped_by_key_is_nobodys(shared_api: Sim
     sync(shared_api, db, Scope((Report.COST,), since=day(KNOWN)))
     by = ("workspace_id", "model", "service_tier", "context_window")
     sync(shared_api, db, Scope((Report.USAGE,), group_by=(by,), since=day(KNOWN)))
-    told = {row["api_key_id"]: row["amount_microcents"] for row in report(db, "keys")}
+    told = {_who(row, "api_key"): row["amount_microcents"] for row in report(db, "keys")}
     assert told.keys() == {UNKNOWN, "(not allocated)"}
     assert sum(told.values()) == sum(billed(shared_api, KNOWN).values())
 
@@ -98,16 +105,16 @@ def test_the_use_of_a_day_that_was_not_grouped_by_key_is_nobodys(shared_api: Sim
 def test_a_name_that_reads_as_our_label_has_its_id_beside_it(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day(KNOWN)))
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE name SET name = ? WHERE kind = 'workspace'", (NO_WORKSPACE,))
+        connection.execute("UPDATE _name SET name = ? WHERE kind = 'workspace'", (NO_WORKSPACE,))
     said = archiver("report", "workspaces", "--db", str(db)).stdout
     lines = [line for line in said.splitlines() if line.startswith(NO_WORKSPACE)]
     assert sum(line.startswith(f"{NO_WORKSPACE} (wrkspc_") for line in lines) == len(lines) - 1
 
 
 def test_a_text_of_the_api_never_is_our_label() -> None:
-    assert NOT_GROUPED != UNKNOWN
-    assert len({NOT_GROUPED, UNKNOWN}) == 2
-    assert json.dumps([NOT_GROUPED]) == f'["{UNKNOWN}"]'
+    values: set[object] = {Label.NOT_GROUPED, UNKNOWN}
+    assert len(values) == 2
+    assert str(Label.NOT_GROUPED) == UNKNOWN
 
 
 def test_monthly_views_keep_days_that_were_asked_differently_apart(shared_api: Simulator, mixed: Path) -> None:
@@ -155,7 +162,7 @@ def test_a_saved_query_tells_them_apart(mixed: Path, tmp_path: Path) -> None:
     db = tmp_path / "wasteful.db"
     shutil.copy(mixed, db)
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE usage_fact SET cache_read_input_tokens = 0")
+        connection.execute("UPDATE _usage_fact SET cache_read_input_tokens = 0")
     done = archiver("query", "cache_waste", "--json", "--db", str(db))
     assert done.returncode == 0, done.stderr
     nobody = {
@@ -168,7 +175,9 @@ def test_a_budget_says_what_it_cannot_know(shared_api: Simulator, mixed: Path, t
     config = tmp_path / "config.toml"
     config.write_text(f"[budgets]\ntotal = 1000000\n[budgets.workspaces]\n'{NO_WORKSPACE}' = 1000000\n")
     done = archiver("report", "budget", "--json", "--config", str(config), "--db", str(mixed))
-    total, default = (int(Decimal(row["spent"]) * 10**8) for row in json.loads(done.stdout))
+    total, default = (int(Decimal(row["spent_usd"]) * 10**8) for row in json.loads(done.stdout))
+    assert [row["state"] for row in json.loads(done.stdout)] == ["kept", "unknown"]
+    assert done.returncode == 3
     unknown = sum(billed(shared_api, TOTALS, KNOWN).values())
     assert (total, default) == (unknown + sum(billed(shared_api, KNOWN).values()), billed(shared_api, KNOWN)[None])
-    assert f"{Decimal(unknown) / 10**8:,.2f} of days that were not grouped by workspace" in done.stderr
+    assert f"{Decimal(unknown) / 10**8:,.2f} USD of days that are not grouped by workspace" in done.stderr

@@ -1,14 +1,12 @@
-"""What may stand where the archive should be: each command says what it is, ends, and leaves it as it was."""
+"""Files that are no archive: every command refuses them with the documented exit code, and does not change them."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +16,13 @@ import pytest
 
 from archiver.plan.scope import Scope
 from archiver.simulator import background
+from tests.archives import make_foreign_database, set_schema_version
 from tests.runners import hosted
 from tests.support import INVENTED_KEY, SMALL, archiver, day, environment, sync
 
 COMMANDS = ["sync", "sync --dry-run", "query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
 READERS = ["query", "status", "verify", "report", "snapshot", "migrate", "migrate --check"]
-NULL_LABELS = "http://127.0.0.1:9"
+NO_SERVER = "http://127.0.0.1:9"
 
 
 Run = Callable[[str, Path], Any]
@@ -31,13 +30,13 @@ Run = Callable[[str, Path], Any]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Run a command on a file; none of them gets as far as asking the API."""
+    """Run a command on a file; none of them sends a request."""
     with hosted(tmp_path_factory.mktemp("elsewhere")) as host:
 
         def run_one(command: str, db: Path) -> SimpleNamespace:
             word, *more = command.split()
             own = {
-                "sync": ["--api-url", NULL_LABELS],
+                "sync": ["--api-url", NO_SERVER],
                 "query": ["SELECT 1"],
                 "report": ["spend"],
                 "snapshot": [str(db.with_name("copy.db"))],
@@ -50,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 @dataclass(frozen=True)
 class Picture:
-    """All that can be seen of a folder: names, kinds, times, targets of links, contents."""
+    """The state of a folder: names, kinds, times, targets of links, contents."""
 
     entries: tuple[Any, ...]
 
@@ -73,36 +72,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return db
 
 
-def foreign(db: Path, _whole: Path) -> None:
-    with closing(sqlite3.connect(db)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE migration (version, name, sha256)")
-
-
-def looped(db: Path, _whole: Path) -> None:
-    db.symlink_to(db)
-
-
-def fifo(db: Path, _whole: Path) -> None:
-    os.mkfifo(db)
-
-
 ODD: dict[str, Callable[[Path, Path], Any]] = {
     "a text": lambda db, _: db.write_text("date,amount\n2026-01-01,5\n"),
     "zeros": lambda db, _: db.write_bytes(bytes(8192)),
     "half a header": lambda db, whole: db.write_bytes(whole.read_bytes()[:50]),
-    "another program's database": foreign,
+    "another program's database": lambda db, _: make_foreign_database(db),
     "a link to an archive": lambda db, whole: db.symlink_to(whole),
     "a link to nothing": lambda db, _: db.symlink_to(db.with_name("nothing")),
-    "a link to itself": looped,
+    "a link to itself": lambda db, _: db.symlink_to(db),
     "a folder": lambda db, _: db.mkdir(),
-    "a FIFO": fifo,
+    "a FIFO": lambda db, _: os.mkfifo(db),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("command", ["sync", "query", "status", "verify"])
-def test_what_is_no_archive_is_exit_8_and_left_as_it_is(
+def test_a_file_that_is_no_archive_is_exit_8_and_unchanged(
     run: Run, whole: Path, db: Path, command: str, name: str
 ) -> None:
     ODD[name](db, whole)
@@ -125,6 +110,17 @@ def test_no_command_reads_from_a_fifo_or_through_a_link(
     assert picture(db.parent) == before
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_archive_with_two_hard_links_is_exit_2_and_unchanged(run: Run, whole: Path, db: Path, command: str) -> None:
+    shutil.copy(whole, db)
+    db.with_name("linked.db").hardlink_to(db)
+    before = picture(db.parent)
+    done = run(command, db)
+    assert done.returncode == 2, done.stderr
+    assert "2 hard links" in done.stderr
+    assert picture(db.parent) == before
+
+
 @pytest.mark.parametrize("command", ["sync", "query"])
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
 def test_a_device_is_exit_8(run: Run, command: str, device: str) -> None:
@@ -139,9 +135,7 @@ TRUNCATED = {"after its header": 100, "after its first page": 4096, "in the midd
 
 @pytest.mark.parametrize("name", TRUNCATED)
 @pytest.mark.parametrize("command", ["sync", "query", "status", "verify"])
-def test_a_truncated_archive_is_exit_8_and_its_bytes_stay(
-    run: Run, whole: Path, db: Path, command: str, name: str
-) -> None:
+def test_a_truncated_archive_is_exit_8_and_unchanged(run: Run, whole: Path, db: Path, command: str, name: str) -> None:
     db.write_bytes(whole.read_bytes()[: TRUNCATED[name]])
     before = (db.read_bytes(), db.stat().st_mtime_ns)
     done = run(command, db)
@@ -151,10 +145,9 @@ def test_a_truncated_archive_is_exit_8_and_its_bytes_stay(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_newer_archive_is_exit_9_and_its_bytes_stay(run: Run, whole: Path, db: Path, command: str) -> None:
+def test_a_newer_archive_is_exit_9_and_unchanged(run: Run, whole: Path, db: Path, command: str) -> None:
     shutil.copy(whole, db)
-    with closing(sqlite3.connect(db)) as connection:
-        connection.execute("PRAGMA user_version = 99")
+    set_schema_version(db, 99)
     before = (db.read_bytes(), db.stat().st_mtime_ns)
     done = run(command, db)
     assert done.returncode == 9, done.stderr
@@ -164,7 +157,7 @@ def test_a_newer_archive_is_exit_9_and_its_bytes_stay(run: Run, whole: Path, db:
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_a_reader_says_of_an_empty_file_that_there_is_no_archive(run: Run, db: Path, command: str) -> None:
+def test_a_reader_reports_an_empty_file_as_no_archive(run: Run, db: Path, command: str) -> None:
     db.touch()
     before = picture(db.parent)
     done = run(command, db)
@@ -185,7 +178,7 @@ def test_an_empty_file_becomes_an_archive_by_a_sync(db: Path) -> None:
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_a_reader_makes_no_folder(run: Run, tmp_path: Path, command: str) -> None:
+def test_a_reader_creates_no_folder(run: Run, tmp_path: Path, command: str) -> None:
     done = run(command, tmp_path / "nowhere" / "archive.db")
     assert done.returncode == 2
     assert list(tmp_path.iterdir()) == []
@@ -201,7 +194,7 @@ def test_a_file_where_a_folder_should_be_is_exit_7(run: Run, tmp_path: Path, com
 
 
 def without_power(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program so that permissions count for it, also when an administrator runs the tests."""
+    """Run the program without the privilege to ignore permissions, which root has."""
     before = []
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv")
@@ -221,7 +214,7 @@ def test_a_sync_into_a_folder_that_cannot_be_written_is_exit_7(tmp_path: Path) -
     folder = tmp_path / "mine"
     folder.mkdir(mode=0o555)
     for db in (folder / "archive.db", folder / "below" / "archive.db"):
-        done = without_power("sync", "--api-url", NULL_LABELS, "--db", str(db))
+        done = without_power("sync", "--api-url", NO_SERVER, "--db", str(db))
         assert done.returncode == 7, done.stderr
         assert "Permission denied" in done.stderr
     assert list(folder.iterdir()) == []
@@ -230,7 +223,7 @@ def test_a_sync_into_a_folder_that_cannot_be_written_is_exit_7(tmp_path: Path) -
 def test_an_archive_that_may_not_be_read_is_exit_7(whole: Path, db: Path) -> None:
     shutil.copy(whole, db)
     db.chmod(0)
-    for command in (["status"], ["query", "SELECT 1"], ["verify"], ["sync", "--api-url", NULL_LABELS]):
+    for command in (["status"], ["query", "SELECT 1"], ["verify"], ["sync", "--api-url", NO_SERVER]):
         done = without_power(*command, "--db", str(db))
         assert done.returncode == 7, done.stderr
         assert "Permission denied" in done.stderr

@@ -31,11 +31,11 @@ def test_three_years_of_hours_complete_at_the_allowed_rate(db: Path) -> None:
             ANTHROPIC_ADMIN_API_KEY=api.key,
         )
         seconds = time.monotonic() - began
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert told["windows"]["fetched"] == told["windows"]["planned"] == 157 + 36
-    assert told["requests"] <= 1.1 * told["windows"]["planned"]
+    assert result["windows"]["fetched"] == result["windows"]["planned"] == 157 + 36
+    assert result["requests"] <= 1.1 * result["windows"]["planned"]
     assert select(db, "SELECT count(*) FROM coverage WHERE state IN ('missing', 'failed')") == [(0,)]
-    print(f"{told['requests']} requests, {told['retries']} retries, {seconds:.1f} s, allowed {RATE}/min")  # noqa: T201
+    print(f"{result['requests']} requests, {result['retries']} retries, {seconds:.1f} s, allowed {RATE}/min")  # noqa: T201
     if RATE <= 60:
-        assert told["requests"] / seconds * 60 >= 0.9 * RATE
+        assert result["requests"] / seconds * 60 >= 0.9 * RATE

@@ -1,4 +1,4 @@
-"""Pages say what the reports say, to the last digit, and a gap is never a zero."""
+"""Pages show what was billed and counted, to the last digit, and a gap is never a zero."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.model import Report
 from archiver.offline import page
-from archiver.offline.page.html import amounts
-from archiver.offline.reports.breakdowns import Question
-from archiver.offline.reports.months import Budgets
-from archiver.offline.reports.registry import REPORTS, Asked
-from archiver.offline.tables.table import Kind, Table, to_display
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.reports.request import Budgets, ReportRequest
+from archiver.offline.tables.display import to_display
 from archiver.plan.scope import Scope
 from archiver.simulator import background
-from archiver.store.read.reads import one_moment, read_grouped
+from archiver.store.read.daily_sums import read_sums
+from archiver.store.read.reader import ArchiveReader, open_archive_reader
+from tests.bills import billed, billed_by, exactly, tokens
 from tests.pages import HOSTILE, Read
 from tests.support import NOW, SMALL, archiver, day, select, sync
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TODAY = date(2026, 1, 15)
-EVERYTHING = Asked(Question(), today=TODAY, budgets=Budgets(Decimal(1), {}))
+EVERYTHING = ReportRequest(
+    today=TODAY, budgets=Budgets(Decimal(1), {}), first_seen=("2026-01-15T12:30:00Z", None), month=None
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,70 +61,93 @@ def changed(source: Path, target: Path, statement: str, *values: object) -> Path
     return target
 
 
-def told(table: Table, unit: str = "usd") -> list[list[str]]:
-    """Spell a table as a page has to: as people read it, but amounts exactly."""
-    rows = [list(row) for row in (*table.rows, *([table.total] if table.total else []))]
-    columns = [replace(c, kind=Kind.TEXT) if c.kind is Kind.MONEY else c for c in table.columns]
-    for i, column in enumerate(table.columns):
-        if column.kind is Kind.MONEY:
-            for row, text in zip(rows, amounts([row[i] for row in rows], unit), strict=True):
-                row[i] = text
-    split = len(rows) - bool(table.total)
-    _, lines = to_display(
-        Table(columns, [tuple(r) for r in rows[:split]], total=tuple(rows[-1]) if table.total else None), unit
-    )
-    return [[str(value) for value in line] for line in lines]
+def as_shown(db: Path, name: str, request: ReportRequest) -> list[list[str]]:
+    """Return a report's table as a page has to show it: formatted, with exact amounts."""
+    with open_archive_reader(db) as reader:
+        table = REPORTS[name].compute(reader, request)
+    return to_display(table, request.unit, exact=True)[1] if table.rows else []
 
 
 @pytest.mark.parametrize("unit", ["usd", "cents"])
 @pytest.mark.parametrize("name", [name for name in REPORTS if name != "overview"])
 def test_the_page_of_every_report_has_its_table_whole(whole: Path, name: str, unit: str) -> None:
-    made, _ = page.of_report(whole, name, EVERYTHING, unit)
-    assert Read(made).tables["Table"][1:] == told(REPORTS[name][1](whole, EVERYTHING), unit)
+    request = replace(EVERYTHING, unit=unit)
+    made, _ = page.of_report(whole, name, request)
+    assert Read(made).tables.get("Table", [[]])[1:] == as_shown(whole, name, request)
 
 
 def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> None:
     tables = Read(page.overview(whole, EVERYTHING)).tables
-    by_model = replace(EVERYTHING, question=Question(by=("month", "model")))
-    for caption, name, asked in (
-        ("Totals by month", "overview", EVERYTHING),
-        ("By month and workspace", "spend", EVERYTHING),
-        ("By month, workspace and model", "tokens", EVERYTHING),
-        ("All keys", "keys", EVERYTHING),
-        ("All restatements", "restatements", EVERYTHING),
+    for caption, name in (
+        ("Totals by month", "overview"),
+        ("By month and workspace", "spend"),
+        ("By month, workspace and model", "tokens"),
+        ("All keys", "keys"),
     ):
-        assert tables[caption][1:] == told(REPORTS[name][1](whole, asked)), caption
-    assert len(REPORTS["spend"][1](whole, by_model).rows) > 1
-    assert {"All stretches", "By month and model"} <= tables.keys()
+        assert tables.get(caption, [[]])[1:] == as_shown(whole, name, EVERYTHING), caption
+    by_model = replace(EVERYTHING, by=("month", "model"))
+    assert tables["By month and model"][1:] in (
+        as_shown(whole, "spend", by_model),
+        as_shown(whole, "cache", EVERYTHING),
+    )
+    assert "All ranges" in tables
 
 
-def test_the_lines_of_the_charts_add_up_to_the_reports(whole: Path) -> None:
+def test_the_page_of_everything_makes_four_sums_over_the_archive(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sums: list[str] = []
+
+    def counted(connection: Any, report: Any, *rest: Any) -> Any:
+        sums.append(report)
+        return read_sums(connection, report, *rest)
+
+    monkeypatch.setattr("archiver.store.read.reader.read_sums", counted)
+    page.overview(whole, EVERYTHING)
+    assert sorted(sums) == ["cost", "cost", "usage", "usage"]
+
+
+def test_the_totals_of_the_page_are_what_was_billed_and_counted(whole: Path) -> None:
     read = Read(page.overview(whole, EVERYTHING))
-    (billed,) = select(whole, "SELECT sum(amount_microcents) FROM daily_cost")[0]
-    for facet in (0, 1):
-        assert sum(map(sum, read.lines("spend", facet).values())) == billed
-    assert sum(map(sum, read.lines("keys").values())) == billed
-    ranked = REPORTS["keys"][1](whole, EVERYTHING).rows
-    by_key = {
-        f"{row[1] or row[0] or '(no API key: Console)'}": row[3] for row in ranked
-    }  # labels equal themselves alone
-    shown = {name: sum(values) for name, values in read.lines("keys").items() if "other" not in name}
-    assert shown == by_key
-    kinds = ("uncached_input", "cache_creation_1h_input", "cache_creation_5m_input", "cache_read_input", "output")
-    whole_of_it = f"SELECT sum({' + '.join(f'{kind}_tokens' for kind in kinds)}) FROM daily_tokens"  # noqa: S608  # columns
-    (used,) = select(whole, whole_of_it)[0]
+    *months, total = read.tables["Totals by month"][1:]
+    by_month = billed_by(lambda bill: bill.day[:7])
+    assert {row[0]: row[2] for row in months} == {
+        # of one number of decimals, so that they line up
+        month: exactly(amount).ljust(len(exactly(amount).partition(".")[0]) + 9, "0")
+        for month, amount in by_month.items()
+    }
+    assert total[2] == exactly(billed())
+    assert total[3] == f"{sum(tokens().values()):,}"
+    assert read.cards["Spend"].startswith(f"{billed() / 10**8:,.2f} USD; ")
+
+
+def test_the_lines_of_the_charts_are_what_was_billed_and_counted(whole: Path) -> None:
+    read = Read(page.overview(whole, EVERYTHING))
+    for facet, key in enumerate((lambda bill: bill.workspace, lambda bill: bill.model)):
+        shown = {name: sum(values) for name, values in read.lines("spend", facet).items()}
+        assert shown == billed_by(key)
+    # Estimated amounts of keys add up to what was billed as well: they are rounded only where they are written.
+    assert sum(map(sum, read.lines("keys").values())) == billed()
     for facet in (0, 1, 2):
-        assert sum(map(sum, read.lines("tokens", facet).values())) == used
+        assert sum(map(sum, read.lines("tokens", facet).values())) == sum(tokens().values())
 
 
-def test_a_day_of_a_chart_is_that_day_of_the_archive(whole: Path) -> None:
+def test_the_chart_of_keys_has_the_amounts_of_the_report(whole: Path) -> None:
+    read = Read(page.overview(whole, EVERYTHING))
+    with open_archive_reader(whole) as reader:
+        rows = REPORTS["keys"].compute(reader, EVERYTHING).rows
+    by_key = {str(row["api_key"]): int(row["amount"]) // 10**12 for row in rows}
+    shown = {name: sum(values) for name, values in read.lines("keys").items() if "other" not in name}
+    assert shown.keys() <= by_key.keys()
+    assert all(abs(amount - by_key[name]) <= 1 for name, amount in shown.items())
+
+
+def test_a_day_of_a_chart_is_that_day_of_the_bills(whole: Path) -> None:
     read = Read(page.overview(whole, EVERYTHING))
     (spend,) = [one for one in read.figures["charts"] if one["id"] == "spend"]
-    by_day: dict[str, int] = dict(select(whole, "SELECT date, sum(amount_microcents) FROM daily_cost GROUP BY date"))
-    lines = read.lines("spend")
+    by_day, lines = billed_by(lambda bill: bill.day), read.lines("spend")
     for number in range(len(spend["states"])):
-        name = date.fromordinal(date.fromisoformat(spend["begin"]).toordinal() + number).isoformat()
+        name = (date.fromisoformat(spend["begin"]) + timedelta(days=number)).isoformat()
         assert sum(values[number] for values in lines.values()) == by_day.get(name, 0), name
+        assert sum(values[number] for values in read.lines("tokens").values()) == tokens().get(name, 0), name
 
 
 def test_a_gap_is_told_and_never_a_zero(gaping: Path) -> None:
@@ -142,24 +168,22 @@ def test_what_the_archive_does_not_reach_is_no_gap(whole: Path) -> None:
 
 
 def test_a_chosen_time_bounds_charts_tables_and_the_choice_of_days(whole: Path) -> None:
-    asked = replace(EVERYTHING, question=Question("2025-12-01", "2025-12-08"))
+    asked = replace(EVERYTHING, since=date(2025, 12, 1), until=date(2025, 12, 8))
     read = Read(page.overview(whole, asked))
     assert (read.figures["first"], read.figures["last"]) == ("2025-12-01", "2025-12-07")
-    week = "SELECT sum(amount_microcents) FROM daily_cost WHERE date BETWEEN ? AND ?"
-    (billed,) = select(whole, week, "2025-12-01", "2025-12-07")[0]
-    assert sum(map(sum, read.lines("spend").values())) == billed
+    assert sum(map(sum, read.lines("spend").values())) == billed(lambda bill: "2025-12-01" <= bill.day <= "2025-12-07")
 
 
 def test_the_largest_are_kept_apart_and_the_others_added_up(whole: Path) -> None:
-    asked = replace(EVERYTHING, question=Question(top=2))
+    asked = replace(EVERYTHING, top=2)
     lines = Read(page.of_report(whole, "workspaces", asked)[0]).lines("spend")
-    ranked = REPORTS["workspaces"][1](whole, EVERYTHING).rows
-    assert [sum(values) for values in lines.values()] == [ranked[0][3], ranked[1][3], sum(row[3] for row in ranked[2:])]
+    ranked = sorted(billed_by(lambda bill: bill.workspace).values(), reverse=True)
+    assert [sum(values) for values in lines.values()] == [ranked[0], ranked[1], sum(ranked[2:])]
     assert list(lines)[-1] == f"{len(ranked) - 2} others"
 
 
 def test_the_page_is_by_what_is_asked_for(whole: Path) -> None:
-    asked = replace(EVERYTHING, question=Question(by=("month", "service_tier")))
+    asked = replace(EVERYTHING, by=("month", "service_tier"))
     (spend,) = Read(page.of_report(whole, "spend", asked)[0]).figures["charts"]
     assert [facet["by"] for facet in spend["facets"]] == ["service_tier"]
 
@@ -167,7 +191,7 @@ def test_the_page_is_by_what_is_asked_for(whole: Path) -> None:
 def test_an_empty_archive_has_a_page(db: Path) -> None:
     with background(SMALL) as api:
         sync(api, db, Scope(since=day("2025-11-10"), until=day("2025-11-11")))
-    asked = replace(EVERYTHING, question=Question("2025-12-01", "2025-12-08"))
+    asked = replace(EVERYTHING, since=date(2025, 12, 1), until=date(2025, 12, 8))
     for name in REPORTS:
         read = Read(page.of_report(db, name, asked)[0])
         assert [one["id"] for one in read.figures["charts"]] in ([], ["coverage"])
@@ -175,7 +199,7 @@ def test_an_empty_archive_has_a_page(db: Path) -> None:
 
 
 def test_two_workspaces_of_one_name_stay_two(whole: Path, tmp_path: Path) -> None:
-    same = changed(whole, tmp_path / "same.db", "UPDATE name SET name = 'Same' WHERE kind = 'workspace'")
+    same = changed(whole, tmp_path / "same.db", "UPDATE _name SET name = 'Same' WHERE kind = 'workspace'")
     before, after = (Read(page.overview(one, EVERYTHING)).lines("spend") for one in (whole, same))
     assert sorted(map(sum, after.values())) == sorted(map(sum, before.values()))
     assert [name for name in after if name.startswith("Same (wrkspc_")]
@@ -183,25 +207,26 @@ def test_two_workspaces_of_one_name_stay_two(whole: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_makes_no_element(whole: Path, tmp_path: Path, name: str) -> None:
-    hostile = changed(whole, tmp_path / "hostile.db", "UPDATE name SET name = ?", name)
+    hostile = changed(whole, tmp_path / "hostile.db", "UPDATE _name SET name = ?", name)
     clean, odd = (Read(page.overview(one, EVERYTHING)) for one in (whole, hostile))
     assert [e.name for e in odd.elements] == [e.name for e in clean.elements]
     assert len(odd.scripts) == 3
     assert odd.policy == clean.policy
 
 
-def test_a_page_is_of_one_moment(whole: Path, tmp_path: Path) -> None:
+def test_a_reader_is_one_snapshot(whole: Path, tmp_path: Path) -> None:
     target = changed(whole, tmp_path / "moving.db", "PRAGMA journal_mode = WAL")
 
-    def read(*by: str) -> list[tuple[Any, ...]]:
-        return read_grouped(target, "cost", by, by, None, None)
+    def total(reader: ArchiveReader, *by: str) -> int:
+        return sum(line.sums[0] for line in reader.lines(Report.COST, by, reader.days(Report.COST)))
 
-    with one_moment(target):
-        ((_, before),) = read()
+    with open_archive_reader(target) as reader:
+        before = total(reader)
         with closing(sqlite3.connect(target)) as connection, connection:
-            connection.execute("UPDATE cost_fact SET amount_microcents = amount_microcents + 1")
-        assert sum(row[-1] for row in read("model")) == before
-    assert sum(row[-1] for row in read("model")) > before
+            connection.execute("UPDATE _cost_fact SET amount_microcents = amount_microcents + 1")
+        assert total(reader, "model") == before
+    with open_archive_reader(target) as reader:
+        assert total(reader, "model") > before
 
 
 def test_the_command_writes_the_page_and_says_so(whole: Path, tmp_path: Path) -> None:
@@ -242,7 +267,7 @@ def test_a_page_of_an_earlier_time_says_what_was_known_then(db: Path) -> None:
         sync(api, db, replace(everything, refresh_days=90))
     ((after,),) = select(db, "SELECT sum(amount_microcents) FROM daily_cost")
     assert after > before
-    then = replace(EVERYTHING, question=Question(as_of=int(NOW.timestamp()) + 60))
+    then = replace(EVERYTHING, as_of=int(NOW.timestamp()) + 60)
     read = Read(page.overview(db, then))
     assert sum(map(sum, read.lines("spend").values())) == before
     assert Decimal(read.tables["Totals by month"][-1][2].replace(",", "")) == Decimal(before) / 10**8
@@ -255,7 +280,7 @@ def test_a_page_of_an_earlier_time_says_what_was_known_then(db: Path) -> None:
 
 def test_amounts_of_two_currencies_are_kept_apart_and_have_no_sum(whole: Path, tmp_path: Path) -> None:
     two = changed(
-        whole, tmp_path / "two.db", "UPDATE cost_key SET currency = 'EUR' WHERE model = 'claude-opus-4-5-20251101'"
+        whole, tmp_path / "two.db", "UPDATE _cost_key SET currency = 'EUR' WHERE model = 'claude-opus-4-5-20251101'"
     )
     made = page.overview(two, EVERYTHING)
     read = Read(made)
@@ -275,8 +300,8 @@ def test_amounts_of_two_currencies_are_kept_apart_and_have_no_sum(whole: Path, t
 
 @pytest.mark.parametrize("name", ["workspaces", "keys", "models"])
 def test_a_line_of_others_is_in_no_currency_of_its_own(whole: Path, name: str) -> None:
-    made = page.of_report(whole, name, replace(EVERYTHING, question=Question(top=1)))[0]
+    made = page.of_report(whole, name, replace(EVERYTHING, top=1))[0]
     read = Read(made)
     assert (read.figures["mixed"], read.figures["unit"]) == (False, "USD")
-    assert "Amounts are in USD, " in made
-    assert "amount (USD)" in read.tables["Table"][0]
+    assert "Amounts are in USD; " in made
+    assert "amount usd" in read.tables["Table"][0]

@@ -1,4 +1,4 @@
-"""Power cuts: whatever a disk kept of what was not synced, no window that was reported as archived is lost."""
+"""Power cuts: no window that was reported as archived is lost, in any state that the disk may be in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = needs_strace
 
 
 class Recording(NamedTuple):
-    """All that some syncs did to their files, and what a clean archive says."""
+    """The operations of several syncs on their files, and the content of a clean archive."""
 
     operations: list[Operation]
     files: dict[str, bytes]
@@ -37,7 +37,7 @@ class Recording(NamedTuple):
 
 
 def make_recording(api: Simulator, folder: Path, *pragmas: str) -> Recording:
-    """Record a first sync, one that dies, and one that checkpoints often after it."""
+    """Record a first sync, one that is killed, and one that checkpoints often after it."""
     clean = folder / "clean.db"
     sync(api, clean, scope())
     (folder / "recorded").mkdir()
@@ -55,41 +55,48 @@ def recording(shared_api: Simulator, tmp_path_factory: pytest.TempPathFactory) -
     return make_recording(shared_api, tmp_path_factory.mktemp("power"))
 
 
-def test_the_recording_holds_all_that_was_done_to_the_files(recording: Recording) -> None:
+def test_the_recording_is_complete(recording: Recording) -> None:
     disk = Disk()
     for operation in recording.operations:
-        if operation.what != "told":
+        if operation.what != "reported":
             disk.do(operation)
     assert disk.whole() == recording.files
-    assert {operation.what for operation in recording.operations} == {"make", "write", "size", "sync", "unlink", "told"}
+    assert {operation.what for operation in recording.operations} == {
+        "make",
+        "write",
+        "size",
+        "sync",
+        "unlink",
+        "reported",
+    }
 
 
 def test_after_a_power_cut_nothing_that_was_reported_is_lost(recording: Recording, tmp_path: Path) -> None:
-    for state in laid_out(recording, tmp_path, range(STATES)):
-        assert not lost(tmp_path / "archive.db", promised(state.told, recording.clean)), state
+    for state in each_state(recording, tmp_path, range(STATES)):
+        assert not lost(tmp_path / "archive.db", promised(state.reported, recording.clean)), state
 
 
-def test_a_sync_after_a_power_cut_ends_where_a_whole_one_would(
+def test_a_sync_after_a_power_cut_completes_the_archive(
     shared_api: Simulator, recording: Recording, tmp_path: Path
 ) -> None:
-    for state in laid_out(recording, tmp_path, range(0, STATES, RERUN_EVERY)):
+    for state in each_state(recording, tmp_path, range(0, STATES, RERUN_EVERY)):
         sync(shared_api, tmp_path / "archive.db", scope())
         assert dump(tmp_path / "archive.db") == recording.expected, state
 
 
-def test_commits_that_are_not_synced_would_be_found_out(shared_api: Simulator, tmp_path: Path) -> None:
+def test_commits_without_a_sync_lose_reported_windows(shared_api: Simulator, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    careless = make_recording(shared_api, tmp_path, "synchronous = NORMAL")
+    unsynced = make_recording(shared_api, tmp_path, "synchronous = NORMAL")
     found = (
-        lost(tmp_path / "state" / "archive.db", promised(state.told, careless.clean))
-        for state in laid_out(careless, tmp_path / "state", range(100))
-        if state.told
+        lost(tmp_path / "state" / "archive.db", promised(state.reported, unsynced.clean))
+        for state in each_state(unsynced, tmp_path / "state", range(100))
+        if state.reported
     )
     assert any(found)
 
 
-def laid_out(recording: Recording, folder: Path, numbers: range) -> Iterator[State]:
-    """Lay out the states one after the other; one that fails stays, for a look at it."""
+def each_state(recording: Recording, folder: Path, numbers: range) -> Iterator[State]:
+    """Write the files of each state to a folder in turn; those of a failing one stay there for inspection."""
     for state in states(recording.operations, numbers):
         state.lay_out(folder)
         yield state

@@ -90,8 +90,8 @@ def test_query_answers_what_the_api_says(shared_api: Simulator, small_db: Path) 
 @pytest.mark.parametrize(
     "sql",
     [
-        "DELETE FROM usage_fact",
-        "WITH x AS (SELECT 1) DELETE FROM usage_fact",
+        "DELETE FROM _usage_fact",
+        "WITH x AS (SELECT 1) DELETE FROM _usage_fact",
         "ATTACH 'other.db' AS other",
         "VACUUM INTO 'copy.db'",
         "PRAGMA user_version = 7",
@@ -102,7 +102,7 @@ def test_query_answers_what_the_api_says(shared_api: Simulator, small_db: Path) 
         "SELECT :missing",
         "",
         "nonsense",
-        "/* SELECT */ DROP TABLE usage_fact",
+        "/* SELECT */ DROP TABLE _usage_fact",
     ],
 )
 def test_a_query_can_only_read(small_db: Path, sql: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from archiver.offline.saved import saved_queries
 from archiver.plan.scope import Scope
-from tests.support import archiver, day, environment, sync
+from tests.support import archiver, day, environment, select, sync
 
 if TYPE_CHECKING:
     from archiver.simulator import Simulator
@@ -24,7 +24,7 @@ def filled(shared_api: Simulator, db: Path) -> Path:
     return db
 
 
-def test_every_shipped_query_says_what_it_tells_and_runs(filled: Path, tmp_path: Path) -> None:
+def test_every_shipped_query_has_a_sentence_and_runs(filled: Path, tmp_path: Path) -> None:
     found = saved_queries(tmp_path / "none")
     assert len(found) >= 5
     for name, one in found.items():
@@ -70,13 +70,31 @@ def test_one_that_cannot_be_read_takes_no_other_with_it(filled: Path, tmp_path: 
     assert "UTF-8" in done.stderr
 
 
-def test_a_name_that_is_not_saved_is_said(filled: Path) -> None:
+def test_keys_without_use_are_reported_only_over_days_that_are_grouped_by_key(shared_api: Simulator, db: Path) -> None:
+    """Usage that is not grouped by key says nothing about any key: each of them would be listed as unused."""
+    sync(shared_api, db, Scope(since=day("2026-01-01"), group_by=(("model",),)))
+    rows = json.loads(archiver("query", "keys_without_use", "--json", "--db", str(db)).stdout)
+    assert rows == []
+    sync(
+        shared_api,
+        db,
+        Scope(since=day("2026-01-10"), until=day("2026-01-12"), group_by=(("api_key_id", "workspace_id"),)),
+    )
+    rows = json.loads(archiver("query", "keys_without_use", "--json", "--db", str(db)).stdout)
+    assert {(row["known_from"], row["known_to"], row["known_days"]) for row in rows} == {
+        ("2026-01-10", "2026-01-11", 2)
+    }
+    used = {row[0] for row in select(db, "SELECT DISTINCT api_key_id FROM daily_tokens")}
+    assert used.isdisjoint({row["id"] for row in rows})
+
+
+def test_a_name_that_is_not_saved_is_an_error(filled: Path) -> None:
     done = archiver("query", "no_such_query", "--db", str(filled))
     assert done.returncode == 2
     assert "--list" in done.stderr
 
 
-def test_nothing_to_ask_is_said() -> None:
+def test_a_query_without_sql_is_an_error() -> None:
     done = archiver("query")
     assert done.returncode == 2
     assert "--list" in done.stderr

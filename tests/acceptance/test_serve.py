@@ -13,22 +13,26 @@ import sys
 import time
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from archiver.errors import ConfigurationError
+from archiver.offline import page
+from archiver.offline.reports.request import ReportRequest
 from archiver.offline.saved import saved_queries
 from archiver.offline.schema import VIEWS
 from archiver.plan.scope import Scope
 from archiver.simulator import Simulator, background
+from archiver.web.navigation import NAVIGATION
 from archiver.web.server import Served, serve
+from tests.pages import Read
 from tests.serving import Server, begin, serving
 from tests.support import SMALL, archiver, day, run_sync, select, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HOSTILE = "<script>document.title='owned'</script>"
 FORMULA = "=HYPERLINK(1)"
@@ -45,9 +49,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {"workspace": [HOSTILE, FORMULA]}
     with closing(sqlite3.connect(db)) as connection:
         for kind, hostile in names.items():
-            ids = connection.execute("SELECT id FROM name WHERE kind = ? ORDER BY id LIMIT 2", (kind,)).fetchall()
+            ids = connection.execute("SELECT id FROM _name WHERE kind = ? ORDER BY id LIMIT 2", (kind,)).fetchall()
             for (identifier,), name in zip(ids, hostile, strict=True):
-                connection.execute("UPDATE name SET name = ? WHERE id = ?", (name, identifier))
+                connection.execute("UPDATE _name SET name = ? WHERE id = ?", (name, identifier))
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
@@ -71,50 +75,66 @@ def server(archive: Path, queries: Path) -> Iterator[Server]:
         yield one
 
 
-def test_the_first_page_tells_what_was_spent_and_what_is_archived(server: Server, archive: Path) -> None:
-    page = server.ask("/")
-    ((cents,),) = select(archive, "SELECT sum(amount_microcents) / 1000000.0 FROM daily_cost")
-    assert page.status == 200
-    assert f"{cents / 100:,.2f}" in page.text
-    assert "from the cost report, not the invoice" in page.text
-    assert "provisional" in page.text
-    assert "No gaps." in page.text
+def test_the_first_page_is_the_overview_with_links_to_the_others(server: Server, archive: Path) -> None:
+    first = server.get("/")
+    assert first.status == 200
+    read, made = Read(first.text), Read(page.overview(archive, ReportRequest()))
+    assert read.tables == made.tables
+    assert read.figures == made.figures
+    links = [one.attributes["href"] for one in read.elements if one.name == "a"]
+    assert links == [address for _, address in NAVIGATION]
+    for address in links:
+        assert server.get(str(address).partition("#")[0]).status == 200
+    assert not [one for one in made.elements if one.name in {"a", "nav"}]
 
 
-def test_views_and_saved_queries_are_there_on_the_first_start(server: Server, tmp_path: Path) -> None:
-    for path in ("/", "/archive"):
-        text = server.ask(path).text
-        for view, what in VIEWS.items():
-            assert f'href="/archive/{view}"' in text
-            assert what in text
-        for name, one in saved_queries(tmp_path).items():
-            assert f'href="/archive/{name}"' in text
-            assert one.what in text
-        assert 'href="/archive/larger"' in text
-        assert "broken" not in text
+def test_the_former_address_of_the_charts_leads_to_the_first_page(server: Server) -> None:
+    moved = server.get("/charts")
+    assert (moved.status, moved.headers["location"]) == (301, "/")
+
+
+def test_every_page_links_to_the_others(server: Server) -> None:
+    for path in ("/", "/archive", "/archive/usage", "/archive/larger", "/archive/none"):
+        text = server.get(path).text
+        for _, address in NAVIGATION:
+            assert f'href="{address}"' in text, path
+
+
+def test_views_and_saved_queries_are_listed_on_the_first_start(server: Server, tmp_path: Path) -> None:
+    text = server.get("/archive").text
+    for view, what in VIEWS.items():
+        assert f'href="/archive/{view}"' in text
+        assert what in text
+    for name, one in saved_queries(tmp_path).items():
+        assert f'href="/archive/{name}"' in text
+        assert one.what in text
+    assert 'href="/archive/larger"' in text
+    assert "broken" not in text
+    for _, address in NAVIGATION:
+        assert f'id="{address.partition("#")[2] or "sql-editor"}"' in text
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_a_page_with_all_of_its_rows_counted(server: Server, archive: Path, view: str) -> None:
-    page = server.ask(f"/archive/{view}")
+    shown = server.get(f"/archive/{view}")
     ((count,),) = select(archive, f"SELECT count(*) FROM {view}")  # noqa: S608  # a name of ours
-    assert page.status == 200
-    assert f"{count:,} row" in page.text or count == 0
+    assert shown.status == 200
+    assert f"{count:,} row" in shown.text or count == 0
 
 
 def test_a_saved_query_says_what_archiver_query_says(server: Server, archive: Path) -> None:
-    rows = server.ask("/archive/cost_by_day.csv").text
+    rows = server.get("/archive/cost_by_day.csv").text
     assert rows.splitlines() == archiver("query", "cost_by_day", "--csv", "--db", str(archive)).stdout.splitlines()
 
 
 def test_a_parameter_is_bound_as_archiver_query_binds_it(server: Server) -> None:
-    assert server.ask("/archive/larger.json?limit=4").json()["rows"] == [[1, "integer"]]
-    assert server.ask("/archive/larger.json?limit=x").json()["rows"] == [[0, "text"]]
+    assert server.get("/archive/larger.json?limit=4").json()["rows"] == [[1, "integer"]]
+    assert server.get("/archive/larger.json?limit=x").json()["rows"] == [[0, "text"]]
 
 
 def test_tables_behind_the_views_are_not_shown(server: Server) -> None:
-    assert server.ask("/archive/usage_fact").status == 404
-    assert "usage_fact" not in server.ask("/archive").text
+    assert server.get("/archive/_usage_fact").status == 404
+    assert "_usage_fact" not in server.get("/archive").text
 
 
 def test_what_a_sync_brings_is_shown_at_once(shared_api: Simulator, db: Path) -> None:
@@ -124,7 +144,7 @@ def test_what_a_sync_brings_is_shown_at_once(shared_api: Simulator, db: Path) ->
         assert server.query(count).json()["rows"] == [[2]]
         assert run_sync(shared_api, db, "--since", "2026-01-10", "--until", "2026-01-14").returncode == 0
         assert server.query(count).json()["rows"] == [[4]]
-        assert "2026-01-13" in server.ask("/archive/cost_by_day").text
+        assert "2026-01-13" in server.get("/archive/cost_by_day").text
 
 
 def test_a_file_that_is_gone_is_said_and_missed_no_longer_than_that(archive: Path, db: Path) -> None:
@@ -133,23 +153,23 @@ def test_a_file_that_is_gone_is_said_and_missed_no_longer_than_that(archive: Pat
     with serving(db) as server:
         db.rename(away)
         for path in ("/", "/archive", "/archive/usage"):
-            page = server.ask(path)
-            assert page.status in {400, 503}
-            assert "archive" in page.text
+            shown = server.get(path)
+            assert shown.status in {400, 503}
+            assert "archive" in shown.text
         away.rename(db)
-        assert [server.ask(path).status for path in ("/", "/archive", "/archive/usage")] == [200, 200, 200]
+        assert [server.get(path).status for path in ("/", "/archive", "/archive/usage")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LocalHost"])
 def test_names_of_this_machine_are_answered(server: Server, host: str) -> None:
-    assert server.ask("/archive", host=f"{host}:{server.port}").status == 200
+    assert server.get("/archive", host=f"{host}:{server.port}").status == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example:{port}", "localhost", "localhost:1", "127.0.0.1.evil.example:{port}", ""]
 )
 def test_another_name_is_refused(server: Server, host: str) -> None:
-    reply = server.ask("/archive", host=host.format(port=server.port))
+    reply = server.get("/archive", host=host.format(port=server.port))
     assert reply.status == 421
     assert "daily" not in reply.text
 
@@ -157,14 +177,14 @@ def test_another_name_is_refused(server: Server, host: str) -> None:
 def test_a_name_that_was_allowed_is_answered(archive: Path) -> None:
     with serving(archive, "--allow-host", "usage.example", "--allow-host", "other.example") as server:
         for host in ("usage.example", f"usage.example:{server.port}", "other.example"):
-            assert server.ask("/archive", host=host).status == 200
-        assert server.ask("/archive", host="third.example").status == 421
+            assert server.get("/archive", host=host).status == 200
+        assert server.get("/archive", host="third.example").status == 421
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/", "/archive", "/archive/usage", "/archive/larger"])
 def test_nothing_but_reading_is_a_method(server: Server, method: str, path: str) -> None:
-    reply = server.ask(path, method=method)
+    reply = server.get(path, method=method)
     assert reply.status == 405
     assert "access-control-allow-origin" not in reply.headers
 
@@ -173,7 +193,7 @@ def test_another_site_may_link_here_and_nothing_more(server: Server) -> None:
     image = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"}
     frame = {"sec_fetch_site": "same-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}
     link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
-    assert [server.ask("/archive", **one).status for one in (image, frame, link)] == [403, 403, 200]
+    assert [server.get("/archive", **one).status for one in (image, frame, link)] == [403, 403, 200]
 
 
 PATHS = [
@@ -200,14 +220,14 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_no_page_of_the_archive_is_not_there(server: Server, path: str) -> None:
-    reply = server.ask(path)
+    reply = server.get(path)
     assert reply.status == 404
     assert "location" not in reply.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/archive", "/archive/usage", "/archive/usage.csv", "/archive/none", "/-/none"])
 def test_every_answer_says_what_a_browser_may_do_with_it(server: Server, path: str) -> None:
-    headers = server.ask(path).headers
+    headers = server.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     policy = headers["content-security-policy"]
@@ -219,7 +239,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: Server, path: s
 
 
 def test_a_page_has_no_script_without_the_mark_of_its_answer(server: Server) -> None:
-    first, second = server.ask("/archive/usage"), server.ask("/archive/usage")
+    first, second = server.get("/archive/usage"), server.get("/archive/usage")
     nonces = {
         one.headers["content-security-policy"].partition("nonce-")[2].partition("'")[0] for one in (first, second)
     }
@@ -232,20 +252,20 @@ def test_a_page_has_no_script_without_the_mark_of_its_answer(server: Server) -> 
     "path", ["/", "/archive", "/archive/workspace", "/archive/daily_cost?_facet=workspace_name", "/archive/larger"]
 )
 def test_hostile_names_are_text(server: Server, path: str) -> None:
-    page = server.ask(path)
-    assert page.status == 200
-    assert HOSTILE not in page.text
-    assert "&lt;script&gt;document.title" in page.text
+    shown = server.get(path)
+    assert shown.status == 200
+    assert HOSTILE not in shown.text
+    assert "&lt;script&gt;document.title" in shown.text
 
 
 def test_text_that_looks_like_an_address_is_no_link(server: Server) -> None:
-    page = server.query("SELECT 'https://evil.example/' AS x, char(8238) || 'txt' AS y", "").text
-    assert 'href="https://evil' not in page
-    assert "\\u202etxt" in page
+    shown = server.query("SELECT 'https://evil.example/' AS x, char(8238) || 'txt' AS y", "").text
+    assert 'href="https://evil' not in shown
+    assert "\\u202etxt" in shown
 
 
 def test_a_csv_does_nothing_to_a_spreadsheet(server: Server) -> None:
-    text = server.ask("/archive/workspace.csv").text
+    text = server.get("/archive/workspace.csv").text
     assert "'" + FORMULA in text
     assert "\n" + FORMULA not in text
     assert ",=" not in text
@@ -263,7 +283,7 @@ def test_a_page_of_a_view_as_csv_is_all_of_the_view(server: Server, archive: Pat
     ((count,),) = select(archive, "SELECT count(*) FROM usage")
     assert count > 100
     for more in ("", "?_size=10", "?_next=20", "?_stream=on"):
-        rows = list(csv.reader(io.StringIO(server.ask(f"/archive/usage.csv{more}").text)))
+        rows = list(csv.reader(io.StringIO(server.get(f"/archive/usage.csv{more}").text)))
         assert len(rows) == count + 1
 
 
@@ -282,8 +302,8 @@ def test_json_without_a_mark_for_more_is_whole_or_refused(server: Server) -> Non
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_with_its_exit_code(archive: Path, number: int, code: int) -> None:
     server = Server(begin(archive))
-    assert server.ask("/archive").status == 200
-    ended, said = server.end(number)
+    assert server.get("/archive").status == 200
+    ended, said = server.stop(number)
     assert ended == code
     assert "Traceback" not in said
 
@@ -313,11 +333,11 @@ def test_a_host_that_is_not_there_is_exit_2(archive: Path) -> None:
 
 def test_listening_to_other_machines_is_asked_for_and_warned_of(archive: Path) -> None:
     server = Server(begin(archive, "--host", "0.0.0.0"))  # noqa: S104  # what this is about
-    assert server.ask("/archive", host=f"localhost:{server.port}").status == 200
-    assert "warning: other machines" in server.end()[1]
+    assert server.get("/archive", host=f"localhost:{server.port}").status == 200
+    assert "warning: other machines" in server.stop()[1]
     server = Server(begin(archive))
     assert server.url.startswith("http://127.0.0.1:")
-    assert "warning" not in server.end()[1]
+    assert "warning" not in server.stop()[1]
 
 
 def test_a_browser_is_opened_when_asked_for(archive: Path, tmp_path: Path) -> None:
@@ -328,7 +348,7 @@ def test_a_browser_is_opened_when_asked_for(archive: Path, tmp_path: Path) -> No
     with serving(archive, "--open", BROWSER=f"{browser} %s") as server:
         deadline = time.monotonic() + 20
         while not opened.exists() and time.monotonic() < deadline:
-            server.ask("/archive")
+            server.get("/archive")
         assert opened.read_text() == server.url
 
 
@@ -341,7 +361,20 @@ def test_an_installed_plugin_of_someone_else_has_no_part(archive: Path, tmp_path
         "from datasette import hookimpl\n@hookimpl\ndef extra_js_urls():\n    return ['https://evil.example/x.js']\n"
     )
     with serving(archive, PYTHONPATH=str(tmp_path)) as server:
-        assert "evil" not in server.ask("/archive/usage").text
+        assert "evil" not in server.get("/archive/usage").text
+
+
+MODULES = ("json", "socket", "signal", "selectors", "multiprocessing", "msgspec", "sqlite3", "jinja2", "archiver")
+
+
+def test_modules_of_the_current_folder_are_not_run(archive: Path, tmp_path: Path) -> None:
+    for name in MODULES:
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'a').write({name!r})\n")
+    program = str(Path(sys.executable).with_name("archiver"))  # `python -m` would have the folder in its own path
+    with serving(archive, program=(program,), cwd=tmp_path) as server:
+        assert server.query("SELECT 1 AS x").json()["rows"] == [[1]]
+        assert server.get("/").status == 200
+    assert not (tmp_path / "run").exists()
 
 
 def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
@@ -350,7 +383,7 @@ def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize(("version", "sentence"), [(None, "not installed"), ("1.0a41", "here is 1.0a41")])
+@pytest.mark.parametrize(("version", "sentence"), [(None, "not installed"), ("1.0a41", "not 1.0a41")])
 def test_datasette_that_is_not_there_or_another_is_said(
     archive: Path, monkeypatch: pytest.MonkeyPatch, version: str | None, sentence: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Many at once: syncs that start together, readers beside a sync, twelve first times, and a holder that is killed."""
+"""Concurrency: syncs that start together, readers during a sync, twelve first runs, and a killed lock holder."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 RACES = int(os.environ.get("ARCHIVER_TEST_RACES", "4"))
 SINCE = "2025-12-20"
 UNTIL = "2026-01-10"
-PROVE = """
+VERIFY_LOOP = """
 import sys, threading
 from pathlib import Path
 from archiver.store.read.verify import inspect
-asked = threading.Thread(target=sys.stdin.read, daemon=True)
-asked.start()
+stop = threading.Thread(target=sys.stdin.read, daemon=True)
+stop.start()
 while True:
     print(inspect(Path(sys.argv[1])), flush=True)
-    if not asked.is_alive():
+    if not stop.is_alive():
         break
 """
 
@@ -64,7 +64,7 @@ def slow_api() -> Iterator[Simulator]:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a clean run makes, and a file on the way to it."""
+    """The content after a clean run, and an archive that an earlier run began."""
 
     dump: str
     begun: Path
@@ -80,7 +80,7 @@ def goal(slow_api: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Goal:
 
 @pytest.mark.parametrize("wait", [False, True], ids=["at once", "with --wait"])
 @pytest.mark.parametrize("there", [False, True], ids=["a fresh file", "a file that is there"])
-def test_of_two_syncs_that_start_together_one_writes_and_the_other_says_who_does(
+def test_of_two_syncs_that_start_together_one_writes_and_the_other_names_it(
     slow_api: Simulator, goal: Goal, db: Path, *, there: bool, wait: bool
 ) -> None:
     for _ in range(max(1, RACES // 4)):
@@ -97,22 +97,22 @@ def test_of_two_syncs_that_start_together_one_writes_and_the_other_says_who_does
         else:
             assert loser.process.returncode == 11, loser.stderr
             assert loser.seconds < 2
-            assert f"is held by process {winner.process.pid}\n" in loser.stderr
+            assert f"is locked by process {winner.process.pid}\n" in loser.stderr
         assert dump(db) == goal.dump
         assert inspect(db) == []
 
 
-def test_twelve_that_open_a_fresh_file_together_make_one_whole_archive(slow_api: Simulator, db: Path) -> None:
+def test_twelve_first_runs_at_once_create_one_complete_archive(slow_api: Simulator, db: Path) -> None:
     patient, migration = ["--wait", "2m"], ["migrate", "--db", str(db)]
     first = command(slow_api, db, since="2026-01-12")
     three = [[*first, *patient], [*migration, *patient], first]
     twelve = together([*three, migration, *three, first, *three, first], slow_api.key)
     for one in twelve:
         waits, migrates = "--wait" in one.arguments, "migrate" in one.arguments
-        allowed = {0, *([] if waits else [11]), *([2] if migrates else [])}  # 2: there was nothing to migrate yet
+        allowed = {0, *([] if waits else [11]), *([2] if migrates else [])}  # 2: no archive to migrate yet
         assert one.process.returncode in allowed, one.stderr
     ledger = [(m.version, m.name, m.sha256) for m in shipped_migrations()]
-    assert select(db, "SELECT version, name, sha256 FROM migration") == ledger
+    assert select(db, "SELECT version, name, sha256 FROM _migration") == ledger
     assert inspect(db) == []
     clean = db.with_name("clean.db")
     sync(slow_api, clean, Scope(since=day("2026-01-12")))
@@ -133,56 +133,56 @@ def test_a_lock_is_free_at_once_when_its_holder_is_killed(slow_api: Simulator, d
         assert lock_path(db).read_text() == f"{os.getpid()}\n"
 
 
-# Readers beside a sync ----------------------------------------------------------------------------------------------
+# Readers during a sync ----------------------------------------------------------------------------------------------
 
 WindowKey = tuple[int, int, int]
 
 
 @dataclass
 class Seen:
-    """What a reader saw: how often it looked, what went wrong, and how many rows each covered window had."""
+    """The reads of one reader: their number, the problems, and the rows that each covered window had."""
 
-    looks: int = 0
-    troubles: list[str] = field(default_factory=list)
+    reads: int = 0
+    problems: list[str] = field(default_factory=list)
     rows: dict[WindowKey, set[int]] = field(default_factory=lambda: defaultdict(set))
     covered: set[tuple[int, int]] = field(default_factory=set)
 
 
-def look(connection: sqlite3.Connection, since: int, until: int, seen: Seen) -> None:
-    """Look at all series in one moment: rows, digests and coverage have to tell the same."""
+def read_all(connection: sqlite3.Connection, since: int, until: int, seen: Seen) -> None:
+    """Read all series in one transaction: rows, digests and coverage must agree."""
     connection.execute("BEGIN")
     covered: set[tuple[int, int]] = set()
-    for identity, report, width in connection.execute("SELECT id, report, bucket_width FROM series").fetchall():
+    for identity, report, width in connection.execute("SELECT id, report, bucket_width FROM _series").fetchall():
         series = Series(Report(report), BucketWidth(width))
         spans = connection.execute(
-            "SELECT span_start, span_end FROM span WHERE series_id = ? AND state IN ('settled', 'provisional')",
+            "SELECT span_start, span_end FROM _span WHERE series_id = ? AND state IN ('settled', 'provisional')",
             (identity,),
         )
         step = series.bucket_width.seconds
         mine = {start for begin, end in spans for start in range(begin, end, step)}
         covered |= {(identity, start) for start in mine}
         facts = facts_of(connection, series.report, identity)
-        digests = dict(connection.execute("SELECT bucket_start, digest FROM bucket WHERE series_id = ?", (identity,)))
+        digests = dict(connection.execute("SELECT bucket_start, digest FROM _bucket WHERE series_id = ?", (identity,)))
         if digests != {start: facts_digest(rows) for start, rows in facts.items()}:
-            seen.troubles.append(f"series {identity}: digests and rows disagree")
-        seen.troubles += [f"series {identity}: rows where nothing is covered"] * bool(facts.keys() - mine)
+            seen.problems.append(f"series {identity}: digests and rows disagree")
+        seen.problems += [f"series {identity}: rows where nothing is covered"] * bool(facts.keys() - mine)
         for start, end in cut(since, until, step, SPECS[series.report].limits[series.bucket_width]):
-            asked = set(range(start, end, step))
-            if mine & asked and not asked <= mine:
-                seen.troubles.append(f"series {identity}, {to_text(start)}: half of a window is covered")
-            if mine & asked:
-                seen.rows[identity, start, end].add(sum(len(facts.get(at, ())) for at in asked))
+            whole = set(range(start, end, step))
+            if mine & whole and not whole <= mine:
+                seen.problems.append(f"series {identity}, {to_text(start)}: a part of a window is covered")
+            if mine & whole:
+                seen.rows[identity, start, end].add(sum(len(facts.get(at, ())) for at in whole))
     connection.execute("COMMIT")
-    seen.troubles += ["what was covered is not any more"] * bool(seen.covered - covered)
+    seen.problems += ["coverage was lost"] * bool(seen.covered - covered)
     seen.covered |= covered
-    seen.looks += 1
+    seen.reads += 1
 
 
 def facts_of(connection: sqlite3.Connection, report: Report, series_id: int) -> dict[int, dict[int, Any]]:
-    measures = ", ".join(SPECS[report].measures) if report is Report.USAGE else "amount, amount_microcents"
+    measures = ", ".join(SPECS[report].measures)
     facts: dict[int, dict[int, Any]] = defaultdict(dict)
     rows = connection.execute(
-        f"SELECT bucket_start, key_id, {measures}, extra FROM {report}_fact WHERE series_id = ?",  # noqa: S608  # names
+        f"SELECT bucket_start, key_id, {measures}, extra FROM _{report}_fact WHERE series_id = ?",  # noqa: S608  # names
         (series_id,),
     )
     for start, key, *values in rows:
@@ -192,15 +192,15 @@ def facts_of(connection: sqlite3.Connection, report: Report, series_id: int) -> 
 
 @contextmanager
 def reading(count: int, one: Callable[[Seen, threading.Event], None]) -> Iterator[list[Seen]]:
-    """Let readers look again and again, in threads, as long as the context lasts."""
+    """Run readers in threads, again and again, as long as the context lasts."""
     seen = [Seen() for _ in range(count)]
     over = threading.Event()
 
     def guarded(mine: Seen) -> None:
         try:
             one(mine, over)
-        except Exception as error:  # noqa: BLE001  # whatever a reader meets is what the test is about
-            mine.troubles.append(f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # every error of a reader is a result of the test
+            mine.problems.append(f"{type(error).__name__}: {error}")
 
     threads = [threading.Thread(target=guarded, args=(mine,)) for mine in seen]
     for thread in threads:
@@ -214,12 +214,12 @@ def reading(count: int, one: Callable[[Seen, threading.Event], None]) -> Iterato
 
 
 def impatient(db: Path) -> AbstractContextManager[sqlite3.Connection]:
-    """Connect as any other program might, without waiting for any lock."""
+    """Connect like another program, without waiting for locks."""
     return closing(sqlite3.connect(read_only_uri(db), uri=True, timeout=0, isolation_level=None))
 
 
 def busy_sync(api: Simulator, db: Path) -> Runner:
-    """Get a sync of many windows ready, on a file that is there."""
+    """Prepare a sync of many windows, on an archive that exists."""
     with held_archive(db, now=0):
         pass
     more = ["--bucket-width", "1h", "--bucket-width", "1d", "--group-by", "none", "--group-by", "model"]
@@ -228,44 +228,44 @@ def busy_sync(api: Simulator, db: Path) -> Runner:
     return runner
 
 
-@pytest.mark.parametrize("manner", ["one connection each", "a new connection for every look"])
-def test_readers_beside_a_sync_see_whole_windows_and_no_lock(slow_api: Simulator, db: Path, manner: str) -> None:
+@pytest.mark.parametrize("manner", ["one connection each", "a new connection for every read"])
+def test_readers_during_a_sync_see_whole_windows_and_no_lock(slow_api: Simulator, db: Path, manner: str) -> None:
     since, until = int(day("2025-11-10").timestamp()), int(day(UNTIL).timestamp())
     kept = manner == "one connection each"
 
     def read(seen: Seen, over: threading.Event) -> None:
         with impatient(db) if kept else nullcontext(None) as own:
-            while not (over.is_set() and seen.looks):
+            while not (over.is_set() and seen.reads):
                 with nullcontext(own) if own else impatient(db) as connection:
-                    look(connection, since, until, seen)
+                    read_all(connection, since, until, seen)
 
     runner = busy_sync(slow_api, db)
     with reading(8, read) as seen:
         runner.go()
         assert runner.end() == 0, runner.stderr
-    assert [trouble for one in seen for trouble in one.troubles] == []
+    assert [problem for one in seen for problem in one.problems] == []
     final = Seen()
     with impatient(db) as connection:
-        look(connection, since, until, final)
-    assert final.troubles == []
+        read_all(connection, since, until, final)
+    assert final.problems == []
     assert len(final.rows) > 20
     for one in seen:
         assert all(counts == final.rows[window] for window, counts in one.rows.items())
 
 
-def test_verifying_again_and_again_beside_a_sync_finds_nothing(slow_api: Simulator, db: Path) -> None:
+def test_verify_during_a_sync_finds_nothing(slow_api: Simulator, db: Path) -> None:
     runner = busy_sync(slow_api, db)
-    provers = [
+    verifiers = [
         subprocess.Popen(
-            [sys.executable, "-c", PROVE, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", VERIFY_LOOP, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         for _ in range(4)
     ]
-    for prover in provers:
-        assert prover.stdout is not None
-        assert prover.stdout.readline() == "[]\n"
+    for verifier in verifiers:
+        assert verifier.stdout is not None
+        assert verifier.stdout.readline() == "[]\n"
     runner.go()
     assert runner.end() == 0, runner.stderr
-    said = [prover.communicate("", timeout=PATIENCE)[0].splitlines() for prover in provers]
-    assert {line for lines in said for line in lines} == {"[]"}
-    assert [prover.returncode for prover in provers] == [0] * 4
+    lines = [verifier.communicate("", timeout=PATIENCE)[0].splitlines() for verifier in verifiers]
+    assert {line for one in lines for line in one} == {"[]"}
+    assert [verifier.returncode for verifier in verifiers] == [0] * 4

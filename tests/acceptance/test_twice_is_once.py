@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.crawl import decoding as desk
-from archiver.crawl.beside import Beside
 from archiver.model import BucketWidth, Report, RowCounts
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
@@ -37,29 +35,6 @@ def test_a_second_sync_finds_nothing_new_and_writes_no_rows(api: Simulator, db: 
     assert dump(db) == before
 
 
-@pytest.mark.parametrize("width", BucketWidth)
-def test_what_is_read_in_another_process_is_the_same(
-    api: Simulator, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: BucketWidth
-) -> None:
-    scope = Scope(bucket_widths=(width,), since=day("2026-01-09"))
-    sync(api, tmp_path / "here.db", scope)
-    monkeypatch.setattr(desk, "LARGE", 0)
-    monkeypatch.setattr(desk, "MANY", 0)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    used = []
-    read = Beside.read
-
-    async def noted(*what: Any) -> Any:
-        used.append(await read(*what))
-        return used[-1]
-
-    monkeypatch.setattr(Beside, "read", noted)
-    assert sync(api, db, scope).rows.inserted > 0
-    assert used
-    assert None not in used
-    assert dump(db) == dump(tmp_path / "here.db")
-
-
 def test_a_second_sync_asks_only_for_the_trailing_refresh_days(api: Simulator, db: Path) -> None:
     sync(api, db)
     second = sync(api, db)
@@ -81,7 +56,7 @@ def test_late_changed_and_vanished_rows_are_taken_over(api: Simulator, db: Path,
     sync(api, db, scope)
     api.amend(day("2026-01-12").date(), 3)
     api.remove(day("2026-01-13").date())
-    api.add_atom(day("2026-01-14") + timedelta(hours=3), {"output": 5}, model="a-new-model")
+    api.add_usage(day("2026-01-14") + timedelta(hours=3), {"output": 5}, model="a-new-model")
     summary = sync(api, db, scope)
     assert summary.rows.inserted > 0
     assert summary.rows.removed > 0
@@ -106,14 +81,14 @@ def test_a_changed_settled_bucket_becomes_a_restatement(api: Simulator, db: Path
     )
     api.amend(day("2025-11-12").date(), 2)
     sync(api, db, Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-11-10"), refresh_days=90))
-    told = select(
+    restatements = select(
         db,
         """SELECT model, was, now, learnt_at, previously_learnt_at FROM restatement
         WHERE field = 'output_tokens' AND bucket_start = '2025-11-12T00:00:00Z'""",
     )
-    assert {model: before for model, before, *_ in told} == was
-    assert all(now == 2 * before for _, before, now, *_ in told)
-    assert {row[3:] for row in told} == {("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z")}
+    assert {model: before for model, before, *_ in restatements} == was
+    assert all(now == 2 * before for _, before, now, *_ in restatements)
+    assert {row[3:] for row in restatements} == {("2026-01-15T12:30:00Z", "2026-01-15T12:30:00Z")}
 
 
 WIDE = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"), refresh_days=90)
@@ -131,12 +106,17 @@ def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
         api.remove(day("2025-11-12").date())
     doubting = sync(api, db, WIDE)
     assert doubting.rows.changed == 0
-    assert [warning for warning in doubting.warnings if "kept as they were" in warning]
+    assert [failure.error for failure in doubting.failures] == ["suspect"]
+    assert doubting.exit_code == 3
     assert archived(db, "usage", "1d", ()) != truth(api, "usage", "1d", (), day("2025-11-05"))
     assert dump(db) == before
-    assert sync(api, db, WIDE).rows.changed == 1
+    api.clock.now = NOW + timedelta(hours=5, minutes=59)
+    assert sync(api, db, WIDE).exit_code == 3
+    assert select(db, "SELECT count(*) FROM restatement") == [(0,)]
+    api.clock.now = NOW + timedelta(hours=6)
+    assert sync(api, db, WIDE).exit_code == 0
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
-    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(0,)]
     assert select(db, "SELECT count(*) > 0 FROM restatement") == [(1,)]
 
 
@@ -144,10 +124,10 @@ def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
     api.remove(day("2025-11-12").date())
     sync(api, db, WIDE)
-    assert select(db, "SELECT count(*) FROM suspect") == [(1,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(1,)]
     api.restore(day("2025-11-12").date())
     assert sync(api, db, WIDE).rows.changed == 0
-    assert select(db, "SELECT count(*) FROM suspect") == [(0,)]
+    assert select(db, "SELECT count(*) FROM _suspect") == [(0,)]
 
 
 def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: Simulator, db: Path) -> None:
@@ -155,6 +135,7 @@ def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: S
     sync(api, db, scope)
     api.remove(day("2025-11-12").date())
     sync(api, db, WIDE)
+    api.clock.now = NOW + timedelta(hours=6)
     assert sync(api, db, scope).rows.removed == 1
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
 
@@ -218,12 +199,13 @@ def test_a_run_that_is_stopped_is_continued_by_the_next(
         env=environment(ANTHROPIC_ADMIN_API_KEY=slow_api.key),
         stderr=subprocess.DEVNULL,
     )
-    while sum("usage_report" in r.path for r in list(slow_api.requests)) < 6:
+    # Newest first: only what lies before the trailing days need not be fetched again.
+    while sum("usage_report" in r.path for r in list(slow_api.requests)) < 16:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(5) == code
-    done = select(db, "SELECT count(*) FROM answer")[0][0]
+    done = select(db, "SELECT count(*) FROM _answer")[0][0]
     assert done > 0
     scope = Scope(bucket_widths=(BucketWidth.HOUR,), group_by=("none", ("model",)), since=day("2025-11-01"))
     rerun = sync(slow_api, db, scope)

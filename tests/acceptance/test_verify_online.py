@@ -12,7 +12,7 @@ from archiver.api import response as reply
 from archiver.api import transport
 from archiver.api.key import AdminKey
 from archiver.api.rate_limit import Rate
-from archiver.cli.run import ask_again
+from archiver.cli.run import run_spot_check
 from archiver.cli.settings import Connect
 from archiver.plan.scope import Scope
 from archiver.store.diff import facts_digest
@@ -39,19 +39,19 @@ def restate(db: Path, tokens: str = "output_tokens + 1") -> None:
     """Let a settled bucket hold other rows than the API has, with a digest that fits them: only the API can tell."""
     with closing(sqlite3.connect(db)) as connection, connection:
         series, start = connection.execute(
-            "SELECT series_id, min(bucket_start) FROM usage_fact WHERE series_id = (SELECT id FROM series "
+            "SELECT series_id, min(bucket_start) FROM _usage_fact WHERE series_id = (SELECT id FROM _series "
             "WHERE report = 'usage' AND group_by <> '')"
         ).fetchone()
         connection.execute(
-            f"UPDATE usage_fact SET output_tokens = {tokens} WHERE series_id = ? AND bucket_start = ?",  # noqa: S608  # from below
+            f"UPDATE _usage_fact SET output_tokens = {tokens} WHERE series_id = ? AND bucket_start = ?",  # noqa: S608  # from below
             (series, start),
         )
         rows = connection.execute(
-            "SELECT * FROM usage_fact WHERE series_id = ? AND bucket_start = ?", (series, start)
+            "SELECT * FROM _usage_fact WHERE series_id = ? AND bucket_start = ?", (series, start)
         ).fetchall()
         digest = facts_digest({row[2]: row[3:] for row in rows})
         connection.execute(
-            "UPDATE bucket SET digest = ? WHERE series_id = ? AND bucket_start = ?", (digest, series, start)
+            "UPDATE _bucket SET digest = ? WHERE series_id = ? AND bucket_start = ?", (digest, series, start)
         )
 
 
@@ -79,7 +79,7 @@ def test_what_the_api_says_otherwise_is_found_and_the_named_sync_takes_it_over(a
     told = json.loads(done.stdout)
     assert {one["check"] for one in told["findings"]} == {"online", "sums"}
     assert dump(db) == before
-    (heal,) = told["heal"]
+    (heal,) = told["repair"]
     healed = archiver(*shlex.split(heal)[1:], "--api-url", api.url, "--rate", "none", ANTHROPIC_ADMIN_API_KEY=api.key)
     assert healed.returncode == 0, healed.stderr
     assert json.loads(dump(db))["usage"] == json.loads(clean)["usage"]
@@ -89,7 +89,7 @@ def test_what_the_api_says_otherwise_is_found_and_the_named_sync_takes_it_over(a
 def test_another_organisations_key_is_refused(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE organization SET id = 'another'")
+        connection.execute("UPDATE _organization SET id = 'another'")
     done = verify(api, db, "--online", "1")
     assert done.returncode == 2
     assert "another" in done.stderr
@@ -106,12 +106,12 @@ def test_damage_is_told_and_marked_though_the_api_cannot_be_asked(api: Simulator
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(
-            "UPDATE usage_fact SET output_tokens = output_tokens + 7 "
-            "WHERE bucket_start = (SELECT min(bucket_start) FROM usage_fact)"
+            "UPDATE _usage_fact SET output_tokens = output_tokens + 7 "
+            "WHERE bucket_start = (SELECT min(bucket_start) FROM _usage_fact)"
         )
     done = archiver("verify", "--db", str(db), "--online", "1")
     assert done.returncode == 8
-    assert "could not be asked" in done.stderr
+    assert "no window was compared" in done.stderr
     assert select(db, "SELECT count(*) FROM coverage WHERE state = 'failed'") != [(0,)]
 
 
@@ -121,14 +121,14 @@ def test_a_window_that_is_too_wide_is_compared_in_halves(
     sync(api, db, Scope(group_by=("none",), since=day("2025-11-01")))
     monkeypatch.setattr(transport, "LARGEST_BODY", 6000)
     monkeypatch.setattr(reply, "LARGEST_BODY", 6000)
-    asked, findings = ask_again(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
+    asked, findings = run_spot_check(db, Connect(api.url, AdminKey(api.key, "a test"), Rate(None), 1), 2)
     assert (asked, findings) == (2, [])
 
 
 def test_the_named_sync_takes_a_large_loss_over(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     restate(db, "output_tokens * 5 + 1000000000")
-    (heal,) = json.loads(verify(api, db, "--online", "1000", "--json").stdout)["heal"]
+    (heal,) = json.loads(verify(api, db, "--online", "1000", "--json").stdout)["repair"]
     healed = archiver(*shlex.split(heal)[1:], "--rate", "none", ANTHROPIC_ADMIN_API_KEY=api.key)
     assert healed.returncode == 0, healed.stderr
     assert verify(api, db, "--online", "1000").returncode == 0

@@ -61,8 +61,8 @@ class Seen:
         self.settle()
 
     def settle(self) -> None:
-        """Let what was begun be drawn."""
-        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        """Wait until everything is drawn."""
+        self.page.locator("html[data-drawn]").wait_for(state="attached")
 
 
 @dataclass

@@ -6,8 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from archiver.offline import page
-from archiver.offline.reports.breakdowns import Question
-from archiver.offline.reports.registry import Asked
+from archiver.offline.reports.request import ReportRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +23,11 @@ def places(seen: Seen) -> int:
 
 
 def test_the_day_in_progress_is_left_out_of_the_line(archive: Path, opened: Opener) -> None:
-    seen = opened(page.overview(archive, Asked(Question(), today=date(2026, 1, 15))))
+    seen = opened(page.overview(archive, ReportRequest(today=date(2026, 1, 15))))
     assert seen.page.locator("#until").input_value() == "2026-01-15"
     seen.choose("2026-01-13", "2026-01-15")
     assert places(seen) == 2
-    assert "leaves the day in progress out" in seen.hover("cache", across=0.9)
+    assert "leaves out the day in progress" in seen.hover("cache", across=0.9)
     seen.choose("2026-01-12", "2026-01-14")
     assert places(seen) == 3
     assert seen.said == []

@@ -12,20 +12,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.offline import page
-from archiver.offline.page.html import amounts
-from archiver.offline.reports.breakdowns import Question
-from archiver.offline.reports.registry import REPORTS, Asked
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.reports.request import ReportRequest
+from tests.bills import billed, billed_by, bills, exactly
 from tests.pages import HOSTILE
 from tests.support import select
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.bills import Bill
     from tests.browser.browsing import Seen
     from tests.browser.conftest import Opener
 
-EVERYTHING = Asked(Question(), today=date(2026, 1, 15))
+EVERYTHING = ReportRequest(today=date(2026, 1, 15), first_seen=("2026-01-01T00:00:00Z", None))
 A_DAY = "2025-12-10"
+NARROW = """new Promise((done) => {
+  const look = () => {
+    const chart = document.querySelector("#spend .chart svg");
+    if (chart && chart.getBoundingClientRect().width < 600) done(); else requestAnimationFrame(look);
+  };
+  look();
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +43,9 @@ def overview(archive: Path) -> str:
     return page.overview(archive, EVERYTHING)
 
 
-def billed(archive: Path, where: str = "1", *values: str) -> str:
-    """Spell what is billed, exactly, as a page does."""
-    ((amount,),) = select(archive, f"SELECT sum(amount_microcents) FROM daily_cost WHERE {where}", *values)  # noqa: S608
-    (told,) = amounts([amount], "usd")
-    return str(told)
+def amount(of: Callable[[Bill], bool] = lambda _: True) -> str:
+    """Return what was billed, exactly, as a page shows it."""
+    return exactly(billed(of))
 
 
 def is_alone_and_silent(seen: Seen) -> None:
@@ -73,47 +80,42 @@ def test_the_page_of_every_report_opens_silently(archive: Path, opened: Opener, 
 
 
 def test_a_period_without_days_still_shows_what_is_archived(archive: Path, opened: Opener) -> None:
-    seen = opened(page.overview(archive, Asked(Question("2020-01-01", "2020-02-01"), today=date(2026, 1, 15))))
+    seen = opened(
+        page.overview(archive, ReportRequest(since=date(2020, 1, 1), until=date(2020, 2, 1), today=date(2026, 1, 15)))
+    )
     assert "nothing of this period is archived" in seen.text("body")
     assert seen.page.locator("#coverage .chart svg .mark-rect path").count() >= 3
     is_alone_and_silent(seen)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
-def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(
-    archive: Path, overview: str, opened: Opener, zone: str
-) -> None:
+def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(overview: str, opened: Opener, zone: str) -> None:
     seen = opened(overview, timezone_id=zone)
     seen.choose(A_DAY, A_DAY)
     told = seen.hover("spend")
     assert told.startswith(A_DAY)
     assert "10 Dec" in seen.page.locator("#spend .chart svg .role-axis-label text").all_text_contents()
     total = next(line for line in told.splitlines() if line.startswith("total"))
-    assert total.split("\t")[-1].strip() == billed(archive, "date = ?", A_DAY)
-    for name, amount in select(
-        archive,
-        "SELECT workspace_name, sum(amount_microcents) FROM daily_cost WHERE date = ? AND workspace_id NOT NULL "
-        "GROUP BY 1",
-        A_DAY,
-    ):
-        (exact,) = amounts([amount], "usd")
+    assert total.split("\t")[-1].strip() == amount(lambda bill: bill.day == A_DAY)
+    of_the_day = [bill for bill in bills() if bill.day == A_DAY]
+    for name, microcents in billed_by(lambda bill: bill.workspace, of_the_day).items():
         line = next(line for line in told.splitlines() if line.startswith(name))
-        assert line.split("\t")[-1].strip().rstrip("0") == str(exact).rstrip("0")
+        assert line.split("\t")[-1].strip().rstrip("0") == exactly(microcents).rstrip("0")
     is_alone_and_silent(seen)
 
 
 def test_a_number_that_no_float_holds_is_told_to_its_last_digit(archive: Path, tmp_path: Path, opened: Opener) -> None:
     odd = 2**53 + 1
     large = shutil.copy(archive, tmp_path / "large.db")
-    (first,) = select(archive, "SELECT min(bucket_start) FROM usage_fact")[0]
+    (first,) = select(archive, "SELECT min(bucket_start) FROM _usage_fact")[0]
     with closing(sqlite3.connect(large)) as connection, connection:
-        connection.execute("DELETE FROM usage_fact WHERE bucket_start <> ?", (first,))
+        connection.execute("DELETE FROM _usage_fact WHERE bucket_start <> ?", (first,))
         connection.execute(
-            "UPDATE usage_fact SET uncached_input_tokens = 0, cache_creation_1h_input_tokens = 0, "
+            "UPDATE _usage_fact SET uncached_input_tokens = 0, cache_creation_1h_input_tokens = 0, "
             "cache_creation_5m_input_tokens = 0, cache_read_input_tokens = 0, output_tokens = 0"
         )
         connection.execute(
-            "UPDATE usage_fact SET output_tokens = ? WHERE key_id = (SELECT min(key_id) FROM usage_fact)", (odd,)
+            "UPDATE _usage_fact SET output_tokens = ? WHERE key_id = (SELECT min(key_id) FROM _usage_fact)", (odd,)
         )
     seen = opened(page.of_report(tmp_path / "large.db", "tokens", EVERYTHING)[0])
     assert f"{odd:,} tokens" in seen.text("#tokens .shown")
@@ -122,18 +124,18 @@ def test_a_number_that_no_float_holds_is_told_to_its_last_digit(archive: Path, t
     assert f"{odd:,}" in seen.hover("tokens")
 
 
-def test_the_legend_takes_a_line_out_and_puts_it_back(archive: Path, overview: str, opened: Opener) -> None:
+def test_the_legend_takes_a_line_out_and_puts_it_back(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     bars = seen.page.locator("#spend .chart svg .mark-rect path")
     whole = seen.text("#spend .shown b")
-    assert whole == f"{billed(archive)} USD"
+    assert whole == f"{amount()} USD"
     before = bars.count()
     button = seen.page.locator("#spend .legend button").first
     gone = button.get_attribute("data-line")
     button.click()
     seen.settle()
     assert seen.page.locator("#spend .legend button").first.get_attribute("aria-pressed") == "false"
-    left = billed(archive, "coalesce(workspace_name, '(default workspace)') <> ?", str(gone))
+    left = amount(lambda bill: bill.workspace != gone)
     assert seen.text("#spend .shown b") == f"{left} USD"
     assert bars.count() < before
     assert str(gone) not in seen.hover("spend")
@@ -154,36 +156,36 @@ def test_the_keyboard_reaches_a_line_and_keeps_its_place(overview: str, opened: 
     assert seen.page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "false"
 
 
-def test_chosen_days_change_charts_and_figures_and_not_the_tables(archive: Path, overview: str, opened: Opener) -> None:
+def test_chosen_days_change_charts_and_figures_and_not_the_tables(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     table = seen.page.locator("#spend table").first.text_content()
     assert seen.page.locator("#narrowed").is_hidden()
     seen.choose("2025-12-01", "2025-12-31")
-    december = billed(archive, "date BETWEEN '2025-12-01' AND '2025-12-31'")
+    december = amount(lambda bill: bill.day.startswith("2025-12-"))
     assert seen.text("#spend .shown") == f"{december} USD, 2025-12-01 to 2025-12-31"
     assert seen.text("#keys .shown") == f"{december} USD, 2025-12-01 to 2025-12-31"
     assert seen.text('[data-live="spend"] .figure').startswith(f"{float(december.replace(',', '')):,.2f}")
     assert seen.page.locator("#spend table").first.text_content() == table
-    assert "Tables stay whole" in seen.text("#narrowed")
+    assert "Tables always show" in seen.text("#narrowed")
     seen.choose("2025-12-31", "2025-12-01")  # the wrong way round
     assert seen.text("#spend .shown").endswith("2025-12-01 to 2025-12-31")
     seen.page.locator("#last button", has_text="All").click()
     seen.settle()
-    assert seen.text("#spend .shown b") == f"{billed(archive)} USD"
+    assert seen.text("#spend .shown b") == f"{amount()} USD"
     is_alone_and_silent(seen)
 
 
-def test_weeks_and_months_add_up_their_days(archive: Path, overview: str, opened: Opener) -> None:
+def test_weeks_and_months_add_up_their_days(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     seen.page.locator("#grain button", has_text="Month").click()
     seen.settle()
     seen.choose("2025-12-01", "2025-12-31")
-    assert billed(archive, "date LIKE '2025-12-%'") in seen.hover("spend")
+    assert amount(lambda bill: bill.day.startswith("2025-12-")) in seen.hover("spend")
     assert "2025-12-01 to 2025-12-31" in seen.text("#tip")
     seen.page.locator("#grain button", has_text="Week").click()
     seen.settle()
     seen.choose("2025-12-08", "2025-12-14")
-    assert billed(archive, "date BETWEEN '2025-12-08' AND '2025-12-14'") in seen.hover("spend")
+    assert amount(lambda bill: "2025-12-08" <= bill.day <= "2025-12-14") in seen.hover("spend")
 
 
 def test_another_dimension_tells_the_same_sum(overview: str, opened: Opener) -> None:
@@ -222,7 +224,7 @@ def test_hostile_names_are_shown_and_do_nothing(archive: Path, tmp_path: Path, o
     hostile = tmp_path / "hostile.db"
     shutil.copy(archive, hostile)
     with closing(sqlite3.connect(hostile)) as connection, connection:
-        for table, column in (("name", "name"), ("cost_key", "model"), ("usage_key", "model")):
+        for table, column in (("_name", "name"), ("_cost_key", "model"), ("_usage_key", "model")):
             values = connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} NOT NULL").fetchall()  # noqa: S608
             for number, (value,) in enumerate(values):
                 name = f"{HOSTILE[number % len(HOSTILE)]}{number if number >= len(HOSTILE) else ''}"
@@ -274,7 +276,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(overview: str, opened: Open
     is_alone_and_silent(seen)
 
 
-def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: str, opened: Opener) -> None:
+def test_a_finger_gets_the_tooltip_and_takes_it_away(overview: str, opened: Opener) -> None:
     seen = opened(overview, viewport={"width": 360, "height": 740}, has_touch=True)
     seen.choose(A_DAY, A_DAY)
     place = seen.page.locator("#spend .chart svg")
@@ -283,7 +285,7 @@ def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: st
     assert box is not None
     seen.page.touchscreen.tap(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     seen.page.locator("#tip").wait_for(state="visible")
-    assert billed(archive, "date = ?", A_DAY) in seen.text("#tip")
+    assert amount(lambda bill: bill.day == A_DAY) in seen.text("#tip")
     tip = seen.page.locator("#tip").bounding_box()
     assert tip is not None
     assert tip["x"] >= 0
@@ -296,9 +298,7 @@ def test_a_finger_gets_the_tooltip_and_takes_it_away(archive: Path, overview: st
 def test_a_narrower_window_draws_narrower_charts(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     seen.page.set_viewport_size({"width": 600, "height": 900})
-    narrow = "document.querySelector('#spend .chart svg')?.getBoundingClientRect().width < 600"
-    while not seen.page.evaluate(narrow):  # the page's policy lets no function of the test poll in it
-        seen.page.wait_for_timeout(20)
+    seen.page.evaluate(NARROW)
     assert widths(seen) == [600, 600]
 
 
@@ -321,7 +321,7 @@ def test_print_has_the_tables_and_no_controls(overview: str, opened: Opener) -> 
 
 def test_without_a_script_the_tables_are_there_and_it_is_said(overview: str, opened: Opener) -> None:
     seen = opened(overview, java_script_enabled=False)
-    assert "Charts need JavaScript" in seen.text("noscript")
+    assert "charts need JavaScript" in seen.text("noscript")
     assert all(seen.page.locator("section table").nth(n).is_visible() for n in range(8))
     assert seen.page.locator(".controls").is_hidden()
     assert seen.asked == []

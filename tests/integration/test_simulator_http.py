@@ -1,4 +1,4 @@
-"""The simulator over HTTP: who is let in, how refusals look, the lists of names, the rate limit, the command."""
+"""The simulator over HTTP: credentials, errors, the lists of names, the rate limit, the command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiohttp import ClientSession
 from click.testing import CliRunner
 
 from archiver.cli.simulate import simulate
-from archiver.simulator import FAULTS, INVENTED_KEY, REFUSED_KEY, Settings, Simulator, background
+from archiver.simulator import FAULTS, INVENTED_KEY, INVENTED_TOKEN, REFUSED_KEY, Settings, Simulator, background
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +28,7 @@ QUIET = Settings(first_day=date(2025, 11, 1), now=NOW)
 ROOT = "/v1/organizations"
 VERSION = {"anthropic-version": "2023-06-01"}
 KEY = {**VERSION, "x-api-key": INVENTED_KEY}
+TOKEN = {**VERSION, "authorization": f"Bearer {INVENTED_TOKEN}"}
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,29 @@ def kind(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.body["error"]["type"]
 
 
-# Who is let in
+# Credentials and routes
 
 
-@pytest.mark.parametrize("credential", [{"x-api-key": INVENTED_KEY}, {"authorization": f"Bearer {INVENTED_KEY}"}])
-async def test_the_key_is_accepted_in_both_headers(credential: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "credential",
+    [
+        {"x-api-key": INVENTED_KEY},
+        {"authorization": f"Bearer {INVENTED_KEY}"},
+        {"authorization": f"Bearer {INVENTED_TOKEN}"},
+    ],
+)
+async def test_the_key_is_accepted_in_both_headers_and_the_token_as_bearer(credential: dict[str, str]) -> None:
     async with running() as simulator:
         answer = await ask(simulator, "/me", headers={**VERSION, **credential})
     assert answer.status == 200
     assert answer.body == simulator.organization.me
 
 
-@pytest.mark.parametrize("credential", [{}, {"x-api-key": "sk-ant-admin01-wrong"}, {"authorization": "Bearer no"}])
-async def test_a_missing_or_wrong_key_is_a_401(credential: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "credential",
+    [{}, {"x-api-key": "sk-ant-admin01-wrong"}, {"x-api-key": INVENTED_TOKEN}, {"authorization": "Bearer no"}],
+)
+async def test_a_missing_or_wrong_key_or_a_token_in_place_of_one_is_a_401(credential: dict[str, str]) -> None:
     async with running() as simulator:
         answer = await ask(simulator, "/me", headers={**VERSION, **credential})
     assert kind(answer) == (401, "authentication_error")
@@ -106,7 +117,13 @@ async def test_another_method_is_a_405(method: str) -> None:
     assert answer.headers["allow"] == "GET"
 
 
-# How every answer looks
+@pytest.mark.parametrize("credential", [INVENTED_KEY, INVENTED_TOKEN, REFUSED_KEY])
+def test_invented_credentials_are_long_enough_and_look_invented(credential: str) -> None:
+    assert len(credential) >= 20
+    assert "invented" in credential
+
+
+# Every response
 
 
 async def test_a_refusal_is_the_documented_envelope_with_the_request_id_of_its_header() -> None:
@@ -148,7 +165,7 @@ async def test_every_request_is_recorded_with_its_query_and_status() -> None:
 # The lists of names
 
 
-@pytest.mark.parametrize("name", ["workspaces", "users", "api_keys", "service_accounts"])
+@pytest.mark.parametrize("name", ["workspaces", "users", "api_keys"])
 async def test_pages_of_a_list_together_are_the_whole_list(name: str) -> None:
     async with running() as simulator:
         found: list[Any] = []
@@ -161,6 +178,64 @@ async def test_pages_of_a_list_together_are_the_whole_list(name: str) -> None:
             found += page["data"]
         assert page["last_id"] == found[-1]["id"]
         assert found == list(getattr(simulator.organization, name))
+
+
+async def test_service_accounts_have_pages_by_token_without_has_more_or_ids() -> None:
+    async with running() as simulator:
+        found: list[Any] = []
+        query = "/service_accounts?limit=2&include_archived=true"
+        page = (await ask(simulator, query, headers=TOKEN)).body
+        while True:
+            assert set(page) == {"data", "next_page"}
+            found += page["data"]
+            if page["next_page"] is None:
+                break
+            page = (await ask(simulator, f"{query}&page={page['next_page']}", headers=TOKEN)).body
+    assert found == list(simulator.organization.service_accounts)
+
+
+@pytest.mark.parametrize("path", ["/service_accounts", "/service_accounts/svac_01unknown"])
+async def test_an_admin_key_gets_a_403_for_service_accounts(path: str) -> None:
+    async with running() as simulator:
+        answer = await ask(simulator, path)
+    assert kind(answer) == (403, "permission_error")
+    assert "org:admin" in answer.body["error"]["message"]
+
+
+@pytest.mark.parametrize("query", ["after_id=a", "page=nonsense", "limit=0"])
+async def test_a_wrong_parameter_of_service_accounts_is_a_400(query: str) -> None:
+    async with running() as simulator:
+        answer = await ask(simulator, f"/service_accounts?{query}", headers=TOKEN)
+    assert kind(answer) == (400, "invalid_request_error")
+
+
+async def test_the_default_workspace_is_listed_only_when_it_is_included() -> None:
+    async with running() as simulator:
+        usual = (await ask(simulator, "/workspaces")).body["data"]
+        wide = (await ask(simulator, "/workspaces", include_default="true")).body["data"]
+        by_id = (await ask(simulator, f"/workspaces/{wide[0]['id']}")).body
+    assert wide[1:] == usual
+    assert wide[0] == by_id == simulator.organization.default_workspace
+    assert (wide[0]["name"], wide[0]["archived_at"]) == ("Default", None)
+
+
+async def test_an_older_api_refuses_to_include_the_default_workspace() -> None:
+    async with running(Settings(now=NOW, include_default=False)) as simulator:
+        answer = await ask(simulator, "/workspaces", include_default="true")
+    assert kind(answer) == (400, "invalid_request_error")
+    assert "include_default" in answer.body["error"]["message"]
+
+
+async def test_api_keys_of_the_newer_version_have_a_scope_instead_of_a_workspace() -> None:
+    async with running() as simulator:
+        old = (await ask(simulator, "/api_keys", limit="100")).body["data"]
+    async with running(Settings(first_day=QUIET.first_day, now=NOW, key_scope=True)) as simulator:
+        new = (await ask(simulator, "/api_keys", limit="100")).body["data"]
+        default = simulator.organization.default_workspace["id"]
+        of_default = (await ask(simulator, "/api_keys", workspace_id=default)).body["data"]
+    assert [key["scope"]["workspace_id"] for key in new] == [key["workspace_id"] or default for key in old]
+    assert all("workspace_id" not in key and key["scope"]["type"] == "workspace" for key in new)
+    assert of_default == [key for key in new if key["scope"]["workspace_id"] == default] != []
 
 
 async def test_a_page_of_a_list_has_twenty_records_unless_asked_otherwise() -> None:
@@ -179,7 +254,7 @@ async def test_archived_workspaces_are_listed_only_when_asked_for() -> None:
 
 async def test_an_empty_page_has_no_ids() -> None:
     async with running() as simulator:
-        page = (await ask(simulator, "/users", email="nobody@invented.example")).body
+        page = (await ask(simulator, "/users", email="unknown@invented.example")).body
     assert page == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
@@ -210,7 +285,7 @@ async def test_a_wrong_parameter_of_a_list_is_a_400(query: str) -> None:
 # The rate limit
 
 
-async def test_requests_over_the_limit_are_429_without_a_word_about_when() -> None:
+async def test_requests_over_the_limit_are_429_without_advice() -> None:
     async with running(Settings(now=NOW, rate_limit=60, rate_burst=2)) as simulator:
         simulator.clock.monotonic = lambda: 1e9
         answers = [await ask(simulator, "/me") for _ in range(4)]
@@ -226,7 +301,7 @@ async def test_the_limit_refills_with_time() -> None:
         assert [(await ask(simulator, "/me")).status for _ in range(3)] == [200, 429, 200]
 
 
-async def test_a_429_says_when_if_told_to() -> None:
+async def test_a_429_has_advice_if_the_settings_want_it() -> None:
     async with running(Settings(now=NOW, rate_limit=6, rate_burst=1, rate_headers=True)) as simulator:
         simulator.clock.monotonic = lambda: 1e9
         await ask(simulator, "/me")
@@ -251,13 +326,13 @@ async def test_the_command_serves_until_a_signal_and_ends_cleanly(number: int) -
     code = "from archiver.cli.simulate import simulate; simulate()"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
-    told = (await process.stderr.readuntil(b"Ctrl-C")).decode()
+    printed = (await process.stderr.readuntil(b"Ctrl-C")).decode()
     process.send_signal(number)
     assert await process.stderr.read() == b"\n"
     assert await process.wait() == 0
-    assert "http://127.0.0.1:" in told
-    assert INVENTED_KEY in told
-    assert "invented" in told
+    assert "http://127.0.0.1:" in printed
+    assert INVENTED_KEY in printed
+    assert "invented" in printed
 
 
 def test_the_command_lists_every_fault_with_its_description() -> None:
@@ -286,7 +361,7 @@ def test_the_command_refuses_bad_values(arguments: str) -> None:
     assert "Error:" in result.output
 
 
-def test_the_command_says_when_its_port_is_taken() -> None:
+def test_the_command_fails_when_its_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = CliRunner().invoke(simulate, ["--port", str(taken.getsockname()[1])])
     assert result.exit_code == 2

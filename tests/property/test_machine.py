@@ -1,6 +1,6 @@
-"""A server whose rows appear late, change and vanish, and syncs that overlap, are cut short and run again.
+"""A state machine: rows of the server appear late, change and vanish; syncs overlap, are interrupted and repeated.
 
-Whatever the order: after a sync the archive is the API's last answers, and verifies.
+In any order, after a sync the archive equals the last responses of the API, and `verify` finds nothing.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ series = st.sampled_from(
 
 def scope_of(one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, last: date) -> Scope:
     report, width, group_by = one
+    if report is Report.COST:  # today has no cost: a range of today alone is a mistake of the caller
+        first = min(first, NOW.date() - timedelta(days=1))
     since, until = day(first.isoformat()), day((last + timedelta(days=1)).isoformat())
     return Scope((report,), (width,), (group_by or "none",), since=since, until=until, refresh_days=400)
 
 
 class Machine(RuleBasedStateMachine):
-    """The simulator is the model, the archive the thing itself."""
+    """The simulator is the model that the archive is compared with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.hours = 0
 
     @initialize(seed=st.integers(1, 5))
-    def begin(self, seed: int) -> None:
+    def start_server(self, seed: int) -> None:
         self.api = self.stack.enter_context(background(Settings(seed=seed, first_day=FIRST, now=NOW, size=0.05)))
 
     @rule(when=days, factor=st.sampled_from([0, 2, 3]))
@@ -62,16 +64,16 @@ class Machine(RuleBasedStateMachine):
         self.api.amend(when, factor)
 
     @rule(when=days)
-    def vanish(self, when: date) -> None:
+    def remove(self, when: date) -> None:
         self.api.remove(when)
 
     @rule(when=days)
-    def come_back(self, when: date) -> None:
+    def restore(self, when: date) -> None:
         self.api.restore(when)
 
     @rule(when=days, count=st.integers(1, 9))
-    def come_late(self, when: date, count: int) -> None:
-        self.api.add_atom(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
+    def add_late(self, when: date, count: int) -> None:
+        self.api.add_usage(day(when.isoformat()) + timedelta(hours=7), {"output": count}, model="late")
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
@@ -79,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         self.api.clock.now = NOW + timedelta(hours=self.hours)
 
     @rule(one=series, first=days, length=st.integers(0, 14), seconds=st.sampled_from([0.0, 0.01, 0.03, 0.06]))
-    def cut_short(
+    def interrupt(
         self, one: tuple[Report, BucketWidth, tuple[str, ...]], first: date, length: int, seconds: float
     ) -> None:
         sync(self.api, self.db, scope_of(one, first, first + timedelta(days=length)), max_runtime=seconds)
@@ -89,8 +91,8 @@ class Machine(RuleBasedStateMachine):
         report, width, group_by = one
         last = first + timedelta(days=length)
         summary = sync(self.api, self.db, scope_of(one, first, last), accept_restatements=True)
-        yesterday = self.api.clock.now.date() - timedelta(days=1)
-        assert summary.exit_code == 0 or (report is Report.COST and first >= yesterday), summary.failures
+        assert {failure.error for failure in summary.failures} <= {"collapse"}
+        assert summary.exit_code == (3 if summary.failures else 0)
         end = day((last + timedelta(days=1)).isoformat())
         expected = truth(self.api, report, width, group_by, day(first.isoformat()), end)
         until = end.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -98,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         assert rows == expected
 
     @rule()
-    def prove(self) -> None:
+    def verify(self) -> None:
         if self.db.exists():
             assert [finding for finding in inspect(self.db) if finding.is_damage] == []
 

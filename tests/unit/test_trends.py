@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from archiver.offline.tables.sparkline import ASCII_BARS, BARS, GAP, MOST_MARKS, Known, Slots, sparkline
+from archiver.offline.tables.sparkline import ASCII_BARS, BARS, GAP, MOST_MARKS, SlotDays, Slots, sparkline
 from archiver.store.read.daily_sums import Day, Line
 
 NONE: frozenset[str] = frozenset()
@@ -15,11 +15,11 @@ UNASKED = frozenset({"workspace_id"})
 
 def days(first: str, count: int, *, without: tuple[int, ...] = ()) -> list[Day]:
     start = (date.fromisoformat(first) - date(1970, 1, 1)).days
-    return [Day((start + i) * 86400, 1, True, NONE) for i in range(count) if i not in without]  # noqa: FBT003  # a bucket
+    return [Day((start + i) * 86400, 1, True, NONE, 2) for i in range(count) if i not in without]  # noqa: FBT003  # a bucket
 
 
 def line(slots: dict[int, int], missing: frozenset[str] = NONE) -> Line:
-    return Line((), [sum(slots.values())], 0, missing, {slot: [amount] for slot, amount in slots.items()})
+    return Line({}, [sum(slots.values())], 0, missing, {slot: [amount] for slot, amount in slots.items()})
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,7 @@ def test_bars_go_from_nothing_to_the_highest_and_a_gap_is_no_bar(trend: list[flo
 @pytest.mark.parametrize("count", [1, 7, 23, 24, 25, 48, 49, 365, 1000])
 def test_a_period_has_as_many_marks_as_fit_and_each_day_has_its_own(count: int) -> None:
     all_days = days("2025-01-01", count)
-    slots = Slots.over(all_days, None, None, monthly=False)
-    assert slots is not None
+    slots = Slots.over(all_days[0].date, all_days[-1].date + timedelta(days=1), monthly=False)
     numbers = [slots.of(day) for day in all_days]
     assert set(numbers) == set(slots.numbers(None))
     assert len(slots.numbers(None)) == min(count, len(slots.numbers(None))) <= MOST_MARKS
@@ -55,10 +54,9 @@ def test_a_period_has_as_many_marks_as_fit_and_each_day_has_its_own(count: int) 
 
 def test_a_mark_is_the_mean_of_the_days_that_are_known() -> None:
     known_days = days("2025-01-01", 48, without=(1, 4, 5))
-    slots = Slots.over(known_days, "2025-01-01", "2025-02-18", monthly=False)
-    assert slots is not None
+    slots = Slots.over(date(2025, 1, 1), date(2025, 2, 18), monthly=False)
     assert slots.days == 2
-    known = Known(((day, NONE) for day in known_days), slots)
+    known = SlotDays(((day, NONE) for day in known_days), slots)
     trend = known.trend([line({0: 10, 1: 10, 3: 8})], None, sum)
     assert trend[:4] == [10, 5, None, 4]
     assert trend[4:] == [0] * 20
@@ -66,9 +64,8 @@ def test_a_mark_is_the_mean_of_the_days_that_are_known() -> None:
 
 def test_a_day_that_was_asked_differently_is_a_gap_of_the_others() -> None:
     both = days("2025-01-01", 4)
-    slots = Slots.over(both, None, None, monthly=False)
-    assert slots is not None
-    known = Known(((day, NONE if i < 2 else UNASKED) for i, day in enumerate(both)), slots)
+    slots = Slots.over(date(2025, 1, 1), date(2025, 1, 5), monthly=False)
+    known = SlotDays(((day, NONE if i < 2 else UNASKED) for i, day in enumerate(both)), slots)
     asked, not_grouped = line({0: 4}), line({2: 6, 3: 2}, UNASKED)
     assert known.trend([asked], None, sum) == [4, 0, None, None]
     assert known.trend([not_grouped], None, sum) == [None, None, 6, 2]
@@ -79,11 +76,6 @@ def test_a_day_that_was_asked_differently_is_a_gap_of_the_others() -> None:
 def test_a_line_of_a_month_has_the_days_of_that_month(month: str, marks: int) -> None:
     first = date.fromisoformat(f"{month}-01")
     count = ((first + timedelta(days=31)).replace(day=1) - first).days
-    slots = Slots.over([], None, None, monthly=True)
-    assert slots is not None
-    known = Known(((day, NONE) for day in days(first.isoformat(), count)), slots)
+    slots = Slots.over(date.min, date.max, monthly=True)
+    known = SlotDays(((day, NONE) for day in days(first.isoformat(), count)), slots)
     assert known.trend([line({0: 2})], month, sum) == [1, *[0] * (marks - 1)]
-
-
-def test_nothing_archived_has_no_trend() -> None:
-    assert Slots.over([], None, None, monthly=False) is None

@@ -1,4 +1,4 @@
-"""Reports as pages of HTML: one file each, with charts and whole tables, for any browser, without a network."""
+"""Reports as pages: one HTML file each, with charts and whole tables, for any browser, without a network."""
 
 from __future__ import annotations
 
@@ -7,184 +7,248 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
+from archiver.model import Report
 from archiver.offline.page import figures
+from archiver.offline.page.cards import cards_of
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table, in_progress
-from archiver.offline.page.html import Page, assemble, currencies, unit_name
-from archiver.offline.page.sections import Section, controls_html, section_html
+from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
-from archiver.offline.page.top import cards_html, cards_of
-from archiver.offline.reports import breakdowns
-from archiver.offline.reports.breakdowns import COST_NOTE
-from archiver.offline.reports.keys import keys
-from archiver.offline.reports.overview import check
-from archiver.offline.reports.registry import REPORTS, restated_days
-from archiver.store.read.reads import one_moment, read_overview
+from archiver.offline.page.tables import currencies, page_table, unit_name
+from archiver.offline.reports.keys import keys_of_days, read_allocated_days
+from archiver.offline.reports.registry import REPORTS
+from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.reports.restatements import restated_days
+from archiver.reports.dimensions import TIMES
+from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from archiver.offline.page.figures import Chart, Days
-    from archiver.offline.reports.registry import Asked
+    from archiver.offline.page.figures import Chart, PageDays
+    from archiver.offline.page.html import Card
+    from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Table
-    from archiver.store.read.reads import Overview
+    from archiver.store.read.reader import ArchiveReader
+    from archiver.store.read.status import ArchiveStatus
 
-_SAYS = {
-    "spend": ("Spend", "Billed money over time. A shaded stretch is not archived, which is not the same as zero."),
-    "tokens": ("Tokens", "Input, cache writes, cache reads and output together; choose kind to tell them apart."),
+_DESCRIPTIONS = {
+    "spend": ("Spend", "Billed money over time. Shaded days are not archived, which is not the same as zero."),
+    "tokens": ("Tokens", "Input, cache writes, cache reads and output together; choose kind to see them apart."),
     "cache": ("Cache hit rate", "Tokens read from the prompt cache, of all input tokens. A line breaks without input."),
-    "keys": ("Spend by API key", "Billed money, shared out to keys by their tokens of the same kind."),
-    "restatements": (
-        "Restatements",
-        "How much settled amounts changed when they were read again, by the day they are of.",
-    ),
-    "coverage": ("Coverage", "What is archived, of every series that was asked for; always the whole archive."),
+    "keys": ("Spend by API key", "Billed money, allocated to keys by their tokens of the same kind."),
+    "restatements": ("Restatements", "Changes of settled amounts that were read again, by the day they belong to."),
+    "coverage": ("Coverage", "What is archived of every series; always the whole archive."),
 }
-_EMPTY = {"restatements": "No settled amount of the chosen days was answered differently later."}
-_TIME = ("day", "month")
+_NO_DATA = "No data for the selected days."
+_NO_DATA_OF = {"restatements": "No settled amount of the selected days was restated."}
+_LEAST_DIGITS = 12
+"""How many zeros most amounts end in: those of the API have at most six fractional digits."""
 
 
-def overview(path: Path, asked: Asked, unit: str = "usd") -> str:
-    """Make the page that shows everything of an archive; raises what reading one does."""
-    check(asked.question)
-    with one_moment(path):
-        return _overview(path, asked, unit)
+def overview(path: Path, request: ReportRequest, navigation: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the page that shows everything of an archive, all of it from one snapshot.
+
+    `navigation` holds titles and addresses of the other pages, where the page is part of a site.
+
+    Raises:
+        ArchiverError: The archive cannot be read.
+    """
+    with open_archive_reader(path, request.as_of) as reader:
+        return _overview(reader, request, navigation)
 
 
-def _overview(path: Path, asked: Asked, unit: str) -> str:
-    about, days = read_overview(path), figures.days_of(path, asked.question)
-    tables = {name: REPORTS[name][1](path, asked) for name in (*_CHARTS_OF_ALL, "overview") if name != "restatements"}
-    tables["restatements"] = restated_days(path, asked)
-    by_model = breakdowns.spend(path, replace(asked.question, by=("month", "model")), (), ranked=False)
+def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequence[tuple[str, str]]) -> str:
+    days = figures.page_days(reader, request)
+    tables, charts = _tables_and_charts(reader, request, days)
+    status = reader.status()
+    charts.append(coverage_strips(status.coverage))
     tables_of = {
         "spend": [
             ("Totals by month", tables["overview"]),
             ("By month and workspace", tables["spend"]),
-            ("By month and model", by_model),
+            ("By month and model", tables["by_model"]),
         ],
         "tokens": [("By month, workspace and model", tables["tokens"])],
         "cache": [("By month and model", tables["cache"])],
         "keys": [("All keys", tables["keys"])],
         "restatements": [("All restatements", tables["restatements"])],
-        "coverage": [("All stretches", coverage_table(about.coverage))],
+        "coverage": [("All ranges", coverage_table(status.coverage))],
     }
-    made = {**_CHARTS, "restatements": lambda *_: figures.restatements(tables["restatements"], days)}
-    charts = [asdict(made[name](path, asked, days)) for name in _CHARTS_OF_ALL] if days.dates else []
-    charts.append(coverage_strips(about.coverage))
     money = _currencies(tables.values(), charts)
-    page = _page(about, "", asked, days, charts, unit, money)
-    sections = [section_html(_section(name, some, chart=True), unit) for name, some in tables_of.items()]
-    top = cards_html(cards_of(path, asked, tables["overview"], about, days, unit, money))
-    return assemble(replace(page, main="\n".join([top, page.main, *sections])))
+    sections = [_section(name, some, request.unit) for name, some in tables_of.items()]
+    cards = cards_of(reader, request, tables["overview"], status, days, money)
+    page = _page(status, "", request, days, charts, money, sections, cards)
+    return render(replace(page, navigation=navigation))
 
 
-def of_report(path: Path, name: str, asked: Asked, unit: str = "usd") -> tuple[str, bool]:
-    """Make the page of one report, and say whether a limit is passed; raises what reading an archive does."""
+def _tables_and_charts(
+    reader: ArchiveReader, request: ReportRequest, days: PageDays
+) -> tuple[dict[str, Table], list[dict[str, Any]]]:
+    """Compute everything from four sums over the archive: two that tables and charts share, and two by key."""
+    billed = select_days(reader, Report.COST, request).days
+    reader.keep_sums(Report.COST, ("workspace_id", "model", "currency"), billed)
+    reader.keep_sums(Report.USAGE, ("workspace_id", "model"), select_days(reader, Report.USAGE, request).days)
+    allocated = read_allocated_days(reader, request, billed)
+    tables = {name: REPORTS[name].compute(reader, request) for name in ("overview", "spend", "tokens", "cache")}
+    tables["by_model"] = REPORTS["spend"].compute(reader, replace(request, by=("month", "model")))
+    tables["restatements"] = restated_days(reader, request)
+    tables["keys"] = keys_of_days(reader, request, allocated) if billed else REPORTS["keys"].compute(reader, request)
+    if not days.dates:
+        return tables, []
+    by_day = keys_of_days(reader, replace(request, by=("day", "api_key"), top=None), allocated)
+    charts = [
+        *(_CHARTS[name](reader, request, days) for name in ("spend", "tokens", "cache")),
+        figures.keys(by_day, days, request.top),
+        figures.restatements(tables["restatements"], days),
+    ]
+    return tables, [asdict(chart) for chart in charts]
+
+
+def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]:
+    """Return the page of one report, and whether the exit code has to be 3; raises what reading an archive does."""
     if name == "overview":
-        return overview(path, asked, unit), False
-    with one_moment(path):
-        table = REPORTS[name][1](path, asked)
-        return _single(path, name, asked, table, unit), table.passed
+        return overview(path, request), False
+    with open_archive_reader(path, request.as_of) as reader:
+        table = REPORTS[name].compute(reader, request)
+        return _single(reader, name, request, table), table.needs_attention or not table.is_known
 
 
-def _single(path: Path, name: str, asked: Asked, table: Table, unit: str) -> str:
-    about, days = read_overview(path), figures.days_of(path, asked.question)
-    charts = [_CHARTS[name](path, asked, days)] if name in _CHARTS and days.dates else []
-    told = [asdict(one) for one in charts]
-    page = _page(about, name, asked, days, told, unit, _currencies([table], told))
-    what = REPORTS[name][0]
-    says = Section(name, name.capitalize(), f"{what[0].upper()}{what[1:]}.", [("Table", table)])
-    one = _section(charts[0].id, [("Table", table)], chart=True) if charts else says
-    return assemble(replace(page, main="\n".join([page.main, section_html(one, unit)])))
+def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table) -> str:
+    days = figures.page_days(reader, request)
+    chart = _CHARTS[name](reader, request, days) if name in _CHARTS and days.dates and table.is_known else None
+    charts = [asdict(chart)] if chart else []
+    if chart:
+        section = _section(chart.id, [("Table", table)], request.unit)
+    else:
+        section = Section(name, name.capitalize(), REPORTS[name].help, [page_table("Table", table, request.unit)])
+    return render(_page(reader.status(), name, request, days, charts, _currencies([table], charts), [section]))
 
 
-def _section(name: str, tables: Sequence[tuple[str, Table]], *, chart: bool) -> Section:
-    title, says = _SAYS[name]
-    label = f"{title} as a chart; the tables below it hold its numbers" if chart else ""
-    return Section(name, title, says, tables, label, _EMPTY.get(name, "There is nothing of this in the chosen days."))
-
-
-def _page(  # noqa: PLR0913, PLR0917  # what every page says
-    about: Overview,
-    name: str,
-    asked: Asked,
-    days: Days,
-    charts: Sequence[dict[str, Any]],
-    unit: str,
-    money: Sequence[str],
-) -> Page:
-    of = about.organization
-    whose = (of.name or of.id) if of else "An organisation that is not known yet"
-    first, last = _first_and_last(charts)
-    period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "nothing of this period is archived"
-    then = asked.question.as_of
-    known = (
-        f", as it was known at {datetime.fromtimestamp(then, UTC):%Y-%m-%d %H:%M:%S} UTC" if then is not None else ""
+def _section(name: str, tables: Sequence[tuple[str, Table]], unit: str) -> Section:
+    title, description = _DESCRIPTIONS[name]
+    return Section(
+        name,
+        title,
+        description,
+        [page_table(caption, table, unit) for caption, table in tables],
+        f"{title} as a chart; the tables below contain its numbers",
+        _NO_DATA_OF.get(name, _NO_DATA),
     )
-    run = f"; last sync {about.last_run['started_at']}" if about.last_run else ""
-    heading = whose if not name else f"{name.capitalize()}: {whose}"
-    kinds = {one["kind"] for one in charts}
+
+
+def _page(  # noqa: PLR0913, PLR0917  # what every page shows
+    status: ArchiveStatus,
+    name: str,
+    request: ReportRequest,
+    days: PageDays,
+    charts: Sequence[dict[str, Any]],
+    money: Sequence[str],
+    sections: Sequence[Section],
+    cards: Sequence[Card] = (),
+) -> Page:
+    organization = status.organization
+    owner = (organization.name or organization.id) if organization else "Organization not known yet"
+    first, last = _first_and_last(charts)
+    heading = owner if not name else f"{name.capitalize()}: {owner}"
     return Page(
         title=f"{heading}: Claude API usage and cost",
         heading=heading,
-        lede=f"{period}{known}{run}",
-        main=controls_html(first, last) if first else "",
-        notes=f"Amounts are in {unit_name(money, unit)}, {COST_NOTE}.",
-        figures={
-            "unit": unit_name(money, unit),
-            "mixed": len(money) > 1,
-            "digits": 8 if unit == "usd" else 6,
-            "first": first,
-            "last": last,
-            "progress": in_progress(about.coverage, days.dates[-1], then) if days.dates else "",
-            "states": list(STATES.items()),
-            "charts": charts,
-            "specs": {kind: spec for kind, spec in SPECS.items() if kind in kinds},
-        },
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        lede=_lede(status, request, days),
+        notes=f"Amounts are in {unit_name(money, request.unit)}; {COST_NOTE}.",
+        made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=__version__,
-        source=about.path.name,
+        source=status.path.name,
+        figures=_figures(status, request, days, charts, money),
+        sections=sections,
+        cards=cards,
+        first=first,
+        last=last,
     )
 
 
+def _lede(status: ArchiveStatus, request: ReportRequest, days: PageDays) -> str:
+    period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "nothing of this period is archived"
+    then = ""
+    if request.as_of is not None:
+        then = f", as it was known at {datetime.fromtimestamp(request.as_of, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    run = status.last_run
+    synced = f"; last sync {datetime.fromisoformat(run['started_at']):%Y-%m-%d %H:%M} UTC" if run else ""
+    return f"{period}{then}{synced}"
+
+
+def _figures(
+    status: ArchiveStatus,
+    request: ReportRequest,
+    days: PageDays,
+    charts: Sequence[dict[str, Any]],
+    money: Sequence[str],
+) -> dict[str, Any]:
+    """Return the data that page.js draws; amounts are integers of the unit's last digit that is needed."""
+    first, last = _first_and_last(charts)
+    kinds = {one["kind"] for one in charts}
+    return {
+        "unit": unit_name(money, request.unit),
+        "mixed": len(money) > 1,
+        "digits": (20 if request.unit == "usd" else 18) - _shorten(charts),
+        "first": first,
+        "last": last,
+        "progress": in_progress(status.coverage, days.dates[-1], request.as_of) if days.dates else "",
+        "states": list(STATES.items()),
+        "charts": charts,
+        "specs": {kind: spec for kind, spec in SPECS.items() if kind in kinds},
+    }
+
+
+def _shorten(charts: Sequence[dict[str, Any]]) -> int:
+    """Cut the zeros that all amounts end in, which are most of the bytes of a page; return how many there were."""
+    lines = [line for one in charts if one.get("measure") == "money" for f in one["facets"] for line in f["lines"]]
+    texts = [value for line in lines for value in line["values"] if value not in {"", "0"}]
+    zeros = min((len(text) - len(text.rstrip("0")) for text in texts), default=_LEAST_DIGITS)
+    cut = min(zeros, _LEAST_DIGITS)
+    for line in lines:
+        line["values"] = [value[:-cut] if cut and value not in {"", "0"} else value for value in line["values"]]
+    return cut
+
+
 def _currencies(tables: Iterable[Table], charts: Iterable[dict[str, Any]]) -> list[str]:
-    """Name all currencies of a page; a table that tells its largest rows alone need not name them all."""
+    """Return all currencies of a page: a table of the largest rows need not contain each of them."""
     of_charts = {name for one in charts for facet in one.get("facets", ()) for name in facet["currencies"]}
-    return sorted({*of_charts, *currencies(tables)})
+    return sorted(of_charts or currencies(tables))
 
 
 def _first_and_last(charts: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """Bound the choice of days: all that the charts over time have."""
+    """Return the first and the last day that a reader can select: all days of the charts."""
     begins = [one["begin"] for one in charts if one.get("begin")]
     ends = [figures.day_after(one["begin"], len(one["states"]) - 1) for one in charts if one.get("begin")]
     return (min(begins), max(ends)) if begins else ("", "")
 
 
-def _by(asked: Asked, default: Sequence[str]) -> Sequence[str]:
-    return [one for one in asked.question.by if one not in _TIME] or default
+def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
+    return [one for one in request.by if one not in TIMES] or default
 
 
-def _spend(*default: str) -> Callable[[Path, Asked, Days], Chart]:
-    return lambda path, asked, days: figures.money(path, asked.question, days, _by(asked, default))
+def _spend(*default: str) -> Callable[[ArchiveReader, ReportRequest, PageDays], Chart]:
+    return lambda reader, request, days: figures.money(reader, request, days, _by(request, default))
 
 
-def _keys(path: Path, asked: Asked, days: Days) -> Chart:
-    by_day = keys(path, replace(asked.question, by=("day", "api_key"), top=None))
-    return figures.keys(by_day, days, asked.question.top)
+def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
+    by_day = REPORTS["keys"].compute(reader, replace(request, by=("day", "api_key"), top=None, sparklines=False))
+    return figures.keys(by_day, days, request.top)
 
 
-def _restatements(path: Path, asked: Asked, days: Days) -> Chart:
-    table = REPORTS["restatements"][1](path, asked)  # by when they were learnt: of any day
-    return figures.restatements(table, figures.reaching(days, table))
+def _restatements(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
+    table = REPORTS["restatements"].compute(reader, request)  # selected by when they were first seen: of any day
+    return figures.restatements(table, figures.widened(days, table))
 
 
-_CHARTS: dict[str, Callable[[Path, Asked, Days], Chart]] = {
+_DEFAULT_BY = ("model", "workspace")
+_CHARTS: dict[str, Callable[[ArchiveReader, ReportRequest, PageDays], Chart]] = {
     "spend": _spend("workspace", "model"),
     "workspaces": _spend("workspace"),
     "models": _spend("model"),
-    "tokens": lambda path, asked, days: figures.tokens(path, asked.question, days, _by(asked, ("model", "workspace"))),
-    "cache": lambda path, asked, days: figures.cache(path, asked.question, days, _by(asked, ("model", "workspace"))),
+    "tokens": lambda reader, request, days: figures.tokens(reader, request, days, _by(request, _DEFAULT_BY)),
+    "cache": lambda reader, request, days: figures.cache(reader, request, days, _by(request, _DEFAULT_BY)),
     "keys": _keys,
     "restatements": _restatements,
 }
-_CHARTS_OF_ALL = ("spend", "tokens", "cache", "keys", "restatements")

@@ -5,26 +5,40 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.tables.table import Column, Table
+from archiver.offline.tables.table import Table, plain
 from archiver.offline.tables.write import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archiver.store.read.reads import Coverage
+    from archiver.store.read.status import CoverageRange
 
 STATES = {"settled": "#228833", "provisional": "#66ccee", "missing": "#ee6677", "failed": "#aa3377"}
+_MIDNIGHT = "T00:00:00Z"
 _UNKNOWN_STATE = "#999999"
 
 
-def coverage_table(coverage: Sequence[Coverage]) -> Table:
-    """Lay out what is archived."""
+def coverage_table(coverage: Sequence[CoverageRange]) -> Table:
+    """Return a row for each range of one state; a time at midnight is shown as its day."""
+    rows = [
+        {
+            "report": one.report,
+            "bucket_width": one.bucket_width,
+            "group_by": one.group_by.replace(",", ", "),
+            "filters": one.filters,
+            "start": one.start.removesuffix(_MIDNIGHT),
+            "end": one.end.removesuffix(_MIDNIGHT),
+            "state": one.state,
+            "fetched_at": one.fetched_at,
+        }
+        for one in coverage
+    ]
     names = ("report", "bucket_width", "group_by", "filters", "start", "end", "state", "fetched_at")
-    return Table([Column(name) for name in names], [tuple(getattr(one, name) for name in names) for one in coverage])
+    return Table(plain(*names), rows)
 
 
-def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
-    """Give the chart of what is archived: a row a series, a strip a stretch of one state."""
+def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
+    """Return the chart of what is archived: a row for each series, a strip for each range of one state."""
     names = list(dict.fromkeys(map(_series_name, coverage)))
     rows = [
         {
@@ -45,15 +59,15 @@ def coverage_strips(coverage: Sequence[Coverage]) -> dict[str, Any]:
     return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
 
 
-def in_progress(coverage: Sequence[Coverage], day: str, as_of: int | None) -> str:
-    """Give the day back if its use was read before it was over, else nothing."""
+def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) -> str:
+    """Return the day if its usage was last read before its end, else an empty string."""
     end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
     reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end
     return day if reads and min(max(reads), then) < end else ""
 
 
-def _series_name(one: Coverage) -> str:
+def _series_name(one: CoverageRange) -> str:
     where = f" where {show(one.filters)}" if one.filters else ""
     return f"{one.report} {one.bucket_width} by {one.group_by.replace(',', ', ') or 'nothing'}{where}"
 

@@ -1,4 +1,4 @@
-"""What the charts of a page show: exact integers by day, taken from the same tables as the reports."""
+"""The charts of a page: exact integers by day, from the same lines as the reports."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.reports import breakdowns
-from archiver.offline.reports.breakdowns import COUNTS, columns_of
-from archiver.offline.tables.table import Column, Table, to_display
+from archiver.model import Report
+from archiver.offline.reports.grouped import COUNTS, all_tokens
+from archiver.offline.reports.request import select_days
+from archiver.offline.tables.display import shared_names, shown_label
+from archiver.offline.tables.money import ATTOCENTS
+from archiver.offline.tables.table import Table
 from archiver.offline.tables.write import show
-from archiver.store.read.reads import read_canonical_days
+from archiver.reports.dimensions import BY_COLUMN, BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
-    from archiver.offline.reports.breakdowns import Question
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Day
+    from archiver.store.read.reader import ArchiveReader
 
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
-"""Six that people with any colour vision tell apart, on white and on black."""
+"""Six colours that people with any colour vision tell apart, on white and on black."""
 OTHERS_COLOUR = "#999999"
-MOST_RANKED = 10
-_MICROCENTS_A_CENT = 1_000_000
-_TOKENS = len(COUNTS) - 1  # the last count is that of web searches
+MOST_LINES, MOST_RANKED = 6, 10
 _KINDS = {
     "uncached input": slice(0, 1),
     "written to the cache": slice(1, 3),
@@ -34,13 +37,14 @@ _KINDS = {
 }
 
 Amounts = tuple[int, ...]
+"""The numbers of one day of a line: one integer, or for a rate the part and the whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One of the things that a chart tells apart, with an exact integer a day.
+class ChartLine:
+    """One line of a chart, with an exact integer a day as text.
 
-    Of a rate, `whole` is what it is of; `rest` says that it adds up what was too much to be told apart.
+    `whole` is the denominator of a rate; `rest` marks the sum of the lines that are too many to be told apart.
     """
 
     name: str
@@ -52,10 +56,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A chart's lines by one dimension, the largest first, and the currencies that they are in."""
+    """A chart's lines by one dimension, the largest first, and their currencies."""
 
     by: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     currencies: Sequence[str] = ()
 
 
@@ -76,28 +80,22 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """The days of a page, and what is known of each by report."""
+class PageDays:
+    """The days of a page, and their states by report: a letter a day, as in `Chart`."""
 
     dates: Sequence[str]
-    states: Mapping[str, str]
+    states: Mapping[Report, str]
 
 
-def days_of(path: Path, asked: Question) -> Days:
-    """Give the days that an archive covers of what is asked, with the gaps between them."""
-    known = {
-        report: dict(read_canonical_days(path, report, asked.since, asked.until, asked.as_of))
-        for report in ("cost", "usage")
-    }
-    covered = sorted({*known["cost"], *known["usage"]})
-    if not covered:
-        return Days((), {"cost": "", "usage": ""})
-    dates = _between(covered)
-    return Days(dates, {one: _letters(dates, days, asked.as_of is not None) for one, days in known.items()})
+def page_days(reader: ArchiveReader, request: ReportRequest) -> PageDays:
+    """Return the archived days of a request, with the gaps between them."""
+    days = {report: select_days(reader, report, request).days for report in Report}
+    dates = _between([f"{day.date}" for one in days.values() for day in one])
+    return PageDays(dates, {report: _letters(dates, one, reader.as_of is not None) for report, one in days.items()})
 
 
 def _between(days: Sequence[str]) -> list[str]:
-    """Name all days from the first to the last."""
+    """Return all days from the first to the last."""
     if not days:
         return []
     first, last = date.fromisoformat(min(days)), date.fromisoformat(max(days))
@@ -105,131 +103,121 @@ def _between(days: Sequence[str]) -> list[str]:
 
 
 def day_after(day: str, days: int) -> str:
-    """Name the day that is so many later."""
+    """Return the date that is `days` after a day."""
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
-def _letters(dates: Sequence[str], known: Mapping[str, bool], then: bool) -> str:  # noqa: FBT001  # what a letter needs
-    letters = "".join("-" if day not in known else "k" if then else "ps"[known[day]] for day in dates)
+def _letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # noqa: FBT001  # what a letter needs
+    ranks = {f"{day.date}": day.rank for day in days}
+    letters = "".join("-" if day not in ranks else "k" if then else "pps"[ranks[day]] for day in dates)
     reached = letters.rstrip("-")
     return reached + " " * (len(letters) - len(reached))
 
 
-def _of_cost(row: Sequence[Any]) -> Amounts:
-    return (row[-1],)
-
-
-def _of_tokens(row: Sequence[Any]) -> Amounts:
-    return (sum(row[-len(COUNTS) : -1]),)
-
-
-def _of_cache(row: Sequence[Any]) -> Amounts:
-    uncached, written, read = row[-4:-1]
-    return read, uncached + written + read
-
-
-def money(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
+def money(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
     """Chart billed money over time."""
-    tables = {one: breakdowns.spend(path, _daily(asked, one), (), ranked=False) for one in by}
-    facets = [_facet(one, table, days, _of_cost, asked.top) for one, table in tables.items()]
-    return _chart("spend", "stack", "money", facets, days, "cost")
+    facets = [_report_facet(reader, Report.COST, request, days, one, lambda sums: (sums[0],)) for one in by]
+    return _chart("spend", "stack", "money", facets, days, Report.COST)
 
 
-def tokens(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
+def tokens(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
     """Chart tokens over time, by dimensions and by their kind."""
-    tables = {one: breakdowns.tokens(path, _daily(asked, one)) for one in by}
-    facets = [_facet(one, table, days, _of_tokens, asked.top) for one, table in tables.items()]
-    kinds = _kinds(next(iter(tables.values())), days)
-    return _chart("tokens", "stack", "tokens", [*facets, Facet("kind", kinds)], days, "usage")
+    facets = [_report_facet(reader, Report.USAGE, request, days, one, lambda sums: (all_tokens(sums),)) for one in by]
+    kinds = Facet("kind", _kinds(reader, request, days))
+    return _chart("tokens", "stack", "tokens", [*facets, kinds], days, Report.USAGE)
 
 
-def cache(path: Path, asked: Question, days: Days, by: Iterable[str]) -> Chart:
-    """Chart how much of the input came from the prompt cache; the whole of it is a line of its own, `all`."""
-    tables = {one: breakdowns.cache(path, _daily(asked, one)) for one in by}
-    facets = [_facet(one, table, days, _of_cache, asked.top) for one, table in tables.items()]
-    return _chart("cache", "rate", "rate", facets, days, "usage")
+def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
+    """Chart the share of the input that came from the prompt cache; page.js adds a line of all."""
+    facets = [
+        _report_facet(reader, Report.USAGE, request, days, one, lambda sums: (sums[3], sum(sums[:4]))) for one in by
+    ]
+    return _chart("cache", "rate", "rate", facets, days, Report.USAGE)
 
 
-def keys(table: Table, days: Days, top: int | None) -> Chart:
-    """Chart money by key, from a table by day and key."""
-    facet = _facet("api_key", table, days, lambda row: (row[-2],), top, MOST_RANKED)
+def keys(by_day: Table, days: PageDays, top: int | None) -> Chart:
+    """Chart money by key, from a report by day and key."""
+    rows = [(row, (row["amount"],)) for row in by_day.rows]
+    facet = _facet("api_key", rows, days, top, MOST_RANKED)
     lines = [replace(one, colour=COLOURS[0] if one.name[0].isalnum() else OTHERS_COLOUR) for one in facet.lines]
-    return _chart("keys", "ranked", "money", [Facet("api_key", lines, facet.currencies)], days, "cost")
+    return _chart("keys", "ranked", "money", [replace(facet, lines=lines)], days, Report.COST)
 
 
-def reaching(days: Days, restated: Table) -> Days:
-    """Widen days to all that restatements are of."""
-    at = [column.name for column in restated.columns].index("bucket_start")
-    return replace(days, dates=_between([*days.dates, *(row[at][:10] for row in restated.rows)]))
+def widened(days: PageDays, restated: Table) -> PageDays:
+    """Return days widened to all that restatements are of."""
+    return replace(days, dates=_between([*days.dates, *(row["bucket_start"][:10] for row in restated.rows)]))
 
 
-def restatements(table: Table, days: Days) -> Chart:
-    """Chart by how much settled amounts of these days changed, by the day and the series that said so."""
-    at = {column.name: i for i, column in enumerate(table.columns)}
+def restatements(table: Table, days: PageDays) -> Chart:
+    """Chart by how much settled amounts of these days changed, by day and series."""
     sums: dict[str, dict[str, Amounts]] = defaultdict(dict)
     for row in table.rows:
-        if row[at["field"]] == "amount":
-            by_day = sums[f"{row[at['report']]} by {row[at['group_by']] or 'nothing'}"]
-            day = row[at["bucket_start"]][:10]
-            by_day[day] = (by_day.get(day, (0,))[0] + int(Decimal(row[at["change"]]) * _MICROCENTS_A_CENT),)
-    known = replace(days, states={"cost": "k" * len(days.dates)})
+        if row["field"] == "amount":
+            by_day = sums[f"{row['report']} by {row['group_by'] or 'nothing'}"]
+            day = row["bucket_start"][:10]
+            by_day[day] = (by_day.get(day, (0,))[0] + int(Decimal(row["change"]) * ATTOCENTS),)
+    known = replace(days, states={Report.COST: "k" * len(days.dates)})
     lines = _lines({name: (name, by_day) for name, by_day in sums.items()}, known, None, len(COLOURS))
-    return _chart("restatements", "stack", "money", [Facet("series", lines)], known, "cost")
+    return _chart("restatements", "stack", "money", [Facet("series", lines)], known, Report.COST)
 
 
-def _chart(name: str, kind: str, measure: str, facets: Sequence[Facet], days: Days, report: str) -> Chart:  # noqa: PLR0913, PLR0917  # what a chart is
+def _chart(  # noqa: PLR0913, PLR0917  # what a chart is
+    name: str, kind: str, measure: str, facets: Sequence[Facet], days: PageDays, report: Report
+) -> Chart:
     return Chart(name, kind, measure, facets, days.dates[0] if days.dates else "", days.states[report])
 
 
-def _daily(asked: Question, by: str) -> Question:
-    return replace(asked, by=("day", by), top=None, trends=False)
-
-
-def _facet(  # noqa: PLR0913, PLR0917  # what lines are made of
-    by: str, table: Table, days: Days, amounts: Callable[[Sequence[Any]], Amounts], top: int | None, most: int = 6
+def _report_facet(  # noqa: PLR0913, PLR0917  # what lines are made of
+    reader: ArchiveReader,
+    report: Report,
+    request: ReportRequest,
+    days: PageDays,
+    by: str,
+    amounts: Callable[[Sequence[int]], Amounts],
 ) -> Facet:
-    """Sum a table by day into lines, one a value of the dimension (and currency, should there be several)."""
-    names = [column.name for column in table.columns]
-    wanted = columns_of((by,))
-    at = [names.index(one) for one in wanted]
-    currency = names.index("currency") if "currency" in names else None
-    currencies = {row[currency] for row in table.rows} if currency is not None else set()
-    groups: dict[tuple[Any, ...], dict[str, Amounts]] = defaultdict(dict)
-    spelled: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for row in table.rows:
-        group = (row[at[0]], row[currency] if currency is not None else None)
-        spelled[group] = tuple(row[i] for i in at)
-        before = groups[group].get(row[0])
-        now = amounts(row)
-        groups[group][row[0]] = tuple(map(sum, zip(before, now, strict=True))) if before else now
-    labels = _labels(wanted, spelled, several=len(currencies) > 1)
+    lines = reader.lines(report, ("day", by), select_days(reader, report, request).days)
+    return _facet(by, [(line.values, amounts(line.sums)) for line in lines], days, request.top, MOST_LINES)
+
+
+def _facet(by: str, rows: Sequence[tuple[Row, Amounts]], days: PageDays, top: int | None, most: int) -> Facet:
+    """Add rows by day up into lines, one a value of the dimension and currency."""
+    column = BY_NAME[by].column
+    currencies = sorted({row["currency"] for row, _ in rows if row.get("currency")})
+    groups: dict[tuple[Any, Any], dict[str, Amounts]] = defaultdict(dict)
+    last: dict[tuple[Any, Any], Row] = {}
+    for row, amounts in rows:
+        group = (row[column], row.get("currency"))
+        last[group] = row
+        before = groups[group].get(row["date"])
+        groups[group][row["date"]] = tuple(map(sum, zip(before, amounts, strict=True))) if before else amounts
+    labels = _labels(column, last, several=len(currencies) > 1)
     named = {group: (labels[group], by_day) for group, by_day in groups.items()}
-    if len(currencies) > 1:  # what is of several currencies is not added up
+    if len(currencies) > 1:  # lines of several currencies are never added up
         top, most = None, len(named)
-    return Facet(by, _lines(named, days, top, most), sorted(currencies))
+    return Facet(by, _lines(named, days, top, most), currencies)
 
 
-def _labels(
-    columns: Sequence[str], groups: Mapping[tuple[Any, ...], tuple[Any, ...]], *, several: bool
-) -> dict[tuple[Any, ...], str]:
-    """Name groups as tables do; equal names get their ids."""
-    _, told = to_display(Table([Column(one) for one in columns], list(groups.values())), "usd")
-    names = {
-        group: show(row[0], 80) or f"(no {columns[0].replace('_', ' ')})"
-        for group, row in zip(groups, told, strict=True)
-    }
-    if several:
-        names = {group: f"{name} ({group[1]})" for group, name in names.items()}
-    twice = {name for name, count in Counter(names.values()).items() if count > 1}
+def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) -> dict[tuple[Any, Any], str]:
+    """Return the names of groups as tables show them; equal names get their ids."""
+    dimension = BY_COLUMN[column]
+    shared = shared_names(Table([], list(rows.values())))
+    names = {}
+    for group, row in rows.items():
+        value = row[column]
+        text = shown_label(dimension.label, row, shared) if dimension.label else value
+        name = show(str(dimension.null_label if text is None else text), 80) or f"(empty {column})"
+        names[group] = f"{name} ({group[1]})" if several else name
+    twice = {name for name, number in Counter(names.values()).items() if number > 1}
     return {group: f"{name} ({show(str(group[0]), 80)})" if name in twice else name for group, name in names.items()}
 
 
 def _lines(
-    groups: Mapping[Any, tuple[str, Mapping[str, Amounts]]], days: Days, top: int | None, most: int
-) -> list[Line]:
-    """Order lines by their last measure, and add up those that are too many to be told apart."""
+    groups: Mapping[Any, tuple[str, Mapping[str, Amounts]]], days: PageDays, top: int | None, most: int
+) -> list[ChartLine]:
+    """Order lines by size, and add up those that are too many to be told apart."""
     order = sorted(groups.values(), key=lambda one: (-sum(abs(amounts[-1]) for amounts in one[1].values()), one[0]))
     most = min(top or most, most)
+    # One line more than the limit is not worth a line of others.
     kept, rest = (order, []) if len(order) <= most + (top is None) else (order[:most], order[most:])
     lines = [_line(name, _colour(i, name), by_day, days) for i, (name, by_day) in enumerate(kept)]
     if rest:
@@ -250,17 +238,17 @@ def _together(lines: Iterable[Mapping[str, Amounts]]) -> dict[str, Amounts]:
     return sums
 
 
-def _line(name: str, colour: str, by_day: Mapping[str, Amounts], days: Days) -> Line:
-    values = [str(by_day[day][0]) if day in by_day else "" for day in days.dates]
+def _line(name: str, colour: str, by_day: Mapping[str, Amounts], days: PageDays) -> ChartLine:
+    values = [str(int(by_day[day][0])) if day in by_day else "" for day in days.dates]
     rate = any(len(amounts) > 1 for amounts in by_day.values())
-    return Line(name, colour, values, [str(by_day[d][1]) if d in by_day else "" for d in days.dates] if rate else None)
+    whole = [str(by_day[day][1]) if day in by_day else "" for day in days.dates] if rate else None
+    return ChartLine(name, colour, values, whole)
 
 
-def _kinds(table: Table, days: Days) -> list[Line]:
-    sums: dict[str, dict[str, int]] = {kind: defaultdict(int) for kind in _KINDS}
-    for row in table.rows:
-        counts = row[-len(COUNTS) :]
+def _kinds(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> list[ChartLine]:
+    sums: dict[str, dict[str, Amounts]] = {kind: {} for kind in _KINDS}
+    for line in reader.lines(Report.USAGE, ("day",), select_days(reader, Report.USAGE, request).days):
+        counts = dict(zip(range(len(COUNTS)), line.sums, strict=True))
         for kind, part in _KINDS.items():
-            sums[kind][row[0]] += sum(counts[part])
-    named = {kind: (kind, {day: (count,) for day, count in by_day.items()}) for kind, by_day in sums.items()}
-    return _lines(named, days, None, len(COLOURS))
+            sums[kind][line.values["date"]] = (sum(counts[i] for i in range(part.start, part.stop)),)
+    return _lines({kind: (kind, by_day) for kind, by_day in sums.items()}, days, None, len(COLOURS))

@@ -1,181 +1,158 @@
-"""A page as one file: its own style and scripts, allowed by their digests, and nothing from anywhere else."""
+"""One page as one HTML file: values in, text out, from the templates beside this module."""
 
 from __future__ import annotations
 
-import json
-import re
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from html import escape
 from importlib.resources import files
-from string import Template
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from archiver.errors import ConfigurationError
-from archiver.offline.tables.table import Column, Kind, Table, exact, to_display
 from archiver.offline.tables.write import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from archiver.offline.page.tables import PageTable
 
 RUNTIME = "vega.js"
-_NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
-_EXACT = re.compile(r"(-?[0-9,]+\.[0-9]{2})([0-9]+)")
-_SCRIPT_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure at the top of the page; `chart` is the id of the chart that it sums over the selected days."""
+
+    title: str
+    figure: str
+    unit: str
+    aside: str
+    chart: str = ""
+    warns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, its tables and a chart, when `chart_label` describes one for screen readers.
+
+    `no_data` is shown in place of a chart that has nothing to draw.
+    """
+
+    id: str
+    title: str
+    description: str
+    tables: Sequence[PageTable]
+    chart_label: str = ""
+    no_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What differs between pages; `main` is HTML that is safe already, the rest is text."""
+    """The content of a page, all of it plain text that the templates escape.
+
+    `first` and `last` bound the days that a reader can select (empty: no selection), `figures` is the JSON that page.js
+    draws, `navigation` holds titles and addresses of the site's pages, this one first (empty: a page of its own).
+    """
 
     title: str
     heading: str
     lede: str
-    main: str
     notes: str
-    figures: dict[str, Any]
-    made: str
+    made_at: str
     version: str
     source: str
+    figures: dict[str, Any]
+    sections: Sequence[Section] = ()
+    cards: Sequence[Card] = ()
+    first: str = ""
+    last: str = ""
+    navigation: Sequence[tuple[str, str]] = ()
 
 
-def text(value: Any) -> str:
-    """Spell something as inert text of a page: on one line, unprintable characters escaped, no markup."""
-    return escape(show(str(value), None))
-
-
-def inline_json(value: Any) -> str:
-    """Spell data so that it can neither end the element it stands in nor begin another."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
-
-
-def assemble(page: Page) -> str:
-    """Put a page together.
+def render(page: Page) -> str:
+    """Return the page as HTML.
 
     Raises:
-        ConfigurationError: The chart runtime is not there.
+        ConfigurationError: The chart runtime is not installed.
     """
-    style, script, runtime = _parts()
-    values = {name: text(getattr(page, name)) for name in ("title", "heading", "lede", "notes", "made", "version")}
-    return Template(_own("page.html")).substitute(
-        values,
-        source=text(page.source),
-        policy=own_policy(),
-        style=style,
-        script=script,
-        runtime=runtime,
-        figures=inline_json(page.figures),
-        main=page.main,
-        licences=escape(_own("vega-licenses.txt")),
-    )
-
-
-def own_policy() -> str:
-    """Say what a browser lets a page do.
-
-    Raises:
-        ConfigurationError: The chart runtime is not there.
-    """
-    style, script, runtime = _parts()
-    return policy([style], [runtime, script])
-
-
-def _parts() -> tuple[str, str, str]:
-    return _own("page.css"), _own("page.js"), _runtime()
-
-
-def policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """Allow exactly these styles and scripts, and the empty icon; no network, no frame, no form, no `eval`."""
-
-    def allowed(sources: Sequence[str]) -> str:
-        return " ".join(f"'sha256-{b64encode(sha256(one.encode()).digest()).decode()}'" for one in sources)
-
-    rules = ["default-src 'none'", f"script-src {allowed(scripts)}", f"style-src {allowed(styles)}", "img-src data:"]
-    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
-
-
-def table_html(table: Table, unit: str, caption: str) -> str:
-    """Write a table whole, its amounts to the last digit; what is behind the cents is fainter."""
-    header, rows = to_display(_spelled(table, unit), unit)
-    money = {column.name for column in table.columns if column.kind is Kind.MONEY}
-    right = [
-        bool(rows) and all(not row[i] or _NUMBER.fullmatch(str(row[i])) for row in rows) for i in range(len(header))
-    ]
-    named = unit_name(currencies([table]), unit)
-    titles = [f"{name} ({named})" if name in money else name for name in header]
-    head = "".join(_cell("th", text(one.replace("_", " ")), n) for one, n in zip(titles, right, strict=True))
-    lines = ["".join(_cell("td", _inert(v), n) for v, n in zip(row, right, strict=True)) for row in rows]
-    whole = [f"<tr>{line}</tr>" for line in lines]
-    body, foot = (whole, []) if table.total is None else (whole[:-1], whole[-1:])
+    style, script, runtime = _assets()
     return (
-        f'<div class="scroll" tabindex="0"><table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{chr(10).join(body)}</tbody>{'<tfoot>' + foot[0] + '</tfoot>' if foot else ''}</table></div>"
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            policy=page_policy(),
+            style=style,
+            script=script,
+            runtime=runtime,
+            licences=_own_file("vega-licenses.txt"),
+        )
     )
 
 
-def currencies(tables: Iterable[Table]) -> list[str]:
-    """Name the currencies of tables; those that do not say theirs are of the one that the API has: USD."""
-    found = set()
-    for table in tables:
-        names = [column.name for column in table.columns]
-        if "currency" in names:
-            found |= {row[names.index("currency")] for row in table.rows}
-    return sorted(found - {None, ""}) or ["USD"]
+def page_policy() -> str:
+    """Return the content security policy of every page.
+
+    It allows the page's own style and scripts by their digests, and the empty icon: no network, no frame, no form, no
+    `eval`, no inline code that a hostile name could bring.
+
+    Raises:
+        ConfigurationError: The chart runtime is not installed.
+    """
+    style, script, runtime = _assets()
+    rules = [
+        "default-src 'none'",
+        f"script-src {_digest(runtime)} {_digest(script)}",
+        f"style-src {_digest(style)}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    return "; ".join(rules)
 
 
-def unit_name(of: Sequence[str], unit: str) -> str:
-    """Name the unit of amounts."""
-    if unit == "usd":
-        return ", ".join(of)
-    return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"
-
-
-def _cell(name: str, inner: str, number: bool) -> str:  # noqa: FBT001  # the three things a cell is
-    return f'<{name} class="n">{inner}</{name}>' if number else f"<{name}>{inner}</{name}>"
-
-
-def _inert(value: Any) -> str:
-    match = _EXACT.fullmatch(str(value))
-    return f'{match[1]}<span class="fine">{match[2]}</span>' if match else text(value)
-
-
-def _spelled(table: Table, unit: str) -> Table:
-    """Spell amounts exactly, as text, so that nothing rounds them."""
-    lines = [list(row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
-    money = [i for i, column in enumerate(table.columns) if column.kind is Kind.MONEY]
-    for i in money:
-        for line, text_of_it in zip(lines, amounts([line[i] for line in lines], unit), strict=True):
-            line[i] = text_of_it
-    columns = [Column(column.name) if i in money else column for i, column in enumerate(table.columns)]
-    told = [tuple(line) for line in lines]
-    rows, total = (told, None) if table.total is None else (told[:-1], told[-1])
-    return replace(table, columns=columns, rows=rows, total=total)
-
-
-def amounts(microcents: Sequence[int | None], unit: str) -> list[str | None]:
-    """Spell amounts exactly, with thousands, and with as many digits as the one that needs most, at least two."""
-    parts = [exact(one, unit).partition(".")[::2] if one is not None else None for one in microcents]
-    digits = max([2, *(len(part[1].rstrip("0")) for part in parts if part)])
-    return [f"{_grouped(part[0])}.{part[1][:digits]}" if part else None for part in parts]
-
-
-def _grouped(whole: str) -> str:
-    return f"-{int(whole[1:]):,}" if whole.startswith("-") else f"{int(whole):,}"
+def _digest(source: str) -> str:
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
 
 
 @cache
-def _own(name: str) -> str:
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("archiver.offline.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # pages hold a number a day and line
+    return environment
+
+
+def _printable(value: object) -> str:
+    """Return a template's value as one line; escape what does not print, such as marks that reverse the text."""
+    return value if isinstance(value, Markup) else show(str(value), None)
+
+
+def _assets() -> tuple[str, str, str]:
+    return _own_file("page.css"), _own_file("page.js"), _runtime()
+
+
+@cache
+def _own_file(name: str) -> str:
     return files("archiver.offline.page").joinpath(name).read_text("utf-8")
 
 
 @cache
 def _runtime() -> str:
     try:
-        return _own(RUNTIME)
+        return _own_file(RUNTIME)
     except FileNotFoundError:
         raise ConfigurationError(
-            "the chart runtime is not there: it is made when the program is built",
+            "the chart runtime is not installed: it is made when the program is built",
             hint="install the program (pip install .), or run scripts/setup in a source tree",
         ) from None

@@ -1,12 +1,12 @@
-// Draws the charts of a page from its exact figures, and keeps them to the chosen days and lines.
-// Sums are of whole numbers (BigInt): what is told is exact; floats only say where to draw.
+// Draws the charts of a page from its exact figures, for the selected days and lines.
+// Amounts are summed as BigInt, so that every number in text is exact; floats only position marks.
 "use strict";
 
 const DAY = 86400000;
 const figures = JSON.parse(document.getElementById("figures").textContent);
-const chosen = { since: figures.first, until: figures.last, grain: "", facet: {}, hidden: {} };
+const selected = { since: figures.first, until: figures.last, grain: "", facet: {}, hidden: {} };
 const views = {};
-const told = {};
+const marked = {}; // by chart, what its marks stand for: a tooltip finds it by their key
 const tip = document.getElementById("tip");
 
 const utc = (day) => Date.parse(day + "T00:00:00Z");
@@ -26,7 +26,7 @@ function exact(value, measure) {
 }
 
 function split(text, digits) {
-  // Both parts of an exact amount: to the cents, and the fainter rest, as long as that of the others beside it.
+  // Both parts of an exact amount: up to the cents, and the fainter rest, padded to the longest of the table.
   const point = text.indexOf(".");
   return [text.slice(0, point + 3), text.slice(point + 3).padEnd(digits, "0")];
 }
@@ -46,7 +46,8 @@ function percent(part, whole) {
 
 function compact(value) {
   for (const [size, word] of [[10n ** 12n, "trillion"], [10n ** 9n, "billion"], [10n ** 6n, "million"]]) {
-    if (value >= size) return [`${value / size}.${String((value % size) / (size / 100n)).padStart(2, "0")}`, word];
+    const hundredths = (value * 100n + size / 2n) / size;  // rounded half up, as tables round
+    if (hundredths >= 100n) return [`${hundredths / 100n}.${String(hundredths % 100n).padStart(2, "0")}`, word];
   }
   return [grouped(String(value)), ""];
 }
@@ -55,14 +56,14 @@ function compact(value) {
 
 function span(chart) {
   const first = utc(chart.begin);
-  const from = Math.max(0, (utc(chosen.since) - first) / DAY);
-  const to = Math.max(-1, Math.min(chart.states.length - 1, (utc(chosen.until) - first) / DAY));
+  const from = Math.max(0, (utc(selected.since) - first) / DAY);
+  const to = Math.max(-1, Math.min(chart.states.length - 1, (utc(selected.until) - first) / DAY));
   return [from, to];
 }
 
 function grain() {
-  if (chosen.grain) return chosen.grain;
-  const days = (utc(chosen.until) - utc(chosen.since)) / DAY + 1;
+  if (selected.grain) return selected.grain;
+  const days = (utc(selected.until) - utc(selected.since)) / DAY + 1;
   return days <= 100 ? "day" : days <= 800 ? "week" : "month";
 }
 
@@ -94,8 +95,8 @@ function buckets_of(chart) {
 }
 
 const between = (values, from, to) => sum(values.slice(from, to + 1).map((text) => BigInt(text || 0)));
-const facet_of = (chart) => chart.facets[chosen.facet[chart.id] || 0];
-const hidden_of = (chart) => (chosen.hidden[chart.id + facet_of(chart).by] ??= new Set());
+const facet_of = (chart) => chart.facets[selected.facet[chart.id] || 0];
+const hidden_of = (chart) => (selected.hidden[chart.id + facet_of(chart).by] ??= new Set());
 const lines_of = (chart) => facet_of(chart).lines.filter((line) => !hidden_of(chart).has(line.name));
 
 // --- what each kind of chart shows ----------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ const drawn = {
   },
   rate(chart, buckets) {
     return lines_of(chart).flatMap((line) => buckets.map((one) => {
-      const to = one.progress && buckets.length > 1 ? one.to - 1 : one.to; // a few hours would set the scale of all
+      const to = one.progress && buckets.length > 1 ? one.to - 1 : one.to; // a few hours of a day would set the scale of all days
       const whole = between(line.whole, one.from, to);
       const rate = whole ? Number(between(line.values, one.from, to)) / Number(whole) : null;
       return { middle: (one.begin + one.end) / 2, rate, colour: line.colour, name: line.name };
@@ -131,26 +132,26 @@ const drawn = {
     const [from, to] = span(chart);
     const rows = lines_of(chart).map((line) => ({ line, value: between(line.values, from, to) }));
     rows.sort((a, b) => a.line.rest - b.line.rest || (a.value < b.value ? 1 : a.value > b.value ? -1 : 0));
-    told[chart.id] = rows;
+    marked[chart.id] = rows;
     return rows.map(({ line, value }, place) => ({
-      place, key: String(place), name: line.name, colour: line.colour, value: Number(value), told: rounded(value),
+      place, key: String(place), name: line.name, colour: line.colour, value: Number(value), amount: rounded(value),
     }));
   },
 };
 
-// A scale wants something to be of, also where all is missing.
+// An invisible mark: without any, a scale has no domain and Vega draws no axis.
 function unseen({ begin }) {
   return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
 }
 
 function data_of(chart) {
   if (chart.kind === "strips") {
-    told[chart.id] = chart.rows;
+    marked[chart.id] = chart.rows;
     return { rows: chart.rows, names: chart.names };
   }
   const buckets = chart.kind === "ranked" ? [] : buckets_of(chart);
   if (chart.kind === "ranked") return { rows: drawn.ranked(chart) };
-  told[chart.id] = buckets;
+  marked[chart.id] = buckets;
   const rows = drawn[chart.kind](chart, buckets);
   if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
   const gaps = buckets.filter((one) => one.gaps);
@@ -172,11 +173,11 @@ function swatch(colour) {
   return made;
 }
 
-function line_told(colour, name, cells, kind = "") {
+function tooltip_row(colour, name, cells, kind = "") {
   const row = element("tr", "", kind);
   const head = element("th", name);
   if (colour) head.prepend(swatch(colour));
-  row.append(head, ...cells.map((text) => element("td", text, "n")));
+  row.append(head, ...cells.map((text) => element("td", text, "number")));
   return row;
 }
 
@@ -188,39 +189,39 @@ function align(cells) {
   }
 }
 
-function bucket_told(chart, one) {
+function tooltip_rows(chart, one) {
   if (one.empty) return [[], "not archived"];
   const rate = chart.kind === "rate";
   const found = lines_of(chart).map((line) => ({
     line, value: between(line.values, one.from, one.to), whole: rate ? between(line.whole, one.from, one.to) : 0n,
   })).filter(({ value, whole }) => value || whole);
   if (!rate) found.sort((a, b) => (a.value < b.value ? 1 : -1));
-  const rows = found.map(({ line, value, whole }) => line_told(line.colour, line.name,
+  const rows = found.map(({ line, value, whole }) => tooltip_row(line.colour, line.name,
     rate ? [percent(value, whole), `${exact(value)} of ${exact(whole)}`] : [exact(value, chart.measure)]));
   if (!rate && !(figures.mixed && chart.measure === "money")) {
     const whole = exact(sum(found.map(({ value }) => value)), chart.measure);
-    rows.push(line_told("", chart.measure === "money" ? `total, ${figures.unit}` : "total", [whole], "sum"));
+    rows.push(tooltip_row("", chart.measure === "money" ? `total, ${figures.unit}` : "total", [whole], "sum"));
   }
   if (chart.measure === "money") align(rows.map((row) => row.lastChild));
   const asides = [];
   if (one.gaps) asides.push(`${one.gaps} of ${one.days} days are not archived`);
-  if (rate && one.progress && told[chart.id].length > 1) asides.push("the line leaves the day in progress out");
+  if (rate && one.progress && marked[chart.id].length > 1) asides.push("the line leaves out the day in progress");
   if (one.provisional) asides.push("provisional, may still change");
   return [rows, asides.join("; ")];
 }
 
-function told_of(chart, key) {
-  const one = told[chart.id][Number(key)];
+function tooltip_of(chart, key) {
+  const one = marked[chart.id][Number(key)];
   if (chart.kind === "strips") {
     const rows = [["from", one.from], ["to", one.to], ["read", one.read]].filter(([, text]) => text);
-    return [`${one.name}: ${one.state}`, rows.map(([name, text]) => line_told("", name, [text])), ""];
+    return [`${one.name}: ${one.state}`, rows.map(([name, text]) => tooltip_row("", name, [text])), ""];
   }
   if (chart.kind === "ranked") {
-    const whole = sum(told[chart.id].map(({ value }) => value));
-    const share = figures.mixed ? [] : [line_told("", "share", [percent(one.value, whole)])];
-    return [one.line.name, [line_told("", figures.unit, [exact(one.value, "money")]), ...share], ""];
+    const whole = sum(marked[chart.id].map(({ value }) => value));
+    const share = figures.mixed ? [] : [tooltip_row("", "share", [percent(one.value, whole)])];
+    return [one.line.name, [tooltip_row("", figures.unit, [exact(one.value, "money")]), ...share], ""];
   }
-  return [one.title, ...bucket_told(chart, one)];
+  return [one.title, ...tooltip_rows(chart, one)];
 }
 
 function point_at(chart, event, key) {
@@ -228,7 +229,7 @@ function point_at(chart, event, key) {
     tip.hidden = true;
     return;
   }
-  const [title, rows, aside] = told_of(chart, key);
+  const [title, rows, aside] = tooltip_of(chart, key);
   const table = element("table");
   table.append(...rows);
   tip.replaceChildren(element("p", title, "title"), table, element("p", aside, "aside"));
@@ -241,13 +242,24 @@ function point_at(chart, event, key) {
 
 // --- drawing --------------------------------------------------------------------------------------------------------
 
+let unfinished = 0;
+
+// Marks the page as drawn while nothing is being drawn: pictures and tests wait for it.
+async function draw_all(charts) {
+  unfinished += 1;
+  delete document.documentElement.dataset.drawn;
+  await Promise.all(charts.map(draw));
+  unfinished -= 1;
+  if (!unfinished) document.documentElement.dataset.drawn = "yes";
+}
+
 async function draw(chart) {
   const section = document.getElementById(chart.id);
   const data = data_of(chart);
   const nothing = data.rows.every((row) => row.name === "" || row.rate === null) && !(data.gaps ?? []).some((one) => one.gaps);
   section.querySelector(".empty").hidden = !nothing;
   section.querySelector(".chart").hidden = nothing;
-  if (chart.kind !== "strips") tell(chart, section, nothing);
+  if (chart.kind !== "strips") show_totals(chart, section, nothing);
   if (nothing) return;
   if (!views[chart.id]) {
     const spec = { ...figures.specs[chart.kind], datasets: data };
@@ -256,7 +268,7 @@ async function draw(chart) {
     const made = await vegaEmbed(section.querySelector(".chart"), spec, {
       mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false,
       tooltip: (_handler, event, _item, key) => {
-        if (event.pointerType !== "touch") point_at(chart, event, key); // a finger that leaves has not left
+        if (event.pointerType !== "touch") point_at(chart, event, key); // lifting a finger keeps the tooltip
       },
     });
     views[chart.id] = made.view;
@@ -269,7 +281,7 @@ async function draw(chart) {
   await views[chart.id].resize().runAsync();
 }
 
-function tell(chart, section, nothing) {
+function show_totals(chart, section, nothing) {
   const [from, to] = span(chart);
   const shown = section.querySelector(".shown");
   const values = lines_of(chart).map((line) => between(line.values, from, to));
@@ -281,7 +293,7 @@ function tell(chart, section, nothing) {
     : chart.kind === "rate"
     ? `${percent(sum(values), sum(wholes))} of ${exact(sum(wholes))} input tokens`
     : `${exact(sum(values), chart.measure)} ${chart.measure === "money" ? figures.unit : "tokens"}`;
-  shown.replaceChildren(element("b", number), `, ${chosen.since} to ${chosen.until}`);
+  shown.replaceChildren(element("b", number), ", ", element("span", `${selected.since} to ${selected.until}`));
   shown.hidden = nothing && !lines_of(chart).length;
   if (chart.kind !== "ranked") legend(chart, section, from, to);
 }
@@ -306,7 +318,7 @@ function legend(chart, section, from, to) {
     button.append(swatch(line.colour), name, element("span", line_sum(chart, line, from, to), "sum"));
     button.addEventListener("click", () => {
       if (!hidden.delete(line.name)) hidden.add(line.name);
-      draw(chart);
+      draw_all([chart]);
     });
     return button;
   });
@@ -326,10 +338,10 @@ function key_of_strips(section) {
   }));
 }
 
-// --- the figures on top ---------------------------------------------------------------------------------------------
+// --- the figures at the top ---------------------------------------------------------------------------------------------
 
 function headline() {
-  const told_by = {
+  const figure_of = {
     spend: (values) => [figures.mixed ? "\u2013" : rounded(sum(values)), figures.unit],
     tokens: (values) => compact(sum(values)),
     cache: (values, wholes) => [percent(sum(values), sum(wholes)) || "\u2013", ""],
@@ -339,14 +351,16 @@ function headline() {
     const [from, to] = span(chart);
     if (/^[- ]*$/.test(chart.states.slice(from, to + 1))) {
       card.querySelector(".figure").textContent = "\u2013";
-      card.querySelector(".aside").textContent = `not archived, ${chosen.since} to ${chosen.until}`;
+      card.querySelector(".aside").textContent = `not archived, ${selected.since} to ${selected.until}`;
       continue;
     }
     const lines = chart.facets[0].lines;
     const wholes = chart.kind === "rate" ? lines.map((line) => between(line.whole, from, to)) : [];
-    const [number, unit] = told_by[chart.id](lines.map((line) => between(line.values, from, to)), wholes);
+    const [number, unit] = figure_of[chart.id](lines.map((line) => between(line.values, from, to)), wholes);
     card.querySelector(".figure").replaceChildren(number + " ", element("span", unit, "unit"));
-    card.querySelector(".aside").textContent = `${chosen.since} to ${chosen.until}`;
+    const missing = chart.states.slice(from, to + 1).split("-").length - 1;
+    const unknown = missing ? `; ${missing} ${missing === 1 ? "day" : "days"} not archived` : "";
+    card.querySelector(".aside").textContent = `${selected.since} to ${selected.until}${unknown}`;
   }
 }
 
@@ -357,40 +371,40 @@ function redraw() {
   for (const button of document.querySelectorAll("#grain button")) {
     button.setAttribute("aria-pressed", String(button.value === grain()));
   }
-  const whole = chosen.since === figures.first && chosen.until === figures.last;
+  const whole = selected.since === figures.first && selected.until === figures.last;
   const narrowed = document.getElementById("narrowed");
   if (narrowed) narrowed.hidden = whole;
-  return Promise.all(figures.charts.map(draw));
+  return draw_all(figures.charts);
 }
 
-function choose(since, until) {
-  chosen.since = since;
-  chosen.until = until;
+function select_days(since, until) {
+  selected.since = since;
+  selected.until = until;
   document.getElementById("since").value = since;
   document.getElementById("until").value = until;
   return redraw();
 }
 
-function choose_days() {
+function select_typed_days() {
   const within = (text, otherwise) => (text >= figures.first && text <= figures.last ? text : otherwise);
   const since = within(document.getElementById("since").value, figures.first);
   const until = within(document.getElementById("until").value, figures.last);
-  return since <= until ? choose(since, until) : choose(until, since);
+  return since <= until ? select_days(since, until) : select_days(until, since);
 }
 
 function prepare_controls() {
-  if (!document.getElementById("since")) return; // there are no days to choose from
-  for (const name of ["since", "until"]) document.getElementById(name).addEventListener("change", choose_days);
+  if (!document.getElementById("since")) return; // no days are archived
+  for (const name of ["since", "until"]) document.getElementById(name).addEventListener("change", select_typed_days);
   for (const button of document.querySelectorAll("#last button")) {
     button.addEventListener("click", () => {
       const days = Number(button.value);
       const since = days ? iso(utc(figures.last) - (days - 1) * DAY) : figures.first;
-      choose(since < figures.first ? figures.first : since, figures.last);
+      select_days(since < figures.first ? figures.first : since, figures.last);
     });
   }
   for (const button of document.querySelectorAll("#grain button")) {
     button.addEventListener("click", () => {
-      chosen.grain = button.value;
+      selected.grain = button.value;
       redraw();
     });
   }
@@ -404,9 +418,9 @@ function prepare_facets(chart) {
     button.type = "button";
     button.setAttribute("aria-pressed", String(number === 0));
     button.addEventListener("click", () => {
-      chosen.facet[chart.id] = number;
+      selected.facet[chart.id] = number;
       choice.querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
-      draw(chart);
+      draw_all([chart]);
     });
     return button;
   }));
@@ -451,8 +465,9 @@ async function start() {
       if (!event.target.closest(".chart")) tip.hidden = true;
     });
     await redraw();
+  } else {
+    document.documentElement.dataset.drawn = "yes";
   }
-  document.documentElement.dataset.drawn = "yes";
 }
 
 await start();

@@ -1,4 +1,4 @@
-"""The charts as Vega-Lite. Their data is filled in by page.js, which knows the chosen days and lines."""
+"""The charts as Vega-Lite specifications; page.js fills in the data of the selected days and lines."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _value_axis(labels: str) -> dict[str, Any]:
 
 
 def stack() -> dict[str, Any]:
-    """Bars over time; `low` and `high` are where a part of a bar begins and ends."""
+    """Stacked bars over time; a part of a bar reaches from `low` to `high`."""
     bars = {
         "mark": {"type": "bar", "tooltip": None},
         "encoding": {
@@ -89,7 +89,7 @@ def stack() -> dict[str, Any]:
 
 
 def rate() -> dict[str, Any]:
-    """Lines over time between nothing and all; a line breaks where there is nothing to tell."""
+    """Lines of rates over time; a line breaks where the rate has no denominator."""
     encoding = {
         "x": {"field": "middle", **_DAYS},
         "y": {
@@ -110,7 +110,7 @@ def rate() -> dict[str, Any]:
 
 
 def ranked() -> dict[str, Any]:
-    """Bars below each other, each under its name and its value; the height is that of one."""
+    """Horizontal bars, each below its name and value; `height` is that of one bar."""
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
     text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "tooltip": None}
     layer: list[dict[str, Any]] = [
@@ -128,14 +128,14 @@ def ranked() -> dict[str, Any]:
         },
         {
             "mark": {**text, "align": "right"},
-            "encoding": {"x": {"value": "width"}, "text": {"field": "told"}},
+            "encoding": {"x": {"value": "width"}, "text": {"field": "amount"}},
         },
     ]
     return {**_wide(44, layer), "encoding": {"y": place}}
 
 
 def strips() -> dict[str, Any]:
-    """Stretches of time, a row a series; the height is that of one."""
+    """Ranges of time, a row for each series; `height` is that of one row."""
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
     text = {"type": "text", "baseline": "bottom", "align": "left", "dy": -11, "fontSize": 13}
     layer: list[dict[str, Any]] = [

@@ -1,187 +1,223 @@
-"""Billed money shared out to API keys by their tokens, to the last digit."""
+"""`report keys`: billed money allocated to API keys by their tokens, and what of it is an estimate.
+
+The cost report has no keys. Within one workspace, model, tier, window, region and token type all tokens of a day have
+one price where the cost report has one row: then sharing that row by tokens is exact. Where several rows (of several
+regions, speeds or windows that the usage series is not grouped by) share the same tokens, it is an estimate.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cache
-from operator import add, itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from operator import add
+from typing import TYPE_CHECKING, Any
 
+from archiver.model import Report
 from archiver.offline.reports.allocation import allocate
-from archiver.offline.reports.breakdowns import COUNT_OF, WEB_SEARCHES, Question, columns_of, cost_note, money_table
-from archiver.offline.tables.sparkline import Known, Slots, Trends
-from archiver.store.read.daily_sums import NOT_GROUPED, Label, Line, labelled, not_grouped
-from archiver.store.read.reads import read_use_and_money
+from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES, slots_for
+from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.reports.spend import ranked_money
+from archiver.offline.tables.money import Estimate
+from archiver.offline.tables.sparkline import SlotDays, add_sparklines
+from archiver.offline.tables.table import Table, plain
+from archiver.reports.dimensions import Label, columns_of, missing_columns
+from archiver.store.read.daily_sums import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from archiver.offline.tables.table import Table
-    from archiver.store.read.daily_sums import Day, Sums
-    from archiver.store.read.reads import UseAndMoney
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.store.read.daily_sums import Day
+    from archiver.store.read.reader import ArchiveReader
 
-T = TypeVar("T")
+_PRICED_BY = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
+_BILLED = (*columns_of(Report.COST), "currency")
+_USED = (*_PRICED_BY, "api_key_id")
+_BY = ("day", "month", "workspace", "api_key")
+_MICROCENT = 10**12
 
-NOT_ALLOCATED = Label("(not allocated)")
-_BILLED = ("workspace_id", "model", "service_tier", "context_window", "token_type", "cost_type", "currency")
-_USED = ("workspace_id", "model", "service_tier", "context_window", "api_key_id")
-_KIND = 4  # so many of these columns say what kind of use it is
-
-_Use = dict[tuple[Any, ...], list[tuple[Any, "Sequence[int]"]]]
-"""The counts of each key by kind of use, of one day."""
-_Bill = tuple[tuple[Any, ...], int | None, Any, Any]
-"""What a line of money is for: kind of use, which of its counts (None: no use explains it), workspace, currency."""
-_Amounts = dict[tuple[Any, Any, Any], int]
-"""Money by workspace, key and currency; None for what is not asked for."""
+_Kind = tuple[Any, ...]
+"""The values of the columns that a price depends on, as far as both series of a day have them."""
 
 
-def keys(path: Path, asked: Question) -> Table:
-    """Share billed money out to API keys by their tokens of the same day, workspace, model, tier, window and type."""
-    asked = asked.checked(("day", "month", "workspace", "api_key"), ("api_key",))
-    both = read_use_and_money(path, _USED, _BILLED, asked.since, asked.until, asked.as_of)
-    monthly = "month" in asked.by
-    slots = (
-        Slots.over(both.billed_days, asked.since, asked.until, monthly=monthly)
-        if asked.trends and "day" not in asked.by
-        else None
+@dataclass(slots=True)
+class _Bill:
+    """What one kind of tokens cost on a day, and how many rows of the cost report that is."""
+
+    amount: int = 0
+    rows: int = 0
+
+
+@dataclass(slots=True)
+class AllocatedDay:
+    """One day of cost, and of the usage that it is allocated by."""
+
+    billed: Day
+    used: Day | None
+    bills: dict[tuple[_Kind, int | None, Any, str], _Bill] = field(default_factory=lambda: defaultdict(_Bill))
+    counts: dict[_Kind, dict[Any, list[int]]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def kind_columns(self) -> tuple[str, ...]:
+        """The columns that a price depends on and both series are grouped by."""
+        cost_lacks = missing_columns(Report.COST, _PRICED_BY, self.billed.group_by)
+        usage_lacks = missing_columns(Report.USAGE, _PRICED_BY, self.used.group_by) if self.used else frozenset()
+        return tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
+
+    def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
+        """Add one row of the cost report."""
+        count = {"tokens": COUNT_OF_TOKEN_TYPE.get(values["token_type"]), "web_search": WEB_SEARCHES}
+        number = count.get(values["cost_type"]) if "description" in self.billed.group_by else None
+        kind = tuple(values[one] for one in self.kind_columns)
+        workspace = values["workspace_id"] if "workspace_id" in self.billed.group_by else Label.NOT_GROUPED
+        bill = self.bills[kind, number, workspace, values["currency"]]
+        bill.amount += amount
+        bill.rows += 1
+
+    def add_usage(self, values: Mapping[str, Any], sums: list[int]) -> None:
+        """Add the usage of one key."""
+        assert self.used is not None
+        key = values["api_key_id"] if "api_key_id" in self.used.group_by else Label.NOT_GROUPED
+        of_kind = self.counts[tuple(values[one] for one in self.kind_columns)]
+        of_kind[key] = list(map(add, of_kind[key], sums)) if key in of_kind else sums
+
+    def shares(self) -> Iterator[tuple[Any, Any, str, int, bool]]:
+        """Yield workspace, key, currency, amount, and whether the amount is an estimate."""
+        for (kind, number, workspace, currency), bill in self.bills.items():
+            weights = self._weights(kind, number)
+            # Shares get no more digits than the bill has: of whole microcents they are whole microcents.
+            grain = _MICROCENT if bill.amount % _MICROCENT == 0 else 1
+            parts = allocate(bill.amount // grain, weights)
+            shares = {key: part * grain for key, part in parts.items()} or {Label.NOT_ALLOCATED: bill.amount}
+            used = sum(1 for weight in weights.values() if weight)
+            for key, amount in shares.items():
+                yield workspace, key, currency, amount, bill.rows > 1 and used > 1
+
+    def _weights(self, kind: _Kind, number: int | None) -> dict[Any, int]:
+        """Return the counts by key that a bill is shared by; web searches have one price in all of a workspace."""
+        if number is None:
+            return {}
+        if number != WEB_SEARCHES:
+            return {key: sums[number] for key, sums in self.counts.get(kind, {}).items()}
+        weights: dict[Any, int] = defaultdict(int)
+        for other, of_keys in self.counts.items():
+            if not self.kind_columns or self.kind_columns[0] != "workspace_id" or other[0] == kind[0]:
+                for key, sums in of_keys.items():
+                    weights[key] += sums[number]
+        return weights
+
+
+def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return billed money allocated to API keys by their tokens of the same day and kind."""
+    selected = select_days(reader, Report.COST, request)
+    if selected.known is None:
+        return selected.unknown()
+    return keys_of_days(reader, request, read_allocated_days(reader, request, selected.days))
+
+
+def keys_of_days(reader: ArchiveReader, request: ReportRequest, days: Sequence[AllocatedDay]) -> Table:
+    """Return the report from days that are read already, so that several groupings cost one read."""
+    by = request.grouped(_BY, ("api_key",), "keys")
+    selected = select_days(reader, Report.COST, request)
+    slots = slots_for(request, selected, by)
+    lines, estimated = _lines(reader, days, by, slots.of if slots else None)
+    rows = []
+    for line in lines:
+        is_estimate = bool(line.sums[1])
+        amount = Estimate(line.sums[0]) if is_estimate else line.sums[0]
+        rows.append(line.values | {"amount": amount, "method": "estimated" if is_estimate else "exact"})
+    table, parts = ranked_money(rows, lines, request.top)
+    slot_days = SlotDays(_known_days(days, by), slots) if slots else None
+    sentence = selected.known.sentence() if selected.known else ""
+    return add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0]).noting(
+        sentence, *_notes(days, estimated), COST_NOTE
     )
-    lines = _lines(both, asked.by, slots.of if slots else None)
-    names = [*columns_of(asked.by), "currency"]
-    trends = Trends()
-    if slots is not None:
-        known = Known(_known_days(both, asked.by), slots)
-        trends = Trends(known, itemgetter(0), names.index("month") if monthly else None)
-    note = cost_note({line.group[-1] for line in lines})
-    note = f"allocated: billed money shared out by tokens of the same kind; {note}"
-    return trends.beside(*money_table(names, lines, note, asked.top, ranked=True), lines)
 
 
-def _lines(both: UseAndMoney, by: Sequence[str], slot_of: Callable[[Day], int] | None) -> list[Line]:
-    """Add up the shares of all days by what is asked for, and put names to them."""
+def _with_method_last(table: Table) -> Table:
+    columns = [*(column for column in table.columns if column.name != "method"), *plain("method")]
+    rows = [{column.name: row[column.name] for column in columns} for row in table.rows]
+    return Table(columns, rows, table.total)
+
+
+def _notes(days: Sequence[AllocatedDay], estimated: int) -> list[str]:
+    notes = ["allocated: billed money is shared by the tokens of the same day and kind"]
+    if estimated:
+        notes.append(
+            "estimated amounts are to the cent: several prices (by region, speed or window) share tokens that the "
+            "archived usage does not tell apart; archiver sync --group-by "
+            "workspace_id,api_key_id,model,service_tier,inference_geo archives usage by region"
+        )
+    ungrouped = sum(1 for day in days if day.used is None or "api_key_id" not in day.used.group_by)
+    if ungrouped:
+        notes.append(f"usage of {ungrouped} of {len(days)} days is not archived by API key")
+    return notes
+
+
+def read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: Sequence[Day]) -> list[AllocatedDay]:
+    """Read cost by row and usage by key of every day, from the usage series that tells most prices apart."""
+    used = _best_usage(reader, request)
+    days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
+    for one in reader.sums(Report.COST, _BILLED, billed, lambda day: day):
+        days[one.part.start].add_cost(dict(zip(_BILLED, one.values, strict=True)), one.sums[0])
+    for one in reader.sums(Report.USAGE, _USED, [d.used for d in days.values() if d.used], lambda day: day):
+        days[one.part.start].add_usage(dict(zip(_USED, one.values, strict=True)), one.sums)
+    return list(days.values())
+
+
+def _best_usage(reader: ArchiveReader, request: ReportRequest) -> dict[int, Day]:
+    """Return the usage series of each day: the one by key with the most price columns, else the canonical one."""
+    best = {day.start: day for day in reader.days(Report.USAGE, *request.bounds)}
+    if reader.as_of is not None:
+        return best  # other series than the canonical ones are not dated
+    for day in reader.key_days(*request.bounds):
+        if day.is_whole and _precision(day) > _precision(best.get(day.start)):
+            best[day.start] = day
+    return best
+
+
+def _precision(day: Day | None) -> tuple[bool, int, bool]:
+    if day is None or "api_key_id" not in day.group_by:
+        return (False, 0, False)
+    priced = len(_PRICED_BY) - len(missing_columns(Report.USAGE, _PRICED_BY, day.group_by))
+    return (day.is_whole, priced, "inference_geo" in day.group_by)
+
+
+def _lines(
+    reader: ArchiveReader, days: Sequence[AllocatedDay], by: Sequence[str], slot_of: Any
+) -> tuple[list[Line], int]:
+    """Add up the shares of all days into lines; the second sum of a line is what of it is estimated."""
     lines: dict[tuple[Any, ...], Line] = {}
-    for day, amounts in _shares(both, by):
-        when = (f"{day.date}" if "day" in by else None, f"{day.date:%Y-%m}" if "month" in by else None)
-        slot = slot_of(day) if slot_of else None
-        for whose, amount in amounts.items():
-            line = lines.get((*when, *whose))
-            if line is None:
-                line = lines[*when, *whose] = Line((*when, *whose), [0], 0, _missing(*whose))
-            line.add(slot, day.start, [amount])
+    estimated = 0
+    for day in days:
+        date = day.billed.date
+        for workspace, key, currency, amount, is_estimate in day.shares():
+            values = {
+                **({"date": f"{date}"} if "day" in by else {}),
+                **({"month": f"{date:%Y-%m}"} if "month" in by else {}),
+                **({"workspace_id": workspace} if "workspace" in by else {}),
+                **({"api_key_id": key} if "api_key" in by else {}),
+                "currency": currency,
+            }
+            split = is_estimate and "api_key" in by
+            estimated += split
+            identity = tuple(values.values())
+            if identity not in lines:
+                labels = frozenset(str(one) for one in identity if isinstance(one, Label))
+                lines[identity] = Line(values, [], 0, labels)
+            slot = slot_of(day.billed) if slot_of else None
+            lines[identity].add(slot, day.billed.start, [amount, abs(amount) if split else 0])
     for line in lines.values():
-        date, month, workspace, key, currency = line.group
-        names = {
-            "day": (date,),
-            "month": (month,),
-            "workspace": (workspace, both.name_at("workspace", workspace, line.last_day)),
-            "api_key": (key, both.name_at("api_key", key, line.last_day)),
-        }
-        line.group = (*(value for one in by for value in names[one]), currency)
-    return list(lines.values())
+        line.values = reader.with_labels(line.values, line.last_day)
+    return list(lines.values()), estimated
 
 
-def _missing(workspace: str | None, key: str | None, _currency: str) -> frozenset[str]:
-    """Tell lines apart that belong to different days: see `_known_days`."""
-    return frozenset(one for one in (workspace, key) if one is NOT_GROUPED or one is NOT_ALLOCATED)
-
-
-def _shares(both: UseAndMoney, by: Sequence[str]) -> Iterator[tuple[Day, _Amounts]]:
-    """Share out the money of each day that has any."""
-    uses = {day.start: use for day, use in _used_by_day(both.used)}
-    bills_of = _by_grouping("cost", _BILLED, both.billed, _bill)
-    for day, rows in _by_day(both.billed):
-        billed: dict[int, int] = defaultdict(int)
-        for _, line, _, amount in rows:
-            billed[line] += amount
-        amounts: _Amounts = defaultdict(int)
-        use, bills = _DayOfUse(uses.get(day.start, {})), bills_of(day)
-        for line, amount in billed.items():
-            kind, count, workspace, currency = bills[line]
-            whose = workspace if "workspace" in by else None
-            if "api_key" not in by:
-                amounts[whose, None, currency] += amount
-                continue
-            for key, share in use.share(amount, kind, count):
-                amounts[whose, key, currency] += share
-        yield day, amounts
-
-
-def _by_day(sums: Sums) -> Iterator[tuple[Day, list[tuple[int, ...]]]]:
-    parts: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-    for row in sums.rows:
-        parts[row[0]].append(row)
-    for part, rows in parts.items():
-        yield sums.parts[part], rows
-
-
-def _by_grouping(
-    report: str, columns: Sequence[str], sums: Sums, make: Callable[[tuple[Any, ...]], T]
-) -> Callable[[Day], list[T]]:
-    """Make something of every line of sums, once for each way that days were grouped."""
-
-    @cache
-    def made(missing: frozenset[str]) -> list[T]:
-        return [make(labelled(columns, values, missing)) for values in sums.lines]
-
-    return lambda day: made(not_grouped(report, columns, day))
-
-
-def _bill(values: tuple[Any, ...]) -> _Bill:
-    *kind, token_type, cost_type, currency = values
-    count = {"tokens": COUNT_OF.get(token_type), "web_search": WEB_SEARCHES}.get(cost_type)
-    return tuple(kind), count, kind[0], currency
-
-
-def _used_by_day(used: Sums) -> Iterator[tuple[Day, _Use]]:
-    kinds_of = _by_grouping("usage", _USED, used, lambda values: (values[:_KIND], values[_KIND]))
-    for day, rows in _by_day(used):
-        lines: dict[int, Sequence[int]] = {}
-        for _, line, _, *counts in rows:
-            lines[line] = list(map(add, lines[line], counts)) if line in lines else counts
-        kinds, use = kinds_of(day), defaultdict(list)
-        for line, sums in lines.items():
-            kind, key = kinds[line]
-            use[kind].append((key, sums))
-        yield day, use
-
-
-class _DayOfUse:
-    """Who used what on one day."""
-
-    def __init__(self, use: _Use) -> None:
-        self._use = use
-        self._searches: dict[Any, dict[Any, int]] | None = None
-
-    def share(self, amount: int, kind: tuple[Any, ...], count: int | None) -> Iterable[tuple[Any, int]]:
-        """Share an amount by a count of a kind of use; web searches by those of the whole workspace."""
-        if count is None:
-            return ((NOT_ALLOCATED, amount),)
-        if count == WEB_SEARCHES:
-            weights = self._searches_of(kind[0])
-        else:
-            found = self._use.get(kind, ())
-            if len(found) == 1 and found[0][1][count]:
-                return ((found[0][0], amount),)
-            weights = {key: counts[count] for key, counts in found}
-        return allocate(amount, weights).items() or ((NOT_ALLOCATED, amount),)
-
-    def _searches_of(self, workspace: Any) -> dict[Any, int]:
-        if self._searches is None:
-            self._searches = defaultdict(lambda: defaultdict(int))
-            for kind, uses in self._use.items():
-                for key, counts in uses:
-                    self._searches[kind[0]][key] += counts[WEB_SEARCHES]
-        return self._searches.get(workspace, {})
-
-
-def _known_days(both: UseAndMoney, by: Sequence[str]) -> Iterator[tuple[Day, frozenset[str]]]:
-    """List the days that are archived, once for each kind of line that they can have: see `_missing`."""
-    asked = {day.start: "api_key_id" in day.asked for day in both.used_days}
-    for day in both.billed_days:
-        missing = {NOT_GROUPED} if "workspace" in by and not_grouped("cost", ["workspace_id"], day) else set()
-        if "api_key" not in by:
-            yield day, frozenset(missing)
-            continue
-        yield day, frozenset({*missing, NOT_ALLOCATED})
-        if day.start in asked:
-            yield day, frozenset(missing if asked[day.start] else {*missing, NOT_GROUPED})
+def _known_days(days: Sequence[AllocatedDay], by: Sequence[str]) -> Iterable[tuple[Day, frozenset[str]]]:
+    """Yield the days that are archived, once for each set of labels that a line of them can have."""
+    for day in days:
+        ungrouped = "workspace" in by and "workspace_id" not in day.billed.group_by
+        base = {str(Label.NOT_GROUPED)} if ungrouped else set()
+        yield day.billed, frozenset(base)
+        if "api_key" in by:
+            yield day.billed, frozenset({*base, str(Label.NOT_ALLOCATED)})
+            yield day.billed, frozenset({*base, str(Label.NOT_GROUPED)})

@@ -1,4 +1,4 @@
-"""Everything by month in one table: the totals of the page that shows everything."""
+"""`report overview`: the totals of each month."""
 
 from __future__ import annotations
 
@@ -6,60 +6,56 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archiver.errors import ConfigurationError
-from archiver.offline.reports.breakdowns import COUNTS, cache, spend, tokens
-from archiver.offline.tables.table import Column, Kind, Table
-from archiver.store.read.reads import read_canonical_days
+from archiver.model import Report
+from archiver.offline.reports.grouped import COUNTS, all_tokens, total_row
+from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.reports.spend import spend
+from archiver.offline.reports.usage import cache, hit_rate, tokens
+from archiver.offline.tables.table import Column, Kind, Table, counts, money, plain, sum_by_currency
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from archiver.offline.reports.request import ReportRequest, SelectedDays
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.reader import ArchiveReader
 
-    from archiver.offline.reports.breakdowns import Question
-
-_TOKENS = len(COUNTS) - 1  # the last count is that of web searches
-
-
-def check(asked: Question) -> None:
-    """Refuse dimensions.
-
-    Raises:
-        ConfigurationError: There is one.
-    """
-    if asked.by:
-        raise ConfigurationError(
-            "the report overview is by month alone",
-            hint="leave --by out, or give it to another report, such as spend, tokens or keys",
-        )
+_NAMES = ("month", "currency", "amount", "tokens", "cache_hit_rate", "billed_days")
 
 
-def overview(path: Path, asked: Question) -> Table:
-    """Tell money, tokens, cache hit rate and billed days by month; what a month has nothing of is an empty cell."""
-    check(asked)
-    asked = replace(asked, by=("month",), top=None, trends=False)
-    money = spend(path, asked, ("month",), ranked=False)
-    used = {row[0]: sum(row[1 : 1 + _TOKENS]) for row in tokens(path, asked).rows}
-    hits = {row[0]: row[1:] for row in cache(path, asked).rows}
-    bounds = asked.since, asked.until, asked.as_of
-    days = Counter(day[:7] for day, _ in read_canonical_days(path, "cost", *bounds))
-    billed = {row[0] for row in money.rows}
-    lines = [*money.rows, *((month, None, None) for month in {*used, *days} - billed)]
+def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return money, tokens, cache hit rate and billed days by month; a cell is empty where nothing is archived."""
+    request = replace(request, by=("month",), top=None, sparklines=False)
+    billed, used = (select_days(reader, report, request) for report in (Report.COST, Report.USAGE))
+    if billed.known is None and used.known is None:
+        return billed.unknown()
+    paid, used_tokens, cached = (report(reader, request) for report in (spend, tokens, cache))
+    counts_of = {row["month"]: all_tokens([row[name] for name in COUNTS]) for row in used_tokens.rows}
+    rates = {row["month"]: row["cache_hit_rate"] for row in cached.rows}
+    days = Counter(f"{day.date:%Y-%m}" for day in billed.days)
+    unbilled = ({"month": one, "currency": None, "amount": None} for one in {*counts_of} - {*days})
+    lines: list[Row] = [*paid.rows, *unbilled]
     rows = [
-        (month, currency, amount, used.get(month), hits[month][-1] if month in hits else None, days[month])
-        for month, currency, amount in sorted(lines, key=lambda line: (line[0], line[1] or ""))
+        {
+            **{name: line[name] for name in ("month", "currency", "amount")},
+            "tokens": counts_of.get(line["month"]),
+            "cache_hit_rate": rates.get(line["month"]),
+            "billed_days": days[line["month"]],
+        }
+        for line in sorted(lines, key=lambda line: (line["month"], line["currency"] or ""))
     ]
-    read, whole = sum(row[2] for row in hits.values()), sum(sum(row[:3]) for row in hits.values())
-    alone = len({row[1] for row in money.rows}) <= 1  # amounts of several currencies have no sum
-    rate = round(read / whole, 4) if whole else None
-    # what is not archived is not zero
-    billed_sum = sum(row[-1] for row in money.rows) if alone and days else None
-    used_sum = sum(used.values()) if read_canonical_days(path, "usage", *bounds) else None
-    total = ("total", None, billed_sum, used_sum, rate, sum(days.values()))
-    columns = [
-        Column("month"),
-        Column("currency"),
-        Column("amount", Kind.MONEY),
-        Column("tokens", Kind.COUNT),
-        Column("cache_hit_rate", Kind.SHARE),
-        Column("billed_days", Kind.COUNT),
-    ]
-    return Table(columns, rows, money.note, total)
+    total = total_row(
+        _NAMES,
+        amount=sum_by_currency(rows, "amount"),
+        tokens=sum(counts_of.values()) if used.known else None,
+        cache_hit_rate=hit_rate(cached.total) if cached.total else None,
+        billed_days=sum(days.values()),
+    )
+    columns = [*plain("month", "currency"), *money("amount"), *counts("tokens")]
+    table = Table([*columns, Column("cache_hit_rate", Kind.SHARE), *counts("billed_days")], rows, total)
+    return table.noting(*_notes("cost", billed), *_notes("usage", used), COST_NOTE)
+
+
+def _notes(name: str, selected: SelectedDays) -> list[str]:
+    if selected.known is None:
+        return [selected.sentence]
+    sentence = selected.known.sentence()
+    return [f"{name}: {sentence}"] if sentence else []

@@ -1,64 +1,97 @@
-"""Use against billing: what is billed without use, used without billing, and the price that the two imply."""
+"""`report reconcile`: usage against cost, and the price that the two imply."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.reports.breakdowns import COUNT_OF, OF_COST, Question, columns_of, cost_note
-from archiver.offline.tables.table import Column, Kind, Table
-from archiver.store.read.reads import read_comparable
+from archiver.model import Report
+from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
+from archiver.offline.reports.known_days import count
+from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.tables.table import Table, counts, keep_top, money, plain
+from archiver.reports.dimensions import missing_columns
+from archiver.store.read.daily_sums import group_columns
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Day
+    from archiver.store.read.reader import ArchiveReader
 
 _KIND = ("model", "service_tier", "context_window", "token_type")
 _A_MILLION = 1_000_000
 
 
-def reconcile(path: Path, asked: Question) -> Table:
-    """Compare tokens with money by day or month, model, tier, window and token type.
+def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return tokens and their cost by month, model, tier, window and token type.
 
-    A state is `billed and used`, `billed without use`, or `used without billing` (as priority tier is). The implied
-    price is in the currency for a million tokens; where it changes over time, the rows show it. Days that are not
-    archived in both reports, or not by all that is asked for, are left out: nothing could be said of them.
+    A state is `billed and used`, `billed without usage`, or `used without billing` (as priority tier is). The implied
+    price is for a million tokens. Days that are not archived in both reports by all of these dimensions are left out.
     """
-    asked = asked.checked(("day", "month", *_KIND), ("month", *_KIND))
-    used_by = tuple(one for one in asked.by if one != "token_type")
-    used, billed, left_out = read_comparable(
-        path, used_by, (*asked.by, "cost_type"), asked.since, asked.until, asked.as_of
+    by = request.grouped(("day", "month", *_KIND), ("month", *_KIND), "reconcile")
+    selected = {report: select_days(reader, report, request) for report in Report}
+    for one in (selected[Report.COST], selected[Report.USAGE]):
+        if one.known is None:
+            return one.unknown()
+    used_by = tuple(one for one in by if one != "token_type")
+    days = {
+        Report.USAGE: _grouped_days(Report.USAGE, selected[Report.USAGE].days, used_by),
+        Report.COST: _grouped_days(Report.COST, selected[Report.COST].days, (*by, "cost_type")),
+    }
+    common = {day.start for day in days[Report.USAGE]} & {day.start for day in days[Report.COST]}
+    left_out = {day.start for one in selected.values() for day in one.days} - common
+    used, billed = (
+        reader.lines(report, grouping, [day for day in days[report] if day.start in common])
+        for report, grouping in ((Report.USAGE, used_by), (Report.COST, (*by, "cost_type")))
     )
-    by_kind = "token_type" in asked.by
-    names = columns_of(asked.by)
-    at = names.index("token_type") if by_kind else len(names)
+    names = [one for one in group_columns(Report.COST, by) if one != "currency"]
+    rows = _rows(names, _tokens(names, [(line.values, line.sums) for line in used]), billed)
+    if request.top is not None:
+        rows = keep_top(rows, request.top, lambda row: abs(row["amount"] or 0), ["tokens", "amount"]).rows
+    columns = [*plain(*names, "currency"), *counts("tokens"), *money("amount", "implied_price"), *plain("state")]
+    note = f"{count(len(left_out), 'day')} left out: usage and cost are not both archived by all of these dimensions"
+    return Table(columns, rows).noting(
+        *(one.known.sentence() for one in selected.values() if one.known),
+        note if left_out else "",
+        f"only token costs; the implied price is for a million tokens; {COST_NOTE}",
+    )
+
+
+def _grouped_days(report: Report, days: Sequence[Day], by: Sequence[str]) -> list[Day]:
+    """Return the days whose series is grouped by all of these dimensions."""
+    columns = tuple(group_columns(report, by))
+    return [day for day in days if not missing_columns(report, columns, day.group_by)]
+
+
+def _tokens(names: Sequence[str], used: Sequence[tuple[Row, list[int]]]) -> dict[tuple[Any, ...], int]:
+    """Return tokens by the values of columns; a usage row has five token types, a cost row one."""
     tokens: dict[tuple[Any, ...], int] = defaultdict(int)
-    for row in used:
-        group, counts = row[: len(names) - by_kind], row[len(names) - by_kind :]
-        for kind, number in COUNT_OF.items():
-            tokens[(*group[:at], kind, *group[at:]) if by_kind else group] += counts[number]
-    money: dict[tuple[Any, ...], int] = defaultdict(int)
-    kinds = columns_of(_as_read({*asked.by, "cost_type"}))
-    place = kinds.index("cost_type")
-    for row in billed:
-        if row[place] == "tokens":
-            money[tuple(value for i, value in enumerate(row[: len(kinds)]) if i != place)] += row[-1]
-    groups = sorted({*money, *(group for group, count in tokens.items() if count)}, key=lambda g: tuple(map(str, g)))
-    rows = [_row(group, tokens.get(group, 0), money.get(group)) for group in groups]
-    if asked.top is not None:
-        rows = sorted(rows, key=lambda row: -abs(row[-3] or 0))[: asked.top]
-    columns = [*(Column(name) for name in names), Column("tokens", Kind.COUNT), Column("amount", Kind.MONEY)]
-    note = f"only token costs; the implied price is for a million tokens; {cost_note({row[-2] for row in billed})}"
-    if left_out:
-        note += f"; days left out, because use and cost are not both archived by all of this: {left_out}"
-    return Table([*columns, Column("implied_price", Kind.MONEY), Column("state")], rows, note)
+    for values, sums in used:
+        for token_type, number in COUNT_OF_TOKEN_TYPE.items():
+            key = tuple(token_type if name == "token_type" else values[name] for name in names)
+            tokens[key] += sums[number]
+    return tokens
 
 
-def _as_read(by: set[str]) -> tuple[str, ...]:
-    """Put dimensions in the order in which cost rows have them."""
-    return tuple(one for one in OF_COST if one in by)
+def _rows(names: Sequence[str], tokens: dict[tuple[Any, ...], int], billed: Sequence[Any]) -> list[Row]:
+    amounts: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for line in billed:
+        if line.values["cost_type"] == "tokens":
+            amounts[tuple(line.values[name] for name in names)][line.values["currency"]] += line.sums[0]
+    used = {key for key, number in tokens.items() if number}
+    groups = sorted({*amounts} | used, key=lambda key: tuple(map(str, key)))
+    nothing: dict[Any, Any] = {None: None}
+    return [
+        dict(zip(names, key, strict=True)) | _compared(tokens.get(key, 0), currency, amount)
+        for key in groups
+        for currency, amount in (amounts.get(key) or nothing).items()
+    ]
 
 
-def _row(group: tuple[Any, ...], tokens: int, amount: int | None) -> tuple[Any, ...]:
+def _compared(tokens: int, currency: str | None, amount: int | None) -> Row:
+    state = "used without billing" if amount is None else "billed and used" if tokens else "billed without usage"
     price = amount * _A_MILLION // tokens if amount is not None and tokens else None
-    state = "used without billing" if amount is None else "billed and used" if tokens else "billed without use"
-    return (*group, tokens, amount, price, state)
+    return {"currency": currency, "tokens": tokens, "amount": amount, "implied_price": price, "state": state}

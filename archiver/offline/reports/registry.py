@@ -1,116 +1,160 @@
-"""The ready answers by name."""
+"""The built-in reports: what each is about, which options it takes, and the function that computes it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from archiver.offline.periods import Period, month_of
-from archiver.offline.reports import breakdowns, months
+from archiver.model import Report
+from archiver.offline.reports.budget import budget
+from archiver.offline.reports.changes import changes
+from archiver.offline.reports.compare import compare
+from archiver.offline.reports.forecast import OF_A_MONTH, forecast
 from archiver.offline.reports.keys import keys
-from archiver.offline.reports.months import Budgets
 from archiver.offline.reports.overview import overview
 from archiver.offline.reports.reconcile import reconcile
-from archiver.offline.tables.table import Column, Kind, Table
-from archiver.store.read.reads import read_report
+from archiver.offline.reports.restatements import restatements
+from archiver.offline.reports.spend import ranked_by, spend
+from archiver.offline.reports.usage import cache, tokens
+from archiver.reports.dimensions import dimensions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from archiver.offline.reports.breakdowns import Question
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Table
+    from archiver.store.read.reader import ArchiveReader
+
+_RANGE = ("since", "until", "month")
+_COST, _USAGE = dimensions_of(Report.COST), dimensions_of(Report.USAGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a report is asked for. `month` is for those that speak of one; `learnt` bounds restatements, as text."""
+class BuiltInReport:
+    """One built-in report.
 
-    question: Question
-    month: Period | None = None
-    learnt: tuple[str | None, str | None] = (None, None)
-    today: date = field(default_factory=date.today)
-    budgets: Budgets = field(default_factory=lambda: Budgets(None, {}))
+    Attributes:
+        name: The word after `archiver report`.
+        help: What it returns, as the first sentence of its help.
+        example: The options of an example, as a person would type them.
+        options: The options that it takes beyond those of every report; all others are refused.
+        dimensions: The words of its `--by`.
+        compute: The function; it raises what reading an archive does.
+        by_time_seen: Whether `--since` and `--until` are times at which a change was first seen, not days.
+    """
 
-
-def _restatements(path: Path, asked: Asked) -> Table:
-    """Add up the fields of one bucket that were learnt together, and by then; amounts are decimal cents."""
-    since, until = asked.learnt
-    if asked.question.as_of is not None:
-        then = datetime.fromtimestamp(asked.question.as_of + 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        until = min(until or then, then)
-    names, rows = read_report(path, "restatements", since, until)
-    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
-    for *key, was, now in rows:
-        total = sums[tuple(key)]
-        total[0] += 1
-        total[1] += Decimal(was or 0)
-        total[2] += Decimal(now or 0)
-    told = [(*key, count, str(was), str(now), str(now - was)) for key, (count, was, now) in sums.items()]
-    columns = [*(Column(name) for name in names[:-2]), Column("rows", Kind.COUNT)]
-    return Table(
-        [*columns, *(Column(name, Kind.EXACT) for name in ("was", "now", "change"))],
-        told,
-        "tokens, and amounts in cents",
-    )
+    name: str
+    help: str
+    example: str
+    options: tuple[str, ...]
+    compute: Callable[[ArchiveReader, ReportRequest], Table]
+    dimensions: tuple[str, ...] = ()
+    by_time_seen: bool = False
 
 
-def restated_days(path: Path, asked: Asked) -> Table:
-    """Tell what changed of the days that are asked for, whenever it was learnt."""
-    table = _restatements(path, replace(asked, learnt=(None, None)))
-    since, until = asked.question.since or "", asked.question.until or "~"
-    at = [column.name for column in table.columns].index("bucket_start")
-    return replace(table, rows=[row for row in table.rows if since <= row[at][:10] < until])
-
-
-def _month(path: Path, asked: Asked) -> Period:
-    return asked.month or month_of(months.today_in(path, asked.today, asked.question.as_of))
-
-
-def _ranked(*by: str) -> Callable[[Path, Asked], Table]:
-    return lambda path, asked: breakdowns.spend(path, asked.question, by, ranked=True)
-
-
-REPORTS: dict[str, tuple[str, Callable[[Path, Asked], Table]]] = {
-    "overview": (
-        "the totals of each month; with --html, everything on one page",
-        lambda path, asked: overview(path, asked.question),
+_ALL = (
+    BuiltInReport(
+        "overview",
+        "Show the totals of each month; with --html, everything on one page.",
+        "--html overview.html",
+        (*_RANGE, "as_of", "unit"),
+        overview,
     ),
-    "spend": (
-        "money by month and workspace",
-        lambda path, asked: breakdowns.spend(path, asked.question, ("month", "workspace"), ranked=False),
+    BuiltInReport(
+        "spend",
+        "Show money by month and workspace.",
+        "--by month --by model --since 2026-01-01",
+        (*_RANGE, "by", "top", "as_of", "unit"),
+        spend,
+        _COST,
     ),
-    "workspaces": ("money by workspace, the most expensive first, with shares", _ranked("workspace")),
-    "models": ("money by model, the most expensive first, with shares", _ranked("model")),
-    "keys": (
-        "billed money shared out to API keys by their tokens",
-        lambda path, asked: keys(path, asked.question),
+    BuiltInReport(
+        "workspaces",
+        "Show money by workspace, the most expensive first, with shares.",
+        "--month 2026-01",
+        (*_RANGE, "by", "top", "as_of", "unit"),
+        ranked_by("workspaces", "workspace"),
+        _COST,
     ),
-    "tokens": ("tokens by month, workspace and model", lambda path, asked: breakdowns.tokens(path, asked.question)),
-    "cache": (
-        "how much of the input came from the prompt cache, by month and model",
-        lambda path, asked: breakdowns.cache(path, asked.question),
+    BuiltInReport(
+        "models",
+        "Show money by model, the most expensive first, with shares.",
+        "--month 2026-01 --top 5",
+        (*_RANGE, "by", "top", "as_of", "unit"),
+        ranked_by("models", "model"),
+        _COST,
     ),
-    "compare": (
-        "a month against the one before, by workspace",
-        lambda path, asked: months.compare(path, asked.question, _month(path, asked)),
+    BuiltInReport(
+        "keys",
+        "Show billed money allocated to API keys by their tokens.",
+        "--since 2026-01-01 --top 5",
+        (*_RANGE, "by", "top", "as_of", "unit"),
+        keys,
+        ("day", "month", "workspace", "api_key"),
     ),
-    "forecast": (
-        "a month to date and to its end, by workspace",
-        lambda path, asked: months.forecast(path, asked.question, _month(path, asked)),
+    BuiltInReport(
+        "tokens",
+        "Show tokens by month, workspace and model.",
+        "--by api_key --month 2026-01",
+        (*_RANGE, "by", "top", "as_of"),
+        tokens,
+        _USAGE,
     ),
-    "budget": (
-        "a month against the budgets of the configuration",
-        lambda path, asked: months.budget(path, _month(path, asked), asked.budgets, asked.question.as_of),
+    BuiltInReport(
+        "cache",
+        "Show how much of the input came from the prompt cache, by month and model.",
+        "--by model --since 2026-01-08",
+        (*_RANGE, "by", "top", "as_of"),
+        cache,
+        _USAGE,
     ),
-    "reconcile": (
-        "tokens against money by month, model, tier, window and type, and the price they imply",
-        lambda path, asked: reconcile(path, asked.question),
+    BuiltInReport(
+        "compare",
+        "Compare a month with the one before, over the same days, by workspace.",
+        "--month 2026-01",
+        ("month", "by", "top", "as_of", "unit"),
+        compare,
+        OF_A_MONTH,
     ),
-    "restatements": ("what changed in settled buckets, by the time it was learnt", _restatements),
-}
-"""Name → what it tells, and how it is made; making raises what reading an archive does."""
-
-OF_A_MONTH = frozenset({"compare", "forecast", "budget"})
+    BuiltInReport(
+        "forecast",
+        "Project a month to its end, by workspace.",
+        "--month 2026-01",
+        ("month", "by", "top", "as_of", "unit"),
+        forecast,
+        OF_A_MONTH,
+    ),
+    BuiltInReport(
+        "budget",
+        "Compare a month with the budgets of the configuration; exit code 3 when one is passed or unknown.",
+        "--config budgets.toml --warn",
+        ("month", "as_of", "unit", "warn"),
+        budget,
+    ),
+    BuiltInReport(
+        "reconcile",
+        "Compare tokens with money by month, model, tier, window and type, and show the price they imply.",
+        "--month 2026-01",
+        (*_RANGE, "by", "top", "as_of", "unit"),
+        reconcile,
+        ("day", "month", "model", "service_tier", "context_window", "token_type"),
+    ),
+    BuiltInReport(
+        "changes",
+        "Compare the numbers of now with those of an earlier time, provisional days too.",
+        "--since 2026-01-14",
+        ("since", "until", "by", "top", "unit"),
+        changes,
+        ("day", "month"),
+        by_time_seen=True,
+    ),
+    BuiltInReport(
+        "restatements",
+        "Show what changed in settled buckets, by the time it was first seen.",
+        "--since 2026-01-01",
+        (*_RANGE, "as_of"),
+        restatements,
+        by_time_seen=True,
+    ),
+)
+REPORTS = {report.name: report for report in _ALL}

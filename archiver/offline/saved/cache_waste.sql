@@ -1,4 +1,4 @@
--- Workspaces and models that write to the prompt cache and hardly read from it, in the last 30 archived days.
+-- Workspaces and models that write more to the prompt cache than they read from it, in the last 30 archived days.
 SELECT
   workspace_id,
   coalesce(

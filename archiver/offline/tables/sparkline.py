@@ -1,10 +1,10 @@
-"""How a line of a report went over its days, in a few marks that fit beside it. Pure."""
+"""Sparklines: the daily values of a line of a report, in a few marks. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from archiver.offline.periods import month as parse_month
@@ -21,12 +21,12 @@ BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 GAP, ASCII_GAP = "·", " "
 
 Trend = list[float | None]
-"""Means of a day, slot by slot; None where no day of a slot is known."""
+"""Daily means, slot by slot; None where no day of a slot is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Some days each of a period, or of whatever month a line is of (`monthly`)."""
+    """Equal stretches of days of a period, or of the month of each line (`monthly`); each becomes one mark."""
 
     first: date
     count: int
@@ -34,35 +34,32 @@ class Slots:
     monthly: bool
 
     @classmethod
-    def over(cls, days: Sequence[Day], since: str | None, until: str | None, *, monthly: bool) -> Slots | None:
-        """Lay slots over a period, or over what is archived where it has no bounds; None when that is nothing."""
+    def over(cls, first: date, end: date, *, monthly: bool) -> Slots:
+        """Divide the days from `first` to `end`, exclusive, into at most 24 slots."""
         if monthly:
             return cls(date.min, 0, _DAYS_A_MARK_OF_A_MONTH, monthly=True)
-        if not days:
-            return None
-        first = date.fromisoformat(since) if since else days[0].date
-        end = date.fromisoformat(until) if until else days[-1].date + timedelta(days=1)
-        each = -(-(end - first).days // MOST_MARKS)
+        each = max(1, -(-(end - first).days // MOST_MARKS))
         return cls(first, -(-(end - first).days // each), each, monthly=False)
 
     def of(self, day: Day) -> int:
-        """Number the slot of a day."""
+        """Return the number of a day's slot."""
         return ((day.date.day - 1) if self.monthly else (day.date - self.first).days) // self.days
 
     def numbers(self, month: str | None) -> range:
-        """Number all slots, or those of a month."""
+        """Return the numbers of all slots, or of those of a month."""
         return range(self.count if month is None else -(-parse_month(month).days // self.days))
 
     def legend(self) -> str:
-        """Say how the marks are to be read."""
+        """Return the sentence that explains the marks."""
+        days = "1 day" if self.days == 1 else f"{self.days} days"
         return (
-            f"days: {self.days} a mark{'' if self.monthly else f' from {self.first}'}, "
-            f"each line to its own scale; {GAP}: not archived, or not asked for"
+            f"days: a sparkline of daily values, {days} a mark{'' if self.monthly else f' from {self.first}'}, "
+            f"each line on its own scale; {GAP}: not archived, or not grouped by this"
         )
 
 
-class Known:
-    """Which days of each slot are archived, and grouped as a line has to be."""
+class SlotDays:
+    """Which days of each slot are known, by the columns that their series are not grouped by."""
 
     def __init__(self, days: Iterable[tuple[Day, frozenset[str]]], slots: Slots) -> None:
         self.slots = slots
@@ -72,7 +69,7 @@ class Known:
             self._days[month, slots.of(day), missing].add(day.start)
 
     def trend(self, lines: Sequence[Line], month: str | None, measure: Callable[[Sequence[int]], int]) -> Trend:
-        """Give the mean of a day of these lines together, in each slot."""
+        """Return the daily mean of these lines together, in each slot."""
         groupings = {line.missing for line in lines}
         trend: Trend = []
         for slot in self.slots.numbers(month):
@@ -82,30 +79,29 @@ class Known:
         return trend
 
 
-@dataclass(frozen=True, slots=True)
-class Trends:
-    """What draws the trends of lines beside a table; without slots, nothing."""
+def add_sparklines(
+    table: Table,
+    days: SlotDays | None,
+    parts: Sequence[Sequence[Line]],
+    measure: Callable[[Sequence[int]], int],
+) -> Table:
+    """Return a table with a sparkline for the lines that each row is made of, and for all of them as the total."""
+    if days is None:
+        return table
+    rows = [_trend_of(days, lines, measure) for lines in parts]
+    total = _trend_of(days, [line for lines in parts for line in lines], measure)
+    return replace(table, sparklines=rows, total_sparkline=total, legend=days.slots.legend())
 
-    known: Known | None = None
-    measure: Callable[[Sequence[int]], int] = sum
-    month_at: int | None = None
 
-    def beside(self, table: Table, parts: Sequence[Sequence[Line]], whole: Sequence[Line]) -> Table:
-        """Give a table its trends: that of the lines each row is made of, and that of all for the total."""
-        if self.known is None:
-            return table
-        rows = [self._trend(self.known, lines) for lines in parts]
-        return replace(table, trends=rows, total_trend=self._trend(self.known, whole), legend=self.known.slots.legend())
-
-    def _trend(self, known: Known, lines: Sequence[Line]) -> Trend:
-        if self.month_at is None:
-            return known.trend(lines, None, self.measure)
-        months = {line.group[self.month_at] for line in lines}
-        return known.trend(lines, months.pop(), self.measure) if len(months) == 1 else []
+def _trend_of(days: SlotDays, lines: Sequence[Line], measure: Callable[[Sequence[int]], int]) -> Trend:
+    if not days.slots.monthly:
+        return days.trend(lines, None, measure)
+    months = {line.values["month"] for line in lines}
+    return days.trend(lines, months.pop(), measure) if len(months) == 1 else []
 
 
 def sparkline(trend: Trend, *, ascii_only: bool = False) -> str:
-    """Draw a trend from nothing to its highest mean; what is not known is a gap, and never a low bar."""
+    """Return the marks of a trend, from zero to its highest mean; what is not known is a gap, never a low bar."""
     bars, gap = (ASCII_BARS, ASCII_GAP) if ascii_only else (BARS, GAP)
     top = max((mean for mean in trend if mean is not None), default=0)
     last = len(bars) - 1

@@ -1,39 +1,26 @@
-"""Ready answers as tables: what a column holds, and how it is spelled for programs and for people."""
+"""Reports as tables: rows by column name, what a column holds, and what is known of the days behind them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.tables.sparkline import sparkline
-from archiver.offline.tables.write import dollars
-from archiver.store.read.daily_sums import NOT_GROUPED
+from archiver.offline.tables.money import Estimate
+from archiver.reports.dimensions import Label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from archiver.offline.tables.sparkline import Trend
+    from archiver.store.read.daily_sums import Line
 
-_MICROCENTS = {"usd": 100_000_000, "cents": 1_000_000}
-_LONGEST_TITLE = 12
-_NONE = "(none)"
-NULL_LABELS = {
-    "workspace_id": "(default workspace)",
-    "api_key_id": "(no API key: Console)",
-    **dict.fromkeys(("model", "description", "cost_type", "service_tier", "context_window", "token_type"), _NONE),
-    "inference_geo": _NONE,
-}
-"""What it means that a dimension is null in an answer that was grouped by it; otherwise it is NOT_GROUPED."""
-_LABELS = frozenset({*NULL_LABELS.values(), str.__str__(NOT_GROUPED), "(others)", "(not allocated)", "total"})
-_NAME_OF = {"workspace_id": "workspace_name", "api_key_id": "api_key_name"}
-_ID_OF = {name: one for one, name in _NAME_OF.items()}
+Row = dict[str, Any]
+"""The values of one line by column name."""
 
 
 class Kind(Enum):
-    """What a column holds."""
+    """What a column holds: text, a count, an amount (1e-18 cents), a share of 1, or a decimal number as text."""
 
     TEXT = "text"
     COUNT = "count"
@@ -44,7 +31,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A named column; money is in microcents, a share between 0 and 1, and what is exact a decimal number as text."""
+    """A named column; the name of a money column gets its unit when it is written: `amount` → `amount_usd`."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -52,123 +39,107 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A ready answer, and what has to be said with it. `passed` says that a limit is, for the exit code.
+    """The result of a report.
 
-    `trends` are how the rows went over their days, for people alone; `legend` says how they are drawn.
+    Attributes:
+        rows: Lines in order. A dimension is None where the API sent null, a Label where it has another meaning.
+        total: The last line, for people; money in it is a dict by currency, for currencies are never added up.
+        notes: What has to be known to read the numbers, one sentence each.
+        is_known: False when nothing of what was asked for is archived; then there are no rows and no total.
+        needs_attention: Whether the exit code has to be 3: a limit is passed, or a state is unknown.
+        sparklines: One trend a row, for people; `total_sparkline` is that of the total, `legend` explains the marks.
     """
 
     columns: Sequence[Column]
-    rows: Sequence[tuple[Any, ...]]
-    note: str = ""
-    total: tuple[Any, ...] | None = None
-    passed: bool = False
-    trends: Sequence[Trend] = ()
-    total_trend: Trend = field(default_factory=list)
+    rows: Sequence[Row]
+    total: Row | None = None
+    notes: Sequence[str] = ()
+    is_known: bool = True
+    needs_attention: bool = False
+    sparklines: Sequence[Trend] = ()
+    total_sparkline: Trend = field(default_factory=list)
     legend: str = ""
 
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies of the rows, USD first; USD alone where no row has one."""
+        found = {row["currency"] for row in self.rows if row.get("currency")}
+        return sorted(found, key=lambda one: (one != "USD", one)) or ["USD"]
 
-def exact(microcents: int, unit: str) -> str:
-    """Spell microcents as dollars or cents, to the last digit."""
-    digits = 8 if unit == "usd" else 6
-    return f"{Decimal(microcents) / _MICROCENTS[unit]:.{digits}f}"
-
-
-def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
-    """Spell everything exactly; a lone column of money has its microcents beside it."""
-    money = [i for i, column in enumerate(table.columns) if column.kind is Kind.MONEY]
-    names = [column.name for column in table.columns]
-    rows = [[exact(v, unit) if i in money and v is not None else v for i, v in enumerate(row)] for row in table.rows]
-    if len(money) == 1:
-        at = money[0]
-        names.insert(at + 1, f"{names[at]}_microcents")
-        for told, row in zip(rows, table.rows, strict=True):
-            told.insert(at + 1, row[at])
-    return names, rows
+    def noting(self, *notes: str) -> Table:
+        """Return the table with more notes."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
 
 
-def to_sheet(table: Table) -> list[list[Any]]:
-    """Give the rows as they are, with labels where there is nobody; an id has its label where its name would be."""
-    names = [column.name for column in table.columns]
-    told = []
-    for row in table.rows:
-        labelled = list(row)
-        for i, name in enumerate(names):
-            if name in _ID_OF and _ID_OF[name] in names:
-                labelled[i] = named(table, row, names.index(_ID_OF[name]))
-            elif row[i] is None and name in NULL_LABELS and name not in _NAME_OF:
-                labelled[i] = NULL_LABELS[name]
-        told.append(labelled)
-    return told
+def plain(*names: str) -> list[Column]:
+    """Return columns of text."""
+    return [Column(name) for name in names]
 
 
-def to_display(
-    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False
-) -> tuple[list[str], list[list[Any]]]:
-    """Spell amounts to the cent with thousands, shares in percent, and names in place of ids; and draw trends.
+def money(*names: str) -> list[Column]:
+    """Return columns of amounts."""
+    return [Column(name, Kind.MONEY) for name in names]
 
-    `narrow` breaks long titles over several lines.
+
+def counts(*names: str) -> list[Column]:
+    """Return columns of counts."""
+    return [Column(name, Kind.COUNT) for name in names]
+
+
+def sum_by_currency(rows: Sequence[Row], column: str) -> dict[str, int]:
+    """Add up a money column, each currency by itself; rows without an amount add nothing."""
+    sums: dict[str, int] = {}
+    for row in rows:
+        if row[column] is not None:
+            sums[row.get("currency") or "USD"] = sums.get(row.get("currency") or "USD", 0) + row[column]
+    if any(isinstance(row[column], Estimate) for row in rows):
+        return {currency: Estimate(amount) for currency, amount in sums.items()}
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Rows in order with the lines that each is made of."""
+
+    rows: list[Row]
+    lines: list[list[Line]]
+
+
+def keep_top(
+    rows: Sequence[Row],
+    top: int | None,
+    rank: Callable[[Row], Any],
+    added: Sequence[str],
+    lines: Sequence[Line] | None = None,
+) -> Ranked:
+    """Order rows by `rank`, the largest first, each currency by itself, and fold those beyond `top` into `(others)`.
+
+    `added` are the columns that add up; the others of the folded row are empty, but for its first column and currency.
     """
-    names = [column.name for column in table.columns]
-    kept = [i for i, name in enumerate(names) if _ID_OF.get(name) not in names]
-    shared = _shared_names(table)
-    told = [[_spell(table, row, i, unit, shared) for i in kept] for row in table.rows]
-    if table.total is not None:
-        told.append([_spell(table, table.total, i, unit, shared) if table.total[i] is not None else "" for i in kept])
-    titles = [_title(table.columns[i], unit, narrow=narrow) for i in kept]
-    if table.trends:
-        titles.append("days")
-        for row, trend in zip(told, [*table.trends, table.total_trend], strict=False):
-            row.append(sparkline(trend, ascii_only=ascii_only))
-    return titles, told
+    of = list(zip(rows, lines if lines is not None else [None] * len(rows), strict=True))
+    kept: list[Row] = []
+    made_of: list[list[Any]] = []
+    currencies = {row.get("currency") or "" for row in rows}
+    for currency in sorted(currencies, key=lambda one: (one == "", one)):
+        mine = sorted((one for one in of if (one[0].get("currency") or "") == currency), key=lambda one: rank(one[0]))
+        mine.reverse()
+        first, rest = (mine, []) if top is None else (mine[:top], mine[top:])
+        kept += [row for row, _ in first]
+        made_of += [[line] for _, line in first]
+        if rest:
+            kept.append(_fold([row for row, _ in rest], added))
+            made_of.append([line for _, line in rest])
+    return Ranked(kept, made_of)
 
 
-def noted(table: Table, unit: str) -> str:
-    """Give what has to be said with a table whose amounts are in a unit."""
-    if unit == "usd" or not any(column.kind is Kind.MONEY for column in table.columns):
-        return table.note
-    return table.note.replace("amounts in ", "amounts in cents of ", 1)
-
-
-def _title(column: Column, unit: str, *, narrow: bool) -> str:
-    name = column.name.removesuffix("_id") if column.name in NULL_LABELS else column.name
-    if narrow and column.kind is not Kind.TEXT and len(name) > _LONGEST_TITLE:
-        name = name.replace("_", "\n")
-    return f"{name} (cents)" if column.kind is Kind.MONEY and unit == "cents" else name
-
-
-def _shared_names(table: Table) -> set[tuple[str, str]]:
-    """Find the names that several ids have, by the column of the ids."""
-    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-    at = {column.name: i for i, column in enumerate(table.columns)}
-    for one, name in _NAME_OF.items():
-        if one in at and name in at:
-            for row in table.rows:
-                if row[at[one]] is not None and row[at[name]]:
-                    ids[one, row[at[name]]].add(row[at[one]])
-    return {key for key, found in ids.items() if len(found) > 1}
-
-
-def _spell(table: Table, row: tuple[Any, ...], i: int, unit: str, shared: Collection[tuple[str, str]]) -> str:
-    column, value = table.columns[i], row[i]
-    if column.name in _NAME_OF:
-        return str(named(table, row, i, shared))
-    if value is None:
-        return NULL_LABELS.get(column.name, "")
-    if column.kind is Kind.MONEY:
-        return dollars(value) if unit == "usd" else f"{Decimal(value) / _MICROCENTS[unit]:,.2f}"
-    if column.kind is Kind.SHARE:
-        return f"{value:.1%}"
-    return f"{value:,}" if column.kind is Kind.COUNT else str(value)
-
-
-def named(table: Table, row: tuple[Any, ...], i: int, shared: Collection[tuple[str, str]] = ()) -> str:
-    """Give what a person knows an id by: its name, or what it means that there is none.
-
-    Where a name reads as one of our own labels, or is `shared` with another id, its id stands beside it.
-    """
-    column, value = table.columns[i].name, row[i]
-    if value is None:
-        return NULL_LABELS[column]
-    at = next((j for j, one in enumerate(table.columns) if one.name == _NAME_OF[column]), None)
-    name = row[at] if at is not None else None
-    return f"{name} ({value})" if name in _LABELS or (column, name) in shared else str(name or value)
+def _fold(rows: Sequence[Row], added: Sequence[str]) -> Row:
+    folded: Row = dict.fromkeys(rows[0])
+    folded[next(iter(folded))] = Label.OTHERS
+    for column in added:
+        known = [row[column] for row in rows if row[column] is not None]
+        total = sum(known)
+        estimated = any(isinstance(value, Estimate) for value in known)
+        folded[column] = (Estimate(total) if estimated else total) if known else None
+    if "currency" in folded:
+        folded["currency"] = rows[0]["currency"]
+    return folded

@@ -222,10 +222,3 @@ def _columns_of(character: str) -> int:
 def _pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # the three things a cell is
     space = " " * (width - display_width(text))
     return space + text if right else text + space
-
-
-def dollars(microcents: int) -> str:
-    """Spell an exact amount of microcents as dollars and cents, rounded half up, with thousands."""
-    cents = (abs(microcents) + 500_000) // 1_000_000
-    sign = "-" if microcents < 0 and cents else ""
-    return f"{sign}{cents // 100:,}.{cents % 100:02d}"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.offline.tables.table import Column, Kind, exact
+from archiver.offline.tables.table import Column, Kind
 from archiver.offline.tables.write import begins_formula, display_width, printable
 
 if TYPE_CHECKING:
@@ -41,13 +41,10 @@ def load_library() -> Any:
     return xlsxwriter
 
 
-def write_sheet(
-    file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], unit: str = "usd", note: str = ""
-) -> int:
-    """Write rows as the one sheet of a new file, with their notes below; gives their number.
+def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], notes: Sequence[str] = ()) -> int:
+    """Write rows as the one sheet of a new file, with notes below; return their number.
 
-    Text is never a formula or a link, and unprintable characters are spelled out. Money is in microcents, and is shown
-    in the unit.
+    Text is never a formula or a link, and unprintable characters are escaped. Amounts are decimal texts.
 
     Raises:
         ConfigurationError: There are more rows than a sheet has, or a text is longer than a cell takes.
@@ -58,7 +55,7 @@ def write_sheet(
     workbook = library.Workbook(str(file), options)
     sheet = workbook.add_worksheet("archiver")
     try:
-        count = _Sheet(workbook, sheet, columns, unit).fill(rows, note)
+        count = _Sheet(workbook, sheet, columns).fill(rows, notes)
         workbook.close()
     except library.exceptions.XlsxWriterException as error:
         cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
@@ -69,22 +66,20 @@ def write_sheet(
 
 
 class _Sheet:
-    def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column], unit: str) -> None:
-        self._sheet, self._columns, self._unit = sheet, columns, unit
+    def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column]) -> None:
+        self._sheet, self._columns = sheet, columns
         self._bold = workbook.add_format({"bold": True})
         self._text = workbook.add_format({"num_format": "@"})
         self._quoted = workbook.add_format({"num_format": "@", "quote_prefix": True})
         formats = {"whole": "0", "count": "#,##0", "share": "0.0%", "money": "#,##0.00", "dollars": "[$$-409]#,##0.00"}
         self._formats = {name: workbook.add_format({"num_format": form}) for name, form in formats.items()}
-        names = [column.name for column in columns]
-        self._currency = names.index("currency") if "currency" in names else None
         self._widths = [0] * len(columns)
         self._as_text = 0
 
-    def fill(self, rows: Iterable[Sequence[Any]], note: str) -> int:
+    def fill(self, rows: Iterable[Sequence[Any]], notes: Sequence[str]) -> int:
         """Write the header, the rows and the notes."""
         for at, column in enumerate(self._columns):
-            self._write_text(0, at, f"{column.name} ({self._unit})" if column.kind is Kind.MONEY else column.name)
+            self._write_text(0, at, column.name)
         self._sheet.set_row(0, None, self._bold)
         self._sheet.freeze_panes(1, 0)
         count = 0
@@ -92,38 +87,36 @@ class _Sheet:
             if count > MOST_ROWS - 1 - _ROWS_OF_NOTES:
                 raise ConfigurationError(f"a sheet has {MOST_ROWS:,} rows, and there are more", hint=_INSTEAD)
             for at, value in enumerate(row):
-                self._write(count, at, value, row)
+                self._write(count, at, value)
         for at, width in enumerate(self._widths):
             self._sheet.set_column(at, at, min(width, _WIDEST_COLUMN) + 2)
-        for below, line in enumerate(self._notes(note), count + 2):
+        for below, line in enumerate(self._notes(notes), count + 2):
             self._sheet.write_string(below, 0, line)
         return count
 
-    def _notes(self, note: str) -> list[str]:
-        told = [f"note: {note}"] if note else []
+    def _notes(self, notes: Sequence[str]) -> list[str]:
+        lines = [f"note: {note}" for note in notes]
         if self._as_text:
-            told.insert(
+            lines.insert(
                 0,
                 f"note: {self._as_text} numbers of more than {_MOST_DIGITS} digits are text, digit for digit: a "
                 "spreadsheet would round them, and its sums leave them out",
             )
-        return told
+        return lines
 
-    def _write(self, row: int, at: int, value: Any, whole: Sequence[Any]) -> None:
+    def _write(self, row: int, at: int, value: Any) -> None:
         kind = self._columns[at].kind
         if value is None:
             return
         if isinstance(value, bytes):
             self._write_text(row, at, value.hex())
         elif isinstance(value, str):
-            if kind is Kind.EXACT and _DECIMAL.fullmatch(value):
-                self._write_number(row, at, Decimal(value), value, None)
+            if kind in {Kind.EXACT, Kind.MONEY} and _DECIMAL.fullmatch(value):
+                dollars = self._columns[at].name.endswith("_usd")
+                form = self._formats["dollars" if dollars else "money"] if kind is Kind.MONEY else None
+                self._write_number(row, at, Decimal(value), value, form)
             else:
                 self._write_text(row, at, value)
-        elif kind is Kind.MONEY:
-            told = exact(value, self._unit)
-            dollars = self._currency is not None and whole[self._currency] == "USD" and self._unit == "usd"
-            self._write_number(row, at, Decimal(told), told, self._formats["dollars" if dollars else "money"])
         elif isinstance(value, int):
             form = self._formats["count" if kind is Kind.COUNT else "whole"]
             self._write_number(row, at, Decimal(value), str(value), form)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.model import Span, State
-from archiver.store.faults import reconsidered, translated
+from archiver.reports.dimensions import BY_COLUMN, Label
+from archiver.store.damage import confirm_damage
+from archiver.store.faults import translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
-from archiver.store.statements import FOREVER, series_values, sql
+from archiver.store.read.as_of import open_as_of
+from archiver.store.read.daily_sums import Cube, Day, group_lines, read_days, read_key_days, read_sums
+from archiver.store.read.status import ArchiveStatus, read_status
+from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from archiver.model import Report, Series
+    from archiver.model import Report
+    from archiver.reports.dimensions import Dimension
+    from archiver.store.read.daily_sums import Line, Sum
 
 
 _BUSY_SECONDS = 10.0
@@ -36,7 +44,7 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
             f"there is no archive at {path}", hint="make one with archiver sync, or give --db PATH"
         )
     with (
-        reconsidered(path),
+        confirm_damage(path),
         translated(path, system=False),
         closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection,
     ):
@@ -68,39 +76,106 @@ def copy_archive(path: Path, target: Path) -> None:
             raise
 
 
-class ReadOnlyArchive:
-    """What planning reads of an archive, from a read-only connection; None stands for an archive that is not there."""
+_DAY_SECONDS = 86400
 
-    def __init__(self, connection: sqlite3.Connection | None) -> None:
-        self._connection = connection
 
-    def _fetch(self, name: str, values: dict[str, object]) -> list[Any]:
-        return self._connection.execute(sql(name), values).fetchall() if self._connection else []
+@dataclass(slots=True)
+class ArchiveReader:
+    """One snapshot of an archive, now or as of an earlier time; everything that is read of it agrees.
 
-    def _series_id(self, series: Series) -> int | None:
-        found = self._fetch("series_id", series_values(series))
-        return found[0][0] if found else None
+    Attributes:
+        as_of: The moment whose knowledge is read, in UTC seconds; None: now.
+    """
 
-    async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
-        """Read the coverage of a series, in order."""
-        rows = self._fetch("spans", {"series_id": self._series_id(series), "start": start, "end": end})
-        return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
+    connection: sqlite3.Connection
+    path: Path
+    as_of: int | None = None
+    _cubes: dict[Report, Cube] = field(default_factory=dict)
+    _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None
 
-    async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of the answers that still hold, by their window."""
-        rows = self._fetch("answers", {"series_id": self._series_id(series)})
-        return {(start, end): digest for start, end, digest in rows}
+    def status(self) -> ArchiveStatus:
+        """Read coverage, suspects, freshness and the last run, as they are now."""
+        return read_status(self.connection, self.path)
 
-    async def suspects(self, series: Series) -> list[int]:
-        """Read the settled buckets whose last answer was not believed yet."""
-        return [start for (start,) in self._fetch("series_suspects", {"series_id": self._series_id(series)})]
+    def days(self, report: Report, since: str | None = None, until: str | None = None) -> list[Day]:
+        """Read the days that have a canonical series; bounds are dates, `until` exclusive."""
+        return read_days(self.connection, report, since, until)
 
-    async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
-        rows = self._fetch("history", {"report": report})
-        return (rows[0][0], rows[0][1]) if rows else None
+    def key_days(self, since: str | None = None, until: str | None = None) -> list[Day]:
+        """Read the days of all unfiltered usage series that are grouped by key, the finest of a day first."""
+        return read_key_days(self.connection, since, until)
 
-    async def recall(self, key: str) -> str | None:
-        """Read what an earlier run learnt."""
-        rows = self._fetch("recall", {"key": key})
-        return rows[0][0] if rows else None
+    def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
+        """Read sums by day and columns once; results by fewer columns are added up from them."""
+        rows = list(read_sums(self.connection, report, columns, days, lambda day: day))
+        self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
+
+    def sums(
+        self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
+    ) -> Iterator[Sum]:
+        """Sum days by parts of time and by the values of columns."""
+        cube = self._cubes.get(report)
+        if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
+            return cube.sums(columns, days, part_of)
+        return read_sums(self.connection, report, columns, days, part_of)
+
+    def lines(
+        self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
+    ) -> list[Line]:
+        """Group days by the words of `--by`, with the names of workspaces and keys at the end of each line's days."""
+        lines = group_lines(lambda columns, part_of: self.sums(report, columns, days, part_of), report, by, slot_of)
+        for line in lines:
+            line.values = self.with_labels(line.values, line.last_day)
+        return lines
+
+    def with_labels(self, values: dict[str, Any], day: int) -> dict[str, Any]:
+        """Return values with a readable label after each id."""
+        labelled: dict[str, Any] = {}
+        for column, value in values.items():
+            labelled[column] = value
+            dimension = BY_COLUMN.get(column)
+            if dimension is not None and dimension.label is not None:
+                labelled[dimension.label] = self._label(dimension, value, day)
+        return labelled
+
+    def _label(self, dimension: Dimension, value: Any, day: int) -> Any:
+        if value is None:
+            return dimension.null_label
+        return value if isinstance(value, Label) else self.name_at(dimension.name, value, day) or value
+
+    def name_at(self, kind: str, key: str, day: int) -> str | None:
+        """Return the name of an id as it was known at the end of a day."""
+        if self._names is None:
+            self._names = defaultdict(list)
+            for one, identity, name, since, until in self.connection.execute(sql("select_name_periods")):
+                self._names[one, identity].append((since, until, name))
+        end = day + _DAY_SECONDS
+        return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
+
+    def workspaces(self) -> dict[str, list[str | None]]:
+        """Read every known workspace by its id, with all names it had, the newest last."""
+        names: dict[str, list[str | None]] = {}
+        for one, name in self.connection.execute(sql("select_workspaces")):
+            names.setdefault(one, []).append(name)
+        return names
+
+    def restatements(self, since: str | None, until: str | None) -> list[dict[str, Any]]:
+        """Read what changed in settled buckets, field by field, first seen from `since` to `until` (times as text)."""
+        found = self.connection.execute(sql("select_restatements"), {"since": since, "until": until})
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+@contextmanager
+def open_archive_reader(path: Path, as_of: int | None = None) -> Iterator[ArchiveReader]:
+    """Open one snapshot of an archive, as of a moment (UTC seconds; None: now).
+
+    Raises:
+        ConfigurationError: There is no archive, it needs `archiver migrate`, or a sum does not fit 64 bits.
+        DamagedError, NewerError, StorageError: As the file is.
+    """
+    with open_reader(path) as connection, translated(path, system=False):
+        if as_of is not None:
+            open_as_of(connection, as_of)
+        connection.execute("BEGIN")
+        yield ArchiveReader(connection, path, as_of)

@@ -10,7 +10,7 @@ from archiver.answer import distinguish
 from archiver.model import BucketWidth, Report, Series, Window, make_filters
 from archiver.plan.windows import cut
 from archiver.reports import SPECS
-from archiver.store.read.verify import Finding, heal_options
+from archiver.store.read.verify import Finding, repair_options
 from archiver.store.statements import series_values, sql
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Sample:
 
     def organization(self) -> str | None:
         """Say whose archive it is; None when nobody knows."""
-        found = self._connection.execute(sql("organization")).fetchone()
+        found = self._connection.execute(sql("select_organization")).fetchone()
         return None if found is None else str(found[0])
 
     def settled_windows(self) -> list[Window]:
@@ -43,7 +43,7 @@ class Sample:
 
     def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
         """Read the rows of a window: by bucket, by the values of their dimensions, measures and `extra`."""
-        (series_id,) = self._connection.execute(sql("series_id"), series_values(window.series)).fetchone()
+        (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         width = len(SPECS[window.series.report].columns)
         rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
@@ -58,8 +58,8 @@ class Sample:
     @staticmethod
     def finding(series: Series, start: int, end: int, message: str) -> Finding:
         """Tell what the API says otherwise; it is healed by a sync that asks for all days again."""
-        heal = heal_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
-        return Finding("online", message, None, series.report, start, end, None, f"{heal} {_ALL_DAYS}")
+        repair = repair_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
+        return Finding("online", message, None, series.report, start, end, None, f"{repair} {_ALL_DAYS}")
 
 
 def read_series(report: str, bucket_width: str, group_by: str, filters: str) -> Series:

@@ -1,24 +1,30 @@
-"""Proving a file: every stored digest against its rows, the dictionaries, the coverage, and sums across series."""
+"""Verify a file: digests against rows, dictionaries, coverage, stored daily sums, and sums across series."""
 
 from __future__ import annotations
 
 import shlex
+import sqlite3
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from archiver.model import DAY, BucketWidth, Report, Series, to_text
-from archiver.reports.cost import to_microcents
+from archiver.errors import StorageError
+from archiver.model import DAY, WORST_CLOCK_SKEW, BucketWidth, Report, Series, to_text
+from archiver.reports.cost import split_amount
 from archiver.store.diff import facts_digest
+from archiver.store.faults import translate
 from archiver.store.keys import key_text
 from archiver.store.read.reader import open_reader
 from archiver.store.statements import FOREVER, sql
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+# What reading damaged content raises: SQLite's errors, and values that are no longer what their column holds.
+_DAMAGE = (sqlite3.Error, ValueError, TypeError, OverflowError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Finding:
         start: The first bucket concerned; None when it is none in particular.
         end: Where the last one ends.
         key_id: The dictionary's entry, where that is damaged.
-        heal: The options of the `sync` that reads the series again, but for the range.
+        repair: The options of the `sync` that reads the series again, but for the range.
     """
 
     check: str
@@ -43,82 +49,121 @@ class Finding:
     start: int | None = None
     end: int | None = None
     key_id: int | None = None
-    heal: str = ""
+    repair: str = ""
 
     @property
     def is_damage(self) -> bool:
-        """Whether the file is to blame; sums that differ, and what the API says otherwise now, are the API's doing."""
+        """Whether the file is damaged; sums that differ and newer content of the API are no damage."""
         return self.check not in {"sums", "online"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _StoredSeries:
     id: int
     report: Report
     width: int
     name: str
-    heal: str
+    repair: str
+
+    def finding(self, start: int, check: str, what: str, key_id: int | None = None) -> Finding:
+        """Return a finding about one bucket."""
+        message = f"{self.name}, {_when(start)}: {what}"
+        return Finding(check, message, self.id, self.report, start, start + self.width, key_id, self.repair)
 
 
-def inspect(path: Path, now: int = FOREVER) -> list[Finding]:
-    """Prove an archive; nothing found means that it says what it was told. `now` shows what lies in the future.
+def verify_archive(path: Path, now: int = FOREVER) -> list[Finding]:
+    """Return all findings about an archive; none means that it holds what was archived.
+
+    `now` (UTC seconds) bounds the coverage that is possible.
 
     Raises:
         ConfigurationError, DamagedError, NewerError, StorageError: It cannot be read at all.
     """
     with open_reader(path) as connection:
         connection.execute("BEGIN")
-        return list(_findings(connection, now))
+        return list(_findings(connection, path, now))
 
 
-def _findings(connection: sqlite3.Connection, now: int) -> Iterator[Finding]:
+def _findings(connection: sqlite3.Connection, path: Path, now: int) -> Iterator[Finding]:
+    series: dict[int, _StoredSeries] = {}
+    checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+        ("the integrity of the file", lambda: _check_integrity(connection)),
+        ("the list of series", lambda: _read_series(connection, series)),
+        ("coverage", lambda: _check_coverage(connection, series, now)),
+        *((f"the dictionary of {one}", lambda one=one: _check_dictionary(connection, one, series)) for one in Report),
+        ("digests", lambda: (found for one in series.values() for found in _check_digests(connection, one))),
+        ("days", lambda: (found for one in series.values() for found in _check_days(connection, one))),
+        *((f"the sums of {one}", lambda one=one: _check_sums(connection, one, series)) for one in Report),
+    ]
+    for what, check in checks:
+        yield from _guarded(path, what, check)
+
+
+def _guarded(path: Path, what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of a check; what damage makes it raise is a finding too, and the other checks go on.
+
+    Raises:
+        StorageError: The disk, and not the content.
+    """
+    try:
+        yield from check()
+    except _DAMAGE as error:
+        ours = translate(error, path) if isinstance(error, sqlite3.Error) else None
+        if isinstance(ours, StorageError):
+            raise ours from error
+        yield Finding("integrity", f"{what} cannot be checked: {type(error).__name__}: {error}")
+
+
+def _check_integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
     for (message,) in connection.execute("PRAGMA integrity_check"):
         if message != "ok":
             yield Finding("integrity", message)
-    series = [_known(*row) for row in connection.execute(sql("verify_series"))]
-    known = {one.id: one for one in series}
-    for series_id, start, end in connection.execute(sql("verify_overlaps")).fetchall():
-        if series_id in known:
-            one = known[series_id]
-            message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
-            yield Finding("coverage", message, one.id, one.report, start, end, None, one.heal)
-    yield from _check_future(connection, known, now)
-    for report in Report:
-        yield from _check_dictionary(connection, report, known)
-    for one in series:
-        yield from _check_digests(connection, one)
-        yield from _check_days(connection, one)
-    for report in Report:
-        yield from _check_sums(connection, report, known)
 
 
-def _check_future(connection: sqlite3.Connection, known: dict[int, _Known], now: int) -> Iterator[Finding]:
-    """Find coverage that nobody can have read. It names no series: a sync takes it back by itself."""
-    for series_id, width, start, _, _, fetched_at in connection.execute(sql("spans_ahead"), {"now": now}).fetchall():
-        if series_id in known:
-            one = known[series_id]
-            read = min(now, fetched_at if fetched_at is not None else now)
-            first = max(start, read - read % width)
-            message = f"{one.name}, {_when(first)}: the coverage lies ahead of when it was read"
-            yield Finding("coverage", message, None, one.report, first, first + width, None, one.heal)
+def _read_series(connection: sqlite3.Connection, series: dict[int, _StoredSeries]) -> Iterator[Finding]:
+    for row in connection.execute(sql("verify_series")).fetchall():
+        try:
+            series[row[0]] = _stored_series(*row)
+        except ValueError as error:
+            yield Finding("dictionary", f"series {row[0]} is not one that can be archived: {error}")
 
 
-def _known(identity: int, report: str, bucket_width: str, group_by: str, filters: str) -> _Known:
+def _stored_series(identity: int, report: str, bucket_width: str, group_by: str, filters: str) -> _StoredSeries:
     series = Series(Report(report), BucketWidth(bucket_width), tuple(filter(None, group_by.split(","))))
     name = f"{series} where {filters}" if filters else str(series)
-    heal = heal_options(report, bucket_width, group_by, filters)
-    return _Known(identity, series.report, series.bucket_width.seconds, name, heal)
+    repair = repair_options(report, bucket_width, group_by, filters)
+    return _StoredSeries(identity, series.report, series.bucket_width.seconds, name, repair)
 
 
-def heal_options(report: str, bucket_width: str, group_by: str, filters: str) -> str:
-    """Spell the options of the `sync` that reads a series again, but for the range."""
+def repair_options(report: str, bucket_width: str, group_by: str, filters: str) -> str:
+    """Return the options of the `sync` that reads a series again, but for the range."""
     options = ["--report", report, "--bucket-width", bucket_width, "--group-by", group_by or "none"]
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
         options += [f"--{dimension.replace('_', '-')}", value]
     return shlex.join(options)
 
 
-def _check_dictionary(connection: sqlite3.Connection, report: Report, series: dict[int, _Known]) -> Iterator[Finding]:
+def _check_coverage(connection: sqlite3.Connection, series: dict[int, _StoredSeries], now: int) -> Iterator[Finding]:
+    for series_id, start, end in connection.execute(sql("verify_overlaps")).fetchall():
+        if series_id in series:
+            one = series[series_id]
+            message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
+            yield Finding("coverage", message, one.id, one.report, start, end, None, one.repair)
+    # Findings about coverage of the future name no series: the next sync removes it by itself.
+    values = {"now": now, "skew": WORST_CLOCK_SKEW}
+    rows = connection.execute(sql("select_future_spans"), values).fetchall()
+    for series_id, width, start, _, _, fetched_at, _ in rows:
+        if series_id in series:
+            one = series[series_id]
+            read = min(now, fetched_at if fetched_at is not None else now)
+            first = max(start, read - read % width)
+            message = f"{one.name}, {_when(first)}: the coverage lies ahead of when it was read"
+            yield Finding("coverage", message, None, one.report, first, first + width, None, one.repair)
+
+
+def _check_dictionary(
+    connection: sqlite3.Connection, report: Report, series: dict[int, _StoredSeries]
+) -> Iterator[Finding]:
     for identity, key, *values in connection.execute(sql(f"{report}.verify_keys")).fetchall():
         own = key_text(tuple(values))
         # A key that tells rows apart by their `extra` has one value more.
@@ -126,57 +171,69 @@ def _check_dictionary(connection: sqlite3.Connection, report: Report, series: di
             continue
         for series_id, start in connection.execute(sql(f"{report}.buckets_of_key"), {"id": identity}).fetchall():
             if series_id in series:
-                what = f"the dimensions of its rows are not what they were (entry {identity} of the dictionary)"
-                yield _of_bucket(series[series_id], start, "dictionary", what, identity)
+                what = f"the dimensions of its rows were changed (entry {identity} of the dictionary)"
+                yield series[series_id].finding(start, "dictionary", what, identity)
 
 
-def _check_digests(connection: sqlite3.Connection, series: _Known) -> Iterator[Finding]:
+def _check_digests(connection: sqlite3.Connection, series: _StoredSeries) -> Iterator[Finding]:
     digests = dict(connection.execute(sql("verify_buckets"), (series.id,)))
     facts = connection.execute(sql(f"{series.report}.verify_facts"), (series.id,))
     for start, rows in groupby(facts, key=lambda row: row[0]):
         stored = {key: tuple(values) for _, key, *values in rows}
         digest = digests.pop(start, None)
         if digest is None:
-            yield _of_bucket(series, start, "digest", "there are rows and no digest of them")
+            yield series.finding(start, "digest", "contains rows without a digest")
         elif digest != facts_digest(stored):
-            yield _of_bucket(series, start, "digest", "the rows are not those that were archived")
-        elif series.report is Report.COST and not all(_is_exact(*values[:2]) for values in stored.values()):
-            yield _of_bucket(series, start, "digest", "an amount and its microcents do not agree")
+            yield series.finding(start, "digest", "the rows are not those that were archived")
+        elif series.report is Report.COST and not all(_is_exact(*values[:3]) for values in stored.values()):
+            yield series.finding(start, "digest", "an amount and its microcents do not agree")
     for start, digest in digests.items():
         if digest != facts_digest({}):
-            yield _of_bucket(series, start, "digest", "the rows are gone")
+            yield series.finding(start, "digest", "the rows are gone")
 
 
-def _check_days(connection: sqlite3.Connection, series: _Known) -> Iterator[Finding]:
-    for (start,) in connection.execute(sql("verify_uncovered"), {"series_id": series.id}).fetchall():
-        yield _of_bucket(series, start, "coverage", "rows stand where nothing is covered")
+def _check_days(connection: sqlite3.Connection, series: _StoredSeries) -> Iterator[Finding]:
+    where = {"series_id": series.id}
+    for (start,) in connection.execute(sql("verify_uncovered"), where).fetchall():
+        yield series.finding(start, "coverage", "contains rows where nothing is covered")
+    for (start,) in connection.execute(sql("verify_series_days"), where).fetchall():
+        yield series.finding(start, "coverage", "the daily views use a day that is not covered")
     if series.report is Report.USAGE:
-        for (start,) in connection.execute(sql("verify_days"), {"series_id": series.id}).fetchall():
-            yield _of_bucket(series, start, "digest", "the kept sums of the day are not those of its rows")
+        for (start,) in connection.execute(sql("verify_days"), where).fetchall():
+            yield series.finding(start, "digest", "the stored sums of the day are not those of its rows")
 
 
 def _when(seconds: int) -> str:
-    """Spell a time that damage may have made absurd."""
+    """Return a time as text, also one that damage made absurd."""
     try:
         return to_text(seconds)
     except (ValueError, OverflowError, OSError):
         return f"second {seconds}"
 
 
-def _is_exact(amount: Any, microcents: Any) -> bool:
+def _is_exact(amount: Any, microcents: Any, remainder: Any) -> bool:
     try:
-        return bool(to_microcents(amount) == microcents)
+        return split_amount(amount) == (microcents, remainder)
     except (ValueError, TypeError):
         return False
 
 
-def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int, _Known]) -> Iterator[Finding]:
-    for day, one, other in connection.execute(sql(f"{report}.verify_sums")).fetchall():
-        names = f"{series[one].name} and {series[other].name}" if one in series and other in series else "two series"
-        message = f"the sums of {_when(day)[:10]} differ between {names}"
-        yield Finding("sums", message, one, report, day, day + DAY)
+def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int, _StoredSeries]) -> Iterator[Finding]:
+    """Compare the sums of settled days across series: every grouping adds up to the same, also to nothing."""
+    days: dict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
+    for day, series_id, *sums in connection.execute(sql(f"{report}.verify_sums")):
+        if series_id in series:
+            days[day][series_id] = tuple(sums)
+    for day, sums_of in sorted(days.items()):
+        counts = Counter(sums_of.values())
+        if len(counts) > 1:
+            usual, number = counts.most_common(1)[0]
+            odd = [one for one, sums in sums_of.items() if sums != usual]
+            names = [series[one].name for one in (odd if number > 1 else sums_of)]
+            # Of two series neither can be called the wrong one.
+            what = f"{', '.join(names)} against {number} others" if number > 1 else f"between {' and '.join(names)}"
+            message = f"the sums of {_when(day)[:10]} differ: {what}"
+            yield Finding("sums", message, odd[0], report, day, day + DAY)
 
 
-def _of_bucket(series: _Known, start: int, check: str, what: str, key_id: int | None = None) -> Finding:
-    message = f"{series.name}, {_when(start)}: {what}"
-    return Finding(check, message, series.id, series.report, start, start + series.width, key_id, series.heal)
+inspect = verify_archive

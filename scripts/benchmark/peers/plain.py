@@ -1,4 +1,4 @@
-"""A plain script, as a good engineer would write it: aiohttp, orjson, aiosqlite, text columns, upsert.
+"""A plain script: aiohttp, orjson, aiosqlite, text columns, upsert, doubling waits after a 429.
 
 `python plain.py URL DB WIDTH SINCE DAYS DAYS_A_WINDOW`
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from datetime import datetime, timedelta
 
@@ -15,6 +16,10 @@ import orjson
 
 DIMENSIONS = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
 KEY = ", ".join(("bucket_start", *DIMENSIONS))
+LIMITS = {"1m": "1440", "1h": "168", "1d": "31"}
+HEADERS = {"anthropic-version": "2023-06-01", "x-api-key": os.environ["ANTHROPIC_ADMIN_API_KEY"]}
+WAITS = (1, 2, 4, 8, 16, 32, 64)  # seconds; the last attempt raises
+TOO_MANY_REQUESTS = 429
 COUNTS = "uncached_input, cache_1h, cache_5m, cache_read, output, web_search"
 
 
@@ -22,9 +27,13 @@ async def fetch(
     session: aiohttp.ClientSession, url: str, query: list[tuple[str, str]], turns: asyncio.Semaphore
 ) -> list[tuple[object, ...]]:
     """Fetch one window and flatten its rows."""
-    async with turns, session.get(f"{url}/v1/organizations/usage_report/messages", params=query) as response:
-        response.raise_for_status()
-        body = orjson.loads(await response.read())
+    for wait in WAITS:
+        async with turns, session.get(f"{url}/v1/organizations/usage_report/messages", params=query) as response:
+            if response.status != TOO_MANY_REQUESTS or wait == WAITS[-1]:
+                response.raise_for_status()
+                body = orjson.loads(await response.read())
+                break
+        await asyncio.sleep(wait)
     return [
         (
             bucket["starting_at"],
@@ -47,7 +56,7 @@ async def main() -> None:
     first = datetime.fromisoformat(f"{since}T00:00:00+00:00")
     last = first + timedelta(days=int(days))
     turns = asyncio.Semaphore(4)
-    async with aiohttp.ClientSession() as session, aiosqlite.connect(path) as db:
+    async with aiohttp.ClientSession(headers=HEADERS) as session, aiosqlite.connect(path) as db:
         await db.execute("PRAGMA journal_mode = WAL")
         text = ", ".join(f"{name} TEXT" for name in ("bucket_start", *DIMENSIONS))
         numbers = ", ".join(f"{name} INTEGER" for name in COUNTS.split(", "))
@@ -61,7 +70,7 @@ async def main() -> None:
             end = min(last, at + timedelta(days=int(step)))
             times = [("starting_at", f"{at:%Y-%m-%dT%H:%M:%SZ}"), ("ending_at", f"{end:%Y-%m-%dT%H:%M:%SZ}")]
             groups = [("group_by[]", name) for name in DIMENSIONS]
-            queries.append([*times, ("bucket_width", width), ("limit", "1440"), *groups])
+            queries.append([*times, ("bucket_width", width), ("limit", LIMITS[width]), *groups])
             at = end
         for done in asyncio.as_completed([fetch(session, url, query, turns) for query in queries]):
             await db.executemany(upsert, await done)

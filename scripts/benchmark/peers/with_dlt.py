@@ -22,6 +22,8 @@ import pyarrow as pa  # noqa: E402
 from dlt.sources.helpers.rest_client import RESTClient  # noqa: E402
 from dlt.sources.helpers.rest_client.paginators import SinglePagePaginator  # noqa: E402
 
+LIMITS = {"1m": 1440, "1h": 168, "1d": 31}
+HEADERS = {"anthropic-version": "2023-06-01", "x-api-key": os.environ["ANTHROPIC_ADMIN_API_KEY"]}
 DIMENSIONS = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
 
 
@@ -54,9 +56,9 @@ def flat(bucket: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
 
 def usage() -> Iterator[Any]:
     """Ask for every window."""
-    client = RESTClient(base_url=url, paginator=SinglePagePaginator())
+    client = RESTClient(base_url=url, headers=HEADERS, paginator=SinglePagePaginator())
     for start, end in windows():
-        query = {"starting_at": start, "ending_at": end, "bucket_width": width, "limit": 1440}
+        query = {"starting_at": start, "ending_at": end, "bucket_width": width, "limit": LIMITS[width]}
         for page in client.paginate(
             "/v1/organizations/usage_report/messages",
             params={**query, "group_by[]": list(DIMENSIONS)},

@@ -80,7 +80,7 @@ def test_a_usage_row_is_read_field_by_field() -> None:
 def test_a_cost_row_keeps_the_text_of_its_amount() -> None:
     rows = read(page(cost_row()), COST).buckets[0].rows
     dimensions = (None, "d", "tokens", "m", "standard", "0-200k", "output_tokens", "global", "USD")
-    assert rows == {dimensions: ("123.789120", 123_789_120, None)}
+    assert rows == {dimensions: ("123.789120", 123_789_120, 0, None)}
 
 
 def test_an_empty_bucket_is_a_bucket() -> None:
@@ -265,7 +265,7 @@ EXPONENTS = {
 def test_an_amount_with_an_exponent_keeps_its_digits(amount: str, quote: str) -> None:
     body = json.dumps(page(cost_row(amount="THE AMOUNT"))).replace('"THE AMOUNT"', f"{quote}{amount}{quote}").encode()
     (values,) = read(body, COST).buckets[0].rows.values()
-    assert values == (amount, EXPONENTS[amount], None)
+    assert (*values[:2], values[-1]) == (amount, EXPONENTS[amount], None)
 
 
 @pytest.mark.parametrize("amount", ["1", "0", "-7", "1.50", "123.789120", "0.000001"])

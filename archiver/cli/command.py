@@ -1,0 +1,111 @@
+"""Help with grouped options and examples; usage errors in one form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_HEADINGS: Final = {
+    "What": "report bucket-width group-by api-key-id workspace-id model service-tier context-window inference-geo "
+    "speed account-id service-account-id by top list param online check accept-restatements dry-run warn",
+    "When": "since until month as-of refresh max-age",
+    "How fast": "rate concurrency max-runtime wait timeout max-memory",
+    "Output": "json csv tsv nl markdown xlsx html raw unit quiet verbose log-format open",
+    "API": "admin-key-file admin-key-command api-url",
+    "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
+    "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",
+    "Archive and configuration": "db config",
+}
+_HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for word in words.split()}
+"""An option means the same in every command, so one table holds the heading of each."""
+
+
+class Command(click.Command):
+    """A command with grouped options and examples in its help."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        """Initialise the command; an example is one line, `archiver … # what it does`."""
+        super().__init__(*arguments, **settings)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in groups, then the examples."""
+        format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
+
+
+def group_options(params: Iterable[click.Parameter]) -> dict[str, list[click.Parameter]]:
+    """Return options by heading; those in no group are under `Other`."""
+    groups: dict[str, list[click.Parameter]] = {heading: [] for heading in (*_HEADINGS, "Other")}
+    for param in params:
+        if isinstance(param, click.Option):
+            groups[_HEADING_OF.get(long_name(param), "Other")].append(param)
+    return {heading: found for heading, found in groups.items() if found}
+
+
+def long_name(param: click.Option) -> str:
+    """Return an option's long name without its dashes, as `max-runtime`."""
+    return next(name for name in param.opts if name.startswith("--")).removeprefix("--")
+
+
+def format_help_sections(
+    ctx: click.Context,
+    formatter: click.HelpFormatter,
+    groups: Mapping[str, Sequence[click.Parameter]],
+    examples: Sequence[str],
+) -> None:
+    """Write one section for each group of options, and one for the examples."""
+    for heading, params in groups.items():
+        records = [record for param in params if (record := param.get_help_record(ctx))]
+        if records:
+            with formatter.section(heading):
+                formatter.write_dl(records)
+    if examples:
+        with formatter.section("Examples"):
+            # Not wrapped: a command that breaks over two lines cannot be copied.
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+class Choice(click.Choice[str]):
+    """A word out of a list; the error for another names the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a word that is not in the list."""
+        _ = ctx
+        return f"{str(value)!r} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?`, or nothing when no word is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only needed once a word was wrong
+
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> click.UsageError:
+    """Return the error for a command that does not exist."""
+    return click.UsageError(f"no such command: {word!r}{suggest(word, known)}", ctx)
+
+
+def translate(error: click.ClickException) -> ConfigurationError:
+    """Return an error of click's as ours: one line, and a hint.
+
+    A command's own usage error can bring its hint as a second line, `hint: …`.
+    """
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    hint = ""
+    if isinstance(error, click.NoSuchOption):
+        known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
+        message = f"no such option: {error.option_name!r}{suggest(error.option_name, known)}"
+    else:
+        message, _, hint = error.format_message().partition("\nhint: ")
+        message = " ".join(message.split()).removesuffix(".")
+        message = message[:1].lower() + message[1:]
+    return ConfigurationError(message, hint=hint or f"see {ctx.command_path if ctx else 'archiver'} --help")

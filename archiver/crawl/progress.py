@@ -1,0 +1,36 @@
+"""The events of a run that a progress display can show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.errors import ApiError
+    from archiver.model import Report, RowCounts, Window
+    from archiver.plan.work import SeriesPlan
+
+
+class Progress:
+    """Receives the events of a run; this base class ignores them."""
+
+    # Not a protocol: a display that shows little overrides little, and a quiet run needs no display at all.
+
+    def probing(self, report: Report, done: int, of: int) -> None:
+        """The coarse pass of a report has `done` of at most `of` windows."""
+
+    def planned(self, plans: Sequence[SeriesPlan]) -> None:
+        """The windows of the run are known."""
+
+    def split(self, window: Window) -> None:
+        """A window is fetched in two halves instead."""
+
+    def done(self, window: Window, rows: RowCounts) -> None:
+        """A window was archived."""
+
+    def failed(self, window: Window, error: ApiError) -> None:
+        """A window could not be archived."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """No worker sends a request for so many seconds."""

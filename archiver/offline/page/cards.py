@@ -1,0 +1,107 @@
+"""The figures at the top of the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archiver.model import Report
+from archiver.offline.page.html import Card
+from archiver.offline.page.tables import unit_name
+from archiver.offline.reports.forecast import forecast
+from archiver.offline.reports.known_days import count
+from archiver.offline.reports.request import month_period, select_days
+from archiver.offline.tables.money import to_rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.offline.page.figures import PageDays
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Table
+    from archiver.store.read.reader import ArchiveReader
+    from archiver.store.read.status import ArchiveStatus
+
+_DASH = "\u2013"
+_SEE_COVERAGE = "see coverage below"
+_SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
+
+
+def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
+    reader: ArchiveReader,
+    request: ReportRequest,
+    totals: Table,
+    status: ArchiveStatus,
+    days: PageDays,
+    currencies: Sequence[str],
+) -> list[Card]:
+    """Return the totals of the days, the month to date with its projection, and the coverage.
+
+    Amounts of several currencies have no sum, and what is not archived has no number: a dash is in its place.
+    """
+    total = totals.total or {}
+    used, rate = total.get("tokens"), total.get("cache_hit_rate")
+    number, word = (_DASH, "") if used is None else compact(used)
+    charted = bool(days.dates)
+    cost, usage = (_period(reader, report, request) for report in (Report.COST, Report.USAGE))
+    unit = unit_name(currencies, request.unit)
+    return [
+        Card("Spend", _only(total.get("amount"), request.unit), unit, cost, "spend" if charted else ""),
+        _month_to_date(reader, request, unit),
+        Card("Tokens", number, word, usage, "tokens" if charted else ""),
+        Card("Cache hit rate", _DASH if rate is None else f"{rate:.1%}", "", usage, "cache" if charted else ""),
+        _coverage(status, days),
+    ]
+
+
+def _period(reader: ArchiveReader, report: Report, request: ReportRequest) -> str:
+    """Return the days of a number, and how many of them it does not know."""
+    selected = select_days(reader, report, request)
+    if selected.known is None:
+        return "no day is archived"
+    missing = f"; {count(selected.known.missing, 'day')} not archived" if selected.known.missing else ""
+    return f"{selected.days[0].date} to {selected.days[-1].date}{missing}"
+
+
+def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> Card:
+    month = month_period(reader, request)
+    table = forecast(reader, replace(request, by=(), month=month, top=None))
+    title = f"{month.since:%Y-%m} to date"
+    if not table.is_known or table.total is None:
+        return Card(title, _DASH, unit, "not archived")
+    projected = _only(table.total["projected"], request.unit)
+    return Card(title, _only(table.total["to_date"], request.unit), unit, f"projected {projected}")
+
+
+def _only(amounts: dict[str, int] | None, unit: str) -> str:
+    """Return the one amount there is: several currencies have no sum."""
+    if not amounts or len(amounts) > 1:
+        return _DASH
+    return to_rounded(next(iter(amounts.values())), unit)
+
+
+def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
+    missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
+    if missing:
+        unit = "day missing" if missing == 1 else "days missing"
+        return Card("Coverage", str(missing), unit, _SEE_COVERAGE, warns=True)
+    if status.gaps:
+        unit = "gap" if len(status.gaps) == 1 else "gaps"
+        return Card("Coverage", str(len(status.gaps)), unit, _SEE_COVERAGE, warns=True)
+    letters = [set(one) for one in zip(*days.states.values(), strict=True)]
+    if not letters:
+        return Card("Coverage", _DASH, "", "no day is archived")
+    if any("k" in one for one in letters):
+        return Card("Coverage", "no gaps", "", "as it was known then")
+    provisional = sum("p" in one for one in letters)
+    changing = f"{count(provisional, 'day')} may still change"
+    return Card("Coverage", "no gaps", "", changing if provisional else "all settled")
+
+
+def compact(number: int) -> tuple[str, str]:
+    """Return a count rounded half up to two decimals as tables round, and the word for its size."""
+    for size, word in _SIZES:
+        hundredths = (number * 100 + size // 2) // size
+        if hundredths >= 100:  # noqa: PLR2004  # one of this size
+            return f"{hundredths // 100}.{hundredths % 100:02d}", word
+    return f"{number:,}", ""

@@ -1,0 +1,82 @@
+"""Report tables for a page: whole, and with exact amounts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.offline.tables.display import to_display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archiver.offline.tables.table import Table
+
+_NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9:]+Z)?)?")
+_EXACT_AMOUNT = re.compile(r"(-?[0-9,]+\.[0-9]{2})([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell's text.
+
+    `fine` are the digits of an amount after the cents, which are shown fainter; `kind` is `number` or `time`, where all
+    of the column is, else empty.
+    """
+
+    text: str
+    fine: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table as the page shows it: `title` opens it, `caption` adds notes, `no_rows` stands in place of rows."""
+
+    title: str
+    caption: str
+    header: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
+    total: Sequence[Cell] | None
+    no_rows: str = "none"
+
+
+def page_table(title: str, table: Table, unit: str) -> PageTable:
+    """Return every row of a report's table, with amounts in `unit` (usd or cents) to their last digit."""
+    notes = "; ".join(table.notes)
+    if not table.is_known:
+        return PageTable(title, title, [], [], None, notes)
+    header, rows = to_display(table, unit, exact=True)
+    kinds = [_kind_of([row[i] for row in rows[: len(table.rows)]]) for i in range(len(header))]
+    cells = [[_cell(*one) for one in zip(row, kinds, strict=True)] for row in rows]
+    head = [Cell(name.replace("_", " "), "", kind) for name, kind in zip(header, kinds, strict=True)]
+    body, total = (cells, None) if table.total is None else (cells[:-1], cells[-1])
+    return PageTable(title, f"{title}: {notes}" if notes else title, head, body, total)
+
+
+def currencies(tables: Iterable[Table]) -> list[str]:
+    """Return the currencies of tables, sorted; a table without a currency column is in the API's only one, USD."""
+    return sorted({row["currency"] for table in tables for row in table.rows if row.get("currency")}) or ["USD"]
+
+
+def unit_name(of: Sequence[str], unit: str) -> str:
+    """Return the name of the unit of amounts in these currencies."""
+    if unit == "usd":
+        return ", ".join(of)
+    return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"
+
+
+def _kind_of(values: Sequence[str]) -> str:
+    # Of all values, as ids and names of models may look like numbers; a column without any is text.
+    filled = [one for one in values if one]
+    for kind, pattern in (("number", _NUMBER), ("time", _TIME)):
+        if filled and all(pattern.fullmatch(one) for one in filled):
+            return kind
+    return ""
+
+
+def _cell(text: str, kind: str) -> Cell:
+    match = _EXACT_AMOUNT.fullmatch(text)
+    return Cell(match[1], match[2], kind) if match else Cell(text, "", kind)

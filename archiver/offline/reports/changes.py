@@ -1,0 +1,91 @@
+"""`report changes`: what the archive says now against what it said at an earlier time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from archiver.model import Report, to_text
+from archiver.offline.reports.grouped import all_tokens
+from archiver.offline.reports.known_days import not_archived
+from archiver.offline.reports.request import COST_NOTE
+from archiver.offline.tables.table import Table, counts, keep_top, money, plain
+from archiver.store.read.reader import open_archive_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Day, Line
+    from archiver.store.read.reader import ArchiveReader
+
+_NUMBERS = ("was", "now", "change", "was_tokens", "now_tokens", "change_tokens")
+CHANGED, NEW, GONE = "changed", "new", "gone"
+
+
+def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return was, now and the difference in money and tokens by month, workspace and model, provisional days too.
+
+    Rows of days that were archived at both times are `changed`; `new` are days that were archived only since, `gone`
+    those that are not archived any more. Rows without a difference are left out.
+    """
+    assert request.first_seen[0] is not None
+    moment = int(datetime.fromisoformat(request.first_seen[0]).timestamp())
+    by = ("day" if "day" in request.by else "month", "workspace", "model")
+    with open_archive_reader(reader.path, moment) as then:
+        sides = {"now": reader, "was": then}
+        days = {(side, report): of.days(report) for side, of in sides.items() for report in Report}
+        if not any(days["was", report] for report in Report):
+            archived = days["now", Report.COST] or days["now", Report.USAGE]
+            sentence = not_archived("cost or usage", None, [], to_text(moment) if archived else None)
+            return Table([], [], notes=(sentence,), is_known=False)
+        found: dict[tuple[Any, ...], Row] = {}
+        for side, kind, report in product(sides, (CHANGED, NEW, GONE), Report):
+            some = _days_of(kind, side, days["now", report], days["was", report])
+            for line in sides[side].lines(report, by, some) if some else ():
+                _add_line(found, line, kind, side, report)
+    return _table(found, by, request.top).noting(f"against what was archived as of {to_text(moment)}", COST_NOTE)
+
+
+def _days_of(kind: str, side: str, now: Sequence[Day], was: Sequence[Day]) -> list[Day]:
+    """Return the days of one side that are of a kind: days of both times are never mixed with those of one alone."""
+    mine, other = (now, was) if side == "now" else (was, now)
+    both = {day.start for day in other}
+    if kind == CHANGED:
+        return [day for day in mine if day.start in both]
+    return [day for day in mine if day.start not in both] if (kind == NEW) == (side == "now") else []
+
+
+def _table(found: dict[tuple[Any, ...], Row], by: Sequence[str], top: int | None) -> Table:
+    rows = [_with_change(row) for row in found.values()]
+    rows = [row for row in rows if row["change"] or row["change_tokens"] or row["days"] != CHANGED]
+    time = "date" if "day" in by else "month"
+    order = ("days", time, "workspace", "model", "currency")
+    rows.sort(key=lambda row: tuple(str(row[name]) for name in order))
+    names = [time, "workspace_id", "workspace", "model", "currency", "days"]
+    if top is not None:
+        rows = keep_top(rows, top, lambda row: abs(row["change"] or 0), _NUMBERS).rows
+    rows = [{name: row[name] for name in (*names, *_NUMBERS)} for row in rows]
+    table = Table([*plain(*names), *money(*_NUMBERS[:3]), *counts(*_NUMBERS[3:])], rows)
+    return table if rows else table.noting("nothing changed")
+
+
+def _add_line(found: dict[tuple[Any, ...], Row], line: Line, kind: str, side: str, report: Report) -> None:
+    values = {"currency": "USD"} | line.values
+    key = (kind, *(value for name, value in sorted(values.items()) if name != "workspace"))
+    row = found.setdefault(key, values | {"days": kind} | dict.fromkeys(_NUMBERS))
+    name = side if report is Report.COST else f"{side}_tokens"
+    row[name] = (row[name] or 0) + (line.sums[0] if report is Report.COST else all_tokens(line.sums))
+
+
+def _with_change(row: Row) -> Row:
+    """Fill in the differences; where one side of a changed row has no line, it had none: zero."""
+    for was, now, change in (("was", "now", "change"), ("was_tokens", "now_tokens", "change_tokens")):
+        if row[was] is None and row[now] is None:
+            continue
+        if row["days"] == CHANGED:
+            row[was], row[now] = row[was] or 0, row[now] or 0
+        row[change] = (row[now] or 0) - (row[was] or 0)
+    return row

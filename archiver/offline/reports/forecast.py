@@ -1,0 +1,55 @@
+"""`report forecast`: a month to date and to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.model import Report
+from archiver.offline.reports.grouped import total_row
+from archiver.offline.reports.known_days import count
+from archiver.offline.reports.projection import RECENT_DAYS, project
+from archiver.offline.reports.request import COST_NOTE, month_period, of_month, select_days
+from archiver.offline.tables.table import Table, keep_top, money, plain, sum_by_currency
+from archiver.reports.dimensions import TIMES, dimensions_of
+
+if TYPE_CHECKING:
+    from archiver.offline.reports.projection import Projection
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.store.read.reader import ArchiveReader
+
+OF_A_MONTH = tuple(one for one in dimensions_of(Report.COST) if one not in TIMES)
+_AMOUNTS = ("to_date", "projected")
+
+
+def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return what a month costs to date, and what it costs when the days that are not known are like recent ones."""
+    by = request.grouped(OF_A_MONTH, ("workspace",), "forecast")
+    period = month_period(reader, request)
+    selected = select_days(reader, Report.COST, of_month(request, period))
+    if selected.known is None:
+        return selected.unknown()
+    projected = project(reader, by, period)
+    rows = [
+        group.values | {"to_date": projected.to_date(group), "projected": projected.to_end(group)}
+        for group in projected.groups
+    ]
+    rows = [row for row in rows if row["to_date"] or row["projected"]]
+    names = [*rows[0]][: -len(_AMOUNTS)] if rows else ["currency"]
+    zero = {"USD": 0}
+    total = total_row([*names, *_AMOUNTS], **{name: sum_by_currency(rows, name) or zero for name in _AMOUNTS})
+    top = keep_top(rows, request.top, lambda row: row["projected"] or row["to_date"], _AMOUNTS)
+    table = Table([*plain(*names), *money(*_AMOUNTS)], top.rows, total)
+    return table.noting(projected.known.sentence(), projection_note(projected), COST_NOTE)
+
+
+def projection_note(projected: Projection) -> str:
+    """Return how the days that are not known were projected."""
+    days = len(projected.projected_days)
+    if not days:
+        return ""
+    if not projected.recent:
+        return "nothing is projected: no whole day is archived"
+    return (
+        f"{count(days, 'day')} of the month projected, each from the mean of the same weekday over the last "
+        f"{RECENT_DAYS} days ({count(len(projected.recent), 'day')} known); credits are not projected"
+    )

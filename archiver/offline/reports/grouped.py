@@ -1,0 +1,100 @@
+"""What the reports that group and rank share: lines of the selected days, notes, sparklines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.offline.reports.request import SelectedDays, select_days
+from archiver.offline.tables.sparkline import SlotDays, Slots
+from archiver.reports.dimensions import TIMES, Label, missing_columns
+from archiver.store.read.daily_sums import group_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.model import Report
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Line
+    from archiver.store.read.reader import ArchiveReader
+
+COUNTS = (
+    "uncached_input_tokens",
+    "cache_creation_1h_input_tokens",
+    "cache_creation_5m_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "web_search_requests",
+)
+WEB_SEARCHES = COUNTS.index("web_search_requests")
+COUNT_OF_TOKEN_TYPE = {
+    "uncached_input_tokens": 0,
+    "cache_creation.ephemeral_1h_input_tokens": 1,
+    "cache_creation.ephemeral_5m_input_tokens": 2,
+    "cache_read_input_tokens": 3,
+    "output_tokens": 4,
+}
+"""`token_type` of a cost row → the place of the same tokens among the counts of a usage row."""
+
+
+def all_tokens(sums: Sequence[int]) -> int:
+    """Add up the tokens among the counts of usage."""
+    return sum(sums[:WEB_SEARCHES])
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The lines of a report, and the days behind them; `sparkline_days` is None where no sparklines are wanted."""
+
+    selected: SelectedDays
+    by: tuple[str, ...]
+    lines: list[Line]
+    sparkline_days: SlotDays | None
+
+    @property
+    def note(self) -> str:
+        """What is not known of the selected days."""
+        return self.selected.known.sentence() if self.selected.known else ""
+
+
+def read_grouped(reader: ArchiveReader, report: Report, request: ReportRequest, by: tuple[str, ...]) -> Grouped:
+    """Read the lines of a grouping over the selected days."""
+    selected = select_days(reader, report, request)
+    if selected.known is None:
+        return Grouped(selected, by, [], None)
+    slots = slots_for(request, selected, by)
+    lines = reader.lines(report, by, selected.days, slots.of if slots else None)
+    columns = tuple(group_columns(report, by))
+    days = ((day, missing_columns(report, columns, day.group_by)) for day in selected.days)
+    return Grouped(selected, by, lines, SlotDays(days, slots) if slots else None)
+
+
+def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str]) -> Slots | None:
+    """Return the slots of a sparkline; None where none is wanted, or every line is one day."""
+    if not request.sparklines or "day" in by or selected.known is None:
+        return None
+    period = selected.known.period
+    return Slots.over(period.since, period.until, monthly="month" in by)
+
+
+def total_row(columns: Sequence[str], **totals: object) -> Row:
+    """Return the last line of a table."""
+    row: Row = dict.fromkeys(columns)
+    row[columns[0]] = Label.TOTAL
+    return row | totals
+
+
+def is_by_time(by: Sequence[str]) -> bool:
+    """Whether a grouping is by time alone, so that a known day or month without rows is a line of zero."""
+    return bool(by) and set(by) <= set(TIMES)
+
+
+def times_of(selected: SelectedDays, by: Sequence[str]) -> list[Row]:
+    """Return the days or months that are archived, for a grouping by time alone."""
+    found: dict[tuple[str, ...], Row] = {}
+    for day in selected.days:
+        times = {"day": ("date", f"{day.date}"), "month": ("month", f"{day.date:%Y-%m}")}
+        row: Row = dict(times[one] for one in TIMES if one in by)
+        found[tuple(row.values())] = row
+    return list(found.values())

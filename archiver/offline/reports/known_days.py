@@ -1,0 +1,79 @@
+"""Which days of a period are known: what stands beside every number, so that unknown is never read as zero. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archiver.offline.periods import Period
+    from archiver.store.read.daily_sums import Day
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDays:
+    """The days of a period, and those that are archived.
+
+    Attributes:
+        period: The days that the numbers should cover.
+        whole: Days that were read after they ended.
+        in_progress: Days of which a part is archived; they count as archived, and are projected.
+    """
+
+    period: Period
+    whole: frozenset[date]
+    in_progress: frozenset[date]
+
+    @classmethod
+    def of(cls, period: Period, days: Iterable[Day]) -> KnownDays:
+        """Sort the archived days of a period by how they were read."""
+        mine = [(day.date, day.is_whole) for day in days if period.since <= day.date < period.until]
+        whole = frozenset(one for one, is_whole in mine if is_whole)
+        return cls(period, whole, frozenset(one for one, is_whole in mine if not is_whole))
+
+    @property
+    def archived(self) -> frozenset[date]:
+        """The days with numbers, whole or in part."""
+        return self.whole | self.in_progress
+
+    @property
+    def missing(self) -> int:
+        """How many days of the period are not archived."""
+        return self.period.days - len(self.archived)
+
+    def holes(self) -> int:
+        """Count the days that are not archived although a later one is."""
+        last = max(self.archived, default=self.period.since)
+        return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
+
+    def sentence(self) -> str:
+        """Return what is to be noted beside the numbers; empty when every day is whole."""
+        notes = []
+        if self.missing:
+            verb = "is" if self.missing == 1 else "are"
+            notes.append(
+                f"{self.missing:,} of {count(self.period.days, 'day')} from {self.period.since} to "
+                f"{self.period.until - timedelta(days=1)} {verb} not archived and not in these numbers"
+            )
+        if self.in_progress:
+            listed = ", ".join(map(str, sorted(self.in_progress)))
+            notes.append(f"{listed} was read before the day ended")
+        return "; ".join(notes)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 day`, `1,234 days`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def not_archived(what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None) -> str:
+    """Return the one sentence of a report about days that are not archived: what is archived instead."""
+    then = f" as of {as_of}" if as_of else ""
+    if not archived:
+        hint = "choose a later --as-of" if as_of else "run archiver sync"
+        return f"no {what} was archived{then}: {hint}" if as_of else f"no {what} is archived yet: {hint}"
+    asked = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
+    return f"no {what}{asked} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"

@@ -1,0 +1,125 @@
+"""What a report is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError
+from archiver.model import Report, to_text
+from archiver.offline.periods import Period, month_of
+from archiver.offline.reports.known_days import KnownDays, not_archived
+from archiver.offline.tables.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from archiver.store.read.daily_sums import Day
+    from archiver.store.read.reader import ArchiveReader
+
+COST_NOTE = "amounts are from the cost report, not the invoice; priority tier is not included"
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Limits of a month in dollars: of everything, and of workspaces by name or id."""
+
+    total: Decimal | None = None
+    workspaces: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """The options of one report.
+
+    Attributes:
+        since: First day; None: where the archive begins.
+        until: Day after the last one; None: where the archive ends.
+        by: Words of `--by`; empty: the report's own.
+        as_of: The moment whose knowledge is shown, in UTC seconds; None: now.
+        first_seen: Bounds of when a change was first seen, as text, for the reports of changes.
+        sparklines: Whether daily values are wanted beside the lines.
+        warn: Whether a limit that is projected to be passed needs attention too.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    by: tuple[str, ...] = ()
+    top: int | None = None
+    as_of: int | None = None
+    unit: str = "usd"
+    month: Period | None = None
+    first_seen: tuple[str | None, str | None] = (None, None)
+    sparklines: bool = False
+    warn: bool = False
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    budgets: Budgets = field(default_factory=Budgets)
+
+    def grouped(self, dimensions: Sequence[str], default: Sequence[str], name: str) -> tuple[str, ...]:
+        """Return the words to group by, in the order of `dimensions`.
+
+        Raises:
+            ConfigurationError: One of them the report does not have.
+        """
+        for one in self.by:
+            if one not in dimensions:
+                raise ConfigurationError(
+                    f"cannot group {name} by {one!r}", hint=f"the dimensions of {name} are {', '.join(dimensions)}"
+                )
+        return tuple(one for one in dimensions if one in (self.by or default))
+
+    @property
+    def bounds(self) -> tuple[str | None, str | None]:
+        """The first day and the day after the last one as text, None where there is no bound."""
+        since, until = (None if one is None else one.isoformat() for one in (self.since, self.until))
+        return since, until
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedDays:
+    """The archived days of what was asked for; `known` compares them with the days that should be there."""
+
+    days: list[Day]
+    known: KnownDays | None
+    sentence: str = ""
+
+    def unknown(self) -> Table:
+        """Return the table of a report of which nothing is archived."""
+        return Table([], [], notes=(self.sentence,), is_known=False)
+
+
+def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
+    """Return the days of a report that the request is about; `known` is None when none of them is archived."""
+    archived = reader.days(report)
+    days = [
+        day
+        for day in archived
+        if (request.since is None or day.date >= request.since) and (request.until is None or day.date < request.until)
+    ]
+    if not days:
+        asked = None
+        if archived and (request.since or request.until):
+            since = request.since or archived[0].date
+            asked = Period(since, request.until or max(archived[-1].date, since) + timedelta(days=1))
+        as_of = None if request.as_of is None else to_text(request.as_of)
+        return SelectedDays([], None, not_archived(str(report), asked, archived, as_of))
+    period = Period(request.since or days[0].date, request.until or days[-1].date + timedelta(days=1))
+    return SelectedDays(days, KnownDays.of(period, days))
+
+
+def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
+    """Return the month of a report: the chosen one, else that of the last archived day up to now or `as_of`."""
+    if request.month is not None:
+        return request.month
+    today = request.today
+    if request.as_of is not None:
+        today = min(today, datetime.fromtimestamp(request.as_of, UTC).date())
+    days = [day.date for day in reader.days(Report.COST, until=(today + timedelta(days=1)).isoformat())]
+    return month_of(days[-1] if days else today)
+
+
+def of_month(request: ReportRequest, period: Period) -> ReportRequest:
+    """Return the request for the days of a month."""
+    return replace(request, since=period.since, until=period.until)

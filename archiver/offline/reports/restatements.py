@@ -1,0 +1,49 @@
+"""`report restatements`: what changed in settled buckets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from archiver.model import to_text
+from archiver.offline.tables.table import Column, Kind, Table, counts, plain
+
+if TYPE_CHECKING:
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.store.read.reader import ArchiveReader
+
+_KEY = ("learnt_at", "report", "bucket_width", "group_by", "bucket_start", "field")
+_VALUES = ("was", "now", "change")
+
+
+def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return the fields of settled buckets that changed, added up over the rows that changed together.
+
+    Values are counts of tokens, and for the field `amount` decimal cents.
+    """
+    since, until = request.first_seen
+    if request.as_of is not None:
+        then = to_text(request.as_of + 1)
+        until = min(until or then, then)
+    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
+    for row in reader.restatements(since, until):
+        total = sums[tuple(row[name] for name in _KEY)]
+        total[0] += 1
+        total[1] += Decimal(row["was"] or 0)
+        total[2] += Decimal(row["now"] or 0)
+    rows = [
+        dict(zip(_KEY, key, strict=True)) | {"rows": number, "was": str(was), "now": str(now), "change": str(now - was)}
+        for key, (number, was, now) in sums.items()
+    ]
+    columns = [*plain(*_KEY), *counts("rows"), *(Column(name, Kind.EXACT) for name in _VALUES)]
+    return Table(columns, rows, notes=("values are tokens; values of the field amount are cents",))
+
+
+def restated_days(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return what changed in the selected days, whenever it was first seen."""
+    table = restatements(reader, replace(request, first_seen=(None, None)))
+    since, until = request.bounds
+    kept = [row for row in table.rows if (since or "") <= row["bucket_start"][:10] < (until or "~")]
+    return replace(table, rows=kept)

@@ -1,0 +1,77 @@
+"""`report spend`, `workspaces` and `models`: money by dimensions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.model import Report
+from archiver.offline.reports.grouped import is_by_time, read_grouped, times_of, total_row
+from archiver.offline.reports.request import COST_NOTE
+from archiver.offline.tables.sparkline import add_sparklines
+from archiver.offline.tables.table import Column, Kind, Ranked, Table, keep_top, money, plain, sum_by_currency
+from archiver.reports.dimensions import TIMES, dimensions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archiver.offline.reports.grouped import Grouped
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Line
+    from archiver.store.read.reader import ArchiveReader
+
+
+def spend(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return money by month and workspace, in order of time."""
+    return _spend(reader, request, ("month", "workspace"), "spend", ranked=request.top is not None)
+
+
+def ranked_by(name: str, dimension: str) -> Callable[[ArchiveReader, ReportRequest], Table]:
+    """Return a report of money by one dimension, the most expensive first, with shares."""
+    return lambda reader, request: _spend(reader, request, (dimension,), name, ranked=True)
+
+
+def _spend(reader: ArchiveReader, request: ReportRequest, default: Sequence[str], name: str, *, ranked: bool) -> Table:
+    by = request.grouped(dimensions_of(Report.COST), default, name)
+    grouped = read_grouped(reader, Report.COST, request, by)
+    if grouped.selected.known is None:
+        return grouped.selected.unknown()
+    table, parts = _table(grouped, request.top, ranked=ranked)
+    return add_sparklines(table, grouped.sparkline_days, parts, lambda sums: sums[0]).noting(grouped.note, COST_NOTE)
+
+
+def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, list[list[Line]]]:
+    rows = [line.values | {"amount": line.sums[0]} for line in grouped.lines]
+    if ranked:
+        return ranked_money(rows, grouped.lines, top)
+    lines = [[line] for line in grouped.lines]
+    if is_by_time(grouped.by):
+        rows, lines = _with_empty_times(grouped, rows)
+    names = list(rows[0]) if rows else [*grouped.by, "currency", "amount"]
+    totals = sum_by_currency(rows, "amount") or {"USD": 0}
+    columns = [*plain(*names[:-1]), *money("amount")]
+    return Table(columns, rows, total_row(names, amount=totals)), lines
+
+
+def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) -> tuple[Table, list[list[Line]]]:
+    """Return rows with an `amount`, the largest first, with their share of their currency's total."""
+    found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines)
+    wholes = sum_by_currency(rows, "amount")
+    for row in found.rows:
+        whole = wholes[row["currency"]]
+        row["share"] = row["amount"] / whole if whole else None
+    names = list(found.rows[0]) if found.rows else ["currency", "amount", "share"]
+    kinds = {"amount": Kind.MONEY, "share": Kind.SHARE}
+    total = total_row(names, amount={one: int(value) for one, value in wholes.items()} or {"USD": 0})
+    return Table([Column(name, kinds.get(name, Kind.TEXT)) for name in names], found.rows, total), found.lines
+
+
+def _with_empty_times(grouped: Grouped, rows: list[Row]) -> tuple[list[Row], list[list[Line]]]:
+    """Add the archived days or months without any cost as lines of zero."""
+    times = [{"day": "date"}.get(one, one) for one in TIMES if one in grouped.by]
+    present = {tuple(row[one] for one in times) for row in rows}
+    zero = {"currency": "USD", "amount": 0}
+    filled: list[tuple[Row, list[Line]]] = [(row, [line]) for row, line in zip(rows, grouped.lines, strict=True)]
+    filled += [(row | zero, []) for row in times_of(grouped.selected, grouped.by) if tuple(row.values()) not in present]
+    filled.sort(key=lambda one: (*(one[0][column] for column in times), one[0]["currency"]))
+    return [row for row, _ in filled], [lines for _, lines in filled]

@@ -1,0 +1,194 @@
+"""Tables as names and values: exact for programs, rounded and labelled for people."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from archiver.offline.tables.money import to_exact, to_microcents, to_rounded
+from archiver.offline.tables.sparkline import sparkline
+from archiver.offline.tables.table import Column, Kind, Row, Table
+from archiver.reports.dimensions import BY_COLUMN, DIMENSIONS, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_LONGEST_TITLE = 12
+_ID_OF = {one.label: one.column for one in DIMENSIONS if one.label is not None}
+_LABELLED = frozenset(_ID_OF.values())
+_OWN_LABELS = frozenset({*(one.null_label for one in DIMENSIONS), *map(str, Label)})
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+
+
+def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
+    """Return names and rows for programs: amounts exact, ids and labels side by side, API nulls as None."""
+    names: list[str] = []
+    rows: list[list[Any]] = [[] for _ in table.rows]
+    for column in table.columns:
+        for name, values in _exported(table, column, unit):
+            names.append(name)
+            for row, value in zip(rows, values, strict=True):
+                row.append(value)
+    return names, rows
+
+
+def to_sheet(table: Table, unit: str) -> tuple[list[Column], list[list[Any]]]:
+    """Return columns and rows for a spreadsheet: as for programs, with the labels of API nulls."""
+    columns: list[Column] = []
+    rows: list[list[Any]] = [[] for _ in table.rows]
+    for column in table.columns:
+        label = BY_COLUMN[column.name].null_label if column.name in BY_COLUMN and column.name not in _LABELLED else None
+        for name, values in _exported(table, column, unit):
+            columns.append(Column(name, column.kind if name != "amount_microcents" else Kind.COUNT))
+            for row, value in zip(rows, values, strict=True):
+                row.append(label if value is None and label is not None else value)
+    return columns, rows
+
+
+def _exported(table: Table, column: Column, unit: str) -> list[tuple[str, list[Any]]]:
+    values = [row[column.name] for row in table.rows]
+    if column.kind is not Kind.MONEY:
+        return [(column.name, [_exported_value(column, value) for value in values])]
+    split: list[tuple[str, list[Any]]] = [
+        (name, [None if value is None else to_exact(value, unit) for value in mine])
+        for name, mine in by_currency(table, column, unit)
+    ]
+    if column.name == "amount":
+        split.append(("amount_microcents", [None if value is None else to_microcents(value) for value in values]))
+    return split
+
+
+def _exported_value(column: Column, value: Any) -> Any:
+    if isinstance(value, Label):
+        # An id that does not exist is null; the label beside it has the reason.
+        is_id = column.name in BY_COLUMN and BY_COLUMN[column.name].label is not None
+        return None if is_id and value is not Label.OTHERS else str(value)
+    return value
+
+
+def by_currency(table: Table, column: Column, unit: str) -> list[tuple[str, list[int | None]]]:
+    """Return a money column under the name of its unit, one for each currency: a name has one unit.
+
+    In cents there is one column, whose currency is that of the row.
+    """
+    values = [row[column.name] for row in table.rows]
+    if unit == "cents":
+        return [(f"{column.name}_cents", values)]
+    currencies = list(dict.fromkeys(["USD", *table.currencies])) if len(table.currencies) > 1 else table.currencies
+    rows_of = [row.get("currency") or currencies[0] for row in table.rows]
+    return [
+        (
+            money_name(column.name, currency, unit),
+            [value if mine == currency else None for value, mine in zip(values, rows_of, strict=True)],
+        )
+        for currency in currencies
+    ]
+
+
+def money_name(name: str, currency: str, unit: str) -> str:
+    """Return the name of a money column with its unit: `amount_usd`, `amount_cents`."""
+    return f"{name}_{'cents' if unit == 'cents' else _NOT_IN_A_NAME.sub('_', currency.lower())}"
+
+
+def to_display(
+    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False, exact: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return titles and rows for people: amounts to the cent, shares in percent, names in place of ids, sparklines.
+
+    `narrow` breaks long titles over several lines; `exact` writes amounts to their last digit, aligned by columns.
+    """
+    shared = shared_names(table)
+    lines = [*table.rows, *([table.total] if table.total is not None else [])]
+    shown: list[tuple[str, list[str]]] = []
+    names = {column.name for column in table.columns}
+    for column in table.columns:
+        dimension = BY_COLUMN.get(column.name)
+        if dimension is not None and dimension.label in names:
+            continue  # the label is shown in its place
+        if column.kind is Kind.MONEY:
+            shown += _shown_money(table, column, unit, exact=exact)
+        else:
+            shown.append((column.name, [_shown(column, row, shared) for row in lines]))
+    if table.sparklines:
+        trends = [*table.sparklines, *([table.total_sparkline] if table.total is not None else [])]
+        shown.append(("days", [sparkline(trend, ascii_only=ascii_only) for trend in trends]))
+    titles = [_broken(name) if narrow and name not in names - _numbers(table) else name for name, _ in shown]
+    return titles, [[values[i] for _, values in shown] for i in range(len(lines))]
+
+
+def _numbers(table: Table) -> set[str]:
+    return {column.name for column in table.columns if column.kind is not Kind.TEXT}
+
+
+def _broken(name: str) -> str:
+    return name.replace("_", "\n") if len(name) > _LONGEST_TITLE else name
+
+
+def _shown_money(table: Table, column: Column, unit: str, *, exact: bool) -> list[tuple[str, list[str]]]:
+    shown = []
+    for name, values in by_currency(table, column, unit):
+        total = [_total_of(table.total.get(column.name), name, column.name, unit)] if table.total is not None else []
+        shown.append((name, (_exact if exact else _rounded)([*values, *total], unit)))
+    return shown
+
+
+def _rounded(values: Sequence[int | None], unit: str) -> list[str]:
+    return ["" if value is None else to_rounded(value, unit) for value in values]
+
+
+def _exact(values: Sequence[int | None], unit: str) -> list[str]:
+    """Return amounts with thousands, and with as many fractional digits as the one that needs most."""
+    parts = ["" if value is None else to_exact(value, unit) for value in values]
+    digits = max((len(part.partition(".")[2]) for part in parts), default=0)
+    return [part and _with_thousands(part).ljust(len(_with_thousands(part.partition(".")[0])) + 1 + digits, "0")
+            for part in parts]  # fmt: skip
+
+
+def _with_thousands(text: str) -> str:
+    whole, point, fraction = text.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.removeprefix('-')):,}{point}{fraction}"
+
+
+def _total_of(total: dict[str, int] | None, name: str, base: str, unit: str) -> int | None:
+    """Return the total of one currency's column; in cents, where all share a column, only of a single currency."""
+    for currency, amount in (total or {}).items():
+        if money_name(base, currency, unit) == name and (unit != "cents" or len(total or {}) == 1):
+            return amount
+    return None
+
+
+def _shown(column: Column, row: Row, shared: Collection[tuple[str, str]]) -> str:
+    value = row.get(column.name)
+    if column.name in _ID_OF:
+        return shown_label(column.name, row, shared)
+    if value is None:
+        is_total = next(iter(row.values())) in {Label.TOTAL, Label.OTHERS}
+        return BY_COLUMN[column.name].null_label if column.name in BY_COLUMN and not is_total else ""
+    if column.kind is Kind.SHARE:
+        return f"{value:.1%}"
+    return f"{value:,}" if column.kind is Kind.COUNT else str(value)
+
+
+def shown_label(name: str, row: Row, shared: Collection[tuple[str, str]] = ()) -> str:
+    """Return the readable name of an id.
+
+    A name that reads as one of this program's labels, or that several ids share, gets its id in parentheses.
+    """
+    label, identity = row.get(name), row.get(_ID_OF[name])
+    if isinstance(identity, Label) or label is None:
+        return str(identity) if isinstance(identity, Label) else ""
+    if identity is not None and (label in _OWN_LABELS or (name, label) in shared) and label != identity:
+        return f"{label} ({identity})"
+    return str(label)
+
+
+def shared_names(table: Table) -> set[tuple[str, str]]:
+    """Return the names that several ids of a table have, by the column of the name."""
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in table.rows:
+        for name, identity in _ID_OF.items():
+            if isinstance(row.get(identity), str):
+                ids[name, row[name]].add(row[identity])
+    return {key for key, found in ids.items() if len(found) > 1}

@@ -1,0 +1,84 @@
+-- Which series the daily views use for a day: one ranking, for now and as of any earlier time.
+
+-- name: select_series_days
+-- Select the days of a series that were covered whole, within a range.
+SELECT day_start FROM _series_day WHERE series_id = :series_id AND day_start < :end AND day_start + 86400 > :start;
+
+-- name: delete_series_days
+-- Delete the days of a series that its coverage does not hold whole any more.
+DELETE FROM _series_day
+WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days)) AND 86400 IS NOT (
+  SELECT sum(min(c.span_end, _series_day.day_start + 86400) - max(c.span_start, _series_day.day_start))
+  FROM _span AS c
+  WHERE c.series_id = _series_day.series_id AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
+    AND c.span_start < _series_day.day_start + 86400 AND c.span_end > _series_day.day_start
+);
+
+-- name: upsert_series_days
+-- Note when the days that a series covers whole were read: for the first time, after their end, as settled, and last.
+-- A provisional bucket that was never read (cost that is late) does not cover anything: its amount is not known.
+INSERT INTO _series_day (series_id, day_start, first_read_at, whole_at, settled_at, last_read_at)
+SELECT
+  c.series_id,
+  d.value,
+  max(c.fetched_at),
+  iif(min(c.fetched_at) >= d.value + 86400, max(c.fetched_at), NULL),
+  iif(min(c.state = 'settled'), max(c.fetched_at), NULL),
+  max(c.fetched_at)
+FROM json_each(:days) AS d
+JOIN _span AS c
+  ON c.series_id = :series_id AND c.span_start < d.value + 86400 AND c.span_end > d.value
+  AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
+GROUP BY d.value
+HAVING sum(min(c.span_end, d.value + 86400) - max(c.span_start, d.value)) = 86400
+ON CONFLICT DO UPDATE SET
+  -- The older time stays, unless it lies ahead of the newest reading, as a wrong clock leaves it.
+  first_read_at = min(first_read_at, excluded.first_read_at),
+  whole_at = min(coalesce(whole_at, excluded.whole_at), excluded.whole_at),
+  settled_at = min(coalesce(settled_at, excluded.settled_at), excluded.settled_at),
+  last_read_at = excluded.last_read_at;
+
+-- name: delete_canonical_days
+-- Delete the choice of a series for some days.
+DELETE FROM _canonical_day WHERE report = :report AND day_start IN (SELECT value FROM json_each(:days));
+
+-- name: insert_canonical_days
+-- Choose the series of each day as of :moment (NULL: now). A settled reading ranks first, then one that was taken after
+-- the day had ended, then the latest by the hour; among equals the finest grouping, then the wider bucket (`fineness`).
+-- As of a moment, a series of which rows of the day were first seen later is left out unless a revision holds the rows
+-- of before: what it showed then is not known.
+INSERT INTO _canonical_day (report, day_start, series_id, rank)
+SELECT report, day_start, series_id, rank
+FROM (
+  SELECT
+    c.*,
+    row_number() OVER (
+      PARTITION BY report, day_start ORDER BY rank DESC, reading_hour DESC, fineness DESC, series_id
+    ) AS number
+  FROM (
+    SELECT
+      s.report,
+      d.day_start,
+      d.series_id,
+      s.fineness,
+      CASE WHEN d.settled_at <= t.moment THEN 2 WHEN d.whole_at <= t.moment THEN 1 ELSE 0 END AS rank,
+      iif(d.whole_at <= t.moment, 0, min(d.last_read_at, t.moment) / 3600) AS reading_hour
+    FROM (SELECT coalesce(:moment, 9223372036854775807) AS moment) AS t
+    CROSS JOIN _series AS s
+    CROSS JOIN _series_day AS d ON d.series_id = s.id
+    WHERE s.fineness IS NOT NULL AND d.first_read_at <= t.moment
+      AND (:report IS NULL OR s.report = :report)
+      AND (:days IS NULL OR d.day_start IN (SELECT value FROM json_each(:days)))
+      AND (:moment IS NULL OR NOT EXISTS (
+        SELECT 1 FROM _bucket AS l
+        WHERE l.series_id = d.series_id AND l.bucket_start >= d.day_start AND l.bucket_start < d.day_start + 86400
+          AND l.learnt_at > t.moment
+          AND NOT EXISTS (
+            SELECT 1 FROM _revision AS r
+            WHERE r.series_id = l.series_id AND r.bucket_start = l.bucket_start
+              AND coalesce(r.previously_learnt_at, 0) <= t.moment
+          )
+      ))
+  ) AS c
+)
+WHERE number = 1;

@@ -1,0 +1,116 @@
+"""The one read-write connection to an archive: named statements and whole transactions over aiosqlite."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import aiosqlite
+import anyio
+
+from archiver.store.faults import translated
+from archiver.store.statements import ROWS_AT_ONCE, batches, of_many_rows, sql
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    Values = Mapping[str, object] | Sequence[object]
+
+_BUSY_SECONDS = 3.0
+
+
+class WriteConnection:
+    """Named statements, each of them inside `async with transaction()`.
+
+    Values are bound by name from a mapping, or by position from a sequence.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = anyio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit all statements of the block, or none of them.
+
+        Raises:
+            StorageError, DamagedError, LockedError: SQLite refused a statement.
+        """
+        # An await can be cancelled, the SQL behind it cannot: without the shield a cancelled task would leave a
+        # transaction open. Whoever asks for one gets it: what ends a run is still to be written.
+        with anyio.CancelScope(shield=True), translated(self._path, system=False):
+            # Tasks share the connection: a statement of another one would become part of this transaction.
+            async with self._lock:
+                try:
+                    # Inside the `try`, because a BEGIN that is interrupted may still begin.
+                    await self._connection.execute("BEGIN IMMEDIATE")
+                    yield
+                    await self._connection.commit()
+                except BaseException:
+                    # Does nothing where SQLite has rolled back by itself, as on a full disk.
+                    await self._connection.rollback()
+                    raise
+
+    async def fetch(self, name: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows."""
+        return [tuple(row) for row in await self._connection.execute_fetchall(sql(name), values)]
+
+    async def execute(self, name: str, values: Values = ()) -> None:
+        """Run a statement that returns no rows."""
+        await self._connection.execute_fetchall(sql(name), values)
+
+    async def execute_many(self, name: str, values: Iterable[Values]) -> None:
+        """Run a statement once for each set of values."""
+        if rows := list(values):
+            # Its cursor has finished and holds no statement, so that it may be freed in this thread.
+            await self._connection.executemany(sql(name), rows)
+
+    async def insert(self, name: str, values: Values) -> int:
+        """Run the named INSERT of one row and return its rowid."""
+        row = await self._connection.execute_insert(sql(name), values)
+        assert row is not None
+        return int(row[0])
+
+    async def insert_many(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run the named INSERT of one row for many rows, several at a time.
+
+        A generator runs in aiosqlite's thread: making rows there keeps the event loop free.
+        """
+        last: list[Sequence[object]] = []
+
+        def full_batches() -> Iterator[list[object]]:
+            for batch in batches(rows):
+                if len(batch) == ROWS_AT_ONCE:
+                    yield list(chain.from_iterable(batch))
+                else:
+                    last.extend(batch)
+
+        await self._connection.executemany(of_many_rows(name, ROWS_AT_ONCE), full_batches())
+        if last:
+            await self._connection.execute_fetchall(of_many_rows(name, len(last)), list(chain.from_iterable(last)))
+
+
+@asynccontextmanager
+async def open_connection(path: Path) -> AsyncIterator[WriteConnection]:
+    """Open the read-write connection to an archive; the caller holds its lock.
+
+    Raises:
+        DamagedError, StorageError: SQLite cannot open the file.
+    """
+    with (
+        translated(path, system=False),
+        # Opened here and only lent to aiosqlite: where its own connecting fails, its thread reports to an event loop
+        # that may be closed by then. Only one thread uses it at a time.
+        closing(
+            sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+        ) as connection,
+    ):
+        # `async with`, for an aiosqlite connection that is not closed keeps the process alive.
+        async with aiosqlite.Connection(lambda: connection, iter_chunk_size=1) as worker:
+            # A commit survives a power cut: WAL with NORMAL loses the last ones.
+            await worker.execute("PRAGMA synchronous = FULL")
+            yield WriteConnection(worker, path)

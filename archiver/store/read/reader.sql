@@ -1,0 +1,108 @@
+-- Statements of reports, pages and `status`.
+
+-- name: select_status_series
+-- Select every series that has coverage.
+SELECT id, report, bucket_width, group_by, filters FROM _series
+WHERE EXISTS (SELECT 1 FROM _span WHERE series_id = _series.id)
+ORDER BY report DESC, bucket_width, group_by, filters;
+
+-- name: select_status_coverage
+-- Select all coverage, merged.
+SELECT report, bucket_width, group_by, filters, range_start, range_end, state, fetched_at FROM coverage
+ORDER BY report DESC, bucket_width, group_by, filters, range_start;
+
+-- name: select_last_run
+-- Select the newest run.
+SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
+
+-- name: select_suspects
+-- Select the settled buckets whose last answer lost more than half and was not written.
+SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
+FROM _suspect AS u JOIN _series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
+
+-- name: select_newest_complete
+-- Select, for each report, the end of the newest bucket that was read after its end.
+SELECT s.report, max(min(c.span_end, c.fetched_at - c.fetched_at % s.bucket_seconds))
+FROM _span AS c JOIN _series AS s ON s.id = c.series_id
+WHERE c.state IN ('settled', 'provisional') AND c.span_start + s.bucket_seconds <= c.fetched_at
+GROUP BY s.report;
+
+-- name: select_days
+-- Select the days of a report with the series that is used for each, and how it was read.
+SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, d.rank
+FROM _canonical_day AS d JOIN _series AS s ON s.id = d.series_id
+WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
+ORDER BY d.day_start;
+
+-- name: select_key_days
+-- Select the days of all unfiltered usage series that are grouped by key, for allocating costs to keys.
+SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
+FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
+WHERE s.report = 'usage' AND s.fineness IS NOT NULL AND ',' || s.group_by || ',' LIKE '%,api_key_id,%'
+  AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
+ORDER BY d.day_start, s.fineness DESC, s.id;
+
+-- name: insert_selected_day
+-- Select a day of a series for a part of the result.
+INSERT INTO selected_day (series_id, day_start, is_daily, part) VALUES (?, ?, ?, ?);
+
+-- name: insert_selected_key
+-- Select a set of dimension values for a line of the result.
+INSERT INTO selected_key (key_id, line) VALUES (?, ?);
+
+-- name: select_name_periods
+-- Select names, and from when to when each was in use.
+SELECT kind, id, name, since, until FROM _name_period WHERE kind IN ('workspace', 'api_key');
+
+-- name: cost.select_dimensions
+-- Select the sets of dimension values.
+SELECT
+  id, workspace_id, model, description, cost_type, service_tier, context_window, token_type, inference_geo, currency
+FROM _cost_key;
+
+-- name: usage.select_dimensions
+-- Select the sets of dimension values.
+SELECT id, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed FROM _usage_key;
+
+-- name: cost.select_sums
+-- Sum the money of the selected days by part and line; credits, which are negative rows, once more by themselves.
+SELECT
+  part, line, max(day_start), sum(amount_microcents), sum(amount_remainder), sum(min(amount_microcents, 0)),
+  sum(iif(amount_microcents < 0, amount_remainder, 0))
+FROM selected_cost GROUP BY part, line ORDER BY part;
+
+-- name: usage.select_sums
+-- Sum the usage of the selected days by part and line.
+SELECT
+  part, line, max(day_start), sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
+  sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
+FROM selected_usage GROUP BY part, line ORDER BY part;
+
+-- name: select_workspaces
+-- Select every workspace that is known: each with every name it had, the newest last, and null where it had none.
+SELECT id, name FROM (
+  SELECT id, name, since FROM _name_period WHERE kind = 'workspace'
+  UNION ALL
+  SELECT workspace_id, NULL, -1 FROM _cost_key WHERE workspace_id IS NOT NULL
+  UNION ALL
+  SELECT workspace_id, NULL, -1 FROM _usage_key WHERE workspace_id IS NOT NULL
+)
+ORDER BY since;
+
+-- name: select_restatements
+-- Select what changed in settled buckets, field by field, by the time it was first seen.
+SELECT learnt_at, report, bucket_width, group_by, bucket_start, field, was, now FROM restatement
+WHERE (:since IS NULL OR learnt_at >= :since) AND (:until IS NULL OR learnt_at < :until)
+ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
+
+-- name: insert_as_of
+-- Set the moment as of which the archive is read.
+INSERT INTO as_of (moment) VALUES (?);
+
+-- name: select_dated_views
+-- Select the definitions of the views that can be read as of a moment.
+SELECT sql FROM sqlite_master
+WHERE type = 'view' AND name IN (
+  'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',
+  'cache_efficiency'
+);

@@ -1,0 +1,91 @@
+"""What `status` shows: coverage, suspects, freshness, the last run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archiver.model import GAPS, Organization
+from archiver.store.statements import sql
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRange:
+    """A range of one series and one state, as the `coverage` view shows it; times are text."""
+
+    report: str
+    bucket_width: str
+    group_by: str
+    filters: str
+    start: str
+    end: str
+    state: str
+    fetched_at: str | None
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether it was asked for and is not archived."""
+        return self.state in GAPS
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A settled bucket whose last answer lost more than half; the archive keeps what was there."""
+
+    report: str
+    bucket_width: str
+    group_by: str
+    bucket_start: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """The state of an archive.
+
+    `newest_complete` maps each report to the end (UTC seconds) of its newest bucket that was read after its end.
+    """
+
+    path: Path
+    bytes: int
+    schema_version: int
+    organization: Organization | None
+    series: tuple[tuple[str, str, str, str], ...]
+    coverage: tuple[CoverageRange, ...]
+    suspects: tuple[Suspect, ...]
+    newest_complete: dict[str, int]
+    last_run: dict[str, Any] | None
+    collapse: str | None = None
+
+    @property
+    def gaps(self) -> list[CoverageRange]:
+        """The ranges that were asked for and are not archived."""
+        return [one for one in self.coverage if one.is_gap]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no bucket is archived."""
+        return all(one.is_gap for one in self.coverage)
+
+
+def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
+    """Read the state of an open archive."""
+    organization = connection.execute(sql("select_organization")).fetchone()
+    runs = connection.execute(sql("select_last_run"))
+    last_run = runs.fetchone()
+    collapse = connection.execute(sql("select_memory"), {"key": "collapse"}).fetchone()
+    return ArchiveStatus(
+        path=path,
+        bytes=path.stat().st_size,
+        schema_version=connection.execute("PRAGMA user_version").fetchone()[0],
+        organization=Organization(*organization) if organization else None,
+        series=tuple(row[1:] for row in connection.execute(sql("select_status_series"))),
+        coverage=tuple(CoverageRange(*row) for row in connection.execute(sql("select_status_coverage"))),
+        suspects=tuple(Suspect(*row) for row in connection.execute(sql("select_suspects"))),
+        newest_complete=dict(connection.execute(sql("select_newest_complete")).fetchall()),
+        last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
+        collapse=collapse[0] if collapse else None,
+    )

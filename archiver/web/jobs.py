@@ -1,0 +1,50 @@
+"""What the server's child processes run."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from archiver.errors import ConfigurationError
+from archiver.offline.page import overview
+from archiver.offline.reports.request import ReportRequest
+from archiver.store.read.sandbox import Limits, run_query
+from archiver.web.navigation import NAVIGATION
+
+QUERY_MEBIBYTES = 256
+MAX_ROWS, MAX_ROWS_OF_A_FILE = 1_000, 50_000
+_MAX_BYTES = 32 * 1024 * 1024
+_CELLS_A_ROW = 40
+
+
+def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_rows: int | None) -> Any:
+    """Return the columns of a statement's result, and at most `max_rows` rows and one more, if there are any.
+
+    Raises:
+        ConfigurationError: The result is too large.
+        ArchiverError: As `run_query` does.
+    """
+    # The server holds the whole result in its own memory, which has no limit: it is bounded here, by bytes of text
+    # and by cells, as each empty one takes memory too.
+    cells = _CELLS_A_ROW * (max_rows or MAX_ROWS_OF_A_FILE)
+    size, rows = 0, []
+    limits = Limits(seconds, QUERY_MEBIBYTES)
+    with run_query(Path(path), statement, parameters, limits, time.process_time) as result:
+        for row in islice(result.rows, None if max_rows is None else max_rows + 1):
+            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            cells -= len(row)
+            if size > _MAX_BYTES or cells < 0:
+                raise ConfigurationError("the result is too large", hint="limit the rows or columns")
+            rows.append(row)
+        return [result.columns, rows]
+
+
+def overview_page(path: str) -> str:
+    """Return the page of `report overview --html`, with links to the other pages of the site.
+
+    Raises:
+        ArchiverError: The archive cannot be read.
+    """
+    return overview(Path(path), ReportRequest(), navigation=NAVIGATION)
