@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -66,8 +66,8 @@ class Buckets(Sequence[Bucket]):
         self._row_keys.extend(key_indexes)
         for column, values in zip(self._columns, columns, strict=True):
             column.extend(values)
-        for row, extra in (extras or {}).items():
-            self._extras[first + row] = extra
+        if extras:
+            self._extras.update(zip(map(first.__add__, extras), extras.values(), strict=True))
         self.starts.append(start)
         self._ends.append(len(self._row_keys))
 
@@ -86,6 +86,11 @@ class Buckets(Sequence[Bucket]):
         """Iterate over all texts of the rows: dimensions once, text measures, extras."""
         columns = (column for column in self._columns if isinstance(column, list))
         return chain(*self.dimensions, *columns, self._extras.values())
+
+    @property
+    def key_indexes(self) -> Sequence[int]:
+        """The key index of every row, bucket after bucket."""
+        return self._row_keys
 
     @property
     def rows(self) -> int:
@@ -138,6 +143,16 @@ class Buckets(Sequence[Bucket]):
         first, end = self._ends[at - 1] if at else 0, self._ends[at]
         dimensions = map(self.dimensions.__getitem__, self._row_keys[first:end])
         return Bucket(self.starts[at], dict(zip(dimensions, self._values(first, end), strict=True)))
+
+
+def distinguish(keys: Sequence[Dimensions], extras: Sequence[str | None]) -> list[Dimensions]:
+    """Return the keys of a bucket's rows, those that occur twice with their `extra` appended.
+
+    Rows that are equal in all requested dimensions can still differ in a field that is new in the API: then that field
+    is a dimension, whatever it is called. Such a key has one value more than its report has columns.
+    """
+    count = Counter(keys)
+    return [key if count[key] == 1 else (*key, extra) for key, extra in zip(keys, extras, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,11 @@ class AdminClient:
         """
         attempts = Attempts(self.clock.monotonic(), splittable)
         while True:
+            # The queue in front of the API is no time of this request: at 5/h it is longer than any request may take.
+            before = self.limiter.open_seconds()
             async with self.limiter.slots:
                 await self.limiter.acquire()
+                attempts.queued += self.limiter.open_seconds() - before
                 attempts.sent_at = self.clock.monotonic()
                 exchanged = await self._exchange(path, query, beta)
             outcome = exchanged if isinstance(exchanged, FailedAttempt) else await self._decode(exchanged, read, decode)
@@ -174,7 +177,7 @@ class AdminClient:
             # The newest counts: a proxy may answer from its cache, with an old Date.
             self.server_time = max(shown, self.server_time or shown)
         if self.organization_id is None:
-            self.organization_id = response.headers.get("anthropic-organization-id")
+            self.organization_id = headers.organization_id(response.headers)
 
     def _server_now(self) -> float:
         return float(self.server_time) if self.server_time is not None else self.clock.now()

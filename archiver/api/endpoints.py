@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _MOST_LIST_PAGES = 10_000
 
 _DEFAULT_WORKSPACE = "Default"
+# As in "ending date must be after starting date", which answers an end that the API has moved to today.
+_END_REFUSED = re.compile(r"\bend(?:ing)?[ _](?:at|date|time)\b.*\b(?:after|before|later|future|exceed)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,15 @@ async def fetch_window(
     try:
         return await _fetch(client, window, decode, release)
     except RequestRefusedError as error:
-        plain = error.status == HTTPStatus.BAD_REQUEST and not isinstance(error, GroupByCapError)
-        if plain and _is_too_recent(window, client.server_time):
+        if error.status != HTTPStatus.BAD_REQUEST or isinstance(error, GroupByCapError):
+            raise
+        if _is_too_recent(window, client.server_time):
             raise NotReadyError(error.message, request_id=error.request_id) from error
-        raise
+        if window.end - DAY <= window.start or not _END_REFUSED.search(error.message):
+            raise
+    # One day that is not there yet must not cost the window, which may be a month: it is left out of the answer.
+    shorter = replace(window, end=window.end - DAY, digest=None)
+    return replace(await _fetch(client, shorter, decode, release), window=window, digest=None)
 
 
 def _is_too_recent(window: Window, server_time: int | None) -> bool:

@@ -56,6 +56,13 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return None
 
 
+def organization_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id of the key's organisation; None without a printable one."""
+    sent = headers.get("anthropic-organization-id", "")
+    # Bytes that are not UTF-8 arrive as surrogates, which no database can store.
+    return sent if sent and sent.isascii() and sent.isprintable() else None
+
+
 def server_time(headers: Mapping[str, str]) -> int | None:
     """Return the server's clock from `Date` in UTC seconds, None without a sensible one."""
     time = _http_date(headers.get("date", ""))
@@ -73,14 +80,18 @@ def _number(text: str | None) -> float | None:
 
 def _http_date(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp()
+        return _utc_seconds(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):  # the parser of emails fails in all these ways
         return None
 
 
 def _rfc3339(text: str) -> float | None:
     try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return _utc_seconds(datetime.fromisoformat(text.strip()))
+    except (ValueError, OverflowError):
         return None
+
+
+def _utc_seconds(time: datetime) -> float:
+    # Without a zone, Python would take the local one: HTTP has no time but UTC.
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

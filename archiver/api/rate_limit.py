@@ -65,6 +65,7 @@ class RateLimiter:
         self._full_at = self._counted_at
         self._accepted = 0
         self._open_at = 0.0
+        self._closed_seconds = 0.0
         self._rejected_at: float | None = None
         self._queue = anyio.Lock()
         self._most_slots = concurrency
@@ -86,9 +87,15 @@ class RateLimiter:
                 await self._clock.sleep(wait)
             self._tokens -= _COST
 
+    def open_seconds(self) -> float:
+        """Return a time that passes only while the gate is open."""
+        return self._clock.monotonic() - (self._closed_seconds - self.closed_for())
+
     def close(self, seconds: float) -> None:
         """Close the gate for all workers."""
-        self._open_at = max(self._open_at, self._clock.monotonic() + seconds)
+        open_at = max(self._open_at, self._clock.monotonic() + seconds)
+        self._closed_seconds += open_at - max(self._open_at, self._clock.monotonic())
+        self._open_at = open_at
 
     def accept(self) -> None:
         """Count a request that was answered: it shows how large a burst the server bears."""

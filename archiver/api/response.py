@@ -78,7 +78,7 @@ class Response:
     def digest(self) -> bytes:
         """A digest of the body as it was sent: an unchanged one need not even be inflated."""
         encoding = self.headers.get("content-encoding", "")
-        return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode()[:16]).digest()
+        return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode("utf-8", "replace")[:16]).digest()
 
     @property
     def request_id(self) -> str | None:

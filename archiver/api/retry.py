@@ -103,10 +103,14 @@ class RetryBudget:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts of one request so far; a `splittable` window may be halved."""
+    """The attempts of one request so far; a `splittable` window may be halved.
+
+    `queued` are the seconds that it waited for the rate limit, while the gate was open.
+    """
 
     began_at: float
     splittable: bool = False
+    queued: float = 0.0
     sent_at: float = 0.0
     failures: int = 0
     damages: int = 0
@@ -238,4 +242,4 @@ class RetryPolicy:
     def _is_too_late(self, time: float, attempts: Attempts) -> bool:
         if self.deadline is not None and time > self.deadline:
             return True
-        return time - attempts.began_at > LONGEST_REQUEST_SECONDS
+        return time - attempts.began_at - attempts.queued > LONGEST_REQUEST_SECONDS

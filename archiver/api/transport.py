@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from email.message import Message
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 from yarl import URL
 
 from archiver import __version__
 from archiver.api.response import LARGEST_BODY, Response, TransportError, TransportErrorKind, too_large
+from archiver.errors import ConfigurationError, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _CHUNK = 256 * 1024
 TIMEOUTS = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
-USER_AGENT = f"claude-usage-archiver/{__version__}"
+_PACKAGE = "claude-usage-archiver"
+
+
+def user_agent(metadata: Message) -> str:
+    """Return the `User-Agent` header: name, version, and the project's address in the package's metadata."""
+    # A field reads "Homepage, https://…"; without any, the address is left out.
+    urls = [value.partition(",")[2].strip() for value in metadata.get_all("Project-URL", [])]
+    return f"{_PACKAGE}/{__version__}" + (f" ({urls[0]})" if urls else "")
+
+
+def _own_metadata() -> Message:
+    try:
+        return cast("Message", distribution(_PACKAGE).metadata)
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return Message()
+
+
+USER_AGENT = user_agent(_own_metadata())
 
 
 @asynccontextmanager
@@ -42,6 +62,7 @@ async def exchange(
     """Send one GET and read the whole response; redirects are not followed.
 
     Raises:
+        ConfigurationError: The server's certificate cannot be verified.
         TransportError: The network failed, or the response is damaged or too large.
     """
     try:
@@ -52,6 +73,18 @@ async def exchange(
         raise TransportError(TransportErrorKind.NETWORK, "the connection broke in the middle of an answer") from None
     except TimeoutError:
         raise TransportError(TransportErrorKind.TIMEOUT, "the API did not answer in time") from None
+    except aiohttp.ClientConnectorCertificateError as error:
+        # No retry can help, and the key must not be sent: only the configuration can be wrong, here or there.
+        reason = getattr(error.certificate_error, "verify_message", None) or type(error.certificate_error).__name__
+        raise ConfigurationError(
+            f"the TLS certificate of {URL(url).host} cannot be verified: {excerpt(reason)}",
+            hint="set SSL_CERT_FILE to the PEM file of your network's certificate authority, or check --api-url",
+        ) from None
+    except aiohttp.ClientConnectorSSLError as error:
+        reason = excerpt(getattr(error.os_error, "reason", None) or type(error.os_error).__name__)
+        raise TransportError(
+            TransportErrorKind.NETWORK, f"the TLS handshake with {URL(url).host} failed: {reason}"
+        ) from None
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno
         reason = os.strerror(number) if number is not None and number > 0 else "the host is not known"

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from archiver.model import DAY, BucketWidth, Report
-from archiver.reports.spec import LARGEST_INTEGER, ReportSpec
+from archiver.reports.spec import LARGEST_INTEGER, JsonNumber, ReportSpec
 
 COLUMNS = (
     "workspace_id",
@@ -62,13 +62,25 @@ def _scaled(digits: int, shift: int) -> int:
     return whole + (rest > half or (rest == half and whole % 2 == 1))
 
 
+def _amount(result: Any) -> str:
+    """Return the amount as it was sent: a text, or a number in JSON."""
+    amount = result.amount
+    if type(amount) is str:
+        return amount
+    if type(amount) is int:  # a bool is no number
+        return str(amount)
+    if isinstance(amount, JsonNumber):
+        return amount.text
+    raise ValueError("Expected a decimal amount of cents")
+
+
 def _microcents(result: Any) -> int:
-    return split_amount(result.amount)[0]
+    return split_amount(_amount(result))[0]
 
 
 def _remainder(result: Any) -> int:
     # Nearly every amount has at most six fractional digits and no exponent: the regular expression is for the rest.
-    amount: str = result.amount
+    amount = _amount(result)
     return split_amount(amount)[1] if len(amount.partition(".")[2]) > _MICROCENT_DIGITS or "e" in amount.lower() else 0
 
 
@@ -82,7 +94,7 @@ COST = ReportSpec(
     measures=MEASURES,
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
-    read_measures=(attrgetter("amount"), _microcents, _remainder),
+    read_measures=(_amount, _microcents, _remainder),
     lag_seconds=DAY,
     texts=("amount",),
     parsed=COLUMNS[2:-1],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -28,10 +28,16 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 """A count of tokens or requests: 0 to 2^53."""
 
 
-class WireRow(msgspec.Struct):
-    """One row of an answer as it was sent; `extra` holds its unknown fields once it is decoded."""
+class JsonNumber:
+    """A number in JSON that no Python integer was made of: its text as it was sent.
 
-    extra: ClassVar[str | None] = None
+    It is no dataclass: msgspec would encode that as an object.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,12 @@ class ReportSpec:
         betas: Dimension → the `anthropic-beta` header that it needs.
         columns: The fields that identify a row within a bucket.
         measures: The fields that a row measures.
-        wire_measures: The fields of a sent row that are no dimensions, with their types; all are required.
+        wire_measures: The fields of a sent row that are no dimensions, with their types.
         parsed: Fields of a sent row that the API derives from a dimension; they cannot be requested by name.
         only_when_asked: Dimensions that a sent row does not contain unless the request groups by them.
         read_dimensions: A sent row → the values of `columns`.
         read_measures: For each of `measures`, a sent row → its value; raises ValueError on what types cannot check.
+        absent: Those of `wire_measures` that may be missing, as the API was once without them → their value then.
         lag_seconds: How long after its end the API may still leave a bucket out. A report with a lag never returns the
             bucket in progress.
         texts: Those of `measures` that are text; the others are 64-bit integers.
@@ -74,24 +81,20 @@ class ReportSpec:
     only_when_asked: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     betas: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, Any] = field(default_factory=dict)
 
     def empty_buckets(self) -> Buckets:
         """Return buckets of this report without any yet."""
         return Buckets(measure in self.texts for measure in self.measures)
 
-    def wire_row(self, group_by: tuple[str, ...], *, complete: bool) -> type[msgspec.Struct]:
+    def wire_row(self, group_by: tuple[str, ...]) -> type[msgspec.Struct]:
         """Build the type of a sent row of a series.
 
-        Dimensions that were requested are required, others must be null. With `complete`, every documented field is
-        required; without, those that would be null may be absent.
+        Measures and requested dimensions are required; `absent` measures and other dimensions may be missing.
         """
-        fields: list[Any] = list(self.wire_measures.items())
-        optional: list[Any] = []
-        for name in dict.fromkeys((*self.group_by, *self.parsed)):
-            if name in group_by:
-                fields.append((name, str | None))
-            elif complete and name not in self.only_when_asked:
-                fields.append((name, str | None if name in self.parsed else None))
-            else:
-                optional.append((name, str | None if name in self.parsed else None, None))
-        return msgspec.defstruct("Result", [*fields, *optional], bases=(WireRow,), forbid_unknown_fields=True, gc=False)
+        fields: list[Any] = [(name, kind) for name, kind in self.wire_measures.items() if name not in self.absent]
+        fields += [(name, str | None) for name in group_by]
+        optional: list[Any] = [(name, self.wire_measures[name], value) for name, value in self.absent.items()]
+        others = dict.fromkeys(name for name in (*self.group_by, *self.parsed) if name not in group_by)
+        optional += [(name, str | None if name in self.parsed else None, None) for name in others]
+        return msgspec.defstruct("Result", [*fields, *optional], forbid_unknown_fields=True, gc=False)

@@ -38,7 +38,7 @@ class CacheCreation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     ephemeral_5m_input_tokens: Count
 
 
-class ServerToolUse(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class ServerToolUse(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     """Calls of tools that the vendor runs."""
 
     web_search_requests: Count
@@ -74,6 +74,8 @@ USAGE = ReportSpec(
     wire_measures=WIRE_MEASURES,
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=READ_MEASURES,
+    # The API was without this field before it had such tools, and nothing was searched then.
+    absent={"server_tool_use": ServerToolUse(web_search_requests=0)},
     only_when_asked=("speed",),
     filters={
         "api_key_id": "api_key_ids[]",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from archiver.reports import SPECS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -46,7 +48,9 @@ class KeyDictionary:
     async def _load(self, unknown: dict[str, Dimensions]) -> None:
         """Read or insert the ids of sets of values, by their keys, into the cache."""
         found = await self._find(unknown)
-        new = [(key, *dimensions) for key, dimensions in unknown.items() if key not in found]
+        # A key that tells rows apart by their `extra` has one value more than there are columns.
+        width = len(SPECS[self._report].columns)
+        new = [(key, *dimensions[:width]) for key, dimensions in unknown.items() if key not in found]
         if new:
             await self._db.insert_many(f"{self._report}.insert_key", new)
             found |= await self._find(row[0] for row in new)

@@ -1,6 +1,6 @@
 """Good answers, damaged at random: what should be refused is, and what is read is what is there.
 
-The classify is written anew here, plainly and slowly, and shares nothing with the gate it judges.
+The oracle is written anew here, plainly and slowly, and shares nothing with the decoder that it checks.
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.api.client import AdminClient
 from archiver.api.decode.page import read_page
-from archiver.errors import ContractError
+from archiver.api.endpoints import fetch_window
+from archiver.api.key import AdminKey
+from archiver.api.rate_limit import Rate, RateLimiter
+from archiver.api.response import Response
+from archiver.api.retry import RetryPolicy
+from archiver.errors import ApiError, ContractError
 from archiver.model import DAY, BucketWidth, Report, Series, Window
+from tests.support import INVENTED_KEY
 from tests.unit.api.test_decode import START, cost_row, page, usage_row
+from tests.unit.api.virtual import Virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +41,16 @@ DIMENSIONS = {
     "service_account_id",
     "cost": "workspace_id description cost_type model service_tier context_window token_type inference_geo currency",
 }
-MAY_BE_SET = {"usage": {"model", "workspace_id"}, "cost": set(DIMENSIONS["cost"].split()) - {"workspace_id"}}
+NOT_REQUESTED = {"usage": set(DIMENSIONS["usage"].split()) - {"model", "workspace_id"}, "cost": {"workspace_id"}}
+MEASURES = {
+    "usage": {"uncached_input_tokens", "cache_creation", "cache_read_input_tokens", "output_tokens", "server_tool_use"},
+    "cost": {"amount"},
+}
 HAS_TO_BE_THERE = {"usage": {"model", "workspace_id"}, "cost": {"description", "currency", "amount"}}
+NESTED = {
+    "cache_creation": {"ephemeral_1h_input_tokens", "ephemeral_5m_input_tokens"},
+    "server_tool_use": {"web_search_requests"},
+}
 STRANGE = [
     None,
     True,
@@ -54,6 +70,8 @@ STRANGE = [
     "-1",
     "NaN",
     "1e5",
+    1e-7,
+    "2E-3",
     "0.5",
     [],
     {},
@@ -70,8 +88,14 @@ TIMES = [
 ]
 
 
+class Number(str):
+    """A number with a fraction or an exponent: its digits."""
+
+    __slots__ = ()
+
+
 class Refused(Exception):  # noqa: N818  # it is no error here
-    """The classify would not have it."""
+    """The oracle refuses it."""
 
 
 def need(good: bool) -> None:  # noqa: FBT001  # a plain question
@@ -79,7 +103,7 @@ def need(good: bool) -> None:  # noqa: FBT001  # a plain question
         raise Refused
 
 
-def classify(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
+def oracle(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
     """Say which rows an answer has, or that it has to be refused."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,12 +114,12 @@ def classify(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]
         raise Refused
 
     try:
-        raw = json.loads(body.decode(), object_pairs_hook=once, parse_constant=constant)
+        raw = json.loads(body.decode(), object_pairs_hook=once, parse_constant=constant, parse_float=Number)
     except (ValueError, RecursionError):
         raise Refused from None
     need(isinstance(raw, dict) and "error" not in raw and raw.get("type") != "error")
     need(isinstance(raw.get("data"), list) and isinstance(raw.get("has_more"), bool))
-    need(raw.get("next_page") is None or isinstance(raw["next_page"], str))
+    need(raw.get("next_page") is None or type(raw["next_page"]) is str)
     need(not raw["has_more"] or bool(raw.get("next_page")))
     at = window.start
     said = []
@@ -105,15 +129,15 @@ def classify(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]
         need(start % DAY == 0 and end == start + DAY and start >= at and end <= window.end)
         at = end
         rows = [judge_row(row, window.series.report) for row in bucket["results"]]
-        need(len({row[0] for row in rows}) == len(rows))
-        said.append((start, set(rows)))
+        # Rows of equal dimensions are told apart by what they have besides, and must differ in that.
+        need(len({(row[0], row[2]) for row in rows}) == len(rows))
+        said.append((start, {(row[0], row[1]) for row in rows}))
     return said
 
 
 def when(text: Any) -> int:
     need(
-        isinstance(text, str)
-        and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.0+)?(Z|[+-]\d\d:\d\d)", text) is not None
+        type(text) is str and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.0+)?(Z|[+-]\d\d:\d\d)", text) is not None
     )
     try:
         return int(datetime.fromisoformat(text).timestamp())
@@ -123,17 +147,20 @@ def when(text: Any) -> int:
 
 def judge_row(row: Any, report: str) -> tuple[Any, ...]:
     need(isinstance(row, dict) and set(row) >= HAS_TO_BE_THERE[report])
-    dimensions = tuple(row.get(name) for name in DIMENSIONS[report].split())
+    names = DIMENSIONS[report].split()
+    dimensions = tuple(None if name in NOT_REQUESTED[report] else row.get(name) for name in names)
     for name, value in zip(DIMENSIONS[report].split(), dimensions, strict=True):
-        need(value is None or (isinstance(value, str) and name in MAY_BE_SET[report]))
+        need(value is None or (type(value) is str and name not in NOT_REQUESTED[report]))
         if value is not None:
             need(not any("\ud800" <= c <= "\udfff" for c in value))
     if report == "cost":
         amount = row["amount"]
-        need(isinstance(row["currency"], str) and isinstance(amount, str))
-        need(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", amount) is not None and abs(float(amount)) < 9e12)
-        return dimensions, amount
-    cache, tools = row.get("cache_creation"), row.get("server_tool_use")
+        amount = amount if isinstance(amount, str | Number) else str(amount) if type(amount) is int else ""
+        need(type(row["currency"]) is str)
+        need(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", amount) is not None)
+        need(abs(float(amount)) < 9e12)
+        return dimensions, str(amount), extra_of(row, report)
+    cache, tools = row.get("cache_creation"), row.get("server_tool_use", {"web_search_requests": 0})
     need(isinstance(cache, dict) and isinstance(tools, dict))
     counts = (
         row.get("uncached_input_tokens"),
@@ -144,7 +171,18 @@ def judge_row(row: Any, report: str) -> tuple[Any, ...]:
         tools.get("web_search_requests"),
     )
     need(all(type(count) is int and 0 <= count <= 2**53 for count in counts))
-    return dimensions, counts
+    return dimensions, counts, extra_of(row, report)
+
+
+def extra_of(row: dict[str, Any], report: str) -> str:
+    """Spell all that is not known of a row."""
+    known = {*DIMENSIONS[report].split(), *MEASURES[report]} - NOT_REQUESTED[report]
+    extra = {n: v for n, v in row.items() if n not in known and not (v is None and n in NOT_REQUESTED[report])}
+    for outer, inner in NESTED.items():
+        if report == "usage" and outer in row:
+            rest = {name: value for name, value in row[outer].items() if name not in inner}
+            extra |= {outer: rest} if rest else {}
+    return json.dumps(extra, sort_keys=True, default=str)
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
@@ -198,7 +236,7 @@ def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
         raw, window = chance.choice([(usage, USAGE), (cost, COST)])
         body = mutate(raw, chance)
         try:
-            expected = classify(body, window)
+            expected = oracle(body, window)
         except Refused:
             with pytest.raises(ContractError):
                 read_page(body, window, after=window.start)
@@ -207,8 +245,81 @@ def test_a_damaged_answer_is_refused_or_read_for_what_it_is(batch: int) -> None:
         buckets = read_page(body, window, after=window.start).buckets
         assert buckets is not None
         read = [
-            (b.start, {(dimensions, v[0] if window is COST else v[:-1]) for dimensions, v in b.rows.items()})
-            for b in buckets
+            (b.start, {(key[:9], v[0] if window is COST else v[:-1]) for key, v in b.rows.items()}) for b in buckets
         ]
         assert read == expected, body
     assert good > MUTATIONS // BATCHES // 50
+
+
+NAMES = [
+    "retry-after",
+    "retry-after-ms",
+    "date",
+    "request-id",
+    "content-type",
+    "content-encoding",
+    "x-should-retry",
+    "anthropic-ratelimit-requests-reset",
+    "anthropic-organization-id",
+]
+VALUES = [
+    "",
+    "0",
+    "1e999",
+    "-1",
+    "nan",
+    "\u0663",
+    "gzip",
+    "br",
+    "application/json",
+    "true",
+    "Thu, 15 Jan 2026 12:30:00",
+    "Thu, 15 Jan 0000 99:99:99 +9999",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "\udcff\udcfe",
+    "\x1b[31m",
+    "\u00e4",
+    "x" * 5000,
+]
+ERRORS: list[Any] = [
+    {"error": 1.5},
+    {"error": {"message": 1.5, "details": {"error_code": 1.5}}},
+    {"error": {"message": ["x"], "details": []}, "request_id": 5},
+    {"error": None, "type": "error"},
+    {"type": "error", "error": {"type": "x", "message": "no", "details": {"error_code": "y" * 500}}},
+    {"type": "error", "error": {"message": "more than 99999999999999999999 group_by"}},
+]
+
+
+def odd_text(chance: random.Random) -> str:
+    return chance.choice(
+        [chance.choice(VALUES), "".join(chr(chance.choice([9, 31, 48, 0xDC80, 0x2603])) for _ in "abc")]
+    )
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+async def test_odd_headers_and_error_bodies_end_clearly(batch: int) -> None:
+    chance = random.Random(1000 + batch)  # noqa: S311  # repeatable chance
+    for _ in range(MUTATIONS // BATCHES // 4):
+        headers = {name: odd_text(chance) for name in chance.sample(NAMES, chance.randint(0, 4))}
+        body = json.dumps(chance.choice([*ERRORS, chance.choice(STRANGE)])).encode()
+        if chance.random() < 0.3:
+            body = mutate(chance.choice(ERRORS), chance)
+        status = chance.choice([200, 200, 204, 301, 400, 401, 402, 403, 404, 429, 500, 503, 529, 999])
+        one = client_of(Response(status, headers, body))
+        with pytest.raises(ApiError) as refused:
+            await fetch_window(one, USAGE)
+        text = f"{refused.value} {refused.value.request_id} {one.organization_id}"
+        text.encode()
+        assert text.isprintable(), text
+
+
+def client_of(response: Response) -> AdminClient:
+    async def exchange(*_: Any) -> Response:
+        return Response(response.status, response.headers, response.wire)
+
+    clock = Virtual().clock()
+    limiter = RateLimiter(Rate(None), 1, clock)
+    key = AdminKey(INVENTED_KEY, "a test")
+    return AdminClient(None, "http://x", key, limiter, clock, RetryPolicy(limiter, clock), exchange)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from archiver.answer import distinguish
 from archiver.model import BucketWidth, Report, Series, Window, make_filters
 from archiver.plan.windows import cut
 from archiver.reports import SPECS
@@ -45,9 +46,13 @@ class Sample:
         (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         width = len(SPECS[window.series.report].columns)
-        found: dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]] = defaultdict(dict)
+        rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for start, *values in self._connection.execute(sql(f"{window.series.report}.sample_rows"), where):
-            found[start][tuple(values[:width])] = tuple(values[width:])
+            rows[start].append(tuple(values))
+        found = {}
+        for start, stored in rows.items():
+            keys = distinguish([values[:width] for values in stored], [values[-1] for values in stored])
+            found[start] = {key: values[width:] for key, values in zip(keys, stored, strict=True)}
         return found
 
     @staticmethod

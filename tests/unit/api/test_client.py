@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -359,3 +360,61 @@ def test_a_url_for_the_key_is_https_or_this_machine(url: str) -> None:
 def test_a_url_that_would_tell_the_key_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         check_api_url(url)
+
+
+async def test_the_time_in_the_queue_of_a_slow_rate_is_no_time_of_the_request(
+    web: aioresponses, virtual: Virtual
+) -> None:
+    clock = virtual.clock()
+    limiter = RateLimiter(Rate.parse("5/h"), 2, clock, burst=1)
+    async with open_session(HOST) as session:
+        policy = RetryPolicy(limiter, clock, chance=lambda: 0.5)
+        client = AdminClient(session, HOST, AdminKey(KEY, "a test"), limiter, clock, policy)
+        for status in (200, 503, 503, 200):
+            web.get(ME, status=status, payload=GOOD)
+        await fetch_organization(client)
+        await fetch_organization(client)
+    assert client.retries == 2
+    assert virtual.time > 1000 + 3 * 700
+
+
+TOO_LATE = {"type": "error", "error": {"type": "invalid_request_error", "message": "THE MESSAGE"}}
+COST = re.compile(rf"^{HOST}/v1/organizations/cost_report\?.*$")
+COST_WINDOW = Window(Series(Report.COST, BucketWidth.DAY), START, START + 3 * DAY)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ending date must be after starting date",
+        "ending_at must be after starting_at",
+        "ending_at must not be in the future",
+        "The ending date must be before today",
+    ],
+)
+async def test_a_refused_end_is_requested_once_more_a_day_earlier(
+    client: AdminClient, web: aioresponses, message: str
+) -> None:
+    refused = json.loads(json.dumps(TOO_LATE).replace("THE MESSAGE", message))
+    web.get(COST, status=400, payload=refused, headers=DATE)
+    web.get(COST, payload=page(), headers=DATE)
+    answer = await fetch_window(client, COST_WINDOW)
+    assert [call.kwargs for call in sent(web)]
+    assert [dict(url.query)["ending_at"] for _, url in web.requests] == ["2026-01-04T00:00:00Z", "2026-01-03T00:00:00Z"]
+    assert answer.window == COST_WINDOW
+    assert answer.buckets is not None
+    assert answer.buckets.starts == [START, START + DAY]
+    assert answer.digest is None
+
+
+async def test_an_end_that_is_refused_twice_is_a_refusal(client: AdminClient, web: aioresponses) -> None:
+    web.get(COST, status=400, payload=TOO_LATE, headers=DATE, repeat=True)
+    with pytest.raises(RequestRefusedError):
+        await fetch_window(client, COST_WINDOW)
+    assert client.requests == 1
+    late = json.loads(json.dumps(TOO_LATE).replace("THE MESSAGE", "ending_at must be after starting_at"))
+    web.clear()
+    web.get(COST, status=400, payload=late, headers=DATE, repeat=True)
+    with pytest.raises(RequestRefusedError):
+        await fetch_window(client, COST_WINDOW)
+    assert client.requests == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from archiver.api.headers import retry_after, server_time
@@ -45,6 +47,17 @@ def test_advised_waits_are_read(headers: dict[str, str], wait: float) -> None:
 )
 def test_an_odd_wait_is_as_good_as_none(headers: dict[str, str]) -> None:
     assert retry_after(headers, NOW) is None
+
+
+@pytest.mark.parametrize("text", ["Thu, 15 Jan 2026 12:30:00", "Thu, 15 Jan 2026 12:30:00 -0000"])
+def test_a_date_without_a_zone_is_utc(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert server_time({"date": text}) == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_servers_clock_is_read_from_date() -> None:

@@ -1,0 +1,20 @@
+"""The warnings about fields that are new in the API's format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.errors import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def unknown_in_rows(names: Iterable[str]) -> str:
+    """Return the warning about unknown fields of rows."""
+    return f"unknown fields of a row are kept in extra: {', '.join(excerpt(name, 40) for name in sorted(names))}"
+
+
+def unknown_around(name: str, what: str) -> str:
+    """Return the warning about an unknown field of the answer or of a bucket."""
+    return f"the unknown field {excerpt(name, 40)!r} of {what} is not kept"
