@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from archiver.model import Report
@@ -85,6 +86,7 @@ def columns_of(report: Report) -> tuple[str, ...]:
     return tuple(one.column for one in DIMENSIONS if report in one.grouped_by)
 
 
+@cache  # a report asks for every line of every day, and there are few groupings
 def missing_columns(report: Report, columns: tuple[str, ...], group_by: frozenset[str]) -> frozenset[str]:
     """Return those columns that have no meaning in a series with this grouping."""
     known = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
