@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,7 +14,6 @@ import pytest
 from archiver.cli.status import age
 from archiver.model import DAY, BucketWidth, Report, Series, Window
 from archiver.store.archive import held_archive, open_archive
-from archiver.store.history import AnswerTime
 from archiver.store.statements import sql
 from tests.handmade import Done, Handmade, cost_row, days, run, seconds, usage_row
 
@@ -107,3 +108,55 @@ def test_gaps_are_exit_3_and_counted(made: Handmade) -> None:
         "end": "2026-01-05T00:00:00Z",
         "state": "failed",
     }
+
+
+def test_suspects_and_a_collapse_are_exit_3(made: Handmade) -> None:
+    with closing(sqlite3.connect(made.path)) as connection, connection:
+        connection.execute(sql("upsert_suspect"), (1, seconds("2026-01-02"), b"digest", NOON))
+    done = status(made.path)
+    assert done.code == 3
+    assert done.stdout.splitlines()[-1].startswith("1 suspect bucket: the last answer lost more than half")
+    assert "suspect: cost 1d by description,workspace_id, 2026-01-02T00:00:00Z" in done.stdout
+    (suspect,) = json.loads(status(made.path, "--json").stdout)["suspects"]
+    assert suspect["bucket_start"] == "2026-01-02T00:00:00Z"
+    with closing(sqlite3.connect(made.path)) as connection, connection:
+        connection.execute("DELETE FROM suspect")
+        connection.execute(sql("upsert_memory"), {"key": "collapse", "value": "cost from 300.00 to 100.00"})
+    done = status(made.path)
+    assert done.code == 3
+    assert done.stdout.splitlines()[-1].endswith("lost much of what was archived: cost from 300.00 to 100.00")
+
+
+def test_json_has_the_documented_keys(made: Handmade) -> None:
+    found = json.loads(status(made.path, "--json", "--max-age", "1h").stdout)
+    assert set(found) >= {
+        "database", "schema_version", "sqlite_version", "bytes", "organization", "series", "gaps", "last_run"
+    }  # fmt: skip
+    assert found["database"] == str(made.path)
+    assert found["bytes"] == made.path.stat().st_size
+    assert (found["organization"], found["gaps"], found["last_run"]) == (None, [], None)
+    assert found["series"][1] == {
+        "report": "cost",
+        "bucket_width": "1d",
+        "group_by": "description,workspace_id",
+        "filters": "",
+        "ranges": [{"start": "2026-01-01T00:00:00Z", "end": "2026-01-04T00:00:00Z", "state": "provisional"}],
+    }
+    assert found["newest_complete"] == {"cost": "2026-01-04T00:00:00Z", "usage": "2026-01-04T00:00:00Z"}
+    assert len(found["problems"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (-5, "0 minutes"),
+        (119, "1 minute"),
+        (3599, "59 minutes"),
+        (3600, "1 hour"),
+        (47 * 3600, "47 hours"),
+        (48 * 3600, "2 days"),
+        (1000 * DAY, "1,000 days"),
+    ],
+)
+def test_ages_are_in_words(length: float, words: str) -> None:
+    assert age(length) == words
