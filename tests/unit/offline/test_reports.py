@@ -250,3 +250,32 @@ def test_the_others_and_totals_of_estimates_are_estimates_and_of_unknowns_unknow
     assert (others["amount"], others["before"]) == (6, None)
     assert isinstance(others["amount"], Estimate)
     assert isinstance(sum_by_currency(rows, "amount")["USD"], Estimate)
+
+
+def test_usage_that_was_read_in_progress_shares_nothing(db: Path) -> None:
+    made = Handmade(db)
+    made.usage({"2026-01-01": [usage_row(1, api_key_id="k1", **KIND)]}, read_at="2026-01-01T12:00:00")
+    made.usage({"2026-01-01": [usage_row(4, **KIND)]}, read_at=READ_AT, group_by=tuple(sorted(KIND)))
+    made.cost({"2026-01-01": [tokens_cost("4000", "uncached_input_tokens")]}, read_at=READ_AT)
+    assert values(report(db, "keys"), "api_key", "amount_usd") == [("(not grouped)", "40.00")]
+    assert "usage of 1 of 1 days is not archived by API key" in run("report", "keys", "--db", str(db)).stderr
+
+
+def test_one_key_pays_several_prices_exactly_and_shares_are_whole_microcents(db: Path) -> None:
+    made = Handmade(db)
+    regions = [tokens_cost("100.5", "uncached_input_tokens", geo) for geo in ("us", "eu")]
+    made.cost({"2026-01-01": regions, "2026-01-02": [tokens_cost("1", "output_tokens")]}, read_at=READ_AT)
+    shared = [usage_row(0, 0, 0, 0, 1, api_key_id=key, **KIND) for key in ("k1", "k2", "k3")]
+    made.usage({"2026-01-01": [usage_row(1, api_key_id="k1", **KIND)], "2026-01-02": shared}, read_at=READ_AT)
+    rows = values(report(db, "keys"), "api_key", "amount_usd", "method")
+    assert rows[0] == ("k1", "2.01333334", "exact")
+    assert sorted(rows[1:]) == [("k2", "0.00333333", "exact"), ("k3", "0.00333333", "exact")]
+
+
+def test_the_month_of_a_report_is_that_of_the_last_day_by_then(db: Path) -> None:
+    made = Handmade(db)
+    made.cost({"2026-01-05": [cost_row("100", description="d")]}, read_at="2026-01-06T03:00:00")
+    made.cost({"2026-02-05": [cost_row("900", description="d")]}, read_at="2026-02-06T03:00:00")
+    then = report(db, "forecast", "--by", "description", "--as-of", "2026-01-06T12:00:00Z")
+    assert values(then, "to_date_usd", "projected_usd") == [("1.00", "31.00")]
+    assert values(report(db, "forecast", "--by", "description"), "to_date_usd") == [("9.00",)]
