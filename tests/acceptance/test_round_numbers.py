@@ -266,6 +266,8 @@ def test_the_overview_has_a_line_a_month_and_currency(db: Path) -> None:
         ("2026-01", "USD", "1100.00", None, None, 11),
         ("2026-02", None, None, None, 7, 0),
     ]
+    total = run("report", "overview", "--db", str(db)).stdout.splitlines()[-1].split()
+    assert total == ["total", "3,700.01", "7.00", "22,172", "28.6%", "72"]
 
 
 def test_a_day_in_progress_is_named(db: Path) -> None:

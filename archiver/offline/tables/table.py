@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.tables.money import Estimate
-from archiver.reports.dimensions import Label
+from archiver.reports.dimensions import BY_COLUMN, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,11 @@ def keep_top(
 
 def _fold(rows: Sequence[Row], added: Sequence[str]) -> Row:
     folded: Row = dict.fromkeys(rows[0])
-    folded[next(iter(folded))] = Label.OTHERS
+    first = next(iter(folded))
+    folded[first] = Label.OTHERS
+    dimension = BY_COLUMN.get(first)
+    if dimension is not None and dimension.label in folded:
+        folded[dimension.label] = Label.OTHERS  # a label is never null
     for column in added:
         known = [row[column] for row in rows if row[column] is not None]
         total = sum(known)
