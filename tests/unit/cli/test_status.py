@@ -120,7 +120,7 @@ def test_suspects_and_a_collapse_are_exit_3(made: Handmade) -> None:
     (suspect,) = json.loads(status(made.path, "--json").stdout)["suspects"]
     assert suspect["bucket_start"] == "2026-01-02T00:00:00Z"
     with closing(sqlite3.connect(made.path)) as connection, connection:
-        connection.execute("DELETE FROM suspect")
+        connection.execute("DELETE FROM _suspect")
         connection.execute(sql("upsert_memory"), {"key": "collapse", "value": "cost from 300.00 to 100.00"})
     done = status(made.path)
     assert done.code == 3

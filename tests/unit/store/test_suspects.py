@@ -43,5 +43,5 @@ async def test_a_loss_is_believed_when_the_same_rows_come_again(db: Path) -> Non
                 buckets = Buckets([False] * 6)
                 buckets.append(Bucket(START, {(None,) * 9: (tokens, 0, 0, 0, 0, 0, None)}))
                 await archive.record(Answer(WINDOW, buckets, None, now), AnswerTime(now, now - 35 * DAY))
-                kept.append(select(db, "SELECT uncached_input_tokens, (SELECT count(*) FROM suspect) FROM usage"))
+                kept.append(select(db, "SELECT uncached_input_tokens, (SELECT count(*) FROM _suspect) FROM usage"))
     assert kept == [[(100, 0)], [(100, 1)], [(100, 1)], [(30, 0)]]
