@@ -45,6 +45,7 @@ def status_to_json(status: ArchiveStatus, problems: list[str]) -> dict[str, Any]
             {name: getattr(one, name) for name in ("report", "bucket_width", "group_by", "bucket_start")}
             for one in status.suspects
         ],
+        "collapses": list(status.collapses),
         "newest_complete": {report: to_text(end) for report, end in status.newest_complete.items()},
         "last_run": status.last_run,
         "problems": problems,
@@ -73,8 +74,10 @@ def problems_of(status: ArchiveStatus, max_age: float | None, now: float) -> lis
             f"{count(len(status.suspects), 'suspect bucket')}: the last answer lost more than half and was not "
             "written; run archiver sync again after six hours, or with --accept-restatements"
         )
-    if status.collapse:
-        problems.append(f"the last sync lost much of what was archived: {status.collapse}")
+    problems += [
+        f"in the last sync {one['report']} {one['bucket_width']} collapsed: {one['message']}"
+        for one in status.collapses
+    ]
     if max_age is not None:
         problems += [
             f"{report} is stale: its newest complete bucket ended {to_text(end)}, {age(now - end)} ago"

@@ -145,7 +145,9 @@ class Recorder:
     async def finish(self, run: int) -> None:
         """Record how the run ended, and what later commands need of it."""
         summary, now = self.summary, int(self.clock.now())
-        if collapses := summary.add_collapses():
+        collapses = summary.add_collapses()
+        # `status` shows those of the last run: a run without one takes the older ones away.
+        if collapses or await self.archive.recall("collapse"):
             value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
             await self.archive.remember("collapse", json.dumps(value))
         if isinstance(summary.stopped, TemporaryError) and summary.stopped.not_before is not None:

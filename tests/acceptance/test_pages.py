@@ -305,3 +305,18 @@ def test_a_line_of_others_is_in_no_currency_of_its_own(whole: Path, name: str) -
     assert (read.figures["mixed"], read.figures["unit"]) == (False, "USD")
     assert "Amounts are in USD; " in made
     assert "amount usd" in read.tables["Table"][0]
+
+
+def test_the_card_of_a_month_names_its_days_that_are_not_archived(gaping: Path) -> None:
+    """Of December the 10th to the 19th are archived: nine days before them are not."""
+    read = Read(page.overview(gaping, replace(EVERYTHING, today=date(2025, 12, 20))))
+    assert read.cards["2025-12 to date"].endswith("; 9 days not archived")
+    assert read.cards["Coverage"].startswith("19 days missing; see coverage below")
+
+
+def test_the_card_of_coverage_counts_suspects(whole: Path, tmp_path: Path) -> None:
+    series, start, digest = select(whole, "SELECT series_id, bucket_start, digest FROM _bucket")[0]
+    statement = "INSERT INTO _suspect (series_id, bucket_start, digest, seen_at) VALUES (?, ?, ?, ?)"
+    held = changed(whole, tmp_path / "held.db", statement, series, start, digest, start)
+    assert "to confirm" not in Read(page.overview(whole, EVERYTHING)).cards["Coverage"]
+    assert Read(page.overview(held, EVERYTHING)).cards["Coverage"].endswith("1 bucket to confirm: see archiver status")

@@ -41,7 +41,11 @@ def test_a_loss_of_a_third_over_three_days_is_a_collapse(api: Simulator, db: Pat
     assert "3 days lost 34% of their tokens" in done.stderr
     [(remembered,)] = select(db, "SELECT value FROM _memory WHERE key = 'collapse'")
     assert [one["report"] for one in json.loads(remembered)["collapses"]] == [one["report"] for one in collapses]
+    shown = archiver("status", "--db", str(db))
+    assert (shown.returncode, shown.stdout.count(" collapsed: 3 days lost ")) == (3, 2)
     assert run_sync(api, db, "--since", "2025-12-20", "--group-by", "none").returncode == 0
+    shown = archiver("status", "--db", str(db))
+    assert (shown.returncode, "collapsed" in shown.stdout) == (0, False)
 
 
 @pytest.mark.parametrize(("days", "factor"), [(2, 0.1), (5, 0.81), (5, 1.5)])

@@ -10,7 +10,7 @@ from archiver.offline.page.html import Card
 from archiver.offline.page.tables import unit_name
 from archiver.offline.reports.forecast import forecast
 from archiver.offline.reports.known_days import count
-from archiver.offline.reports.request import month_period, select_days
+from archiver.offline.reports.request import month_period, of_month, select_days
 from archiver.offline.tables.money import to_rounded
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> 
     title = f"{month.since:%Y-%m} to date"
     if not table.is_known or table.total is None:
         return Card(title, _DASH, unit, "not archived")
-    projected = _only(table.total["projected"], request.unit)
-    return Card(title, _only(table.total["to_date"], request.unit), unit, f"projected {projected}")
+    known = select_days(reader, Report.COST, of_month(request, month)).known
+    holes = known.holes() if known else 0
+    missing = f"; {count(holes, 'day')} not archived" if holes else ""
+    note = f"projected {_only(table.total['projected'], request.unit)}{missing}"
+    return Card(title, _only(table.total["to_date"], request.unit), unit, note)
 
 
 def _only(amounts: dict[str, int] | None, unit: str) -> str:
@@ -82,15 +85,20 @@ def _only(amounts: dict[str, int] | None, unit: str) -> str:
 
 def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
     missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
+    suspects = count(len(status.suspects), "bucket") + " to confirm" if status.suspects else ""
+    note = "; ".join(filter(None, (_SEE_COVERAGE, suspects)))
     if missing:
         unit = "day missing" if missing == 1 else "days missing"
-        return Card("Coverage", str(missing), unit, _SEE_COVERAGE, warns=True)
+        return Card("Coverage", str(missing), unit, note, warns=True)
     if status.gaps:
         unit = "gap" if len(status.gaps) == 1 else "gaps"
-        return Card("Coverage", str(len(status.gaps)), unit, _SEE_COVERAGE, warns=True)
+        return Card("Coverage", str(len(status.gaps)), unit, note, warns=True)
     letters = [set(one) for one in zip(*days.states.values(), strict=True)]
     if not letters:
         return Card("Coverage", _DASH, "", "no day is archived")
+    if suspects:
+        # Such a bucket lost more than half of its tokens or money: the archive keeps the older rows until then.
+        return Card("Coverage", "no gaps", "", f"{suspects}: see archiver status", warns=True)
     if any("k" in one for one in letters):
         return Card("Coverage", "no gaps", "", "as it was known then")
     provisional = sum("p" in one for one in letters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class ArchiveStatus:
     """The state of an archive.
 
     `newest_complete` maps each report to the end (UTC seconds) of its newest bucket that was read after its end.
+    `collapses` are the failures of the last run that lost over a fifth of a series, as `sync --json` lists them.
     """
 
     path: Path
@@ -58,7 +60,7 @@ class ArchiveStatus:
     suspects: tuple[Suspect, ...]
     newest_complete: dict[str, int]
     last_run: dict[str, Any] | None
-    collapse: str | None = None
+    collapses: tuple[dict[str, Any], ...] = ()
 
     @property
     def gaps(self) -> list[CoverageRange]:
@@ -87,5 +89,5 @@ def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
         suspects=tuple(Suspect(*row) for row in connection.execute(sql("select_suspects"))),
         newest_complete=dict(connection.execute(sql("select_newest_complete")).fetchall()),
         last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
-        collapse=collapse[0] if collapse else None,
+        collapses=tuple(json.loads(collapse[0])["collapses"]) if collapse else (),
     )

@@ -121,10 +121,12 @@ def test_suspects_and_a_collapse_are_exit_3(made: Handmade) -> None:
     assert suspect["bucket_start"] == "2026-01-02T00:00:00Z"
     with closing(sqlite3.connect(made.path)) as connection, connection:
         connection.execute("DELETE FROM _suspect")
-        connection.execute(sql("upsert_memory"), {"key": "collapse", "value": "cost from 300.00 to 100.00"})
+        value = {"collapses": [{"report": "cost", "bucket_width": "1d", "message": "3 days lost 67%"}]}
+        connection.execute(sql("upsert_memory"), {"key": "collapse", "value": json.dumps(value)})
     done = status(made.path)
     assert done.code == 3
-    assert done.stdout.splitlines()[-1].endswith("lost much of what was archived: cost from 300.00 to 100.00")
+    assert done.stdout.splitlines()[-1] == "in the last sync cost 1d collapsed: 3 days lost 67%"
+    assert json.loads(status(made.path, "--json").stdout)["collapses"] == value["collapses"]
 
 
 def test_json_has_the_documented_keys(made: Handmade) -> None:
