@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.tables.money import Estimate
-from archiver.reports.dimensions import BY_COLUMN, Label
+from archiver.reports.dimensions import DIMENSIONS, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,11 +136,9 @@ def keep_top(
 
 def _fold(rows: Sequence[Row], added: Sequence[str]) -> Row:
     folded: Row = dict.fromkeys(rows[0])
-    first = next(iter(folded))
-    folded[first] = Label.OTHERS
-    dimension = BY_COLUMN.get(first)
-    if dimension is not None and dimension.label in folded:
-        folded[dimension.label] = Label.OTHERS  # a label is never null
+    folded[next(iter(folded))] = Label.OTHERS
+    # A label is never null, also where the first column is a month.
+    folded |= {one.label: Label.OTHERS for one in DIMENSIONS if one.label in folded}
     for column in added:
         known = [row[column] for row in rows if row[column] is not None]
         total = sum(known)

@@ -170,6 +170,11 @@ def test_names_are_those_of_the_end_of_a_day(ten_days: Handmade) -> None:
     assert values(by_name, "workspace", "currency", "amount_usd")[-1] == ("Second", "USD", "160.00")
 
 
+def test_the_line_of_the_others_has_labels_by_month_too(ten_days: Handmade) -> None:
+    rows = run("report", "spend", "--top", "1", "--json", "--db", str(ten_days.path)).rows()
+    assert values(rows, "month", "workspace_id", "workspace")[-1] == ("(others)", None, "(others)")
+
+
 def test_the_line_of_the_others_has_a_label(ten_days: Handmade) -> None:
     rows = report(ten_days.path, "workspaces", "--top", "1", "--since", "2026-01-03")
     assert values(rows, "workspace_id", "workspace", "amount_usd") == [
