@@ -1,4 +1,7 @@
-"""The API's answer about one window. Rows are held as columns: a count takes eight bytes."""
+"""The API's answer about one window.
+
+Rows are held as columns: a count takes eight bytes.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,19 @@ if TYPE_CHECKING:
 
 
 class Bucket(NamedTuple):
-    """The rows of one bucket; an empty one is the API's statement that nothing was used."""
+    """The rows of one bucket.
+
+    An empty bucket is the API's statement that there was no use.
+    """
 
     start: int
     rows: Mapping[Dimensions, Values]
 
 
 class Buckets(Sequence[Bucket]):
-    """Buckets of one report, oldest first, each with its rows in the order they came.
+    """Buckets of one report, oldest first.
+
+    Each bucket has its rows in the order of the response.
 
     `dimensions` holds each distinct set of dimension values once; a row holds the index of its own there. Read as a
     sequence, it builds a `Bucket` of plain values on each access, for callers that read few.
@@ -45,7 +53,7 @@ class Buckets(Sequence[Bucket]):
         self._extras: dict[int, str] = {}
 
     def key_index(self, dimensions: Dimensions) -> int:
-        """Return the index of a set of dimension values, adding the set if it is new."""
+        """Return the index of a set of dimension values; add a new set."""
         index = self._key_indexes.setdefault(dimensions, len(self.dimensions))
         if index == len(self.dimensions):
             self.dimensions.append(dimensions)
@@ -83,7 +91,10 @@ class Buckets(Sequence[Bucket]):
             self.append(bucket)
 
     def texts(self) -> Iterator[str | None]:
-        """Iterate over all texts of the rows: dimensions once, text measures, extras."""
+        """Yield all texts of the rows.
+
+        These are each distinct set of dimension values once, the text measures, and the extras.
+        """
         columns = (column for column in self._columns if isinstance(column, list))
         return chain(*self.dimensions, *columns, self._extras.values())
 
@@ -146,7 +157,9 @@ class Buckets(Sequence[Bucket]):
 
 
 def distinguish(keys: Sequence[Dimensions], extras: Sequence[str | None]) -> list[Dimensions]:
-    """Return the keys of a bucket's rows, those that occur twice with their `extra` appended.
+    """Return the keys of a bucket's rows, made distinct where possible.
+
+    A key that occurs twice has the `extra` of its row appended.
 
     Rows that are equal in all requested dimensions can still differ in a field that is new in the API: then that field
     is a dimension, whatever it is called. Such a key has one value more than its report has columns.
@@ -157,7 +170,9 @@ def distinguish(keys: Sequence[Dimensions], extras: Sequence[str | None]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class DecodedPage:
-    """One page of a report, decoded and checked, with what its response's headers add.
+    """One page of a report, decoded and checked.
+
+    It includes values from the response's headers.
 
     Attributes:
         buckets: Its buckets; None when the response is the one that the archive has already.

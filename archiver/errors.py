@@ -32,7 +32,10 @@ _LONGEST_EXCERPT = 200
 
 
 def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
-    """Return foreign text on one line, shortened, with everything unprintable escaped."""
+    """Return foreign text on one line, shortened and escaped.
+
+    Every character that is not printable is escaped.
+    """
     flat = " ".join(text.split())
     # Terminal escapes and control characters of a foreign text must not reach a terminal or a log.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat[:longest])
@@ -40,9 +43,9 @@ def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
 
 
 class ArchiverError(Exception):
-    """An error for the user: what happened, in one sentence without a full stop.
+    """An error for the user.
 
-    `hint` is what to do next.
+    `message` is what happened, in one sentence without a full stop. `hint` is what to do next.
     """
 
     exit_code = BUG_EXIT
@@ -91,7 +94,7 @@ class KeyRefusedError(ApiError):
 
 
 class TemporaryError(ApiError):
-    """Rate limits, server errors and network errors that outlasted every retry.
+    """A rate limit, server error or network error after the last retry.
 
     `not_before` is the local time (UTC seconds) before which the API asked for no further request.
     """
@@ -102,7 +105,10 @@ class TemporaryError(ApiError):
 
 
 class ContractError(ApiError):
-    """An answer that breaks the API's contract; `place` points into it, as in `data[3].results[0].amount`."""
+    """An answer that breaks the API's contract.
+
+    `place` is a path in the answer, such as `data[3].results[0].amount`.
+    """
 
     exit_code = 6
     outcome = "contract"
@@ -123,7 +129,7 @@ class ContractError(ApiError):
 
 
 class RequestRefusedError(ContractError):
-    """A `status` that means the request itself is wrong: a retry would not help."""
+    """A `status` that means the request is wrong: a retry cannot help."""
 
     def __init__(self, message: str, *, status: int, request_id: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, request_id=request_id, hint=hint)
@@ -139,7 +145,10 @@ class GroupByCapError(RequestRefusedError):
 
 
 class TooWideError(ContractError):
-    """The answer about several buckets is too large or too slow: a part may work."""
+    """The answer about several buckets is too large or too slow.
+
+    A request for a part of them may succeed.
+    """
 
 
 class DamagedAnswerError(ContractError):
@@ -147,7 +156,10 @@ class DamagedAnswerError(ContractError):
 
 
 class KeyEchoError(ContractError):
-    """The response contains the admin key: refused, so that no file or log gets it."""
+    """The response contains the admin key.
+
+    It is refused, so that the key reaches no file and no log.
+    """
 
     def __init__(self) -> None:
         super().__init__(

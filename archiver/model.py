@@ -1,4 +1,7 @@
-"""The concepts of the domain as frozen values. Times are whole UTC seconds since the epoch."""
+"""The concepts of the domain as frozen values.
+
+Times are whole UTC seconds since the epoch.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ _SECONDS = {BucketWidth.MINUTE: MINUTE, BucketWidth.HOUR: HOUR, BucketWidth.DAY:
 
 
 class State(StrEnum):
-    """What the archive knows of a bucket."""
+    """The state of a bucket in the archive."""
 
     SETTLED = "settled"
     PROVISIONAL = "provisional"
@@ -74,7 +77,10 @@ class Series:
 
     @property
     def filters_text(self) -> str:
-        """The filters as `dimension=value` pairs joined with `&`, percent-encoded like a query; empty for none."""
+        """The filters as `dimension=value` pairs joined with `&`.
+
+        Values are percent-encoded like a query. The text is empty without filters.
+        """
         pairs = ((dimension, quote(value, safe=" /:,@")) for dimension, values in self.filters for value in values)
         return "&".join(f"{dimension}={value}" for dimension, value in pairs)
 
@@ -85,15 +91,19 @@ class Series:
 
 
 def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
-    """Return filters in canonical form: sorted, without repeats or empty dimensions."""
+    """Return filters in canonical form.
+
+    They are sorted, without repeats or empty dimensions.
+    """
     return tuple((dimension, tuple(sorted(set(wanted)))) for dimension, wanted in sorted(values.items()) if wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The buckets of one series from `start` to `end` (exclusive), small enough for one request.
+    """The buckets of one series from `start` to `end` (exclusive).
 
-    `digest` is that of the last answer about the same window, where the archive has one that is still valid.
+    There are few enough of them for one request. `digest` is that of the last answer about the same window, where the
+    archive has one that is still valid.
     `failed_before` is set when an earlier run could not read some of it.
     """
 
@@ -121,7 +131,10 @@ A usage row measures six integer counts; a cost row the amount's text (cents) an
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of buckets of one state; `fetched_at` is when the oldest part of it was read."""
+    """A range of buckets of one state.
+
+    `fetched_at` is the time at which the oldest part of it was read.
+    """
 
     start: int
     end: int
@@ -131,7 +144,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """The number of rows that a write inserted, updated, removed and left unchanged."""
+    """Numbers of rows by what a write did to them."""
 
     inserted: int = 0
     updated: int = 0
@@ -172,9 +185,10 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """One entry of a list of names; `details` is the rest of its fields, as JSON text.
+    """One entry of a list of names.
 
-    `is_default` marks the default workspace, for which the reports return null instead of this id.
+    `details` is the rest of its fields, as JSON text. `is_default` marks the default workspace, for which the reports
+    return null instead of this id.
     """
 
     kind: NameKind

@@ -49,7 +49,10 @@ _SCOPE = re.compile(r"\b[a-z_]+:[a-z_]+\b")
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What an error response says about itself; `code` is its `error.details.error_code`."""
+    """The content of an error response.
+
+    `code` is its `error.details.error_code`.
+    """
 
     message: str
     code: str | None
@@ -57,7 +60,10 @@ class _Problem:
 
 
 def is_retried(response: Response) -> bool:
-    """Return whether a status may be better next time; `x-should-retry` comes first."""
+    """Return whether a response calls for a retry.
+
+    The header `x-should-retry` takes precedence over the status.
+    """
     advice = headers.should_retry(response.headers)
     return is_temporary(response.status) if advice is None else advice
 
@@ -68,14 +74,18 @@ def is_temporary(status: int) -> bool:
 
 
 def is_spend_limit(message: str) -> bool:
-    """Return whether a 429 is a spent limit, which lasts, and not a rate limit."""
+    """Return whether a message is about a spend limit.
+
+    A spend limit lasts, unlike a rate limit.
+    """
     return _SPENT.search(message) is not None
 
 
 def classify(response: Response, now: float) -> FailedAttempt | None:
-    """Classify a response by status, error code and content type; None is good so far.
+    """Classify a response by status, error code and content type.
 
-    `now` is the time, in UTC seconds, from which dates in `retry-after` are counted.
+    None is returned for a response that can be decoded. `now` is the time, in UTC seconds, from which dates in
+    `retry-after` are counted.
     """
     if response.status == HTTPStatus.OK:
         return _classify_ok(response)
@@ -96,7 +106,7 @@ def classify(response: Response, now: float) -> FailedAttempt | None:
 
 
 def classify_failure(error: TransportError) -> FailedAttempt:
-    """Classify an exchange that brought no whole response."""
+    """Classify an exchange without a whole response."""
     if error.kind is TransportErrorKind.DAMAGED:
         return damaged(str(error), error.request_id)
     if error.kind is TransportErrorKind.TOO_LARGE:
@@ -106,7 +116,10 @@ def classify_failure(error: TransportError) -> FailedAttempt:
 
 
 def damaged(message: str, request_id: str | None) -> FailedAttempt:
-    """Classify a response that looks damaged: retried a few times, then refused."""
+    """Classify a response that looks damaged.
+
+    It is retried a few times, then refused.
+    """
     return FailedAttempt(ContractError(message, request_id=request_id), again=True, damaged=True, reason=message)
 
 

@@ -1,4 +1,7 @@
-"""Request the Admin API: rate limited, retried, bounded, every failure classified."""
+"""Request the Admin API.
+
+Requests are rate limited, and retried within bounds. Every failure is classified.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,10 @@ T = TypeVar("T")
 
 
 class Decode(Protocol):
-    """A hook that runs the decoding of a response: in another thread, or later."""
+    """A hook that decodes a response, possibly later or in another thread."""
 
     async def __call__(self, read: Callable[[Response], T], response: Response, /) -> T:
-        """Return `read(response)`, run wherever it suits."""
+        """Return `read(response)`."""
 
 
 async def decode_here(read: Callable[[Response], T], response: Response) -> T:
@@ -83,9 +86,10 @@ class AdminClient:
         splittable: bool = False,
         decode: Decode = decode_here,
     ) -> T:
-        """Send a request until it is answered well, or for good; `read` decodes it or raises ContractError.
+        """Send a request, with retries, and return its decoded response.
 
-        `decode` chooses when and where `read` runs; by then the request's slot is free for another request.
+        `read` decodes the response, or raises ContractError. `decode` chooses when and where `read` runs; by then the
+        request's slot is free for another request.
 
         Raises:
             KeyRefusedError: 401 or 403.

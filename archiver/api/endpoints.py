@@ -73,7 +73,10 @@ _LISTS = {
 
 
 def window_query(window: Window) -> list[tuple[str, str]]:
-    """Return the query parameters of a window, whose ends are aligned to buckets."""
+    """Return the query parameters of a window.
+
+    The ends of the window are aligned to buckets.
+    """
     spec = SPECS[window.series.report]
     width = window.series.bucket_width
     return [

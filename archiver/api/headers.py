@@ -37,9 +37,10 @@ def should_retry(headers: Mapping[str, str]) -> bool | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that the server asks to wait, None without sensible advice.
+    """Return the seconds to wait by the server's advice.
 
-    A wait of an hour or more, of zero or less, or a reset that has passed is not sensible. `now` is in UTC seconds, by
+    None is returned without sensible advice. A wait of an hour or more, of zero or less, or a reset that has passed
+    is not sensible. `now` is in UTC seconds, by
     the server's clock where it is known.
     """
     # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time. A wait of 0
@@ -64,7 +65,7 @@ def organization_id(headers: Mapping[str, str]) -> str | None:
 
 
 def server_time(headers: Mapping[str, str]) -> int | None:
-    """Return the server's clock from `Date` in UTC seconds, None without a sensible one."""
+    """Return `Date` in UTC seconds; None without a sensible one."""
     time = _http_date(headers.get("date", ""))
     return int(time) if time is not None and time > 0 else None
 

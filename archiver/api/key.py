@@ -15,12 +15,15 @@ _OAUTH_PREFIX = "sk-ant-oat"
 
 
 class AdminKey:
-    """An admin credential; its text leaves this object only as a request header."""
+    """An admin credential.
+
+    Its text leaves this object only as a request header.
+    """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str, source: str) -> None:
-        """Check the form of a key; `source` says in messages where it was read.
+        """Check the form of a key; `source` is its origin, for messages.
 
         Raises:
             ConfigurationError: It is empty, too short, or has characters that no key has. The message does not contain
@@ -60,7 +63,7 @@ class AdminKey:
         return text.replace(self._text, "[key]")
 
     def guard(self, response: Response) -> Response:
-        """Return a response whose content cannot be read if it contains the key."""
+        """Return a guarded response: reading it raises if it contains the key."""
         return response.guarded(self._text)
 
     def __repr__(self) -> str:

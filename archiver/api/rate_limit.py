@@ -1,4 +1,4 @@
-"""Limit the request rate of all workers together, and pause them after a 429."""
+"""Limit the request rate of all workers; pause them after a 429."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ class RateLimiter:
         self._open_at = open_at
 
     def accept(self) -> None:
-        """Count a request that was answered: it shows how large a burst the server bears."""
+        """Count an accepted request.
+
+        The count shows how large a burst the server accepts.
+        """
         self._accepted += 1
 
     def reject(self) -> None:

@@ -1,4 +1,7 @@
-"""An HTTP response as it was sent, its body before compression, and transport errors."""
+"""HTTP responses and transport errors.
+
+A response has its body as it was sent, and the body before compression.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ class TransportErrorKind(Enum):
 
 
 class TransportError(Exception):
-    """An exchange that brought no whole response, and of which kind the failure is.
+    """An exchange without a whole response.
 
-    `request_id` is the header as it was sent.
+    `kind` is the kind of the failure. `request_id` is the header as it was sent.
     """
 
     def __init__(self, kind: TransportErrorKind, message: str, request_id: str | None = None) -> None:
@@ -45,7 +48,9 @@ class TransportError(Exception):
 
 @dataclass(slots=True)
 class Response:
-    """A whole response: status, headers by lower-case name, and the body as it was sent.
+    """A whole response.
+
+    `headers` are by lower-case name; `wire` is the body as it was sent.
 
     With a secret, headers that contain it are left out, and reading a body that contains it raises KeyEchoError.
     """
@@ -76,7 +81,10 @@ class Response:
 
     @property
     def digest(self) -> bytes:
-        """A digest of the body as it was sent: an unchanged one need not even be inflated."""
+        """A digest of the body as it was sent.
+
+        An unchanged body can be recognized before it is inflated.
+        """
         encoding = self.headers.get("content-encoding", "")
         return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode("utf-8", "replace")[:16]).digest()
 

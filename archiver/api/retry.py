@@ -1,4 +1,7 @@
-"""Decide after a failed attempt whether to retry, and how long to wait: always bounded."""
+"""Decide after a failed attempt whether to retry, and how long to wait.
+
+Retries and waits are bounded.
+"""
 
 from __future__ import annotations
 

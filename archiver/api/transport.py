@@ -1,4 +1,7 @@
-"""Exchange one HTTP request for one whole response; the only file with aiohttp."""
+"""Exchange one HTTP request for one whole response.
+
+This is the only file of the client that uses aiohttp.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _PACKAGE = "claude-usage-archiver"
 
 
 def user_agent(metadata: Message) -> str:
-    """Return the `User-Agent` header: name, version, and the project's address in the package's metadata."""
+    """Return the `User-Agent` header.
+
+    It has the name, the version, and the project's address in the package's metadata.
+    """
     # A field reads "Homepage, https://…"; without any, the address is left out.
     urls = [value.partition(",")[2].strip() for value in metadata.get_all("Project-URL", [])]
     return f"{_PACKAGE}/{__version__}" + (f" ({urls[0]})" if urls else "")
@@ -44,7 +50,10 @@ USER_AGENT = user_agent(_own_metadata())
 async def open_session(
     api_url: str, timeouts: aiohttp.ClientTimeout = TIMEOUTS
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session without cookies; proxies of the environment are used for https alone."""
+    """Open a session without cookies.
+
+    Proxies of the environment are used for https alone.
+    """
     async with aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -16,7 +16,10 @@ NONE_LABEL = "(none)"
 
 
 class Label(Enum):
-    """A value of this program in place of an API value; no text of the API equals one."""
+    """A value of this program in place of an API value.
+
+    It is equal to no text of the API.
+    """
 
     NOT_GROUPED = "(not grouped)"
     NOT_ALLOCATED = "(not allocated)"
@@ -86,8 +89,8 @@ def columns_of(report: Report) -> tuple[str, ...]:
     return tuple(one.column for one in DIMENSIONS if report in one.grouped_by)
 
 
-@cache  # a report asks for every line of every day, and there are few groupings
+@cache  # called for every line of every day, and there are few groupings
 def missing_columns(report: Report, columns: tuple[str, ...], group_by: frozenset[str]) -> frozenset[str]:
-    """Return those columns that have no meaning in a series with this grouping."""
+    """Return the columns without a meaning in a series of this grouping."""
     known = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
     return frozenset(column for column, needed in known.items() if needed not in group_by)

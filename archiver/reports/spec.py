@@ -29,9 +29,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 
 
 class JsonNumber:
-    """A number in JSON that no Python integer was made of: its text as it was sent.
+    """The text, as it was sent, of a JSON number.
 
-    It is no dataclass: msgspec would encode that as an object.
+    It is for numbers that are not decoded as a Python integer. It is no dataclass: msgspec would encode that as an
+    object.
     """
 
     __slots__ = ("text",)

@@ -28,7 +28,7 @@ class RateLimiter:
         self._filled_at = clock.monotonic()
 
     def acquire(self) -> None:
-        """Take the token of one request, or raise a 429."""
+        """Use the token of one request; raises a 429 without one."""
         if self._limit is None:
             return
         now = self._clock.monotonic()

@@ -83,7 +83,7 @@ class Simulator:
 
     @property
     def credit_day(self) -> date:
-        """The UTC day whose cost has a negative amount."""
+        """The UTC day with a negative amount of cost."""
         return date_of(self._data.credit_day)
 
     async def __aenter__(self) -> Self:

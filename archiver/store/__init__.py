@@ -1,1 +1,1 @@
-"""The archive: the only room with SQL."""
+"""The archive: the only package that contains SQL."""

@@ -1,4 +1,7 @@
-"""The open archive: one writer, one read-write connection, one transaction a window."""
+"""The open archive: one read-write connection, held by one writer.
+
+Each window is written in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,10 @@ _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
 def fineness(series: Series) -> int | None:
-    """Rank a series by its grouping: more of the default dimensions first, then the wider bucket.
+    """Return the rank of a series as the canonical one; higher is better.
 
-    None for a filtered series, which never is the canonical one of a day.
+    More of the report's default dimensions rank first, then the wider bucket. None is for a filtered series, which is
+    never the canonical series of a day.
     """
     if series.filters:
         return None
@@ -45,9 +49,10 @@ def fineness(series: Series) -> int | None:
 
 
 class Archive:
-    """The archive while its lock is held. Every public method is one transaction.
+    """The archive while its lock is held.
 
-    All of them raise StorageError, DamagedError or LockedError when SQLite refuses a statement.
+    Every public method is one transaction. Every one raises StorageError, DamagedError or LockedError when SQLite
+    fails to run a statement.
     """
 
     def __init__(self, db: WriteConnection, path: Path) -> None:
@@ -68,7 +73,7 @@ class Archive:
                     f"{self._path} archives organisation {known[0][0]}, the key belongs to {organization.id}",
                     hint="use one archive for each organisation: --db PATH",
                 )
-            # A response header has the id alone: it must not erase the name.
+            # A response header contains the id without a name: it must not erase the stored name.
             if not known or (organization.name and known[0][1] != organization.name):
                 values = {"id": organization.id, "name": organization.name}
                 await self._db.execute("upsert_organization", values)
@@ -98,19 +103,25 @@ class Archive:
             await self._db.execute("update_run", values)
 
     async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
-        """Read the coverage of a series, in order; empty for one that is not archived."""
+        """Return the coverage of a series, in order; empty if it is not archived."""
         async with self._db.transaction():
             series_id = await self._find_series(series)
             return [] if series_id is None else await self._writer.spans(series_id, start, end)
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of responses, by window, that no later response has overlapped."""
+        """Return the digests of responses by window: (start, end) in UTC seconds.
+
+        A response that a later one overlapped has no digest any more.
+        """
         async with self._db.transaction():
             rows = await self._db.fetch("select_answers", {"series_id": await self._find_series(series)})
         return {(start, end): digest for start, end, digest in rows}
 
     async def suspects(self, series: Series) -> list[int]:
-        """Read the settled buckets with a change that still needs a second confirmation."""
+        """Return the starts of settled buckets with an unconfirmed change.
+
+        They are UTC seconds. Such a change is written when a second response confirms it.
+        """
         async with self._db.transaction():
             rows = await self._db.fetch("select_series_suspects", {"series_id": await self._find_series(series)})
         return [start for (start,) in rows]
@@ -120,7 +131,7 @@ class Archive:
 
         If the run is interrupted, `status` shows them as gaps and the next run requests them.
         """
-        # A report that comes late has no gap until its time is over.
+        # The API may publish a bucket up to `lag_seconds` after its end: it is not missing before then.
         ended = floor(now - SPECS[plan.series.report].lag_seconds, plan.series.bucket_width.seconds)
         async with self._db.transaction():
             series_id = await self._series_id(plan.series)
@@ -130,17 +141,18 @@ class Archive:
                 await self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
 
     async def drop_future_coverage(self, now: int) -> int:
-        """Remove coverage of buckets that had not ended when it was read, and return how many spans were wrong.
+        """Remove coverage that lies after the time it was read.
 
-        A wrong clock, or an edit by hand, leaves such spans; they would keep a sync from requesting those buckets.
+        Return the number of wrong spans. A wrong clock or an edit by hand leaves such spans. They would keep a sync
+        from requesting those buckets.
         """
         async with self._db.transaction():
             future = await self._db.fetch("select_future_spans", {"now": now, "skew": WORST_CLOCK_SKEW})
             for series_id, width, start, end, state, fetched_at, report in future:
                 where = {"series_id": series_id, "start": start, "end": end}
                 await self._db.execute("delete_span", where)
-                # The digest would let the next response to the same window pass as unchanged. Rows may stay: they
-                # are compared with that response.
+                # With the digest kept, an equal next response to the same window would be skipped as unchanged. The
+                # rows may stay: they are compared with that response.
                 await self._db.execute("delete_answers", where)
                 span = Span(start, end, State(state), fetched_at)
                 await self._writer.add_spans(series_id, drop_future(span, width, now))
@@ -148,24 +160,30 @@ class Archive:
             return len(future)
 
     async def remove_planned(self, series: Iterable[Series]) -> None:
-        """Remove what `plan` marked as missing, for series that will not be requested."""
+        """Remove the missing buckets that `plan` added to series.
+
+        It is for series that will not be requested.
+        """
         async with self._db.transaction():
             for one in series:
                 await self._db.execute("delete_planned_spans", {"series_id": await self._series_id(one)})
 
     async def remember(self, key: str, value: str) -> None:
-        """Store a fact about the API for later runs, such as a limit that it reported."""
+        """Store a fact about the API for later runs.
+
+        An example is a limit that the API reported.
+        """
         async with self._db.transaction():
             await self._db.execute("upsert_memory", {"key": key, "value": value})
 
     async def recall(self, key: str) -> str | None:
-        """Read a fact that `remember` stored."""
+        """Return a fact that `remember` stored; None if there is none."""
         async with self._db.transaction():
             rows = await self._db.fetch("select_memory", {"key": key})
         return str(rows[0][0]) if rows else None
 
     async def record(self, answer: Answer, answer_time: AnswerTime) -> Written:
-        """Write one window: rows, history, coverage and digests, all or nothing."""
+        """Write the rows, history, coverage and digests of one window."""
         try:
             async with self._db.transaction():
                 return await self._writer.write(await self._series_id(answer.window.series), answer, answer_time)
@@ -181,18 +199,25 @@ class Archive:
             await self._writer.replace_coverage(series_id, window, before, after_failure(window, before, now))
 
     async def mark_damaged(self, findings: Sequence[Finding], now: int) -> None:
-        """Mark damaged buckets as failed and drop their digests, so that the next sync writes them again."""
+        """Mark damaged buckets as failed and delete their digests.
+
+        The next sync requests and writes them again. Findings that concern no one bucket are skipped.
+        """
         async with self._db.transaction():
             for one in findings:
                 if one.series_id is None or one.report is None or one.start is None or one.end is None:
                     continue
                 await self._writer.mark_damaged(one.report, one.series_id, one.start, one.end, now)
-                # Its key matches no dimension values any more: the next sync inserts another entry.
+                # The new key of the damaged entry matches no dimension values: the next sync inserts another entry.
                 if one.key_id is not None:
                     await self._db.execute(f"{one.report}.update_damaged_key", {"id": one.key_id})
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read the time before which a report is empty, and its first bucket with rows if it was found."""
+        """Return where the history of a report begins, in UTC seconds.
+
+        The first value is the time before which the report is empty. The second is the start of its first bucket with
+        rows, or None if that was not found.
+        """
         async with self._db.transaction():
             rows = await self._db.fetch("select_history", {"report": report})
         return (rows[0][0], rows[0][1]) if rows else None
@@ -204,7 +229,10 @@ class Archive:
             await self._db.execute("upsert_history", values)
 
     async def save_names(self, objects: Sequence[NamedObject], now: int) -> None:
-        """Store names with the time they were first seen; an object that did not change adds no row."""
+        """Store names with the time they were first seen.
+
+        An unchanged object adds no row.
+        """
         rows = [{"kind": o.kind, "id": o.id, "learnt_at": now, "name": o.name, "details": o.details} for o in objects]
         async with self._db.transaction():
             await self._db.execute_many("insert_name", rows)
@@ -224,17 +252,18 @@ class Archive:
 
 @contextmanager
 def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
-    """Lock, check and migrate the archive, creating it if it is not there, and hold it as its only writer.
+    """Hold the lock of an archive that is checked and migrated.
 
-    Runs before there is an event loop, so that Ctrl-C ends the wait for another run's lock. `now` is for the ledger of
-    migrations, `wait` the seconds to wait for the lock.
+    The archive is created if it does not exist. This runs before there is an event loop, so that Ctrl-C ends the wait
+    for another run's lock. `now` (UTC seconds) is stored in the ledger of migrations. `wait` is the number of seconds
+    to wait for the lock.
 
     Raises:
         LockedError: Another run holds the lock.
         ConfigurationError, DamagedError, NewerError, StorageError: The file cannot be used; it is unchanged.
     """
-    # Once before the lock, so that no lock file is created next to a file that is not an archive; once more under it,
-    # because another run may have created the archive in between.
+    # The first check is before the lock, so that no lock file is created next to a file that is not an archive. The
+    # second is under the lock, because another run may have created the archive in between.
     check_file(path)
     with exclusive(path, wait), confirm_damage(path):
         if check_file(path):
@@ -245,7 +274,9 @@ def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
 
 @asynccontextmanager
 async def open_archive(path: Path) -> AsyncIterator[Archive]:
-    """Open the one read-write connection to an archive that `held_archive` holds.
+    """Open the read-write connection to an archive.
+
+    `held_archive` must hold its lock. There is one such connection at a time.
 
     Raises:
         DamagedError, StorageError: SQLite cannot open the file.

@@ -1,4 +1,7 @@
-"""The one read-write connection to an archive: named statements and whole transactions over aiosqlite."""
+"""The read-write connection to an archive, over aiosqlite.
+
+It runs named statements in whole transactions.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,11 @@ class WriteConnection:
         Raises:
             StorageError, DamagedError, LockedError: SQLite refused a statement.
         """
-        # An await can be cancelled, the SQL behind it cannot: without the shield a cancelled task would leave a
-        # transaction open. Whoever asks for one gets it: what ends a run is still to be written.
+        # Cancelling an await does not cancel its SQL statement: without the shield a cancelled task would leave a
+        # transaction open. A task that is already cancelled still gets its transaction: it has to record how the run
+        # ended.
         with anyio.CancelScope(shield=True), translated(self._path, system=False):
-            # Tasks share the connection: a statement of another one would become part of this transaction.
+            # Tasks share the connection: without the lock a statement of another task would join this transaction.
             async with self._lock:
                 try:
                     # Inside the `try`, because a BEGIN that is interrupted may still begin.
@@ -66,7 +70,7 @@ class WriteConnection:
     async def execute_many(self, name: str, values: Iterable[Values]) -> None:
         """Run a statement once for each set of values."""
         if rows := list(values):
-            # Its cursor has finished and holds no statement, so that it may be freed in this thread.
+            # The cursor of `executemany` has finished and holds no statement, so it may be freed in this thread.
             await self._connection.executemany(sql(name), rows)
 
     async def insert(self, name: str, values: Values) -> int:
@@ -103,14 +107,14 @@ async def open_connection(path: Path) -> AsyncIterator[WriteConnection]:
     """
     with (
         translated(path, system=False),
-        # Opened here and only lent to aiosqlite: where its own connecting fails, its thread reports to an event loop
-        # that may be closed by then. Only one thread uses it at a time.
+        # Opened here and not by aiosqlite: when aiosqlite fails to connect, its thread reports to an event loop that
+        # may be closed by then. Only one thread uses the connection at a time.
         closing(
             sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
         ) as connection,
     ):
-        # `async with`, for an aiosqlite connection that is not closed keeps the process alive.
+        # `async with`, because an aiosqlite connection that is left open keeps the process running.
         async with aiosqlite.Connection(lambda: connection, iter_chunk_size=1) as worker:
-            # A commit survives a power cut: WAL with NORMAL loses the last ones.
+            # FULL, so that a commit survives a power cut: in WAL mode NORMAL may lose the last commits.
             await worker.execute("PRAGMA synchronous = FULL")
             yield WriteConnection(worker, path)

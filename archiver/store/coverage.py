@@ -1,4 +1,7 @@
-"""How a response changes the coverage of its window. Pure."""
+"""How a response changes the coverage of its window.
+
+All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -23,32 +26,36 @@ def after_answer(
     now: int,
     settled_until: int,
 ) -> list[Span]:
-    """Return the coverage that replaces `before`, the spans that touch `window`.
+    """Return the coverage that replaces `before` after a response.
 
-    `present` holds the starts of the buckets in the response. A bucket that ends by `settled_until` is settled.
+    `before` holds the spans that touch `window`. `present` holds the starts of the buckets in the response. A bucket
+    that ends by `settled_until` is settled. Times are UTC seconds.
     """
     width, lag = window.series.bucket_width.seconds, SPECS[window.series.report].lag_seconds
 
     def decide(start: int, known: Span | None) -> BucketState:
         if start in present:
-            # Once settled, always settled: a longer --refresh must not turn restatements back into provisional days.
+            # A settled bucket stays settled: a longer --refresh must not turn restatements back into provisional days.
             settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
             return (State.SETTLED if settled else State.PROVISIONAL), now
-        # A response without the bucket does not disprove an earlier one that had it.
+        # When the response lacks the bucket, an earlier response that contained it stays valid.
         if known is not None and is_fetched(known):
             return known.state, known.fetched_at
         # The bucket in progress may be left out by the API; only an ended one is a gap.
         if start + width <= now - lag:
             return State.MISSING, now
-        # Cost is a day late at times: until then its absence is no gap, and no zero either, hence no `fetched_at`.
-        # The bucket in progress may be left out by the API: it is nothing yet.
+        # Cost is up to a day late: until then an absent bucket is neither a gap nor zero. It is provisional without
+        # `fetched_at`. A bucket in progress gets no coverage.
         return (State.PROVISIONAL, None) if start + width <= now else None
 
     return _replace(window, before, decide)
 
 
 def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span]:
-    """Return the coverage with the ended buckets of a window failed, where none was covered."""
+    """Return the coverage of a window after a failed request.
+
+    Ended buckets that were not covered are failed. Covered ones stay as they were.
+    """
     width = window.series.bucket_width.seconds
 
     def decide(start: int, known: Span | None) -> BucketState:
@@ -60,12 +67,12 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
 
 
 def drop_future(span: Span, width: int, now: int) -> list[Span]:
-    """Return the part of a span that was possible to read at its `fetched_at`.
+    """Return the part of a span that could be read at its `fetched_at`.
 
-    Buckets that had not begun are dropped, and one in progress is provisional. A time after `now` becomes `now`.
+    Buckets that had not begun are dropped. One in progress is provisional. A `fetched_at` after `now` becomes `now`.
     """
     read = None if span.fetched_at is None else min(span.fetched_at, now)
-    # The two servers of the API may differ by seconds: a bucket that ended within the skew counts as ended.
+    # The clocks of the API's servers may differ by seconds: a bucket that ended within the skew counts as ended.
     then = now if span.fetched_at is None else min(span.fetched_at + WORST_CLOCK_SKEW, now)
     ended = then - then % width
     pieces = [Span(span.start, min(span.end, ended), span.state, read)]
@@ -75,7 +82,7 @@ def drop_future(span: Span, width: int, now: int) -> list[Span]:
 
 
 def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], BucketState]) -> list[Span]:
-    """Decide the state of each bucket of a window anew; spans that reach beyond the window keep those parts."""
+    """Replace the state of each bucket of a window; parts of spans outside the window stay."""
     width = window.series.bucket_width.seconds
     outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]
     beyond = [Span(window.end, s.end, s.state, s.fetched_at) for s in before if s.end > window.end]
@@ -93,7 +100,7 @@ def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span
 
 
 def merge(spans: Sequence[Span]) -> list[Span]:
-    """Join neighbouring spans of one state and one time."""
+    """Join adjacent spans that have the same state and the same time."""
     merged: list[Span] = []
     for span in spans:
         last = merged[-1] if merged else None

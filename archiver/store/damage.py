@@ -1,4 +1,7 @@
-"""A second look at a file that SQLite reports as damaged: failing reads of a sound file look the same to it."""
+"""A second check of a file that SQLite reports as damaged.
+
+SQLite also reports damage when reading a sound file fails.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ _BLOCK = 1 << 20
 
 @contextmanager
 def confirm_damage(path: Path) -> Iterator[None]:
-    """Check the file again when SQLite reports corruption; the block closes its connections.
+    """Check the file again when SQLite reports corruption in the block.
+
+    The block must have closed its connections by then.
 
     Raises:
-        DamagedError: The check confirms it.
+        DamagedError: The check confirms the damage.
         StorageError: The file is sound, or the disk does not let it be read.
     """
     try:
@@ -35,7 +40,7 @@ def confirm_damage(path: Path) -> Iterator[None]:
 
 def _is_damaged(path: Path) -> bool:
     try:
-        # SQLite reads pages as it needs them; a disk error anywhere in the file has to show here first.
+        # SQLite reads pages only as it needs them. Reading the whole file first finds a disk error anywhere in it.
         with path.open("rb") as file:
             while file.read(_BLOCK):
                 pass

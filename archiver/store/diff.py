@@ -1,4 +1,7 @@
-"""The difference between two responses about one bucket. Pure."""
+"""The difference between two responses about one bucket.
+
+All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ Pairs = list[tuple[int, "Values"]]
 """The same as pairs, in the order of the ids."""
 
 _DIGEST_BYTES = 8
-"""Enough, because a bucket is compared with its own last digest only: one change in 2**64 would be missed."""
+"""Length of a digest. A bucket is compared with its own last digest only, so one change in 2**64 is missed."""
 
 _id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode
@@ -33,14 +36,17 @@ def facts_digest(facts: Facts) -> bytes:
 
 
 def pairs_digest(pairs: Pairs) -> bytes:
-    """Return the digest of a bucket's rows, which are in the order of their ids."""
-    # msgpack keeps 1 and "1" apart, and the text of an amount as it came: 1.0 and 1.00 differ.
+    """Return the digest of a bucket's rows, which are in order of ids."""
+    # msgpack encodes 1 and "1" differently, and an amount as its text: "1.0" and "1.00" have different digests.
     return blake2b(_encode(pairs), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class BucketDiff:
-    """The changed rows by the id of their dimensions: (was, now), None for no row."""
+    """The changed rows of a bucket.
+
+    `changes` maps the id of the dimensions of a row to its values (was, now). None stands for no row.
+    """
 
     counts: RowCounts
     changes: dict[int, tuple[Values | None, Values | None]] = field(default_factory=dict)
@@ -52,6 +58,6 @@ def compare(was: Facts, now: Facts) -> BucketDiff:
     changes = {key: pair for key, pair in changes.items() if pair[0] != pair[1]}
     removed = sum(1 for _, after in changes.values() if after is None)
     inserted = sum(1 for before, _ in changes.values() if before is None)
-    # Every change but an insertion concerns a row that was there; the other rows that were there are unchanged.
+    # Every change except an insertion concerns an earlier row; all other earlier rows are unchanged.
     counts = RowCounts(inserted, len(changes) - inserted - removed, removed, len(was) - (len(changes) - inserted))
     return BucketDiff(counts, changes)

@@ -1,4 +1,4 @@
-"""Errors of SQLite and the operating system, translated once into the program's own."""
+"""Translation of SQLite and operating system errors to the program's."""
 
 from __future__ import annotations
 
@@ -27,24 +27,30 @@ _CHECK_DISK = "check the disk, the path and its permissions"
 
 
 def extended_code(error: object) -> int:
-    """Return SQLite's extended result code of an error; -1 for an error without one."""
+    """Return SQLite's extended result code of an error; -1 if it has none."""
     return int(getattr(error, "sqlite_errorcode", -1))
 
 
 def primary_code(error: object) -> int:
-    """Return SQLite's primary result code of an error, the low byte of the extended one."""
+    """Return SQLite's primary result code of an error.
+
+    It is the low byte of the extended code.
+    """
     return extended_code(error) & 0xFF
 
 
 def translate(  # noqa: PLR0911  # a table of errors
     error: sqlite3.Error | OSError, path: Path
 ) -> ArchiverError | None:
-    """Return the program's error for a foreign one; None for one that only a bug can cause."""
+    """Return the program's error for an error of SQLite or the system.
+
+    Return None for an error that only a bug can cause.
+    """
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         return StorageError(f"cannot open the archive: {path}: {reason}", hint=_CHECK_DISK)
-    # Before the primary codes: a journal that a read-only connection may not roll back is READONLY, but no fault of
-    # the disk's.
+    # Checked before the primary codes: the primary code is READONLY, but the cause is a journal that a read-only
+    # connection may not roll back, and not the disk.
     if extended_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK:
         return StorageError(f"{path} was left by an interrupted sync", hint="run archiver sync to roll it back")
     code = primary_code(error)
@@ -52,14 +58,15 @@ def translate(  # noqa: PLR0911  # a table of errors
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a backup")
     if code in STORAGE_CODES:
         return StorageError(f"cannot use the archive: {path}: {error}", hint=_CHECK_DISK)
-    # The next two have no code: the first is raised by Python's sqlite3, for SQLite stores any bytes as text.
+    # The next two errors are told apart by their text, as they have no code of their own. The first is raised by
+    # Python's sqlite3, because SQLite stores any bytes as text.
     if "decode to UTF-8" in str(error):
         return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a backup")
     if "integer overflow" in str(error):
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="use a shorter range, or sum the rows in another tool"
         )
-    # The writer compares before it inserts: a duplicate row is one that no digest or coverage knows of.
+    # The writer compares before it inserts: a duplicate row is one that has neither a digest nor coverage.
     if extended_code(error) in _DUPLICATE_CODES:
         message = f"{path} contains rows without a matching API response: {error}"
         return DamagedError(message, hint="run archiver verify to find them")
@@ -70,14 +77,14 @@ def translate(  # noqa: PLR0911  # a table of errors
 
 @contextmanager
 def translated(path: Path, *, system: bool = True) -> Iterator[None]:
-    """Raise the program's errors instead of foreign ones; bugs pass unchanged.
+    """Translate errors of SQLite and the system that the block raises.
 
-    With `system=False` errors of the operating system pass too: in a block that does more than use the file, they may
-    come from elsewhere.
+    Errors that only a bug can cause are raised unchanged. With `system=False`, errors of the operating system are
+    raised unchanged too: in a block that does more than use the file, they may have another cause.
 
     Raises:
-        StorageError: The disk, the folder or its permissions.
-        DamagedError: The content of the file.
+        StorageError: The disk, the folder or its permissions prevent the use of the file.
+        DamagedError: The content of the file is damaged.
         LockedError: Another program holds the file.
     """
     try:

@@ -1,4 +1,4 @@
-"""The archive's file before SQLite opens it: its header, its permissions, its lock."""
+"""The header, the permissions and the lock of an archive's file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ APPLICATION_ID = 0x41524356
 _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
-_LOOKS, _LOOK_SECONDS = 10, 0.05
+_HOLDER_READS, _HOLDER_READ_SECONDS = 10, 0.05
 _UNCHANGED = "it was not changed; use another path: --db PATH"
 
 
 def check_file(path: Path) -> bool:
-    """Whether there is an archive at `path`; False for no file, or one that has nothing in it yet.
+    """Return whether there is an archive at `path`.
 
-    Reads the header alone, because SQLite may change a file by opening it. Must not be called while this process has
-    the file open: closing any descriptor of a file drops the POSIX locks that SQLite holds on it.
+    Return False for a file that does not exist or is still empty. Only the header is read, because SQLite may change a
+    file by opening it. This must not be called while this process has the file open: closing any descriptor of a file
+    drops the POSIX locks that SQLite holds on it.
 
     Raises:
         ConfigurationError: The file has several hard links.
@@ -41,8 +42,8 @@ def check_file(path: Path) -> bool:
             found = path.lstat()
         except FileNotFoundError:
             return False
-        # No symbolic links: the -wal and lock files would be created next to the link, or next to its target, depending
-        # on the path that each program uses.
+        # A symbolic link is refused: the -wal and lock files would be created next to the link or next to its target,
+        # depending on the path that each program uses.
         if not stat.S_ISREG(found.st_mode):
             raise DamagedError(f"{path} is not a regular file", hint="use the path of the archive itself: --db PATH")
         if found.st_nlink > 1:
@@ -52,7 +53,7 @@ def check_file(path: Path) -> bool:
                 hint="remove the other links, or use a copy: cp ARCHIVE COPY",
             )
         header = _read_header(path)
-    # A first migration that was interrupted leaves zeros and a journal, which rolls the file back to an empty one.
+    # An interrupted first migration leaves zeros and a journal. SQLite rolls such a file back to an empty one.
     if not header.strip(b"\0") and (not header or path.with_name(path.name + "-journal").exists()):
         return False
     if not header.startswith(MAGIC):
@@ -72,7 +73,9 @@ def _read_header(path: Path) -> bytes:
 
 
 def create_private(path: Path) -> None:
-    """Make an empty file with mode 0600, whatever the umask, unless it exists.
+    """Create an empty file with mode 0600, unless it exists.
+
+    The umask has no effect on the mode.
 
     Raises:
         StorageError: The folder cannot be created or written.
@@ -83,12 +86,12 @@ def create_private(path: Path) -> None:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return
-        os.fchmod(descriptor, 0o600)  # the umask may have taken bits from the owner, too
+        os.fchmod(descriptor, 0o600)  # the umask may have removed permissions of the owner
         os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:
-    """Sync a file, or the names in a folder, to the disk."""
+    """Write a file, or the names in a folder, to the disk with fsync."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -99,8 +102,8 @@ def sync_file(path: Path) -> None:
 def read_only_uri(path: Path) -> str:
     """Return the URI that opens the file read-only."""
     wal = path.with_name(path.name + "-wal")
-    # A reader of a WAL database creates the -shm file. Where the folder cannot be written, SQLite has to know that the
-    # file never changes, which holds only while there is no -wal: no other program has it open for writing.
+    # A reader of a WAL database creates the -shm file. In a folder that cannot be written, SQLite can open the file
+    # only as immutable. That is correct only while there is no -wal: then no other program has it open for writing.
     immutable = not wal.exists() and not os.access(path.parent, os.W_OK)
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
 
@@ -117,15 +120,17 @@ def exclusive(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the lock of an archive, for up to `wait` seconds waiting for another run to release it.
+    """Hold the lock of an archive.
+
+    Wait up to `wait` seconds for another run to release it.
 
     Raises:
         LockedError: Another run holds the lock.
         StorageError: The lock file cannot be created.
     """
-    # A file of its own: closing the database's file anywhere in this process would drop SQLite's locks. It is never
-    # deleted: a waiting run has it open, and the next one would lock a new file of that name. flock ends with the
-    # process, however that ends.
+    # The lock is on a separate file: closing the database's file anywhere in this process would drop SQLite's locks.
+    # The lock file is never deleted: a waiting run has it open, and the next run would lock a new file of that name.
+    # The system releases a flock when the process ends, also after a crash.
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -154,12 +159,12 @@ def _try_lock(descriptor: int) -> bool:
 
 def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
     """Return the process id of the lock's holder, from the lock file; None if it cannot be read."""
-    # The holder may have the lock and not have written its id yet: what is there is that of the run before.
-    for _ in range(_LOOKS):
+    # The holder may not have written its id yet: until then the file has the id of the run before.
+    for _ in range(_HOLDER_READS):
         text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         if text.isdigit() and _is_alive(int(text)):
             return int(text)
-        sleep(_LOOK_SECONDS)
+        sleep(_HOLDER_READ_SECONDS)
     return None
 
 

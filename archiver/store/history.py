@@ -1,4 +1,4 @@
-"""Revisions: the rows of a bucket before and after a later response changed them."""
+"""Revisions: rows of a bucket before and after a response changed them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTime:
-    """When a response was received, by the server's clock, and up to which time buckets are settled.
+    """The times that belong to a response, in UTC seconds.
 
-    `accept_restatements` accepts a drop of more than half in a settled bucket without a second confirmation.
+    Attributes:
+        now: When the response was received, by the server's clock.
+        settled_until: The time up to which buckets are settled.
+        accept_restatements: Whether to accept a drop of more than half in a settled bucket without a second
+            confirmation.
     """
 
     now: int
@@ -30,30 +34,39 @@ class AnswerTime:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is archived of a window's buckets before a response: digest and first-seen time of each, and coverage."""
+    """The archived content of a window before a response.
+
+    Attributes:
+        buckets: The digest of each bucket, and when its rows were first seen, by its start.
+        spans: The coverage.
+    """
 
     buckets: Mapping[int, tuple[bytes, int]]
     spans: Sequence[Span]
 
     def is_known(self, start: int) -> bool:
-        """Whether an earlier response contained the bucket."""
+        """Return whether an earlier response contained the bucket."""
         return start in self.buckets or any(s.start <= start < s.end and s.state in COVERED for s in self.spans)
 
     def seen_after_end(self, start: int, width: int) -> tuple[int | None, bool] | None:
-        """Return when the rows of an ended bucket were first seen, and whether it was settled.
+        """Return when the rows of a bucket were first seen, in UTC seconds.
 
-        None without an earlier response, or with one from while the bucket was in progress.
+        The second value is whether the bucket was settled. Return None if no response contained the bucket after its
+        end.
         """
         span = next((s for s in self.spans if s.start <= start < s.end), None)
         if span is None or span.state not in COVERED or (span.fetched_at or 0) < start + width:
             return None
-        # A bucket that was read and had no rows has no digest: its span has the only time.
+        # A bucket that was read without rows has no digest: only its span has a time.
         first_seen_at = self.buckets[start][1] if start in self.buckets else span.fetched_at
         return first_seen_at, span.state is State.SETTLED
 
 
 class History:
-    """Writes revisions. Every method runs within the caller's transaction."""
+    """Writer of revisions.
+
+    Every method runs within the caller's transaction.
+    """
 
     def __init__(self, db: WriteConnection) -> None:
         self._db = db
@@ -61,9 +74,9 @@ class History:
     async def add(
         self, series: Series, series_id: int, diffs: Mapping[int, BucketDiff], prior: Prior, answer_time: AnswerTime
     ) -> None:
-        """Add a revision for each changed bucket that had ended when it was last read.
+        """Add a revision for each changed bucket that was read after its end.
 
-        The growing rows of a bucket in progress are no restatement, and are not kept.
+        While a bucket is in progress its rows grow. Those changes are no restatements and are not kept.
         """
         absent = (None,) * (len(SPECS[series.report].measures) + 1)
         # Ids are assigned here, so that two statements insert all revisions of a window; there is no other writer.

@@ -1,4 +1,4 @@
-"""The dictionary of dimension values: one integer for each distinct set of them."""
+"""The dictionary of dimension values: an integer id for each set."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from archiver.store.connection import WriteConnection
 
 _MOST_CACHED = 200_000
-"""Sets of dimension values kept in memory: the bound of the cache, for an organization with very many keys."""
+"""The largest number of sets of dimension values in the cache; it bounds the memory for very many keys."""
 
 
 def key_text(dimensions: Dimensions) -> str:
     """Return the unique key of a set of dimension values: a JSON array."""
-    # A UNIQUE constraint over the columns themselves would not do: SQLite treats two NULLs as different.
+    # A UNIQUE constraint over the columns would allow duplicates: SQLite treats two NULLs as different.
     return json.dumps(dimensions, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -32,11 +32,17 @@ class KeyDictionary:
         self._ids: dict[Dimensions, int] = {}
 
     def clear_cache(self) -> None:
-        """Empty the cache: after a rollback the ids that it added are not in the file."""
+        """Empty the cache, after a rollback.
+
+        The ids that the transaction added are not in the file.
+        """
         self._ids.clear()
 
     async def ids(self, wanted: Sequence[Dimensions]) -> list[int]:
-        """Return the id of each set of values, inserting new ones. Call it within a transaction."""
+        """Return the id of each set of values, and insert new sets.
+
+        It must be called within a transaction.
+        """
         unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
         if unknown:
             if len(self._ids) + len(unknown) > _MOST_CACHED:
@@ -48,7 +54,7 @@ class KeyDictionary:
     async def _load(self, unknown: dict[str, Dimensions]) -> None:
         """Read or insert the ids of sets of values, by their keys, into the cache."""
         found = await self._find(unknown)
-        # A key that tells rows apart by their `extra` has one value more than there are columns.
+        # A key that distinguishes rows by their `extra` has one value more than there are columns.
         width = len(SPECS[self._report].columns)
         new = [(key, *dimensions[:width]) for key, dimensions in unknown.items() if key not in found]
         if new:

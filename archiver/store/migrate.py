@@ -1,7 +1,8 @@
-"""Migrations: bring a file to the newest schema, one transaction each, with a ledger of their hashes.
+"""Migrations: numbered scripts that bring a file to the newest schema.
 
-The first migration sets the application id, before the file is switched to WAL: in WAL mode the header could stay in
-the log, and the file on the disk would look like that of another program.
+Each runs in one transaction, and a ledger in the file has their hashes. The first migration sets the application id
+before the file is switched to WAL. In WAL mode the header could stay in the log, and the file on the disk would look
+like that of another program.
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """The hash in the ledger."""
+        """The hash of the script, as the ledger stores it."""
         return hashlib.sha256(self.script.encode()).hexdigest()
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Read the migrations in order, from the wheel or from the top of the repository."""
+    """Return the migrations of this program, in order.
+
+    They are read from the wheel, or from the top of the repository.
+    """
     folder: Traversable = files("archiver").joinpath("migrations")
     if not folder.is_dir():
         folder = Path(__file__).parents[2] / "migrations"
@@ -57,14 +61,20 @@ def newest_version(migrations: Sequence[Migration] | None = None) -> int:
 
 
 def check_sqlite() -> None:
-    """Raise ConfigurationError for a SQLite older than 3.38, which lacks STRICT tables or the `->>` operator."""
+    """Check that SQLite has STRICT tables and the `->>` operator.
+
+    Raises:
+        ConfigurationError: SQLite is older than 3.38.
+    """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {wanted} or newer is required")
 
 
 def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> list[Migration]:
-    """Compare a file's ledger with the migrations of this program, and return those that are pending.
+    """Return the migrations of this program that a file still needs.
+
+    The file's ledger is compared with the migrations.
 
     Raises:
         NewerError: The file is newer than the program.
@@ -91,7 +101,9 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
 
 
 def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Return the migrations that an existing file still needs, without changing it.
+    """Return the migrations that an existing file still needs.
+
+    The file is not changed.
 
     Raises:
         NewerError, DamagedError, StorageError: The file cannot be migrated.
@@ -105,9 +117,10 @@ def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[M
 
 
 def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Bring the file to the newest schema, creating it if it is not there, and return the migrations applied.
+    """Bring the file to the newest schema, and return what was applied.
 
-    The caller holds the lock; `now` is for the ledger. An existing file is first copied to `backup_path`.
+    The file is created if it does not exist. The caller holds the lock. `now` (UTC seconds) is stored in the ledger.
+    An existing archive that needs a migration is first copied to `backup_path`.
 
     Raises:
         NewerError, DamagedError, StorageError: The file cannot be migrated; it is unchanged.
@@ -122,13 +135,13 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
             _back_up(connection, path, todo[0].version - 1)
         for migration in todo:
             _apply(connection, migration, now)
-        # Stored in the file, so only the first time changes it: readers then never block the writer.
+        # In WAL mode readers never block the writer. The mode is stored in the file, so only the first call changes it.
         connection.execute("PRAGMA journal_mode = WAL")
     return todo
 
 
 def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
-    """Return the columns of views in the newest schema, from a database in memory."""
+    """Return the columns of views in the newest schema, by view."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for migration in shipped_migrations():
             connection.executescript(migration.script)
@@ -136,13 +149,17 @@ def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
 
 
 def backup_path(path: Path, version: int) -> Path:
-    """Return the path of the copy of an archive with an older schema, in the same folder."""
+    """Return the path of the copy of an archive with an older schema.
+
+    It is in the same folder.
+    """
     return path.with_name(f"{path.name}.schema-{version}")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """Copy the file to `backup_path`, whole or not at all."""
-    # Renamed only when complete and on the disk, and synced again for the name: after a power cut the copy is whole.
+    # The copy gets its final name only when it is complete and on the disk, and the folder is synced for the name:
+    # after a power cut a file of that name is whole.
     part = path.with_name(f"{path.name}.schema-{version}.part")
     part.unlink(missing_ok=True)
     try:

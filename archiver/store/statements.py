@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from archiver.model import Series
 
 FOREVER = 2**62
-"""A time after every bucket, in UTC seconds; SQLite can still add to it."""
+"""A time after every bucket, in UTC seconds; SQLite can add to it without an overflow."""
 
 ROWS_AT_ONCE = 100
-"""Rows of one INSERT: 1.5 times as fast as single rows, and ten columns stay far below SQLite's limit of variables."""
+"""Rows of one INSERT. It is 1.5 times as fast as single rows. Ten columns stay far below SQLite's limit of
+variables."""
 
 _FOLDERS = ("archiver.store", "archiver.store.read")
 _NAME = re.compile(r"^-- name: (\S+)\n", re.MULTILINE)
@@ -43,14 +44,16 @@ def script(name: str) -> str:
 
 
 def parse_statements(texts: Mapping[str, str]) -> dict[str, str]:
-    """Split SQL files, by file name, into their named statements; a file without `-- name:` lines has none.
+    """Return the named statements of SQL files, by name.
+
+    `texts` maps the names of files to their content. A file without `-- name:` lines has no named statements.
 
     Raises:
         ValueError: Two statements have the same name.
     """
     found: dict[str, str] = {}
     for file, text in texts.items():
-        # Text before the first name is the file's own comment.
+        # Text before the first name is a comment about the file.
         _, *parts = _NAME.split(text)
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             if name in found:
@@ -72,7 +75,7 @@ def _files() -> dict[str, str]:
 
 @cache
 def of_many_rows(name: str, count: int) -> str:
-    """Return the named INSERT of one row with `count` rows of placeholders in its VALUES."""
+    """Return the named INSERT of one row as an INSERT of `count` rows."""
     head, values, row = sql(name).rstrip(";").rpartition("VALUES ")
     return head + values + ", ".join([row] * count)
 
@@ -91,7 +94,7 @@ def insert_many(connection: sqlite3.Connection, name: str, rows: Iterable[Sequen
 
 
 def series_values(series: Series) -> dict[str, object]:
-    """Return the columns that identify a series, by the names of statement parameters."""
+    """Return the columns that identify a series, as statement parameters."""
     return {
         "report": series.report,
         "bucket_width": series.bucket_width,

@@ -1,4 +1,7 @@
-"""Suspects: settled buckets that lose most of their amount, kept until the API returns the loss a second time."""
+"""Suspects: settled buckets that lose most of their amount.
+
+Their archived rows are kept until the API returns the loss a second time.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,24 @@ if TYPE_CHECKING:
 
 
 CONFIRMATION_SECONDS = 6 * 3600
-"""Two answers confirm a loss only so far apart: a passing fault of the API returns the same wrong rows for minutes."""
+"""The least time between two responses that confirm a loss.
+
+A temporary fault of the API returns the same wrong rows for minutes.
+"""
 
 
 def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
-    """Whether a bucket lost more than half of its tokens or money."""
+    """Return whether a bucket lost more than half of its tokens or money."""
     before, after = magnitude(report, was), magnitude(report, now)
     return before > 0 and 2 * after < before
 
 
 def magnitude(report: Report, facts: Facts) -> int:
-    """Return the size of a bucket: all its counts together, or its money in microcents without signs."""
-    # Credits are negative: with signs, a day of 100 and a credit of 100 would seem to have nothing to lose.
+    """Return the size of a bucket, for comparing it before and after.
+
+    For usage it is the sum of all counts. For cost it is the sum of absolute amounts in microcents.
+    """
+    # Credits are negative: with signs, a day of 100 with a credit of 100 would have a size of 0.
     if report is Report.COST:
         return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
@@ -36,9 +45,14 @@ def magnitude(report: Report, facts: Facts) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The buckets that a response changes: their rows before and now, and the digests of those.
+    """The buckets that a response changes, by their starts.
 
-    `listed` are the starts of all buckets in the response, `before` is the coverage until then.
+    Attributes:
+        was: Their rows before the response.
+        now: Their rows in the response.
+        digests: The digests of the rows in the response.
+        listed: The starts of all buckets in the response.
+        before: The coverage before the response.
     """
 
     was: Mapping[int, Facts]
@@ -49,16 +63,22 @@ class Changes:
 
 
 class Suspects:
-    """The table of suspects. Every method runs within the caller's transaction."""
+    """The table of suspects.
+
+    Every method runs within the caller's transaction.
+    """
 
     def __init__(self, db: WriteConnection) -> None:
         self._db = db
 
     async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
-        """Return the changed buckets that must stay as they are, and record them as suspects."""
+        """Return the changed buckets that must stay as they are.
+
+        They are stored as suspects.
+        """
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         suspects = {start: (digest, at) for start, digest, at in await self._db.fetch("select_window_suspects", where)}
-        # The same rows again keep the time at which they were first seen: else hourly runs would never confirm them.
+        # Equal rows keep the time at which they were first seen: otherwise hourly runs would never confirm them.
         first_seen = {
             start: suspects[start][1]
             for start in changes.now
@@ -72,7 +92,7 @@ class Suspects:
             and now - first_seen.get(start, now) < CONFIRMATION_SECONDS
             and self._is_suspicious(start, window, changes, answer_time)
         }
-        # Confirmed, or back to what is archived: either way nothing is left to confirm.
+        # A suspect that is confirmed, or equal to the archived rows again, needs no confirmation.
         cleared = [(series_id, start) for start in suspects if start not in held_back and start in changes.listed]
         await self._db.execute_many("delete_suspect", cleared)
         rows = [(series_id, start, changes.digests[start], first_seen.get(start, now)) for start in sorted(held_back)]

@@ -1,4 +1,7 @@
-"""Writing one window: its rows, their history and its coverage, inside one transaction."""
+"""Writing the rows, the history and the coverage of one window.
+
+The caller's transaction includes all of it.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing one window did; `suspects` are the buckets that were held back.
+    """The result of writing one window.
 
-    `rewritten` has the start of each bucket that was replaced, with its magnitude before and after.
+    Attributes:
+        rows: The numbers of rows inserted, updated, removed and unchanged.
+        suspects: The starts of the buckets that were held back.
+        rewritten: The start of each bucket that was replaced, and its magnitude before and after.
     """
 
     rows: RowCounts
@@ -37,7 +43,10 @@ class Written:
 
 
 class WindowWriter:
-    """Writes responses over the read-write connection. Every method runs within the caller's transaction."""
+    """Writer of responses over the read-write connection.
+
+    Every method runs within the caller's transaction.
+    """
 
     def __init__(self, db: WriteConnection, reports: Sequence[Report]) -> None:
         self._db = db
@@ -53,18 +62,19 @@ class WindowWriter:
     async def write(self, series_id: int, answer: Answer, answer_time: AnswerTime) -> Written:
         """Make the archived rows of a window equal to those of the response.
 
-        Only settled buckets that lost most of their amount stay as they were: see `suspects`.
+        Settled buckets that lost most of their amount stay as they were: see `suspects`.
         """
         window = answer.window
         before = await self.spans(series_id, window.start, window.end)
         if answer.buckets is None:
-            # The response is byte for byte the last one: the same buckets are present, and no row is read or written.
+            # The response is byte for byte equal to the last one: the same buckets are present, and no row changes.
             present: set[int] = set(_covered_starts(window, before))
             written = Written(RowCounts(unchanged=await self._count_facts(series_id, window)))
         else:
             present = set(answer.buckets.starts)
             written = await self._write_buckets(series_id, window, answer.buckets, before, answer_time)
-            # With a bucket held back the rows are not those of the response: its digest must not vouch for them.
+            # With a bucket held back the stored rows differ from the response: a stored digest would cause an equal
+            # next response to be skipped.
             await self._replace_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, answer_time.now, answer_time.settled_until)
         await self.replace_coverage(series_id, window, before, after)
@@ -90,7 +100,10 @@ class WindowWriter:
         await self._db.execute_many("insert_span", rows)
 
     async def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
-        """Mark one bucket as failed and drop its digests; delete its rows if no response can have contained them."""
+        """Mark one bucket as failed and delete its digests.
+
+        Its rows are deleted if no response can have contained them.
+        """
         before = await self.spans(series_id, start, end)
         archived = bool(before) or await self._has_digest_of_rows(report, series_id, start, end)
         if not archived:
@@ -111,7 +124,7 @@ class WindowWriter:
         await self.refresh_days(report, series_id, start, end)
 
     async def _has_digest_of_rows(self, report: Report, series_id: int, start: int, end: int) -> bool:
-        """Whether the rows of one bucket match its stored digest: then only its coverage was lost."""
+        """Return whether the rows of one bucket match its stored digest: then only its coverage was lost."""
         where = _range(series_id, start, end)
         known = {first: digest for first, digest, _ in await self._db.fetch("select_buckets", where)}
         facts = await self._stored_facts(report, where)
@@ -129,7 +142,7 @@ class WindowWriter:
         prior = Prior(await self._prior_buckets(series_id, window), before)
         scan = _Scan(prior)
         ids = await self._keys[window.series.report].ids(buckets.dimensions)
-        # A generator: rows become tuples one bucket at a time, so that a large window takes little memory.
+        # A generator makes the tuples of one bucket at a time, so that a large window needs little memory.
         new = scan.split_new(buckets.by_key(ids))
         rows = ((series_id, start, key, *values) for start, pairs in new for key, values in pairs)
         await self._db.insert_many(f"{window.series.report}.insert_fact", rows)
@@ -213,11 +226,17 @@ class WindowWriter:
             await self._db.execute("insert_answer", where | {"digest": answer.digest})
 
     async def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
-        """Choose the canonical series of the days from `start` to `end` again, after coverage changed there."""
+        """Choose the canonical series of the days in a range again.
+
+        Call it after coverage changed between `start` and `end` (UTC seconds).
+        """
         await self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
 
     async def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
-        """Do the same for the days that were covered whole; for ranges that a wrong clock may have made absurd."""
+        """Choose the canonical series of days that were covered whole again.
+
+        It reads those days from the archive, because a wrong clock can make a range too long to list its days.
+        """
         rows = await self._db.fetch("select_series_days", _range(series_id, start, end))
         await self._choose_days(report, series_id, [day for (day,) in rows])
 
@@ -229,7 +248,7 @@ class WindowWriter:
 
 @dataclass(slots=True)
 class _Scan:
-    """The buckets of a response compared with the digests of those that are archived.
+    """The buckets of a response, compared with the archived digests.
 
     Attributes:
         starts: All buckets of the response.
@@ -247,7 +266,10 @@ class _Scan:
     counts: RowCounts = field(default_factory=RowCounts)
 
     def split_new(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
-        """Compare every bucket, and yield the new ones with rows; all attributes are complete after the last."""
+        """Yield the new buckets with rows, and compare every bucket.
+
+        All attributes are complete after the last bucket.
+        """
         inserted = unchanged = 0
         known = self.prior.buckets
         for start, pairs in buckets:
@@ -256,7 +278,7 @@ class _Scan:
             if start in known and known[start][0] == digest:
                 unchanged += len(pairs)
             elif self.prior.is_known(start):
-                # A bucket that was empty and is empty again has no digest, and did not change.
+                # A bucket that was empty and is still empty has no digest, and did not change.
                 if pairs or start in known:
                     self.digests[start], self.differing[start] = digest, dict(pairs)
             else:
@@ -269,7 +291,10 @@ class _Scan:
 
 
 def has_day_sums(series: Series) -> bool:
-    """Whether the days of a series are summed: usage by hour or minute that the daily views may use."""
+    """Return whether daily sums of a series are stored.
+
+    They are stored for unfiltered usage by hour or minute, which the daily views may use.
+    """
     return series.report is Report.USAGE and series.bucket_width is not BucketWidth.DAY and not series.filters
 
 

@@ -1,1 +1,4 @@
-"""Response bodies to rows: a fast decoder, and a strict one that explains what is wrong."""
+"""Decode response bodies to rows.
+
+There are a fast decoder, and a strict one that reports what is wrong.
+"""

@@ -1,6 +1,7 @@
-"""The fast decoder of pages: typed structs, bucket by bucket, for pages that look sound.
+"""The fast decoder, for pages without faults.
 
-It decodes nothing by guess: a page that does not fit is left to the strict decoder, which names what is wrong with it.
+It decodes to typed structs, bucket by bucket. A page that does not fit is left to the strict decoder, which names
+what is wrong with it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
 class _Keys(dict["Dimensions", int]):
-    """The values of the dimensions that rows have → the key index of those of all columns."""
+    """Dimension values of rows → key index.
+
+    The keys are the values of the dimensions that rows have; the index is that of the values of all columns.
+    """
 
     def __init__(self, columns: tuple[int | None, ...], buckets: Buckets) -> None:
         self._columns = columns
@@ -62,7 +66,10 @@ class _Keys(dict["Dimensions", int]):
 
 @dataclass(slots=True)
 class _Page:
-    """A page while it is decoded; `colons` counts those that its decoded content accounts for."""
+    """A page while it is decoded.
+
+    `colons` is the number of colons that its decoded content accounts for.
+    """
 
     window: Window
     buckets: Buckets
@@ -83,7 +90,10 @@ class _Page:
         self._extras = row_type.extras() if row_type.extras else None
 
     def decode_rows(self, raw: Raw) -> list[Any]:
-        """Decode the rows of a bucket, surveying their fields when they are not as expected."""
+        """Decode the rows of a bucket.
+
+        Their fields are surveyed when they are not as expected.
+        """
         try:
             return self.row_type.decode(raw)
         except msgspec.ValidationError:
@@ -98,19 +108,23 @@ class _Page:
         return self.row_type.decode(raw)
 
     def add(self, start: int, raw: Raw) -> None:
-        """Decode and add a bucket; raises ValueError where two rows cannot be told apart."""
+        """Decode and add a bucket.
+
+        Raises:
+            ValueError: Two rows have the same dimensions and the same `extra`.
+        """
         results = self.decode_rows(raw)
         keys = [self._keys[named] for named in map(self.row_type.read_named, results)]
         extras, colons = self._extras.of(results) if self._extras else ({}, 0)
         self.colons += self.row_type.count_keys(results) + colons
         if len(set(keys)) != len(keys):
-            keys = self._tell_apart(keys, extras)
+            keys = self._distinguish(keys, extras)
         columns = [map(read, results) for read in SPECS[self.window.series.report].read_measures]
         self.buckets.add(start, keys, columns, extras)
         if extras:
             self.warnings[unknown_in_rows(self.row_type.unknown)] = None
 
-    def _tell_apart(self, keys: Sequence[int], extras: Mapping[int, str]) -> list[int]:
+    def _distinguish(self, keys: Sequence[int], extras: Mapping[int, str]) -> list[int]:
         dimensions = [self.buckets.dimensions[key] for key in keys]
         apart = distinguish(dimensions, [extras.get(row) for row in range(len(keys))])
         if len(set(apart)) != len(apart):
@@ -119,14 +133,14 @@ class _Page:
 
     def colons_of_dimensions(self) -> int:
         """Return the number of colons in the dimensions of all rows."""
-        # A key that tells rows apart ends with their `extra`, whose colons are counted already.
+        # A key that was made distinct ends with the `extra` of its row. The colons of that are counted already.
         width = len(SPECS[self.window.series.report].columns)
         by_key = [sum(text.count(":") for text in one[:width] if text) for one in self.buckets.dimensions]
         return sum(map(by_key.__getitem__, self.buckets.key_indexes)) if any(by_key) else 0
 
 
 def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPage | None:
-    """Decode a page that looks sound; None for any other, whatever is wrong with it."""
+    """Decode a page; return None if anything in it is not as expected."""
     # An escaped colon would be counted in the decoded text and not in the body. The search for a backslash comes first:
     # most pages have none, and it is fifty times faster.
     if b"\\" in body and (b"\\u003a" in body or b"\\u003A" in body):

@@ -17,9 +17,9 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-
 
 
 def read_interval(starting_at: str, ending_at: str, window: Window, after: int, place: str) -> int:
-    """Return the start of a bucket in UTC seconds; it may not be before `after`.
+    """Return the start of a bucket in UTC seconds.
 
-    `place` is the bucket's path in the answer, for errors.
+    It may not be before `after`. `place` is the bucket's path in the answer, for errors.
 
     Raises:
         ContractError: The times are malformed, not one bucket of the window, or out of order.

@@ -17,7 +17,9 @@ _SAFE_DIGITS = 18
 
 
 def read_json(body: bytes | bytearray) -> Any:
-    """Decode JSON; fractions, exponents and very long integers become JsonNumber.
+    """Decode JSON.
+
+    Fractions, exponents and very long integers become JsonNumber.
 
     Raises:
         DamagedAnswerError: It is not JSON, or not UTF-8.
@@ -48,7 +50,10 @@ def read_json(body: bytes | bytearray) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Return a decoded value as JSON in canonical form: sorted keys, no white space."""
+    """Return a decoded value as canonical JSON.
+
+    Keys are sorted, and there is no white space.
+    """
     try:
         return _encode(value).decode()
     except OverflowError:  # an integer of more than 64 bits

@@ -1,4 +1,7 @@
-"""Decode and check a page of a report: every page passes here before it is archived."""
+"""Decode and check a page of a report.
+
+Every page is checked here before it is archived.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,24 @@ if TYPE_CHECKING:
 
 
 def read_page(body: bytes | bytearray, window: Window, *, after: int) -> DecodedPage:
-    """Decode a page of the answer to `window`; its buckets may not begin before `after`.
+    """Decode a page of the answer to `window`.
+
+    Its buckets may not begin before `after`.
 
     Raises:
         DamagedAnswerError: The body is not JSON.
         ContractError: It is, and breaks the contract.
     """
-    # The strict decoder is many times slower, but names the place of whatever the fast one does not understand.
+    # The strict decoder is many times slower, but reports the place of the value that the fast one does not accept.
     return read_fast(body, window, after) or read_strict(body, window, after)
 
 
 @dataclass(frozen=True, slots=True)
 class PageReader:
-    """Decodes a response to a window as a page whose buckets begin at `after` or later.
+    """A decoder for responses to one window.
 
-    A response whose digest is `known` is not decoded: its rows are in the archive already. It is a value, so that it
+    Buckets must begin at `after` or later. A response with the digest `known` is not decoded: its rows are in the
+    archive already. It is a value, so that it
     can be sent to another thread or process.
     """
 

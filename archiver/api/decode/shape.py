@@ -1,4 +1,4 @@
-"""Learn which fields the rows of a page have, and build msgspec types for them.
+"""Find the fields of a page's rows, and build msgspec types for them.
 
 The documented fields are the first guess. When rows differ from it, because the API has a new field, their fields are
 surveyed once and decoded by a type of their own, at nearly the speed of documented ones.
@@ -27,7 +27,11 @@ RawRow = Mapping[str, Raw]
 
 
 class Path(NamedTuple):
-    """Where an unknown field is: within `parent`, or in the row; null is left out of a dimension."""
+    """The path of an unknown field.
+
+    It is within `parent`, or directly in the row without one. With `drops_null`, which is set for dimensions, a null
+    is left out.
+    """
 
     parent: str | None
     name: str
@@ -105,7 +109,10 @@ class ExtraTexts:
     """Builds the `extra` of rows from the values of their unknown fields."""
 
     def __init__(self, paths: Sequence[Path], getters: Sequence[Callable[[Any], Any]]) -> None:
-        """Take the paths of unknown fields, in canonical order, and how each is read from a row."""
+        """Prepare for the unknown fields at `paths`.
+
+        The paths are in canonical order; `getters` read each of them from a row.
+        """
         self._paths = paths
         self._getters = getters
         self._strings = _Strings()
@@ -113,7 +120,10 @@ class ExtraTexts:
         self._template = _compose(dict.fromkeys(paths, "%s"), escape=True)
 
     def of(self, results: Sequence[Any]) -> tuple[dict[int, str], int]:
-        """Return the texts of rows by their number, and the colons in the values of all rows."""
+        """Return the texts of rows by row number, and a count of colons.
+
+        The count is that of the colons in the values of all rows.
+        """
         columns = []
         complete = True
         for path, get in zip(self._paths, self._getters, strict=True):
@@ -194,7 +204,10 @@ class RowType:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One field of a type: `attribute` is its name in Python; `weight` its colons as a key."""
+    """One field of a type.
+
+    `attribute` is its name in Python; `weight` is the number of colons of its key.
+    """
 
     name: str
     attribute: str

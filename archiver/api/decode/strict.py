@@ -1,4 +1,7 @@
-"""The strict decoder of pages: slower, with a reason and a place for whatever is wrong."""
+"""The strict decoder of pages.
+
+It is slower than the fast one, and reports the reason and the place of an error.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
 
 @dataclass(slots=True)
 class _Draft:
-    """A page whose shape is right; `extras` has the unknown fields by (bucket, row)."""
+    """A page of the right shape.
+
+    `extras` has the unknown fields, as JSON text, by (bucket, row).
+    """
 
     window: Window
     page: Any = None
@@ -106,7 +112,7 @@ def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draf
 
 
 def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], draft: _Draft) -> Any:
-    """Split a row into its known fields and its extra, whose JSON goes to the draft."""
+    """Return the known fields of a row; add its extra, as JSON, to the draft."""
     if not isinstance(raw, dict):
         return raw
     spec, group_by = SPECS[draft.window.series.report], draft.window.series.group_by
