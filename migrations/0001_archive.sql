@@ -1,5 +1,5 @@
 -- The archive, first version. Times are whole UTC seconds since the epoch in tables, and text in views.
--- Views are public; tables, and views whose names begin with _, are not.
+-- Views are public; tables, and views with names that begin with _, are not.
 
 PRAGMA application_id = 0x41524356;
 
@@ -173,7 +173,7 @@ CREATE TABLE _cost_revision (
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- Settled buckets whose last answer lost more than half: not written until the API repeats the same content.
+-- Settled buckets with a last answer that lost more than half: not written until the API repeats the same content.
 CREATE TABLE _suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -801,6 +801,6 @@ WITH line (number, text) AS (
     (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
     (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
     (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
-    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+    (7, 'Costs are from the cost report, not the invoice. Tables with names that begin with _ are internal and may change.')
 )
 SELECT text FROM line ORDER BY number;

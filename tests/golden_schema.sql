@@ -553,7 +553,7 @@ WITH line (number, text) AS (
     (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
     (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
     (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),
-    (7, 'Costs are from the cost report, not the invoice. Tables whose names begin with _ are internal and may change.')
+    (7, 'Costs are from the cost report, not the invoice. Tables with names that begin with _ are internal and may change.')
 )
 SELECT text FROM line ORDER BY number;
 CREATE VIEW restatement AS

@@ -63,7 +63,7 @@ PATTERN = re.compile(
     )
 )
 PLAIN = {
-    ("names.py", "desk"): "Support Desk is the name of an invented workspace",
+    ("organization.py", "desk"): "Support Desk is the name of an invented workspace",
     ("start.md", "desk"): "the same, in an output",
     ("README.md", "desk"): "the same, in an output",
 }

@@ -41,7 +41,10 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
-    """Read `name=value` pairs; a value that is a plain number is bound as one, anything else as text."""
+    """Read `name=value` pairs.
+
+    A value that is a plain number is bound as one, anything else as text.
+    """
     parameters: dict[str, Any] = {}
     for text in texts:
         name, separator, value = text.partition("=")
@@ -119,7 +122,9 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     db: Path,
     **_: Any,
 ) -> int:
-    """Ask the archive in SQL, offline and read-only; SQL of `-` is read from standard input.
+    """Ask the archive in SQL, offline and read-only.
+
+    SQL of `-` is read from standard input.
 
     In place of SQL the name of a saved query will do: --list shows them.
 

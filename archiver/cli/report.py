@@ -1,4 +1,7 @@
-"""`archiver report`: one subcommand for each built-in report, with the options that it takes and no others."""
+"""`archiver report`.
+
+One subcommand for each built-in report, with the options that it takes and no others.
+"""
 
 from __future__ import annotations
 

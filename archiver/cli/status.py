@@ -62,7 +62,10 @@ def _coverage_of(status: ArchiveStatus, identity: tuple[str, str, str, str]) -> 
 
 
 def problems_of(status: ArchiveStatus, max_age: float | None, now: float) -> list[str]:
-    """Return what makes the exit code 3, a sentence each; `max_age` is in seconds, `now` in UTC seconds."""
+    """Return what makes the exit code 3, a sentence each.
+
+    `max_age` is in seconds, `now` in UTC seconds.
+    """
     if status.is_empty:
         return ["nothing is archived yet: run archiver sync"]
     problems = []
@@ -157,7 +160,9 @@ def _print_last_run(status: ArchiveStatus, now: float) -> None:
 @db_option
 @config_option
 def status(*, max_age: float | None, as_json: bool, db: Path, **_: Any) -> int:
-    """Show what is archived: ranges, gaps, freshness, the last run, size and versions.
+    """Show what is archived.
+
+    Ranges, gaps, freshness, the last run, size and versions.
 
     Exit code 3: there are gaps or suspects, nothing is archived yet, or it is older than --max-age.
     """

@@ -29,7 +29,7 @@ _DEFAULT_SAMPLE = 5
 
 
 def repair_commands(findings: Sequence[Finding], db: Path, api_url: str = DEFAULT_API_URL) -> list[str]:
-    """Return the syncs that read again what is damaged, one a series, over all of its damaged days."""
+    """Return the syncs that read damaged days again, one a series."""
     file = shlex.quote(str(db)) + ("" if api_url == DEFAULT_API_URL else f" --api-url {shlex.quote(api_url)}")
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
@@ -45,7 +45,10 @@ def repair_commands(findings: Sequence[Finding], db: Path, api_url: str = DEFAUL
 
 
 def is_sensible(seconds: int | None) -> bool:
-    """Whether a time is one that an archive can hold, and not one that damage made."""
+    """Whether an archive can hold a time.
+
+    Damage can make others.
+    """
     return seconds is not None and 0 <= seconds < _END_OF_TIME
 
 
@@ -89,7 +92,9 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
 @db_option
 @config_option
 def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) -> int:
-    """Verify the file: stored digests against rows, dictionaries, coverage, sums across groupings and widths.
+    """Verify the file.
+
+    Stored digests against rows, dictionaries, coverage, sums across groupings and widths.
 
     Damaged buckets are marked as failed, and the sync that repairs them is printed. With --online a random sample of
     settled windows is compared with what the API returns now. Exit code 8: there is damage; 3: only sums differ, or

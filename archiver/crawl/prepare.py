@@ -43,7 +43,7 @@ class ArchiveReader(Protocol):
         """Read the digests of the last answers that are still valid, by window."""
 
     async def suspects(self, series: Series) -> list[int]:
-        """Read the starts of settled buckets whose last answer was held back."""
+        """Read the starts of settled buckets with a last answer held back."""
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Read up to where a report is empty, and its first bucket with rows."""

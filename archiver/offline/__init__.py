@@ -1,1 +1,4 @@
-"""Answers from the file alone: the query sandbox, ready reports, rendering."""
+"""Answers from the file alone.
+
+The query sandbox, ready reports, rendering.
+"""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PRIVATE = 0o600
 _DATABASE = b"SQLite format 3\0"
-_BESIDE_AN_ARCHIVE = ("", "-wal", "-shm", "-journal", ".lock")
+_ARCHIVE_SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock")
 _LONGEST_PREFIX = 80
 
 
@@ -29,7 +29,10 @@ class Stage:
     target: Path
 
     def keep(self) -> None:
-        """Put it in place of what is there, with its mode; a new file is its owner's alone, as the archive is."""
+        """Put it in place of what is there, with its mode.
+
+        A new file is its owner's alone, as the archive is.
+        """
         mode = stat.S_IMODE(self.target.stat().st_mode) if self.target.exists() else _PRIVATE
         with self.file.open("rb") as made:
             os.fchmod(made.fileno(), mode)
@@ -39,7 +42,9 @@ class Stage:
 
 @contextmanager
 def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
-    """Give a file to write in a new folder beside `path`; without being kept, it goes, and `path` stays as it is.
+    """Yield a file in a new folder next to `path`.
+
+    It replaces `path` when it is kept; else it is deleted, and `path` stays as it is.
 
     A link is followed.
 
@@ -49,7 +54,7 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
     """
     try:
         target = path.resolve()
-        if target in {Path(f"{archive.resolve()}{end}") for end in _BESIDE_AN_ARCHIVE} or _is_database(target):
+        if target in {Path(f"{archive.resolve()}{end}") for end in _ARCHIVE_SUFFIXES} or _is_database(target):
             raise ConfigurationError(f"{path} is an archive", hint="name another file")
         with TemporaryDirectory(prefix=f".{target.name[:_LONGEST_PREFIX]}.", dir=target.parent) as folder:
             yield Stage(Path(folder) / f"new{target.suffix}", target)
@@ -61,7 +66,7 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
 
 
 def write_atomic(path: Path, content: bytes, archive: Path) -> None:
-    """Write a file; what is no plain one (a pipe, a terminal) is written to as it is.
+    """Write a file; a pipe or a terminal is written to as it is.
 
     Raises:
         ConfigurationError, StorageError: As for `atomic_file`.

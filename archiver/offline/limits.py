@@ -1,4 +1,4 @@
-"""Limits of memory and processor time for a process, and a child process that runs within them.
+"""Limits of memory and processor time, and a child process within them.
 
 SQLite checks its own limits between steps; a single step of a hostile query can still take minutes or all memory.
 """
@@ -24,7 +24,9 @@ _MEBIBYTE = 1024 * 1024
 
 
 def run_limited(work: Callable[[], int], seconds: float, mebibytes: int) -> int:
-    """Run `work` in a forked child, which shares stdout and stderr, and return its exit code.
+    """Run `work` in a forked child and return its exit code.
+
+    The child shares stdout and stderr.
 
     The process must have one thread. `seconds` are processor time: a slow reader of the output uses none of it.
 
@@ -54,7 +56,10 @@ def _run_child(work: Callable[[], int], seconds: float, mebibytes: int) -> None:
 
 
 def limit_process(seconds: float, mebibytes: int) -> None:
-    """Limit this process for good: `seconds` more of processor time, `mebibytes` more of memory than it has now."""
+    """Limit this process for good, beyond what it uses now.
+
+    `seconds` is more processor time, `mebibytes` more memory.
+    """
     # SQLite's own limit ends a query with a message; this one comes later, for when SQLite does not get to check.
     limit = math.ceil(time.process_time() + seconds) + _GRACE_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + _GRACE_SECONDS))

@@ -25,7 +25,7 @@ class Period:
         return (self.until - self.since).days
 
     def first(self, days: int) -> Period:
-        """Take its first days, at most all of them."""
+        """Return its first days, at most all of them."""
         return Period(self.since, min(self.until, self.since + timedelta(days=days)))
 
 
@@ -52,10 +52,10 @@ def _whole(first: date) -> Period:
 
 
 def month_of(day: date) -> Period:
-    """Give the month of a day."""
+    """Return the month of a day."""
     return _whole(day.replace(day=1))
 
 
 def month_before(period: Period) -> Period:
-    """Give the month before one."""
+    """Return the month before one."""
     return month_of(period.since - timedelta(days=1))

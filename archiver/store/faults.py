@@ -58,7 +58,7 @@ def translate(  # noqa: PLR0911  # a table of errors
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a backup")
     if code in STORAGE_CODES:
         return StorageError(f"cannot use the archive: {path}: {error}", hint=_CHECK_DISK)
-    # The next two errors are told apart by their text, as they have no code of their own. The first is raised by
+    # The next two errors are recognised by their text, as they have no code of their own. The first is raised by
     # Python's sqlite3, because SQLite stores any bytes as text.
     if "decode to UTF-8" in str(error):
         return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a backup")

@@ -73,7 +73,7 @@ def _read_header(path: Path) -> bytes:
 
 
 def create_private(path: Path) -> None:
-    """Create an empty file with mode 0600, unless it exists.
+    """Make an empty file with mode 0600, unless it exists.
 
     The umask has no effect on the mode.
 

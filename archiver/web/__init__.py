@@ -1,1 +1,4 @@
-"""The archive in a browser: Datasette behind a guard, over statements that run in child processes."""
+"""The archive in a browser.
+
+Datasette behind a guard, over statements that run in child processes.
+"""

@@ -1,4 +1,7 @@
-"""The archive as Datasette's database: the public views, and each statement run by a query worker."""
+"""The archive as Datasette's database.
+
+The public views, and each statement run by a query worker.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ result_policy: ContextVar[ResultPolicy] = ContextVar("result_policy", default=Re
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001  # a tuple has no room for slots
-    """A row whose values are found by index and by name, like the rows of sqlite3 that Datasette expects."""
+    """A row with values by index and by name.
+
+    Datasette expects the rows of sqlite3, which have both.
+    """
 
     names: Sequence[str]
 
@@ -66,7 +72,10 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001  # a tuple has no room for slots
 
 
 class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no types
-    """The archive: Datasette has no connection to it, and sees the public views alone."""
+    """The archive, without a connection of Datasette's to it.
+
+    Datasette sees the public views alone.
+    """
 
     def __init__(self, site: Datasette, path: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
         """`columns` has the column names of each public view."""
@@ -75,7 +84,10 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         self._workers = workers
 
     def connect(self, write: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002  # Datasette's signature
-        """Raise RuntimeError: statements on a connection in this process would have no bounds."""
+        """Raise RuntimeError.
+
+        Statements on a connection in this process would have no bounds.
+        """
         raise RuntimeError("only query workers open the archive")
 
     async def execute(  # noqa: PLR0913, PLR0917  # Datasette's signature
@@ -87,7 +99,10 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         page_size: int | None = None,  # noqa: ARG002  # the same
         log_sql_errors: bool = True,  # noqa: ARG002, FBT001, FBT002  # the same
     ) -> Results:
-        """Run a statement; `truncate` allows a part of the rows, `custom_time_limit` is in milliseconds."""
+        """Run a statement.
+
+        `truncate` allows a part of the rows, `custom_time_limit` is in milliseconds.
+        """
         policy = result_policy.get()
         seconds = min(QUERY_SECONDS, (custom_time_limit or QUERY_SECONDS * 1000) / 1000)
         max_rows = policy.max_rows if truncate else None

@@ -1,4 +1,7 @@
-"""The HTTP rules of the site: which hosts, methods, origins and paths it serves, and its security headers."""
+"""The HTTP rules of the site.
+
+Which hosts, methods, origins and paths it serves, and its security headers.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ _DATASETTE_POLICY = (
 
 
 class Guard:
-    """An ASGI application that passes requests for pages of the archive to another one, and refuses all others."""
+    """An ASGI application that passes on requests for pages of the archive.
+
+    It refuses all others.
+    """
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
         """`hosts` are the values of the `Host` header that are accepted."""

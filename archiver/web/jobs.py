@@ -20,7 +20,9 @@ _CELLS_A_ROW = 40
 
 
 def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_rows: int | None) -> Any:
-    """Return the columns of a statement's result, and at most `max_rows` rows and one more, if there are any.
+    """Return the columns of a statement's result, and its rows.
+
+    At most `max_rows` rows and one more, if there are any.
 
     Raises:
         ConfigurationError: The result is too large.
@@ -42,7 +44,7 @@ def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_r
 
 
 def overview_page(path: str) -> str:
-    """Return the page of `report overview --html`, with links to the other pages of the site.
+    """Return the page of `report overview --html` with links to the site.
 
     Raises:
         ArchiverError: The archive cannot be read.

@@ -1,4 +1,6 @@
-"""One child process for each piece of work of the server, bounded in time and memory.
+"""One child process for each piece of the server's work.
+
+It is bounded in time and memory.
 
 SQL is bounded from outside, because one step of a hostile statement can take all memory or minutes: what it takes is
 gone with its process. The server has threads, and a process with threads must not fork. The children are forked by
@@ -34,7 +36,10 @@ _PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a child may use: seconds of the processor, and MiB of memory on top of what a fresh child has."""
+    """What a child may use.
+
+    Seconds of the processor, and MiB of memory on top of what a fresh child has.
+    """
 
     seconds: float
     mebibytes: int
@@ -54,7 +59,7 @@ class QueryWorkers:
             forkserver.ensure_running()
 
     def run(self, work: Callable[..., Any], bounds: Bounds, *arguments: Any) -> Any:
-        """Return what `work`, a function of a module, returns in a child of its own.
+        """Return what `work`, a function of a module, returns in its own child.
 
         The result has to be of the types that MessagePack has: it is decoded here, and unlike a pickle it cannot run
         code when a hostile statement took the child over.

@@ -1,4 +1,7 @@
-"""Serving the site until a signal: one address, one process with threads, and its query workers."""
+"""Serving the site until a signal.
+
+One address, one process with threads, and its query workers.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ _SHUTDOWN_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where; `names` are further host names that are allowed."""
+    """What is served, and where.
+
+    `names` are further host names that are allowed.
+    """
 
     db: Path
     queries: Path

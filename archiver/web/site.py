@@ -1,4 +1,7 @@
-"""The site: Datasette over the archive's views and saved queries, without its parts that write or disclose."""
+"""The site: Datasette over the archive's views and saved queries.
+
+Its parts that write or disclose are left out.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ _PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
 
 
 class Nonces(Extension):
-    """Adds the request's nonce to every script of a template, so that a browser runs those alone.
+    """Adds the request's nonce to every script of a template.
+
+    A browser runs those alone.
 
     It changes the source of templates, before any value is filled in: a script in a value gets no nonce.
     """
@@ -69,7 +74,10 @@ class Nonces(Extension):
 
 
 class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
-    """Datasette with one database, the archive, whose statements run in query workers."""
+    """Datasette with one database, the archive.
+
+    Statements run in query workers.
+    """
 
     def __init__(self, db: Path, queries: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
         """`queries` is the folder of the user's saved queries, `columns` has those of each public view."""
@@ -99,7 +107,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         """Ignore the value that Datasette sets for all requests."""
 
     async def refresh_schemas(self) -> None:
-        """Do nothing: the columns are known, and Datasette's catalogue is not served."""
+        """Do nothing, as Datasette's catalogue is not served."""
 
     async def permission_allowed(
         self,
@@ -114,7 +122,10 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         return action in _ALLOWED or (action == "view-database" and resource == NAME)
 
     async def get_canned_queries(self, database_name: str, actor: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002  # the same
-        """Return the saved queries, read from the folder anew; a file that cannot be read is reported once."""
+        """Return the saved queries, read from the folder anew.
+
+        A file that cannot be read is reported once.
+        """
         found = saved_queries(self._queries)
         faults = {one.fault for one in found.values() if one.fault}
         for fault in sorted(faults - self._reported_faults):
@@ -156,7 +167,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
     async def render_template(
         self, templates: Any, context: Any = None, request: Any = None, view_name: str | None = None
     ) -> str:
-        """Return a template's text, with the nonce that the guard made for this request."""
+        """Return a template's text, with the nonce of the request."""
         more = {"nonce": request.scope["nonce"] if request else "", "views_help": VIEWS, "navigation": NAVIGATION}
         return str(await super().render_template(templates, {**(context or {}), **more}, request, view_name))
 
@@ -205,13 +216,19 @@ def _check_reads(sql: str) -> None:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette ships no types
 def render_cell(value: Any) -> str | None:
-    """Return text as text: unprintable characters escaped, and no link where it looks like an address."""
+    """Return text as text.
+
+    Unprintable characters escaped, and no link where it looks like an address.
+    """
     return show(value, _MAX_CELL_LENGTH) if isinstance(value, str | bytes) else None
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
-    """Return the routes that are not Datasette's: the overview, and its former address."""
+    """Return the routes that are not Datasette's.
+
+    The overview, and its former address.
+    """
     return [(r"^/$", _overview), (r"^/charts$", _moved_to_overview)]
 
 
@@ -225,7 +242,10 @@ async def _moved_to_overview() -> Response:
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any:
-    """Return what went wrong as a page or as JSON; of a bug, only the type is reported, which contains no data."""
+    """Return what went wrong as a page or as JSON.
+
+    Of a bug, only the type is reported, which contains no data.
+    """
     status, message = _status_and_message(exception)
 
     async def respond() -> Response:

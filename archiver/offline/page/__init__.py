@@ -1,4 +1,7 @@
-"""Reports as pages: one HTML file each, with charts and whole tables, for any browser, without a network."""
+"""Reports as pages.
+
+One HTML file each, with charts and whole tables, for any browser, without a network.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ _LEAST_DIGITS = 12
 
 
 def overview(path: Path, request: ReportRequest, navigation: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the page that shows everything of an archive, all of it from one snapshot.
+    """Return the page of everything in an archive, from one snapshot.
 
     `navigation` holds titles and addresses of the other pages, where the page is part of a site.
 
@@ -106,7 +109,10 @@ def _tables_and_charts(
 
 
 def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]:
-    """Return the page of one report, and whether the exit code has to be 3; raises what reading an archive does."""
+    """Return the page of one report, and whether the exit code has to be 3.
+
+    Raises what reading an archive does.
+    """
     if name == "overview":
         return overview(path, request), False
     with open_archive_reader(path, request.as_of) as reader:

@@ -35,7 +35,7 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
     days: PageDays,
     currencies: Sequence[str],
 ) -> list[Card]:
-    """Return the totals of the days, the month to date with its projection, and the coverage.
+    """Return the totals, the month to date with its projection, and coverage.
 
     Amounts of several currencies have no sum, and what is not archived has no number: a dash is in its place.
     """
@@ -107,7 +107,10 @@ def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
 
 
 def compact(number: int) -> tuple[str, str]:
-    """Return a count rounded half up to two decimals as tables round, and the word for its size."""
+    """Return a count to two decimals and the word of its size.
+
+    Tables round in the same way.
+    """
     for size, word in _SIZES:
         hundredths = (number * 100 + size // 2) // size
         if hundredths >= 100:  # noqa: PLR2004  # one of this size

@@ -19,7 +19,10 @@ _UNKNOWN_STATE = "#999999"
 
 
 def coverage_table(coverage: Sequence[CoverageRange]) -> Table:
-    """Return a row for each range of one state; a time at midnight is shown as its day."""
+    """Return a row for each range of one state.
+
+    A time at midnight is shown as its day.
+    """
     rows = [
         {
             "report": one.report,
@@ -38,7 +41,10 @@ def coverage_table(coverage: Sequence[CoverageRange]) -> Table:
 
 
 def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
-    """Return the chart of what is archived: a row for each series, a strip for each range of one state."""
+    """Return the chart of what is archived.
+
+    A row for each series, a strip for each range of one state.
+    """
     names = list(dict.fromkeys(map(_series_name, coverage)))
     rows = [
         {
@@ -60,7 +66,7 @@ def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
 
 
 def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) -> str:
-    """Return the day if its usage was last read before its end, else an empty string."""
+    """Return the day if its usage was last read before its end, else ""."""
     end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
     reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end

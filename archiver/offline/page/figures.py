@@ -1,4 +1,7 @@
-"""The charts of a page: exact integers by day, from the same lines as the reports."""
+"""The charts of a page.
+
+Exact integers by day, from the same lines as the reports.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ Amounts = tuple[int, ...]
 class ChartLine:
     """One line of a chart, with an exact integer a day as text.
 
-    `whole` is the denominator of a rate; `rest` marks the sum of the lines that are too many to be told apart.
+    `whole` is the denominator of a rate; `rest` marks the sum of the lines that are too many for colours of their own.
     """
 
     name: str
@@ -56,7 +59,10 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A chart's lines by one dimension, the largest first, and their currencies."""
+    """A chart's lines by one dimension, the largest first.
+
+    With their currencies.
+    """
 
     by: str
     lines: Sequence[ChartLine]
@@ -65,7 +71,9 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart: `kind` is stack, rate or ranked; `measure` is money, tokens or rate; `states` has a letter a day.
+    """A chart: `kind` is stack, rate or ranked.
+
+    `measure` is money, tokens or rate; `states` has a letter a day.
 
     The first day is `begin`, and values follow it day by day. The letters are `s` settled, `p` provisional, `k` known
     (as of an earlier moment), `-` a gap, and a space where the archive does not reach yet.
@@ -81,7 +89,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class PageDays:
-    """The days of a page, and their states by report: a letter a day, as in `Chart`."""
+    """The days of a page, and their states by report.
+
+    A letter a day, as in `Chart`.
+    """
 
     dates: Sequence[str]
     states: Mapping[Report, str]
@@ -128,7 +139,10 @@ def tokens(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: It
 
 
 def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
-    """Chart the share of the input that came from the prompt cache; page.js adds a line of all."""
+    """Chart the share of the input that came from the prompt cache.
+
+    Page.js adds a line of all.
+    """
     facets = [
         _report_facet(reader, Report.USAGE, request, days, one, lambda sums: (sums[3], sum(sums[:4]))) for one in by
     ]
@@ -149,7 +163,7 @@ def widened(days: PageDays, restated: Table) -> PageDays:
 
 
 def restatements(table: Table, days: PageDays) -> Chart:
-    """Chart by how much settled amounts of these days changed, by day and series."""
+    """Chart the changes of settled amounts, by day and series."""
     sums: dict[str, dict[str, Amounts]] = defaultdict(dict)
     for row in table.rows:
         if row["field"] == "amount":
@@ -214,7 +228,7 @@ def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) 
 def _lines(
     groups: Mapping[Any, tuple[str, Mapping[str, Amounts]]], days: PageDays, top: int | None, most: int
 ) -> list[ChartLine]:
-    """Order lines by size, and add up those that are too many to be told apart."""
+    """Order lines by size, and add up those that are too many for colours of their own."""
     order = sorted(groups.values(), key=lambda one: (-sum(abs(amounts[-1]) for amounts in one[1].values()), one[0]))
     most = min(top or most, most)
     # One line more than the limit is not worth a line of others.

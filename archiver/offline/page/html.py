@@ -1,4 +1,7 @@
-"""One page as one HTML file: values in, text out, from the templates beside this module."""
+"""One page as one HTML file.
+
+Values in, text out, from the templates of this folder.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ RUNTIME = "vega.js"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure at the top of the page; `chart` is the id of the chart that it sums over the selected days."""
+    """A figure at the top of the page.
+
+    `chart` is the id of the chart that it sums over the selected days.
+    """
 
     title: str
     figure: str
@@ -37,7 +43,9 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, its tables and a chart, when `chart_label` describes one for screen readers.
+    """A heading, its tables and a chart.
+
+    `chart_label` describes the chart for screen readers; without it there is none.
 
     `no_data` is shown in place of a chart that has nothing to draw.
     """

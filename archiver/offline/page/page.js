@@ -366,7 +366,7 @@ function headline() {
 
 // --- controls -------------------------------------------------------------------------------------------------------
 
-function redraw() {
+function render() {
   headline();
   for (const button of document.querySelectorAll("#grain button")) {
     button.setAttribute("aria-pressed", String(button.value === grain()));
@@ -382,7 +382,7 @@ function select_days(since, until) {
   selected.until = until;
   document.getElementById("since").value = since;
   document.getElementById("until").value = until;
-  return redraw();
+  return render();
 }
 
 function select_typed_days() {
@@ -405,7 +405,7 @@ function prepare_controls() {
   for (const button of document.querySelectorAll("#grain button")) {
     button.addEventListener("click", () => {
       selected.grain = button.value;
-      redraw();
+      render();
     });
   }
 }
@@ -464,7 +464,7 @@ async function start() {
     document.addEventListener("pointerdown", (event) => {
       if (!event.target.closest(".chart")) tip.hidden = true;
     });
-    await redraw();
+    await render();
   } else {
     document.documentElement.dataset.drawn = "yes";
   }

@@ -1,4 +1,7 @@
-"""The charts as Vega-Lite specifications; page.js fills in the data of the selected days and lines."""
+"""The charts as Vega-Lite specifications.
+
+Page.js fills in the data of the selected days and lines.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ def stack() -> dict[str, Any]:
 
 
 def rate() -> dict[str, Any]:
-    """Lines of rates over time; a line breaks where the rate has no denominator."""
+    """Lines of rates over time.
+
+    A line breaks where the rate has no denominator.
+    """
     encoding = {
         "x": {"field": "middle", **_DAYS},
         "y": {
@@ -110,7 +116,10 @@ def rate() -> dict[str, Any]:
 
 
 def ranked() -> dict[str, Any]:
-    """Horizontal bars, each below its name and value; `height` is that of one bar."""
+    """Horizontal bars, each below its name and value.
+
+    `height` is that of one bar.
+    """
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
     text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "tooltip": None}
     layer: list[dict[str, Any]] = [

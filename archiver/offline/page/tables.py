@@ -33,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table as the page shows it: `title` opens it, `caption` adds notes, `no_rows` stands in place of rows."""
+    """A table as the page shows it.
+
+    `title` opens it, `caption` adds notes, `no_rows` is in place of rows.
+    """
 
     title: str
     caption: str
@@ -44,7 +47,10 @@ class PageTable:
 
 
 def page_table(title: str, table: Table, unit: str) -> PageTable:
-    """Return every row of a report's table, with amounts in `unit` (usd or cents) to their last digit."""
+    """Return every row of a report's table, with amounts to the last digit.
+
+    `unit` is usd or cents.
+    """
     notes = "; ".join(table.notes)
     if not table.is_known:
         return PageTable(title, title, [], [], None, notes)
@@ -57,7 +63,10 @@ def page_table(title: str, table: Table, unit: str) -> PageTable:
 
 
 def currencies(tables: Iterable[Table]) -> list[str]:
-    """Return the currencies of tables, sorted; a table without a currency column is in the API's only one, USD."""
+    """Return the currencies of tables, sorted.
+
+    A table without a currency column is in the API's only one, USD.
+    """
     return sorted({row["currency"] for table in tables for row in table.rows if row.get("currency")}) or ["USD"]
 
 

@@ -12,7 +12,9 @@ K = TypeVar("K")
 
 
 def allocate(amount: int, weights: Mapping[K, int]) -> dict[K, int]:
-    """Share an amount by weights so that the shares add up to it exactly (largest remainder); empty without weight.
+    """Share an amount by weights; the shares add up to it exactly.
+
+    By the largest remainder; empty without weight.
 
     `amount` may be negative, a credit. Equal remainders go to the first in order of the keys' text.
     """

@@ -1,4 +1,7 @@
-"""`report changes`: what the archive says now against what it said at an earlier time."""
+"""`report changes`.
+
+What the archive says now against what it said at an earlier time.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ CHANGED, NEW, GONE = "changed", "new", "gone"
 
 
 def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return was, now and the difference in money and tokens by month, workspace and model, provisional days too.
+    """Return was, now and their difference in money and tokens.
+
+    By month, workspace and model, provisional days too.
 
     Rows of days that were archived at both times are `changed`; `new` are days that were archived only since, `gone`
     those that are not archived any more. Rows without a difference are left out.

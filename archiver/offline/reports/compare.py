@@ -23,7 +23,7 @@ _AMOUNTS = ("month_before", "same_days_before", "same_days", "this_month", "chan
 
 
 def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return a month and the one before, and the change over the days that both know.
+    """Return a month, the one before and the change over common days.
 
     `month_before` and `this_month` are of all archived days; `same_days_before`, `same_days` and their difference,
     `change`, only of day numbers that are archived in both months. Without such days there is no change.

@@ -22,7 +22,7 @@ _AMOUNTS = ("to_date", "projected")
 
 
 def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return what a month costs to date, and what it costs when the days that are not known are like recent ones."""
+    """Return the cost of a month to date and, projected, to its end."""
     by = request.grouped(OF_A_MONTH, ("workspace",), "forecast")
     period = month_period(reader, request)
     selected = select_days(reader, Report.COST, of_month(request, period))

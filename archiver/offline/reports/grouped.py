@@ -1,4 +1,7 @@
-"""What the reports that group and rank share: lines of the selected days, notes, sparklines."""
+"""What the reports that group and rank share.
+
+Lines of the selected days, notes, sparklines.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def all_tokens(sums: Sequence[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The lines of a report, and the days behind them; `sparkline_days` is None where no sparklines are wanted."""
+    """The lines of a report, and the days behind them.
+
+    `sparkline_days` is None where no sparklines are wanted.
+    """
 
     selected: SelectedDays
     by: tuple[str, ...]
@@ -71,7 +77,10 @@ def read_grouped(reader: ArchiveReader, report: Report, request: ReportRequest, 
 
 
 def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str]) -> Slots | None:
-    """Return the slots of a sparkline; None where none is wanted, or every line is one day."""
+    """Return the slots of a sparkline.
+
+    None where none is wanted, or every line is one day.
+    """
     if not request.sparklines or "day" in by or selected.known is None:
         return None
     period = selected.known.period
@@ -86,12 +95,15 @@ def total_row(columns: Sequence[str], **totals: object) -> Row:
 
 
 def is_by_time(by: Sequence[str]) -> bool:
-    """Whether a grouping is by time alone, so that a known day or month without rows is a line of zero."""
+    """Whether a grouping is by time alone.
+
+    Then a known day or month without rows is a line of zero.
+    """
     return bool(by) and set(by) <= set(TIMES)
 
 
 def times_of(selected: SelectedDays, by: Sequence[str]) -> list[Row]:
-    """Return the days or months that are archived, for a grouping by time alone."""
+    """Return the archived days or months, for a grouping by time alone."""
     found: dict[tuple[str, ...], Row] = {}
     for day in selected.days:
         times = {"day": ("date", f"{day.date}"), "month": ("month", f"{day.date:%Y-%m}")}

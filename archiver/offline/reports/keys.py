@@ -1,4 +1,4 @@
-"""`report keys`: billed money allocated to API keys by their tokens, and what of it is an estimate.
+"""`report keys`: billed money allocated to API keys by their tokens.
 
 The cost report has no keys. Within one workspace, model, tier, window, region and token type all tokens of a day have
 one price where the cost report has one row: then sharing that row by tokens is exact. Where several rows (of several
@@ -42,7 +42,7 @@ _Kind = tuple[Any, ...]
 
 @dataclass(slots=True)
 class _Bill:
-    """What one kind of tokens cost on a day, and how many rows of the cost report that is."""
+    """The cost of one kind of tokens on a day, and its number of cost rows."""
 
     amount: int = 0
     rows: int = 0
@@ -82,7 +82,7 @@ class AllocatedDay:
         of_kind[key] = list(map(add, of_kind[key], sums)) if key in of_kind else sums
 
     def shares(self) -> Iterator[tuple[Any, Any, str, int, bool]]:
-        """Yield workspace, key, currency, amount, and whether the amount is an estimate."""
+        """Yield workspace, key, currency, amount, and whether it is an estimate."""
         for (kind, number, workspace, currency), bill in self.bills.items():
             weights = self._weights(kind, number)
             # Shares get no more digits than the bill has: of whole microcents they are whole microcents.
@@ -108,7 +108,10 @@ class AllocatedDay:
 
 
 def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return billed money allocated to API keys by their tokens of the same day and kind."""
+    """Return billed money allocated to API keys.
+
+    By their tokens of the same day and kind.
+    """
     selected = select_days(reader, Report.COST, request)
     if selected.known is None:
         return selected.unknown()
@@ -116,7 +119,10 @@ def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def keys_of_days(reader: ArchiveReader, request: ReportRequest, days: Sequence[AllocatedDay]) -> Table:
-    """Return the report from days that are read already, so that several groupings cost one read."""
+    """Return the report from days that are read already.
+
+    So several groupings cost one read.
+    """
     by = request.grouped(_BY, ("api_key",), "keys")
     selected = select_days(reader, Report.COST, request)
     slots = slots_for(request, selected, by)
@@ -155,7 +161,10 @@ def _notes(days: Sequence[AllocatedDay], estimated: int) -> list[str]:
 
 
 def read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: Sequence[Day]) -> list[AllocatedDay]:
-    """Read cost by row and usage by key of every day, from the usage series that tells most prices apart."""
+    """Read cost by row and usage by key of every day.
+
+    Usage is of the series that separates most prices.
+    """
     used = _best_usage(reader, request)
     days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
     for one in reader.sums(Report.COST, _BILLED, billed, lambda day: day):

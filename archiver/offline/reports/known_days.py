@@ -1,4 +1,7 @@
-"""Which days of a period are known: what stands beside every number, so that unknown is never read as zero. Pure."""
+"""Which days of a period are known, and notes about the others.
+
+The notes stand with every number, so that unknown is never read as zero. Pure.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class KnownDays:
         return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
 
     def sentence(self) -> str:
-        """Return what is to be noted beside the numbers; empty when every day is whole."""
+        """Return the notes for the numbers; empty when every day is whole."""
         notes = []
         if self.missing:
             verb = "is" if self.missing == 1 else "are"
@@ -70,7 +73,10 @@ def count(number: int, noun: str) -> str:
 
 
 def not_archived(what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None) -> str:
-    """Return the one sentence of a report about days that are not archived: what is archived instead."""
+    """Return the one sentence of a report about days that are not archived.
+
+    What is archived instead.
+    """
     then = f" as of {as_of}" if as_of else ""
     if not archived:
         hint = "choose a later --as-of" if as_of else "run archiver sync"

@@ -22,7 +22,10 @@ _NAMES = ("month", "currency", "amount", "tokens", "cache_hit_rate", "billed_day
 
 
 def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return money, tokens, cache hit rate and billed days by month; a cell is empty where nothing is archived."""
+    """Return money, tokens, cache hit rate and billed days by month.
+
+    A cell is empty where nothing is archived.
+    """
     request = replace(request, by=("month",), top=None, sparklines=False)
     billed, used = (select_days(reader, report, request) for report in (Report.COST, Report.USAGE))
     if billed.known is None and used.known is None:

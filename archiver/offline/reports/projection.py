@@ -1,4 +1,6 @@
-"""Projection of a month: every day that is not known, from the same weekdays of the last four weeks. Pure arithmetic.
+"""Projection of a month.
+
+Every day that is not known, from the same weekdays of the last four weeks. Pure arithmetic.
 
 Measured against other means on simulated months; see docs/concepts.
 """
@@ -28,7 +30,10 @@ _LABELS = ("workspace", "api_key")
 
 @dataclass(slots=True)
 class DailyAmounts:
-    """The amounts of one group by day, and the credits (negative rows) within them, in 1e-18 cents."""
+    """The amounts of one group by day, and the credits within them.
+
+    In 1e-18 cents; credits are the negative rows.
+    """
 
     values: Row
     amounts: dict[date, int] = field(default_factory=lambda: defaultdict(int))
@@ -44,7 +49,10 @@ class DailyAmounts:
 
 
 def read_daily_amounts(reader: ArchiveReader, by: tuple[str, ...], days: Sequence[Day]) -> list[DailyAmounts]:
-    """Read amounts by day and group; a group is identified by ids, and shown under its last name."""
+    """Read amounts by day and group.
+
+    A group is identified by ids, and shown under its last name.
+    """
     groups: dict[tuple[Any, ...], DailyAmounts] = {}
     for line in reader.lines(Report.COST, ("day", *by), days):
         values = {name: value for name, value in line.values.items() if name != "date"}
@@ -75,7 +83,10 @@ class Projection:
         return group.total(self.known.archived)
 
     def to_end(self, group: DailyAmounts) -> Estimate | None:
-        """Return the amount of the whole month; None when there is no day to project from."""
+        """Return the amount of the whole month.
+
+        None when there is no day to project from.
+        """
         if not self.recent:
             return None
         total = group.total(self.known.whole)
@@ -99,7 +110,10 @@ def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
 
 
 def project(reader: ArchiveReader, by: tuple[str, ...], period: Period) -> Projection:
-    """Project a month by groups, from its own days and those of the four weeks before its last whole day."""
+    """Project a month by groups.
+
+    From its own days and those of the four weeks before its last whole day.
+    """
     first = period.since - timedelta(days=RECENT_DAYS)
     days = reader.days(Report.COST, first.isoformat(), period.until.isoformat())
     whole = [day.date for day in days if day.is_whole]

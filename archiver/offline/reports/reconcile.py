@@ -1,4 +1,7 @@
-"""`report reconcile`: usage against cost, and the price that the two imply."""
+"""`report reconcile`.
+
+Usage against cost, and the price that the two imply.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _A_MILLION = 1_000_000
 
 
 def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return tokens and their cost by month, model, tier, window and token type.
+    """Return tokens and cost by month, model, tier, window and token type.
 
     A state is `billed and used`, `billed without usage`, or `used without billing` (as priority tier is). The implied
     price is for a million tokens. Days that are not archived in both reports by all of these dimensions are left out.
@@ -61,7 +64,7 @@ def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def _grouped_days(report: Report, days: Sequence[Day], by: Sequence[str]) -> list[Day]:
-    """Return the days whose series is grouped by all of these dimensions."""
+    """Return the days with a series grouped by all of these dimensions."""
     columns = tuple(group_columns(report, by))
     return [day for day in days if not missing_columns(report, columns, day.group_by)]
 

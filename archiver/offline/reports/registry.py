@@ -1,4 +1,7 @@
-"""The built-in reports: what each is about, which options it takes, and the function that computes it."""
+"""The built-in reports.
+
+What each is about, which options it takes, and the function that computes it.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ COST_NOTE = "amounts are from the cost report, not the invoice; priority tier is
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Limits of a month in dollars: of everything, and of workspaces by name or id."""
+    """Limits of a month in dollars.
+
+    Of everything, and of workspaces by name or id.
+    """
 
     total: Decimal | None = None
     workspaces: Mapping[str, Decimal] = field(default_factory=dict)
@@ -38,9 +41,9 @@ class ReportRequest:
         since: First day; None: where the archive begins.
         until: Day after the last one; None: where the archive ends.
         by: Words of `--by`; empty: the report's own.
-        as_of: The moment whose knowledge is shown, in UTC seconds; None: now.
+        as_of: The moment as of which the archive is read, in UTC seconds; None: now.
         first_seen: Bounds of when a change was first seen, as text, for the reports of changes.
-        sparklines: Whether daily values are wanted beside the lines.
+        sparklines: Whether each line is to have its daily values.
         warn: Whether a limit that is projected to be passed needs attention too.
     """
 
@@ -72,14 +75,17 @@ class ReportRequest:
 
     @property
     def bounds(self) -> tuple[str | None, str | None]:
-        """The first day and the day after the last one as text, None where there is no bound."""
+        """The first day and the day after the last as text; None: no bound."""
         since, until = (None if one is None else one.isoformat() for one in (self.since, self.until))
         return since, until
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedDays:
-    """The archived days of what was asked for; `known` compares them with the days that should be there."""
+    """The archived days of what was asked for.
+
+    `known` compares them with the days that should be there.
+    """
 
     days: list[Day]
     known: KnownDays | None
@@ -91,7 +97,10 @@ class SelectedDays:
 
 
 def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
-    """Return the days of a report that the request is about; `known` is None when none of them is archived."""
+    """Return the days of a report that the request is about.
+
+    `known` is None when none of them is archived.
+    """
     archived = reader.days(report)
     days = [
         day
@@ -110,7 +119,10 @@ def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -
 
 
 def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
-    """Return the month of a report: the chosen one, else that of the last archived day up to now or `as_of`."""
+    """Return the month of a report.
+
+    The chosen one, else that of the last archived day up to now or `as_of`.
+    """
     if request.month is not None:
         return request.month
     today = request.today

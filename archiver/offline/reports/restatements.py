@@ -19,7 +19,9 @@ _VALUES = ("was", "now", "change")
 
 
 def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the fields of settled buckets that changed, added up over the rows that changed together.
+    """Return the fields of settled buckets that changed.
+
+    Rows that changed together are added up.
 
     Values are counts of tokens, and for the field `amount` decimal cents.
     """

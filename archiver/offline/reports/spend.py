@@ -27,7 +27,7 @@ def spend(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def ranked_by(name: str, dimension: str) -> Callable[[ArchiveReader, ReportRequest], Table]:
-    """Return a report of money by one dimension, the most expensive first, with shares."""
+    """Return money by one dimension, the most expensive first, with shares."""
     return lambda reader, request: _spend(reader, request, (dimension,), name, ranked=True)
 
 
@@ -54,7 +54,10 @@ def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, l
 
 
 def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) -> tuple[Table, list[list[Line]]]:
-    """Return rows with an `amount`, the largest first, with their share of their currency's total."""
+    """Return rows with an `amount`, the largest first, with their share.
+
+    The share is of the total of their currency.
+    """
     found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines)
     wholes = sum_by_currency(rows, "amount")
     for row in found.rows:

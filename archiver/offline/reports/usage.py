@@ -1,4 +1,7 @@
-"""`report tokens` and `report cache`: counts of tokens, and how much of the input the prompt cache served."""
+"""`report tokens` and `report cache`.
+
+Counts of tokens, and how much of the input the prompt cache served.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def tokens(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return how much of the input came from the prompt cache, by month and model."""
+    """Return the share of input from the prompt cache, by month and model."""
     by = request.grouped(dimensions_of(Report.USAGE), ("month", "model"), "cache")
     grouped = read_grouped(reader, Report.USAGE, request, by)
     if grouped.selected.known is None:
@@ -70,6 +73,9 @@ def _all_tokens_of(row: Row) -> int:
 
 
 def hit_rate(row: Row) -> float | None:
-    """Return the share of the input that came from the cache, to four digits; None without input."""
+    """Return the share of the input that came from the cache, to four digits.
+
+    None without input.
+    """
     whole = sum(row[name] for name in _CACHE_COUNTS)
     return round(row["cache_read_input_tokens"] / whole, 4) if whole else None

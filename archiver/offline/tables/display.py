@@ -1,4 +1,7 @@
-"""Tables as names and values: exact for programs, rounded and labelled for people."""
+"""Tables as names and values.
+
+Exact for programs, rounded and labelled for people.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
 def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
-    """Return names and rows for programs: amounts exact, ids and labels side by side, API nulls as None."""
+    """Return names and rows for programs.
+
+    Amounts exact, ids and labels side by side, API nulls as None.
+    """
     names: list[str] = []
     rows: list[list[Any]] = [[] for _ in table.rows]
     for column in table.columns:
@@ -34,7 +40,10 @@ def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
 
 
 def to_sheet(table: Table, unit: str) -> tuple[list[Column], list[list[Any]]]:
-    """Return columns and rows for a spreadsheet: as for programs, with the labels of API nulls."""
+    """Return columns and rows for a spreadsheet.
+
+    As for programs, with the labels of API nulls.
+    """
     columns: list[Column] = []
     rows: list[list[Any]] = [[] for _ in table.rows]
     for column in table.columns:
@@ -61,16 +70,18 @@ def _exported(table: Table, column: Column, unit: str) -> list[tuple[str, list[A
 
 def _exported_value(column: Column, value: Any) -> Any:
     if isinstance(value, Label):
-        # An id that does not exist is null; the label beside it has the reason.
+        # An id that does not exist is null; its label has the reason.
         is_id = column.name in BY_COLUMN and BY_COLUMN[column.name].label is not None
         return None if is_id and value is not Label.OTHERS else str(value)
     return value
 
 
 def by_currency(table: Table, column: Column, unit: str) -> list[tuple[str, list[int | None]]]:
-    """Return a money column under the name of its unit, one for each currency: a name has one unit.
+    """Return a money column under the name of its unit, one for each currency.
 
-    In cents there is one column, whose currency is that of the row.
+    A name has one unit.
+
+    In cents there is one column, in the currency of the row.
     """
     values = [row[column.name] for row in table.rows]
     if unit == "cents":
@@ -87,14 +98,16 @@ def by_currency(table: Table, column: Column, unit: str) -> list[tuple[str, list
 
 
 def money_name(name: str, currency: str, unit: str) -> str:
-    """Return the name of a money column with its unit: `amount_usd`, `amount_cents`."""
+    """Return the name of a money column with its unit, as `amount_usd`."""
     return f"{name}_{'cents' if unit == 'cents' else _NOT_IN_A_NAME.sub('_', currency.lower())}"
 
 
 def to_display(
     table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False, exact: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Return titles and rows for people: amounts to the cent, shares in percent, names in place of ids, sparklines.
+    """Return titles and rows for people.
+
+    Amounts to the cent, shares in percent, names in place of ids, sparklines.
 
     `narrow` breaks long titles over several lines; `exact` writes amounts to their last digit, aligned by columns.
     """
@@ -185,7 +198,7 @@ def shown_label(name: str, row: Row, shared: Collection[tuple[str, str]] = ()) -
 
 
 def shared_names(table: Table) -> set[tuple[str, str]]:
-    """Return the names that several ids of a table have, by the column of the name."""
+    """Return names that several ids of a table have, by the name's column."""
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in table.rows:
         for name, identity in _ID_OF.items():

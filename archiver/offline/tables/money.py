@@ -15,7 +15,10 @@ _LEAST_FRACTION_DIGITS = 2
 
 
 class Estimate(int):
-    """An amount that is computed and not billed: it is written to the cent, for more digits would claim too much."""
+    """An amount that is computed and not billed.
+
+    It is written to the cent, for more digits would claim too much.
+    """
 
     __slots__ = ()
 
@@ -34,7 +37,10 @@ def to_microcents(amount: int) -> int:
 
 
 def to_exact(amount: int, unit: str) -> str:
-    """Return the exact decimal text of an amount, with at least two fractional digits; of an estimate, exactly two."""
+    """Return the exact decimal text of an amount.
+
+    With at least two fractional digits; of an estimate, exactly two.
+    """
     if isinstance(amount, Estimate):
         return to_rounded(amount, unit).replace(",", "")
     digits = f"{abs(amount):0{_FRACTION_DIGITS[unit] + 1}d}"
@@ -43,7 +49,10 @@ def to_exact(amount: int, unit: str) -> str:
 
 
 def to_rounded(amount: int, unit: str) -> str:
-    """Return an amount for people: two fractional digits, rounded half away from zero, with thousands."""
+    """Return an amount for people.
+
+    Two fractional digits, rounded half away from zero, with thousands.
+    """
     scale = 10 ** (_FRACTION_DIGITS[unit] - _LEAST_FRACTION_DIGITS)
     hundredths = (abs(int(amount)) + scale // 2) // scale
     sign = "-" if amount < 0 and hundredths else ""

@@ -1,4 +1,7 @@
-"""Sparklines: the daily values of a line of a report, in a few marks. Pure."""
+"""Sparklines: the daily values of a line of a report, in a few marks.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ GAP, ASCII_GAP = "·", " "
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Equal stretches of days of a period, or of the month of each line (`monthly`); each becomes one mark."""
+    """Equal stretches of days of a period; each becomes one mark.
+
+    With `monthly`, of the month of each line.
+    """
 
     first: date
     count: int
@@ -56,7 +62,10 @@ class Slots:
 
 
 class SlotDays:
-    """Which days of each slot are known, by the columns that their series are not grouped by."""
+    """Which days of each slot are known.
+
+    By the columns that their series are not grouped by.
+    """
 
     def __init__(self, days: Iterable[tuple[Day, frozenset[str]]], slots: Slots) -> None:
         self.slots = slots
@@ -82,7 +91,10 @@ def add_sparklines(
     parts: Sequence[Sequence[Line]],
     measure: Callable[[Sequence[int]], int],
 ) -> Table:
-    """Return a table with a sparkline for the lines that each row is made of, and for all of them as the total."""
+    """Return a table with a sparkline for each row and for the total.
+
+    `parts` are the lines that each row is made of.
+    """
     if days is None:
         return table
     rows = [_trend_of(days, lines, measure) for lines in parts]
@@ -98,7 +110,10 @@ def _trend_of(days: SlotDays, lines: Sequence[Line], measure: Callable[[Sequence
 
 
 def sparkline(trend: Trend, *, ascii_only: bool = False) -> str:
-    """Return the marks of a trend, from zero to its highest mean; what is not known is a gap, never a low bar."""
+    """Return the marks of a trend, from zero to its highest mean.
+
+    What is not known is a gap, never a low bar.
+    """
     bars, gap = (ASCII_BARS, ASCII_GAP) if ascii_only else (BARS, GAP)
     top = max((mean for mean in trend if mean is not None), default=0)
     last = len(bars) - 1

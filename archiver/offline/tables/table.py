@@ -1,4 +1,7 @@
-"""Reports as tables: rows by column name, what a column holds, and what is known of the days behind them."""
+"""Reports as tables.
+
+Rows by column name, what a column holds, and what is known of the days behind them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Trend = list[float | None]
 
 
 class Kind(Enum):
-    """What a column holds: text, a count, an amount (1e-18 cents), a share of 1, or a decimal number as text."""
+    """What a column holds.
+
+    Text, a count, an amount (1e-18 cents), a share of 1, or a decimal number as text.
+    """
 
     TEXT = "text"
     COUNT = "count"
@@ -33,7 +39,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A named column; the name of a money column gets its unit when it is written: `amount` → `amount_usd`."""
+    """A named column.
+
+    The name of a money column gets its unit when it is written: `amount` becomes `amount_usd`.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
@@ -89,7 +98,10 @@ def counts(*names: str) -> list[Column]:
 
 
 def sum_by_currency(rows: Sequence[Row], column: str) -> dict[str, int]:
-    """Add up a money column, each currency by itself; rows without an amount add nothing."""
+    """Add up a money column, each currency by itself.
+
+    Rows without an amount add nothing.
+    """
     sums: dict[str, int] = {}
     for row in rows:
         if row[column] is not None:
@@ -114,7 +126,9 @@ def keep_top(
     added: Sequence[str],
     lines: Sequence[Line] | None = None,
 ) -> Ranked:
-    """Order rows by `rank`, the largest first, each currency by itself, and fold those beyond `top` into `(others)`.
+    """Order rows by `rank`, and fold those beyond `top` into `(others)`.
+
+    The largest first, each currency by itself.
 
     `added` are the columns that add up; the others of the folded row are empty, but for its first column and currency.
     """

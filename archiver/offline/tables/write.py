@@ -39,7 +39,9 @@ PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
 def write_rows(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format, *, raw: bool = False
 ) -> None:
-    """Write rows as they come; only a table looks at the first thousand of them before it begins.
+    """Write rows as they come.
+
+    Only a table looks at the first thousand of them before it begins.
 
     In objects, a repeated name of a column gets a number, so that no value is lost: `x`, `x_2`. Text is inert, whatever
     the API sent: no escape code reaches a terminal, and no formula a spreadsheet. `raw` writes it as it is instead; the
@@ -62,7 +64,10 @@ def write_rows(
 
 
 class _Lines:
-    """Ends lines as Unix does. The csv module keeps its own end, or it would not quote a lone carriage return."""
+    """Ends lines as Unix does.
+
+    The csv module keeps its own end, or it would not quote a lone carriage return.
+    """
 
     def __init__(self, to: TextIO) -> None:
         self._to = to
@@ -77,11 +82,11 @@ def _write_separated(
     rows: Iterable[Sequence[Any]],
     to: TextIO,
     dialect: csv.Dialect,
-    spell: Callable[[Any], Any],
+    to_text: Callable[[Any], Any],
 ) -> None:
     writer = csv.writer(_Lines(to), dialect)
-    writer.writerow([spell(name) for name in columns])
-    writer.writerows([spell(value) for value in row] for row in rows)
+    writer.writerow([to_text(name) for name in columns])
+    writer.writerows([to_text(value) for value in row] for row in rows)
 
 
 def _plain(value: Any) -> Any:
@@ -89,7 +94,10 @@ def _plain(value: Any) -> Any:
 
 
 def inert(value: Any) -> Any:
-    """Give a value that neither a terminal nor a spreadsheet acts on: a formula gets an apostrophe in front."""
+    """Return a value that neither a terminal nor a spreadsheet acts on.
+
+    A formula gets an apostrophe in front.
+    """
     if not isinstance(value, str):
         return _plain(value)
     text = printable(value)
@@ -97,12 +105,12 @@ def inert(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Spell out what does something to a terminal, but for the ends of lines and tabs."""
+    """Escape what acts on a terminal, except ends of lines and tabs."""
     return text if text.isprintable() else "".join(c if c in "\n\t" else _escaped(c) for c in text)
 
 
 def begins_formula(text: str) -> bool:
-    """Say whether a spreadsheet may take a text for a formula."""
+    """Return whether a spreadsheet may take a text for a formula."""
     begins = text.lstrip()[:1]
     return bool(begins) and begins in _FORMULA
 
@@ -133,7 +141,7 @@ def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def _json_escape(character: str) -> str:
-    """Spell a character that does something to a terminal so that a JSON reader gets it all the same."""
+    """Escape a character that acts on a terminal; a JSON reader gets the same character."""
     return json.dumps(character)[1:-1]
 
 
@@ -165,22 +173,22 @@ def _markdown(value: Any) -> str:
 
 
 def _write_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, spell: Callable[[Any], str]
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, to_text: Callable[[Any], str]
 ) -> None:
     source = iter(rows)
     first = list(islice(source, _MOST_MEASURED_ROWS))
-    cells = [[spell(value) for value in row] for row in first]
-    titles = [[spell(line) for line in name.splitlines()] or [""] for name in columns]
+    cells = [[to_text(value) for value in row] for row in first]
+    titles = [[to_text(line) for line in name.splitlines()] or [""] for name in columns]
     widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
     right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
     head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
-    for row in chain(head, cells, ([spell(value) for value in row] for row in source)):
+    for row in chain(head, cells, ([to_text(value) for value in row] for row in source)):
         padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
 
 
 def _bottom_aligned(titles: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Lay out titles of several lines so that their last lines stand beside each other."""
+    """Lay out titles of several lines so that their last lines stand on one line."""
     height = max(map(len, titles))
     return [[([""] * (height - len(title)) + list(title))[line] for title in titles] for line in range(height)]
 
@@ -190,7 +198,10 @@ def _is_number(value: Any) -> bool:
 
 
 def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
-    """Give a cell's text for a person: on one line, unprintable characters escaped, not too wide."""
+    """Return a cell's text for a person.
+
+    It is on one line, not too wide, and unprintable characters are escaped.
+    """
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -202,7 +213,7 @@ def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
 
 
 def is_unicode(to: TextIO) -> bool:
-    """Say whether more than plain ASCII can be written there."""
+    """Return whether more than plain ASCII can be written there."""
     return (to.encoding or "").lower().replace("_", "-") in {"utf-8", "utf8", "utf-16", "utf-8-sig"}
 
 

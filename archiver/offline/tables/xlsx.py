@@ -1,4 +1,7 @@
-"""Rows as a spreadsheet: numbers as numbers where a spreadsheet keeps every digit of them, all else as inert text."""
+"""Rows as a spreadsheet.
+
+Numbers as numbers where a spreadsheet keeps every digit of them, all else as inert text.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ def load_library() -> Any:
 
 
 def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], notes: Sequence[str] = ()) -> int:
-    """Write rows as the one sheet of a new file, with notes below; return their number.
+    """Write rows as the one sheet of a new file, with notes below.
+
+    Return their number.
 
     Text is never a formula or a link, and unprintable characters are escaped. Amounts are decimal texts.
 
@@ -61,7 +66,7 @@ def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[A
         cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
         raise cause from error
     finally:
-        sheet._opt_close()  # noqa: SLF001  # closing the workbook would finish a file that nobody wants
+        sheet._opt_close()  # noqa: SLF001  # closing the workbook would finish a file that is not wanted
     return count
 
 
@@ -126,35 +131,38 @@ class _Sheet:
         else:
             self._write_text(row, at, str(value))
 
-    def _write_number(self, row: int, at: int, value: Decimal, told: str, form: Any) -> None:
+    def _write_number(self, row: int, at: int, value: Decimal, shown: str, form: Any) -> None:
         """Write a number as one where a spreadsheet keeps every digit, else as text."""
         if len(value.normalize().as_tuple().digits) > _MOST_DIGITS:
             self._as_text += 1
-            self._write_text(row, at, told)
+            self._write_text(row, at, shown)
             return
         self._sheet.write_number(row, at, float(value), form)
         self._measure(row, at, f"{value:,.2f}")
 
     def _write_text(self, row: int, at: int, text: str) -> None:
-        told, quoted = _inert(text)
-        if len(told) * 2 > LONGEST_TEXT and len(told.encode("utf-16-le")) // 2 > LONGEST_TEXT:
+        shown, quoted = _inert(text)
+        if len(shown) * 2 > LONGEST_TEXT and len(shown.encode("utf-16-le")) // 2 > LONGEST_TEXT:
             raise ConfigurationError(
                 f"{printable(self._columns[at].name)} of row {row} has more characters than a cell takes, "
                 f"{LONGEST_TEXT:,}",
                 hint=_INSTEAD,
             )
-        self._sheet.write_string(row, at, told, self._quoted if quoted else self._bold if row == 0 else self._text)
-        self._measure(row, at, told)
+        self._sheet.write_string(row, at, shown, self._quoted if quoted else self._bold if row == 0 else self._text)
+        self._measure(row, at, shown)
 
-    def _measure(self, row: int, at: int, told: str) -> None:
+    def _measure(self, row: int, at: int, shown: str) -> None:
         if row <= _MEASURED_ROWS:
-            self._widths[at] = max(self._widths[at], display_width(told))
+            self._widths[at] = max(self._widths[at], display_width(shown))
 
 
 @lru_cache(maxsize=10_000)
 def _inert(text: str) -> tuple[str, bool]:
-    """Spell a text, and say whether it has to be marked as one, or typing over it would make a formula of it."""
-    told = printable(text)
-    if told.startswith("<r>") and told.endswith("</r>"):
-        told = "'" + told  # the library would take it for markup of its own
-    return told, begins_formula(told)
+    """Return a text without control characters, and whether it is marked as text.
+
+    Without the mark, typing over it would make a formula of it.
+    """
+    shown = printable(text)
+    if shown.startswith("<r>") and shown.endswith("</r>"):
+        shown = "'" + shown  # the library would take it for markup of its own
+    return shown, begins_formula(shown)

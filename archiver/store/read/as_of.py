@@ -1,4 +1,4 @@
-"""The archive as of an earlier time, on a connection that only reads the file."""
+"""The archive as of an earlier time, on a read-only connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def open_as_of(connection: sqlite3.Connection, moment: int) -> None:
-    """Shadow the tables and views of a connection with what was known at a moment (UTC seconds)."""
+    """Shadow the tables and views with what was known at a moment.
+
+    The moment is in UTC seconds.
+    """
     connection.executescript(script("as_of"))
     connection.execute(sql("insert_as_of"), (moment,))
     # The temporary table of the same name hides the real one: the ranking of now and of then is one statement.

@@ -3,7 +3,7 @@
 
 CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
 
--- `later` are the revisions after the moment; `revised` are the buckets whose content of then a revision holds; `undone`
+-- `later` are the revisions after the moment; `revised` are the buckets with content of then in a revision; `undone`
 -- is the first later revision of each of their rows, with the values of then. Unchanged buckets are read as they are.
 CREATE TEMP VIEW _usage_fact AS
 WITH later AS (

@@ -51,7 +51,9 @@ class Day:
 
 
 class Sum(NamedTuple):
-    """Sums of one part of time and one set of dimension values; `values` are those of the columns asked for.
+    """Sums of one part of time and one set of dimension values.
+
+    `values` are those of the columns asked for.
 
     `sums` of cost are the amount and the credits within it, in 1e-18 cents; of usage the six counts.
     """
@@ -64,7 +66,9 @@ class Sum(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """One line of a grouped result: its columns with their values, and its sums as in `Sum`.
+    """One line of a grouped result.
+
+    Its columns with their values, and its sums as in `Sum`.
 
     Attributes:
         missing: The columns that the series of its days are not grouped by; their value is Label.NOT_GROUPED.
@@ -87,13 +91,19 @@ class Line:
 
 
 def read_days(connection: sqlite3.Connection, report: Report, since: str | None, until: str | None) -> list[Day]:
-    """Read the days of a report that have a canonical series, in order; bounds are dates, `until` exclusive."""
+    """Read the days of a report that have a canonical series, in order.
+
+    Bounds are dates, `until` exclusive.
+    """
     values = {"report": report, "since": start_of(since), "until": start_of(until)}
     return [_day(row) for row in connection.execute(sql("select_days"), values)]
 
 
 def read_key_days(connection: sqlite3.Connection, since: str | None, until: str | None) -> list[Day]:
-    """Read the days of every unfiltered usage series that is grouped by key, the finest of a day first."""
+    """Read the days of unfiltered usage series grouped by key.
+
+    The finest of a day first.
+    """
     values = {"since": start_of(since), "until": start_of(until)}
     return [_day(row) for row in connection.execute(sql("select_key_days"), values)]
 
@@ -115,7 +125,9 @@ def read_sums(
     days: Iterable[Day],
     part_of: Callable[[Day], Hashable],
 ) -> Iterator[Sum]:
-    """Sum days by the part of time that `part_of` returns and by the values of columns; one such sum at a time.
+    """Sum days by a part of time and by the values of columns.
+
+    `part_of` returns that part. One such sum at a time.
 
     Raises:
         ConfigurationError: A sum does not fit 64 bits (through the translation of SQLite's errors).
@@ -143,7 +155,10 @@ def _exact(microcents: int, remainder: int, credit: int, credit_remainder: int) 
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """Sums by day and columns, kept in memory so that several results can be added up from one read."""
+    """Sums by day and columns, in memory.
+
+    Several results are added up from one read.
+    """
 
     columns: tuple[str, ...]
     days: frozenset[Day]
@@ -159,7 +174,10 @@ class Cube:
 
 
 def group_columns(report: Report, by: Iterable[str]) -> list[str]:
-    """Return the columns of a grouping in their fixed order: time, dimensions, and for cost the currency."""
+    """Return the columns of a grouping in their fixed order.
+
+    Time, dimensions, and for cost the currency.
+    """
     wanted = {BY_NAME[one].column if one in BY_NAME else {"day": "date"}.get(one, one) for one in by}
     times = [one for one in ("date", "month") if one in wanted]
     return [*times, *(one for one in columns_of(report) if one in wanted), *["currency"] * (report is Report.COST)]

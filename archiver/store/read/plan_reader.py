@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class ReadOnlyArchive:
-    """What planning reads of an archive, from a read-only connection; None stands for an archive that is not there."""
+    """What planning reads of an archive, from a read-only connection.
+
+    None stands for an archive that is not there.
+    """
 
     def __init__(self, connection: sqlite3.Connection | None) -> None:
         self._connection = connection
@@ -37,11 +40,14 @@ class ReadOnlyArchive:
         return {(start, end): digest for start, end, digest in rows}
 
     async def suspects(self, series: Series) -> list[int]:
-        """Read the settled buckets whose last answer was not believed yet."""
+        """Read the settled buckets with a last answer that was not written yet."""
         return [start for (start,) in self._fetch("select_series_suspects", {"series_id": self._series_id(series)})]
 
     async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Say up to where a report is known to be empty, and its first bucket with rows, if one was found."""
+        """Return the end of a report's empty start and its first filled bucket.
+
+        The second is None when none was found.
+        """
         rows = self._fetch("select_history", {"report": report})
         return (rows[0][0], rows[0][1]) if rows else None
 

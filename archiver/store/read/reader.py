@@ -1,4 +1,7 @@
-"""Reading the archive, also while a run writes it: whole windows only, and never a lock."""
+"""Reading the archive, also while a run writes it.
+
+Whole windows only, and never a lock.
+"""
 
 from __future__ import annotations
 
@@ -81,10 +84,12 @@ _DAY_SECONDS = 86400
 
 @dataclass(slots=True)
 class ArchiveReader:
-    """One snapshot of an archive, now or as of an earlier time; everything that is read of it agrees.
+    """One snapshot of an archive, now or as of an earlier time.
+
+    Everything that is read of it agrees.
 
     Attributes:
-        as_of: The moment whose knowledge is read, in UTC seconds; None: now.
+        as_of: The moment as of which the archive is read, in UTC seconds; None: now.
     """
 
     connection: sqlite3.Connection
@@ -98,15 +103,24 @@ class ArchiveReader:
         return read_status(self.connection, self.path)
 
     def days(self, report: Report, since: str | None = None, until: str | None = None) -> list[Day]:
-        """Read the days that have a canonical series; bounds are dates, `until` exclusive."""
+        """Read the days that have a canonical series.
+
+        Bounds are dates, `until` exclusive.
+        """
         return read_days(self.connection, report, since, until)
 
     def key_days(self, since: str | None = None, until: str | None = None) -> list[Day]:
-        """Read the days of all unfiltered usage series that are grouped by key, the finest of a day first."""
+        """Read the days of unfiltered usage series grouped by key.
+
+        The finest of a day first.
+        """
         return read_key_days(self.connection, since, until)
 
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
-        """Read sums by day and columns once; results by fewer columns are added up from them."""
+        """Read sums by day and columns once.
+
+        Results by fewer columns are added up from them.
+        """
         rows = list(read_sums(self.connection, report, columns, days, lambda day: day))
         self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
 
@@ -122,7 +136,10 @@ class ArchiveReader:
     def lines(
         self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
     ) -> list[Line]:
-        """Group days by the words of `--by`, with the names of workspaces and keys at the end of each line's days."""
+        """Group days by the words of `--by`.
+
+        Names of workspaces and keys are those at the end of each line's days.
+        """
         lines = group_lines(lambda columns, part_of: self.sums(report, columns, days, part_of), report, by, slot_of)
         for line in lines:
             line.values = self.with_labels(line.values, line.last_day)
@@ -153,14 +170,17 @@ class ArchiveReader:
         return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
 
     def workspaces(self) -> dict[str, list[str | None]]:
-        """Read every known workspace by its id, with all names it had, the newest last."""
+        """Read every known workspace by its id, with its names, the newest last."""
         names: dict[str, list[str | None]] = {}
         for one, name in self.connection.execute(sql("select_workspaces")):
             names.setdefault(one, []).append(name)
         return names
 
     def restatements(self, since: str | None, until: str | None) -> list[dict[str, Any]]:
-        """Read what changed in settled buckets, field by field, first seen from `since` to `until` (times as text)."""
+        """Read what changed in settled buckets, field by field.
+
+        First seen from `since` to `until` (times as text).
+        """
         found = self.connection.execute(sql("select_restatements"), {"since": since, "until": until})
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found]
@@ -168,7 +188,9 @@ class ArchiveReader:
 
 @contextmanager
 def open_archive_reader(path: Path, as_of: int | None = None) -> Iterator[ArchiveReader]:
-    """Open one snapshot of an archive, as of a moment (UTC seconds; None: now).
+    """Open one snapshot of an archive, as of a moment.
+
+    In UTC seconds; None: now.
 
     Raises:
         ConfigurationError: There is no archive, it needs `archiver migrate`, or a sum does not fit 64 bits.

@@ -16,7 +16,7 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
 -- name: select_suspects
--- Select the settled buckets whose last answer lost more than half and was not written.
+-- Select the settled buckets with a last answer that lost more than half and was not written.
 SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
 FROM _suspect AS u JOIN _series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
 

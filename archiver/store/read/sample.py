@@ -1,4 +1,4 @@
-"""What is settled, by windows and by plain values, for comparing with the API."""
+"""What is settled, by windows and as plain values, to compare with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sample:
         self._connection = connection
 
     def organization(self) -> str | None:
-        """Say whose archive it is; None when nobody knows."""
+        """Return the id of the organisation; None when it is not known."""
         found = self._connection.execute(sql("select_organization")).fetchone()
         return None if found is None else str(found[0])
 
@@ -42,7 +42,10 @@ class Sample:
         return windows
 
     def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
-        """Read the rows of a window: by bucket, by the values of their dimensions, measures and `extra`."""
+        """Read the rows of a window.
+
+        By bucket, by the values of their dimensions, measures and `extra`.
+        """
         (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         width = len(SPECS[window.series.report].columns)
@@ -57,7 +60,10 @@ class Sample:
 
     @staticmethod
     def finding(series: Series, start: int, end: int, message: str) -> Finding:
-        """Tell what the API says otherwise; it is healed by a sync that asks for all days again."""
+        """Return a difference from the API.
+
+        A sync that requests all days again repairs it.
+        """
         repair = repair_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
         return Finding("online", message, None, series.report, start, end, None, f"{repair} {_ALL_DAYS}")
 

@@ -31,7 +31,10 @@ _LONGEST_VALUE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one query may use: seconds of time, MiB of memory; and the moment (UTC seconds) as of which it looks."""
+    """What one query may use: seconds of time, MiB of memory.
+
+    And the moment (UTC seconds) as of which it looks.
+    """
 
     seconds: float
     mebibytes: int
@@ -70,7 +73,9 @@ def run_query(
 
 
 def check_reads(statement: str) -> None:
-    """Look at how a statement begins, in no more time than it is long; what it does is for the sandbox to refuse.
+    """Look at how a statement begins, in no more time than it is long.
+
+    What it does is for the sandbox to refuse.
 
     Raises:
         ConfigurationError: It cannot be one that reads.

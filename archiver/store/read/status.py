@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRange:
-    """A range of one series and one state, as the `coverage` view shows it; times are text."""
+    """A range of one series and one state, as the `coverage` view shows it.
+
+    Times are text.
+    """
 
     report: str
     bucket_width: str
@@ -35,7 +38,10 @@ class CoverageRange:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A settled bucket whose last answer lost more than half; the archive keeps what was there."""
+    """A settled bucket with a last answer that lost more than half.
+
+    The archive keeps the older rows.
+    """
 
     report: str
     bucket_width: str

@@ -1,4 +1,7 @@
-"""Verify a file: digests against rows, dictionaries, coverage, stored daily sums, and sums across series."""
+"""Verify a file.
+
+Digests against rows, dictionaries, coverage, stored daily sums, and sums across series.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ class Finding:
 
     @property
     def is_damage(self) -> bool:
-        """Whether the file is damaged; sums that differ and newer content of the API are no damage."""
+        """Whether the file is damaged.
+
+        Sums that differ and newer content of the API are no damage.
+        """
         return self.check not in {"sums", "online"}
 
 
@@ -72,7 +78,9 @@ class _StoredSeries:
 
 
 def verify_archive(path: Path, now: int = FOREVER) -> list[Finding]:
-    """Return all findings about an archive; none means that it holds what was archived.
+    """Return all findings about an archive.
+
+    None means that it holds what was archived.
 
     `now` (UTC seconds) bounds the coverage that is possible.
 
@@ -136,7 +144,10 @@ def _stored_series(identity: int, report: str, bucket_width: str, group_by: str,
 
 
 def repair_options(report: str, bucket_width: str, group_by: str, filters: str) -> str:
-    """Return the options of the `sync` that reads a series again, but for the range."""
+    """Return the options of the `sync` that reads a series again.
+
+    All but the range.
+    """
     options = ["--report", report, "--bucket-width", bucket_width, "--group-by", group_by or "none"]
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
         options += [f"--{dimension.replace('_', '-')}", value]

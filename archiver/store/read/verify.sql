@@ -18,7 +18,7 @@ WHERE previous_end > span_start;
 SELECT bucket_start, digest FROM _bucket WHERE series_id = ? ORDER BY bucket_start;
 
 -- name: verify_days
--- Select days of a series of hours or minutes whose stored sums are not those of its rows.
+-- Select days of a series of hours or minutes with stored sums that are not those of its rows.
 WITH summed AS (
   SELECT
     bucket_start / 86400 * 86400 AS day_start, key_id, sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
