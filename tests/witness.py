@@ -12,7 +12,7 @@ from archiver.model import DAY
 from archiver.plan.groupings import parse_group_by
 from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import NOW, day, dump, select, sync
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def lost(db: Path, expected: set[Row]) -> set[Row]:
     """Open a file as the next sync does, verify it, and return the expected content that is missing."""
     with held_archive(db, now=int(NOW.timestamp())):
         pass
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     return expected - content(db)
 
 

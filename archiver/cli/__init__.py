@@ -155,9 +155,7 @@ def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each do
         return 2
     except OSError as error:  # the archive's and the network's own were translated where they came up
         reason = error.strerror or type(error).__name__
-        fail(
-            StorageError(f"the output cannot be written: {reason}", hint="check the disk's free space and permissions")
-        )
+        fail(StorageError(f"cannot write the output: {reason}", hint="check the disk's free space and permissions"))
         return StorageError.exit_code
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
         show_bug(error)

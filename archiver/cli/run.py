@@ -18,7 +18,7 @@ from archiver.crawl.run import Run
 from archiver.crawl.spot_check import spot_check
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.files import check_file
-from archiver.store.read.plan_reader import ReadOnlyArchive
+from archiver.store.plan_reader import read_only
 from archiver.store.read.reader import open_reader
 from archiver.store.read.sample import Sample
 
@@ -97,7 +97,7 @@ async def _plan_requests(settings: Settings) -> RequestPlan:
     with ExitStack() as stack:
         # A first sync is planned without an archive, and without creating one.
         exists = check_file(settings.db)
-        reader = ReadOnlyArchive(stack.enter_context(open_reader(settings.db) if exists else nullcontext(None)))
+        reader = read_only(stack.enter_context(open_reader(settings.db) if exists else nullcontext(None)))
         async with open_session(settings.api_url) as session:
             client = _client(settings, session, clock)
             return await request_plan.plan_requests(reader, client, settings.scope, clock)

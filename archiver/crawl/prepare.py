@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from archiver.api.endpoints import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
     from archiver.crawl.summary import Summary
-    from archiver.model import NamedObject, Report, Series, Span
+    from archiver.model import NamedObject, Report, Series
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
+    from archiver.store.plan_reader import PlanReader
 
 # A longer one is the mark of a clock that was wrong when it was remembered.
 LONGEST_KEPT_WAIT = 3600
@@ -33,26 +34,7 @@ COARSE_WINDOWS = 6
 """Coarse windows of a report that one run checks after its rows: few, because rows matter more."""
 
 
-class ArchiveReader(Protocol):
-    """The reads of an archive that planning needs."""
-
-    async def spans(self, series: Series, start: int = ..., end: int = ...) -> list[Span]:
-        """Read the coverage of a series."""
-
-    async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Read the digests of the last answers that are still valid, by window."""
-
-    async def suspects(self, series: Series) -> list[int]:
-        """Read the starts of settled buckets with a last answer held back."""
-
-    async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Read up to where a report is empty, and its first bucket with rows."""
-
-    async def recall(self, key: str) -> str | None:
-        """Read a value that an earlier run remembered."""
-
-
-async def respect_not_before(reader: ArchiveReader, clock: Clock) -> None:
+async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
     """Raise while the wait that the API asked of an earlier run lasts.
 
     Raises:
@@ -177,7 +159,7 @@ class Beginning:
         return replace(probe, windows=probe.windows[:COARSE_WINDOWS])
 
 
-async def find_beginning(reader: ArchiveReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
+async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
     """Return the beginning of a report.
 
     It is the known first bucket, or else the creation of the oldest object.
@@ -212,7 +194,7 @@ def creation_times(objects: Iterable[NamedObject]) -> list[int]:
     return times
 
 
-async def recall_oldest(reader: ArchiveReader) -> int | None:
+async def recall_oldest(reader: PlanReader) -> int | None:
     """Return when the oldest object that any run has seen was created.
 
     Deleted objects leave the lists, so the time is remembered.
@@ -228,7 +210,7 @@ async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
         await archive.remember("oldest_object", str(seen))
 
 
-async def apply_memory(reader: ArchiveReader, scope: Scope, now: int) -> Scope:
+async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
     """Complete the scope with the remembered `--since` and cap."""
     since = scope.since
     # `auto` in memory means that the first run, or a later one, asked for all history: then nothing bounds it.
@@ -251,7 +233,7 @@ async def remember_since(archive: Archive, scope: Scope) -> None:
         await archive.remember("since", wanted)
 
 
-async def known_cap(reader: ArchiveReader, scope: Scope, now: int) -> int:
+async def known_cap(reader: PlanReader, scope: Scope, now: int) -> int:
     """Return how many dimensions one request may have.
 
     As configured, or fewer if the API refused more this week.
@@ -269,7 +251,7 @@ async def remember_cap(archive: Archive, cap: int, now: int) -> None:
 
 
 async def make_plans(
-    reader: ArchiveReader, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
+    reader: PlanReader, scope: Scope, series: Sequence[Series], now: int, histories: Mapping[Report, int | None]
 ) -> list[SeriesPlan]:
     """Plan every series from its coverage in the archive.
 

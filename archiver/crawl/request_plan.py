@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
-    from archiver.crawl.prepare import ArchiveReader
     from archiver.plan.scope import Scope
     from archiver.plan.work import SeriesPlan
+    from archiver.store.plan_reader import PlanReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class RequestPlan:
         return summary.to_json() | own
 
 
-async def plan_requests(reader: ArchiveReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
+async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
     """Plan a sync.
 
     Fetches the organisation and its names, which also shows the server's time.

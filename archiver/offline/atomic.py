@@ -60,7 +60,7 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
             yield Stage(Path(folder) / f"new{target.suffix}", target)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or type(error).__name__}",
+            f"cannot write {path}: {error.strerror or type(error).__name__}",
             hint="check the disk, the path and its permissions",
         ) from error
 

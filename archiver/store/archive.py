@@ -6,7 +6,7 @@ Each window is written in one transaction.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
 from archiver.errors import OrganizationMismatchError
@@ -19,11 +19,12 @@ from archiver.store.coverage import after_failure, drop_future
 from archiver.store.damage import confirm_damage
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import migrate, pending
-from archiver.store.statements import FOREVER, series_values
+from archiver.store.plan_reader import PlanReader
+from archiver.store.statements import series_values
 from archiver.store.writer import WindowWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from archiver.answer import Answer
@@ -48,7 +49,7 @@ def fineness(series: Series) -> int | None:
     return 10 * len(grouped) + _WIDTH_BONUS[series.bucket_width]
 
 
-class Archive:
+class Archive(PlanReader):
     """The archive while its lock is held.
 
     Every public method is one transaction. Every one raises StorageError, DamagedError or LockedError when SQLite
@@ -56,9 +57,14 @@ class Archive:
     """
 
     def __init__(self, db: WriteConnection, path: Path) -> None:
+        super().__init__(self._read)
         self._db = db
         self._path = path
         self._writer = WindowWriter(db, list(SPECS))
+
+    async def _read(self, name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        async with self._db.transaction():
+            return await self._db.fetch(name, values)
 
     async def bind_organization(self, organization: Organization) -> None:
         """Record which organization the archive belongs to, or its newer name.
@@ -101,30 +107,6 @@ class Archive:
         }
         async with self._db.transaction():
             await self._db.execute("update_run", values)
-
-    async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
-        """Return the coverage of a series, in order; empty if it is not archived."""
-        async with self._db.transaction():
-            series_id = await self._find_series(series)
-            return [] if series_id is None else await self._writer.spans(series_id, start, end)
-
-    async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Return the digests of responses by window: (start, end) in UTC seconds.
-
-        A response that a later one overlapped has no digest any more.
-        """
-        async with self._db.transaction():
-            rows = await self._db.fetch("select_answers", {"series_id": await self._find_series(series)})
-        return {(start, end): digest for start, end, digest in rows}
-
-    async def suspects(self, series: Series) -> list[int]:
-        """Return the starts of settled buckets with an unconfirmed change.
-
-        They are UTC seconds. Such a change is written when a second response confirms it.
-        """
-        async with self._db.transaction():
-            rows = await self._db.fetch("select_series_suspects", {"series_id": await self._find_series(series)})
-        return [start for (start,) in rows]
 
     async def plan(self, plan: SeriesPlan, now: int) -> None:
         """Mark the ended buckets of a plan that have no coverage as missing.
@@ -176,12 +158,6 @@ class Archive:
         async with self._db.transaction():
             await self._db.execute("upsert_memory", {"key": key, "value": value})
 
-    async def recall(self, key: str) -> str | None:
-        """Return a fact that `remember` stored; None if there is none."""
-        async with self._db.transaction():
-            rows = await self._db.fetch("select_memory", {"key": key})
-        return str(rows[0][0]) if rows else None
-
     async def record(self, answer: Answer, answer_time: AnswerTime) -> Written:
         """Write the rows, history, coverage and digests of one window."""
         try:
@@ -212,16 +188,6 @@ class Archive:
                 if one.key_id is not None:
                     await self._db.execute(f"{one.report}.update_damaged_key", {"id": one.key_id})
 
-    async def history(self, report: Report) -> tuple[int, int | None] | None:
-        """Return where the history of a report begins, in UTC seconds.
-
-        The first value is the time before which the report is empty. The second is the start of its first bucket with
-        rows, or None if that was not found.
-        """
-        async with self._db.transaction():
-            rows = await self._db.fetch("select_history", {"report": report})
-        return (rows[0][0], rows[0][1]) if rows else None
-
     async def save_history(self, report: Report, empty_until: int, first_bucket: int | None) -> None:
         """Store where the history of a report begins."""
         values = {"report": report, "empty_until": empty_until, "first_bucket": first_bucket}
@@ -237,15 +203,11 @@ class Archive:
         async with self._db.transaction():
             await self._db.execute_many("insert_name", rows)
 
-    async def _find_series(self, series: Series) -> int | None:
-        rows = await self._db.fetch("select_series_id", series_values(series))
-        return rows[0][0] if rows else None
-
     async def _series_id(self, series: Series) -> int:
         """Return the id of a series, inserting it when it is new."""
-        found = await self._find_series(series)
-        if found is not None:
-            return found
+        rows = await self._db.fetch("select_series_id", series_values(series))
+        if rows:
+            return int(rows[0][0])
         values = {"bucket_seconds": series.bucket_width.seconds, "fineness": fineness(series)}
         return await self._db.insert("insert_series", series_values(series) | values)
 

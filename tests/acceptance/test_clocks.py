@@ -21,7 +21,7 @@ from archiver.model import DAY, BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from archiver.store.archive import held_archive, open_archive
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import FIRST_DAY, NOW, SMALL, archived, day, dump, select, sync, truth
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_a_wrong_local_clock_changes_nothing_in_the_archive(
     assert select(db, COVERAGE) == select(clean, COVERAGE)
     learnt = "SELECT DISTINCT learnt_at FROM _bucket UNION SELECT DISTINCT learnt_at FROM _name"
     assert select(db, learnt) == [(int(NOW.timestamp()),)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 @pytest.mark.parametrize("skew", [YEARS, -YEARS])
@@ -140,7 +140,7 @@ def test_a_run_about_midnight_leaves_no_gap_and_settles_nothing_early(
     assert run(night_api, db, scope).exit_code == 0
     since, end = day("2025-12-01"), night_api.clock.now + timedelta(days=1)
     assert archived(db, "usage", width, ()) == truth(night_api, "usage", width, (), since, end)
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 def test_a_day_in_progress_that_is_read_again_after_midnight_is_no_restatement(night_api: Simulator, db: Path) -> None:

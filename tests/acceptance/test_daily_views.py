@@ -13,7 +13,7 @@ from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.reports import USAGE
 from archiver.simulator import Settings, background
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.archives import set_counts
 from tests.support import NOW, archiver, day, select, sync
 
@@ -35,7 +35,7 @@ def scope(width: BucketWidth, since: str = "2026-01-10") -> Scope:
 def test_a_daily_view_sums_its_series(api: Simulator, db: Path, width: BucketWidth) -> None:
     sync(api, db, scope(width, "2026-01-13"))
     assert select(db, DAILY) == select(db, BY_DAY, width)
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 @pytest.mark.parametrize("width", [BucketWidth.HOUR, BucketWidth.MINUTE])
@@ -50,7 +50,7 @@ def test_late_rows_reach_the_daily_view(tmp_path: Path, width: BucketWidth) -> N
         assert sync(api, db, wide).rows.changed > 0
     assert select(db, DAILY) != before
     assert select(db, DAILY) == select(db, BY_DAY, width)
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None
     )
     sync(api, db, filtered)
     assert select(db, "SELECT count(*) FROM _usage_day") == [(0,)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db:
         connection.execute(change)
     assert archiver("verify", "--db", str(db)).returncode == 8
     sync(api, db, scope(BucketWidth.HOUR))
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     assert select(db, DAILY) == expected
 
 
@@ -89,7 +89,7 @@ def test_the_largest_counts_of_a_day_have_a_sum(api: Simulator, db: Path) -> Non
         api.add_usage(day("2026-01-13") + timedelta(hours=hour), {"output": 2**53}, model="huge")
     sync(api, db, scope(BucketWidth.HOUR))
     assert select(db, "SELECT max(output_tokens) FROM _usage_day") == [(3 * 2**53,)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from archiver.model import DAY, Span, State
 from archiver.plan.scope import Scope
 from archiver.store.coverage import drop_future
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import NOW, day, dump, sync
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def test_a_sync_repairs_what_lies_in_the_future(api: Simulator, db: Path, edit: 
     clean = dump(db)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(EDITS[edit])
-    assert any(one.check == "coverage" for one in inspect(db, int(time.time()))) is ("span" in EDITS[edit])
+    assert any(one.check == "coverage" for one in verify_archive(db, int(time.time()))) is ("span" in EDITS[edit])
     summary = sync(api, db, SCOPE)
     assert summary.exit_code == 0
     assert without_state(dump(db)) == without_state(clean)
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     assert ("recorded for future days" in " ".join(summary.warnings)) is ("span" in EDITS[edit])
 
 

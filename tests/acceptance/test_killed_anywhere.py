@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.strace import needs_strace, points, sample
 from tests.witness import Trial
 
@@ -35,7 +35,7 @@ def test_a_sync_killed_at_any_call_loses_nothing_that_was_reported(
         killed += outcome.code == -signal.SIGKILL
         assert outcome.code in {0, -signal.SIGKILL}, f"{point}: {outcome.output}"
         if not fresh:
-            problems += [f"{point}: {finding}" for finding in inspect(trial.db)]
+            problems += [f"{point}: {finding}" for finding in verify_archive(trial.db)]
         problems += [f"{point}: {problem}" for problem in trial.harm(outcome.reported)]
     assert not problems
     assert killed, "no sync was killed"

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from archiver.plan.scope import Scope
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import day, dump, environment, select, sync
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def test_a_killed_sync_loses_nothing_that_was_archived(api: Simulator, tmp_path:
         process.wait(10)
         assert archived <= windows(db), "an archived window is lost"
         if db.exists() and db.stat().st_size:
-            assert inspect(db) == []
+            assert verify_archive(db) == []
     sync(api, db, scope)
     assert dump(db) == expected
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 def windows(db: Path) -> set[tuple[object, ...]]:

@@ -15,7 +15,7 @@ import pytest
 from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
 from archiver.store.migrate import Migration, backup_path, migrate, shipped_migrations
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.archives import copy_database
 from tests.support import day, dump, select, sync
 
@@ -49,7 +49,7 @@ def test_a_file_of_every_schema_is_migrated_and_synced(
     with held_archive(db, now=0):
         pass
     assert select(db, "PRAGMA user_version") == [(OLD,)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     assert dump(db) == dump(clean)
     assert sync(api, db, SCOPE).rows.changed == 0
 
@@ -60,7 +60,7 @@ def test_a_file_is_copied_before_its_first_change(api: Simulator, db: Path) -> N
     assert migrate(db, 0, NEWER) == [NEXT, AFTER]
     copy = backup_path(db, OLD)
     assert dump(copy) == before
-    assert inspect(copy) == []
+    assert verify_archive(copy) == []
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert select(db, "SELECT text, more FROM note") == [("invented", None)]
 
@@ -76,7 +76,7 @@ def test_an_incomplete_copy_is_replaced(api: Simulator, db: Path) -> None:
     part.write_bytes(b"half a copy")
     migrate(db, 0, NEWER)
     assert not part.exists()
-    assert inspect(backup_path(db, OLD)) == []
+    assert verify_archive(backup_path(db, OLD)) == []
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the child of a fork only runs SQLite, and exits

@@ -241,7 +241,7 @@ def test_a_sheet_stands_alone(archived: Path, tmp_path: Path, more: list[str]) -
 def test_a_folder_that_is_not_there_is_said(archived: Path, tmp_path: Path) -> None:
     done = archiver("report", "spend", "--xlsx", str(tmp_path / "no" / "x.xlsx"), "--db", str(archived))
     assert done.returncode == StorageError.exit_code
-    assert "cannot be written" in done.stderr
+    assert "cannot write" in done.stderr
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

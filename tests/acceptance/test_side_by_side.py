@@ -25,7 +25,7 @@ from archiver.store.archive import held_archive
 from archiver.store.diff import facts_digest
 from archiver.store.files import exclusive, lock_path, read_only_uri
 from archiver.store.migrate import shipped_migrations
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.runners import PATIENCE, Runner, together
 from tests.support import FIRST_DAY, NOW, SMALL, day, dump, select, sync
 
@@ -42,11 +42,11 @@ UNTIL = "2026-01-10"
 VERIFY_LOOP = """
 import sys, threading
 from pathlib import Path
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 stop = threading.Thread(target=sys.stdin.read, daemon=True)
 stop.start()
 while True:
-    print(inspect(Path(sys.argv[1])), flush=True)
+    print(verify_archive(Path(sys.argv[1])), flush=True)
     if not stop.is_alive():
         break
 """
@@ -99,7 +99,7 @@ def test_of_two_syncs_that_start_together_one_writes_and_the_other_names_it(
             assert loser.seconds < 2
             assert f"is locked by process {winner.process.pid}\n" in loser.stderr
         assert dump(db) == goal.dump
-        assert inspect(db) == []
+        assert verify_archive(db) == []
 
 
 def test_twelve_first_runs_at_once_create_one_complete_archive(slow_api: Simulator, db: Path) -> None:
@@ -113,7 +113,7 @@ def test_twelve_first_runs_at_once_create_one_complete_archive(slow_api: Simulat
         assert one.process.returncode in allowed, one.stderr
     ledger = [(m.version, m.name, m.sha256) for m in shipped_migrations()]
     assert select(db, "SELECT version, name, sha256 FROM _migration") == ledger
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     clean = db.with_name("clean.db")
     sync(slow_api, clean, Scope(since=day("2026-01-12")))
     assert dump(db) == dump(clean)

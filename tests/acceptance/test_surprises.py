@@ -10,7 +10,7 @@ import pytest
 
 from archiver.model import Report
 from archiver.plan.scope import Scope
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.raw_server import Good, RawServer, raw_server
 from tests.support import NOW, archived, archiver, day, run_sync, said, select, sync, truth
 
@@ -109,13 +109,13 @@ def test_a_cost_of_yesterday_that_is_not_there_is_no_gap_and_no_zero(
     assert states == [("provisional", "2026-01-15T00:00:00Z")]
     last = int(day("2026-01-13").timestamp())
     assert select(db, "SELECT max(day_start) FROM _canonical_day WHERE report = 'cost'") == [(last,)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
     assert archiver("status", "--db", str(db)).returncode == 0
     late_cost.spoil = None
     assert sync(api, db, SCOPE, api_url=late_cost.url).exit_code == 0
     assert archived(db, "cost", "1d", ()) == truth(api, "cost", "1d", (), day("2025-12-20"))
     assert select(db, "SELECT count(*) FROM _revision") == [(0,)]
-    assert inspect(db) == []
+    assert verify_archive(db) == []
 
 
 def test_a_cost_that_is_absent_a_day_after_its_end_is_missing(api: Simulator, db: Path, late_cost: RawServer) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from archiver.model import BucketWidth
 from archiver.plan.scope import Scope
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import archiver, day, dump, select, sync
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_coverage_that_overlaps_is_found(archive: Path) -> None:
     change(
         archive, "UPDATE _span SET span_end = span_end + 86400 WHERE span_start = (SELECT min(span_start) FROM _span)"
     )
-    assert [finding.check for finding in inspect(archive)].count("coverage") >= 1
+    assert [finding.check for finding in verify_archive(archive)].count("coverage") >= 1
 
 
 def test_sums_that_differ_between_series_are_found(archive: Path) -> None:
@@ -103,7 +103,7 @@ def test_sums_that_differ_between_series_are_found(archive: Path) -> None:
         where = "WHERE series_id = ? AND bucket_start = 1764547200"
         connection.execute(f"UPDATE _cost_fact SET amount = '5', amount_microcents = 5000000 {where}", (series,))  # noqa: S608  # from above
         connection.commit()
-    checks = {finding.check for finding in inspect(archive)}
+    checks = {finding.check for finding in verify_archive(archive)}
     assert {"digest", "sums"} <= checks
 
 
@@ -128,7 +128,7 @@ def test_every_flipped_bit_of_the_content_is_found(archive: Path, tmp_path: Path
         shutil.copy(archive, damaged)
         where = " AND ".join(f"{name} = ?" for name in identity)
         change(damaged, f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {where}", flip(value, chance), *key)  # noqa: S608  # the same
-        assert [finding for finding in inspect(damaged) if finding.is_damage], (table, column, key, value)
+        assert [finding for finding in verify_archive(damaged) if finding.is_damage], (table, column, key, value)
 
 
 def test_a_snapshot_is_a_whole_private_archive(archive: Path, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_snapshot_is_a_whole_private_archive(archive: Path, tmp_path: Path) ->
     done = archiver("snapshot", str(target), "--db", str(archive))
     assert done.returncode == 0, done.stderr
     assert dump(target) == dump(archive)
-    assert inspect(target) == []
+    assert verify_archive(target) == []
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
-from archiver.store.read.verify import inspect
+from archiver.store.read.verify import verify_archive
 from tests.support import NOW, archived, day, sync, truth
 
 EXAMPLES = int(os.environ.get("ARCHIVER_TEST_EXAMPLES", "12"))
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def verify(self) -> None:
         if self.db.exists():
-            assert [finding for finding in inspect(self.db) if finding.is_damage] == []
+            assert [finding for finding in verify_archive(self.db) if finding.is_damage] == []
 
     def teardown(self) -> None:
         self.stack.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
+from archiver.model import DAY
 from archiver.reports.dimensions import BY_COLUMN, Label
 from archiver.store.damage import confirm_damage
 from archiver.store.faults import translated
@@ -77,9 +78,6 @@ def copy_archive(path: Path, target: Path) -> None:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-
-
-_DAY_SECONDS = 86400
 
 
 @dataclass(slots=True)
@@ -166,7 +164,7 @@ class ArchiveReader:
             self._names = defaultdict(list)
             for one, identity, name, since, until in self.connection.execute(sql("select_name_periods")):
                 self._names[one, identity].append((since, until, name))
-        end = day + _DAY_SECONDS
+        end = day + DAY
         return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
 
     def workspaces(self) -> dict[str, list[str | None]]:

@@ -245,6 +245,3 @@ def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int
             what = f"{', '.join(names)} against {number} others" if number > 1 else f"between {' and '.join(names)}"
             message = f"the sums of {_when(day)[:10]} differ: {what}"
             yield Finding("sums", message, odd[0], report, day, day + DAY)
-
-
-inspect = verify_archive

@@ -21,9 +21,9 @@ from archiver.crawl.prepare import (
 from archiver.model import DAY, NamedObject, NameKind, Report
 from archiver.plan.calendar import EARLIEST_HISTORY, parse_time
 from archiver.plan.scope import Scope
+from archiver.store.plan_reader import PlanReader
 
 if TYPE_CHECKING:
-    from archiver.model import Series, Span
     from archiver.store.archive import Archive
 
 NOW = int(parse_time("2026-01-15T12:30:00Z").timestamp())
@@ -32,7 +32,7 @@ OLDEST_DAY = int(parse_time("2025-11-03").timestamp())
 
 
 @dataclass
-class Memory:
+class Memory(PlanReader):
     """The part of an archive that is remembered between runs."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -44,17 +44,8 @@ class Memory:
     async def remember(self, key: str, value: str) -> None:
         self.values[key] = value
 
-    async def history(self, _report: Report) -> tuple[int, int | None] | None:
+    async def history(self, report: Report) -> tuple[int, int | None] | None:  # noqa: ARG002
         return self.begin
-
-    async def spans(self, _series: Series, _start: int = 0, _end: int = 0) -> list[Span]:
-        return []
-
-    async def digests(self, _series: Series) -> dict[tuple[int, int], bytes]:
-        return {}
-
-    async def suspects(self, _series: Series) -> list[int]:
-        return []
 
 
 # Where history begins -----------------------------------------------------------------------------------------------
