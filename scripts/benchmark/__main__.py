@@ -9,17 +9,19 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import sqlite3
 import statistics
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.reports.registry import REPORTS
+from scripts.benchmark.pages import Shape
 from scripts.benchmark.peer_runs import PEER_PYTHON, PEERS, measure_peer
 from scripts.benchmark.profile import profile
 from scripts.benchmark.running import run, run_floor, serving, sync_command
@@ -31,6 +33,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MINUTES_A_DAY = 1440
+PARTS = 10
+PROGRAM = [sys.executable, "-m", "archiver"]
+# A month in the middle of the year of E, for the reports of one month; `budget` needs a configuration, and `changes` a
+# time before the archive's last sync.
+_OPTIONS = {name: ["--month", "2024-03"] for name in ("compare", "forecast")}
+QUERIES = {
+    **{
+        f"report {name}": ["report", name, *_OPTIONS.get(name, [])]
+        for name in REPORTS
+        if name not in {"budget", "changes"}
+    },
+    "daily_tokens, a sum": ["query", "SELECT sum(output_tokens) FROM daily_tokens"],
+    "daily_tokens, a month": [
+        "query",
+        "SELECT model, sum(output_tokens) FROM daily_tokens WHERE date LIKE '2024-03-%' GROUP BY model",
+    ],
+}
 
 
 def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
@@ -72,42 +91,42 @@ def measure(workload: Workload, runs: int, peers: list[str]) -> dict[str, Any]:
         }
 
 
-def measure_growth(runs: int) -> dict[str, Any]:
-    """Measure E: a year of minutes, one more day on it and on nothing, queries."""
-    last = (SINCE + timedelta(days=E.days)).isoformat()
-    beyond = (date.fromisoformat(last) + timedelta(days=1)).isoformat()
-    day = E.arguments(since=last, until=beyond)
-    with serving(E.shape) as url, tempfile.TemporaryDirectory() as name:
+def measure_growth(workload: Workload, runs: int) -> dict[str, Any]:
+    """Measure E: a year of minutes in ten parts, one more day on it and on nothing, queries."""
+    with serving(workload.shape) as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         year, db = folder / "year.db", folder / "archive.db"
-        whole = run(sync_command(url, year, E.arguments()), watched=True)
-        run(sync_command(url, folder / "warm.db", day))
-        small, large = [], []
+        marks = [(SINCE + timedelta(days=workload.days * part // PARTS)).isoformat() for part in range(PARTS + 1)]
+        parts = [
+            run(sync_command(url, year, workload.arguments(since=since, until=until)), watched=True)
+            for since, until in pairwise(marks)
+        ]
+        beyond = (date.fromisoformat(marks[-1]) + timedelta(days=1)).isoformat()
+        day = workload.arguments(since=marks[-1], until=beyond)
+        small = large = 0.0
         for _ in range(runs):
             for file in folder.glob("archive.db*"):
                 file.unlink()
-            small.append(run(sync_command(url, db, day)).seconds)
-            shutil.copy(year, db)
-            large.append(run(sync_command(url, db, day)).seconds)
+            small += run(sync_command(url, db, day)).seconds
+            # The last day of the year and not a copy of the file: with 100 million rows it has gigabytes.
+            large += run(sync_command(url, year, day)).seconds
+            day = workload.arguments(since=beyond, until=(beyond := _day_after(beyond)))
         with closing(sqlite3.connect(year)) as connection:
             (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
-        program = [sys.executable, "-m", "archiver"]
-        queries = {
-            **{f"report {one}": ["report", one] for one in REPORTS if one != "budget"},
-            "daily_tokens, a sum": ["query", "SELECT sum(output_tokens) FROM daily_tokens"],
-            "daily_tokens, a month": [
-                "query",
-                "SELECT model, sum(output_tokens) FROM daily_tokens WHERE date LIKE '2024-03-%' GROUP BY model",
-            ],
-        }
         return {
             "rows": rows,
-            "seconds": whole.seconds,
-            "peak_mib": whole.peak,
-            "one_day_on_nothing": statistics.median(small),
-            "one_day_on_a_year": statistics.median(large),
-            "queries": {name: run([*program, *words, "--db", str(year)]).seconds for name, words in queries.items()},
+            "seconds": sum(part.seconds for part in parts),
+            "last_of_first_part": parts[-1].seconds / parts[0].seconds,
+            "peak_mib": max(part.peak for part in parts),
+            "bytes_per_row": year.stat().st_size / rows,
+            "one_day_on_nothing": small / runs,
+            "one_day_on_a_year": large / runs,
+            "queries": {name: run([*PROGRAM, *words, "--db", str(year)]).seconds for name, words in QUERIES.items()},
         }
+
+
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def measure_starts(runs: int) -> dict[str, float]:
@@ -115,14 +134,13 @@ def measure_starts(runs: int) -> dict[str, float]:
     with serving(D.shape) as url, tempfile.TemporaryDirectory() as name:
         db = Path(name) / "small.db"
         run(sync_command(url, db, D.arguments(since="2026-10-01", until="2026-10-31")))
-        program = [sys.executable, "-m", "archiver"]
         commands = {
             "--help": ["--help"],
             "status": ["status", "--db", str(db)],
             "query": ["query", "SELECT count(*) FROM usage", "--db", str(db)],
         }
         return {
-            name: statistics.median(run([*program, *words]).seconds for _ in range(max(5, runs)))
+            name: statistics.median(run([*PROGRAM, *words]).seconds for _ in range(max(5, runs)))
             for name, words in commands.items()
         }
 
@@ -155,7 +173,7 @@ def main() -> None:
         peers = {"A": list(PEERS), "B": ["plain"]}.get(name, []) if with_peers else []
         result["workloads"].append(measure(workloads[name], options.runs, peers))
     others: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
-        "E": ("growth", lambda: measure_growth(options.runs)),
+        "E": ("growth", lambda: measure_growth(replace(E, shape=Shape(options.rows, 2 * options.rows)), options.runs)),
         "F": ("first_sync", lambda: measure_first_sync(options.days, list(PEERS) if with_peers else [])),
         "G": ("drift", lambda: measure_drift(options.runs)),
         "nightly": ("nightly", lambda: measure_nightly(options.days, options.runs)),
@@ -176,6 +194,7 @@ def parse_options(names: list[str]) -> argparse.Namespace:
     parser.add_argument("workloads", nargs="*", choices=[[], *names], help="workloads (default: A B C D starts)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown")
     parser.add_argument("--days", type=int, default=365, help="days of use in F and nightly")
+    parser.add_argument("--rows", type=int, default=E.shape.rows, help="rows a minute in E (200 make 105 million)")
     parser.add_argument("--peers", action="store_true", help="measure other programs too, in .venv-peers")
     parser.add_argument("--profile", action="store_true", help="show the work of A by stage")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -46,7 +46,9 @@ def _show_workload(one: dict[str, Any]) -> None:
 
 
 def _show_growth(growth: dict[str, Any]) -> None:
-    print(f"E {growth['rows']:,} rows in {growth['seconds']:.1f} s, {growth['peak_mib']:.0f} MiB")
+    sizes = f"{growth['peak_mib']:.0f} MiB, {growth['bytes_per_row']:.1f} B/row"
+    print(f"E {growth['rows']:,} rows in {growth['seconds']:.1f} s, {sizes}")
+    print(f"  the last tenth took {growth['last_of_first_part']:.2f} times the time of the first")
     ratio = growth["one_day_on_a_year"] / growth["one_day_on_nothing"]
     print(f"  one day more: {growth['one_day_on_nothing']:.2f} s on nothing, {ratio:.2f} times that on a year")
     for query, seconds in growth["queries"].items():

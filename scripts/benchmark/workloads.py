@@ -49,5 +49,5 @@ A = Workload("A", "minutes, 30 days, 20 rows a bucket", "1m", 30, 1, Shape(20, 4
 B = Workload("B", "days, 3 years, 200 rows a day", "1d", 1096, 31, Shape(200, 200))
 C = Workload("C", "hours, a year, 50 rows an hour of 2,000 keys", "1h", 364, 7, Shape(50, 2000))
 D = Workload("D", "days, 3 years, 150 ms a request, 8 at a time", "1d", 1096, 31, Shape(5, 5), "both", 0.150, 8)
-E = Workload("E", "minutes, a year, 20 rows a bucket", "1m", 364, 1, Shape(20, 40))
+E = Workload("E", "minutes, a year, 20 rows a bucket", "1m", 364, 1, Shape(20, 40), "both")
 G = replace(A, name="G", title="A with a new field in every row", shape=replace(A.shape, new_field=True))
