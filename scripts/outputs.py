@@ -27,6 +27,7 @@ _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _VOLATILE = (
     (r"(?m)^last run .*$", "last run      2026-01-15T00:00:12Z to 2026-01-15T00:00:20Z: ok"),
     (r"the local clock (says|shows) [^,]+", r"the local clock \1 2026-11-25T17:30:10Z"),
+    (r"\(\d+ days ago\)", "(314 days ago)"),
     (r"\b[0-9.]+ MiB, schema (\d+), SQLite [0-9.]+", r"2.0 MiB, schema \1, SQLite 3.40.1"),
 )
 """What differs from run to run, and from machine to machine."""

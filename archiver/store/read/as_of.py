@@ -17,6 +17,7 @@ def open_as_of(connection: sqlite3.Connection, moment: int) -> None:
     """
     connection.executescript(script("as_of"))
     connection.execute(sql("insert_as_of"), (moment,))
+    connection.execute(sql("insert_days_after_as_of"), {"moment": moment})
     # The temporary table of the same name hides the real one: the ranking of now and of then is one statement.
     connection.execute(sql("insert_canonical_days"), {"moment": moment, "report": None, "days": None})
     for (view,) in connection.execute(sql("select_dated_views")).fetchall():

@@ -3,9 +3,10 @@
 
 CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
 
--- `later` are the revisions after the moment; `revised` are the buckets with content of then in a revision; `undone`
--- is the first later revision of each of their rows, with the values of then. Unchanged buckets are read as they are.
-CREATE TEMP VIEW _usage_fact AS
+-- The rows of then of buckets that changed later. `later` are the revisions after the moment; `revised` are the buckets
+-- with content of then in a revision; `undone` is the first later revision of each of their rows, with the values of
+-- then.
+CREATE TEMP VIEW restored_usage AS
 WITH later AS (
   SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
 ),
@@ -26,11 +27,6 @@ undone AS (
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
 SELECT f.*
-FROM main._usage_fact AS f
-JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
-JOIN as_of AS a ON b.learnt_at <= a.moment
-UNION ALL
-SELECT f.*
 FROM revised AS v
 JOIN main._usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
@@ -45,8 +41,28 @@ FROM undone AS d
 JOIN main._usage_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_uncached_input_tokens IS NOT NULL;
 
--- Daily sums, computed from the rows: those that are stored are of now.
+-- Unchanged buckets are read as they are.
+CREATE TEMP VIEW _usage_fact AS
+SELECT f.*
+FROM main._usage_fact AS f
+JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+JOIN as_of AS a ON b.learnt_at <= a.moment
+UNION ALL
+SELECT * FROM restored_usage;
+
+-- The days of series of hours and minutes with a bucket that changed after the moment. All others have the stored sums:
+-- summing a year of minutes again would take as long as archiving it.
+CREATE TEMP TABLE later_day (
+  series_id INTEGER NOT NULL,
+  day_start INTEGER NOT NULL,
+  PRIMARY KEY (series_id, day_start)
+) STRICT, WITHOUT ROWID;
+
 CREATE TEMP VIEW _usage_day AS
+SELECT r.*
+FROM main._usage_day AS r
+WHERE NOT EXISTS (SELECT 1 FROM later_day AS l WHERE l.series_id = r.series_id AND l.day_start = r.day_start)
+UNION ALL
 SELECT
   f.series_id,
   f.bucket_start / 86400 * 86400 AS day_start,
@@ -57,8 +73,17 @@ SELECT
   sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
   sum(f.output_tokens) AS output_tokens,
   sum(f.web_search_requests) AS web_search_requests
-FROM _usage_fact AS f
-JOIN main._series AS s ON s.id = f.series_id AND s.bucket_seconds < 86400
+FROM (
+  -- CROSS JOIN keeps the few later days in the outer loop.
+  SELECT f.*
+  FROM later_day AS l
+  CROSS JOIN main._usage_fact AS f
+    ON f.series_id = l.series_id AND f.bucket_start >= l.day_start AND f.bucket_start < l.day_start + 86400
+  JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+  JOIN as_of AS a ON b.learnt_at <= a.moment
+  UNION ALL
+  SELECT r.* FROM restored_usage AS r JOIN main._series AS s ON s.id = r.series_id AND s.bucket_seconds < 86400
+) AS f
 GROUP BY f.series_id, day_start, f.key_id;
 
 -- The same over the tables of cost.

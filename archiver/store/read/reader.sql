@@ -99,6 +99,20 @@ ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 -- Set the moment as of which the archive is read.
 INSERT INTO as_of (moment) VALUES (?);
 
+-- name: insert_days_after_as_of
+-- Note the days of series of hours and minutes with a bucket that changed after a moment. A bucket that lost all rows
+-- may be in its revision alone.
+INSERT INTO later_day (series_id, day_start)
+SELECT b.series_id, b.bucket_start / 86400 * 86400
+FROM main._series AS s
+JOIN main._bucket AS b ON b.series_id = s.id AND b.learnt_at > :moment
+WHERE s.bucket_seconds < 86400
+UNION
+SELECT r.series_id, r.bucket_start / 86400 * 86400
+FROM main._series AS s
+JOIN main._revision AS r ON r.series_id = s.id AND r.learnt_at > :moment
+WHERE s.bucket_seconds < 86400;
+
 -- name: select_dated_views
 -- Select the definitions of the views that can be read as of a moment.
 SELECT sql FROM sqlite_master
