@@ -93,7 +93,7 @@ def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...
 def simulate(**options: Any) -> None:
     """Serve a local Admin API with invented data.
 
-    It answers like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
+    It responds like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
     """
     settings = _settings(options)
     from archiver.simulator import Simulator  # noqa: PLC0415 - importing aiohttp takes long

@@ -113,8 +113,8 @@ def render(page: Page) -> str:
 def page_policy() -> str:
     """Return the content security policy of every page.
 
-    It allows the style and the scripts of the page by their digests, and the empty icon. It forbids the network, frames,
-    forms, `eval`, and any other inline code, which a hostile name could smuggle in.
+    It allows the style and the scripts of the page by their digests, and the empty icon. It forbids the network,
+    frames, forms, `eval`, and any other inline code, which a hostile name could smuggle in.
 
     Raises:
         ConfigurationError: The chart runtime is not installed.

@@ -146,7 +146,7 @@ const drawn = {
   },
 };
 
-// An invisible mark: without any, a scale has no domain and Vega draws no axis.
+// An invisible mark: without any mark, a scale has no domain and Vega draws no axis.
 function unseen({ begin }) {
   return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
 }
@@ -160,8 +160,8 @@ function data_of(chart) {
   if (chart.kind === "ranked") return { rows: drawn.ranked(chart) };
   marked[chart.id] = buckets;
   const rows = drawn[chart.kind](chart, buckets);
-  // Charts of nothing but gaps still have axes, and an empty data set would remove a layer's scale.
   if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
+  // Without gaps, one of no width: it is not seen, and the layer keeps the domain of the others.
   const gaps = buckets.filter((one) => one.gaps);
   return { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
 }

@@ -15,7 +15,7 @@ _SHORT = (
     "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : "
     "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + 'k' : format(datum.value, '~r')"
 )
-# Labels of days: `4 Feb`, but the first of a month is `Feb`, and of a year `2026`.
+# Labels of days: `4 Feb`, but the first of a month `Feb`, and of a year `2026`.
 _WHEN = (
     "utcdate(datum.value) != 1 ? utcFormat(datum.value, '%-d %b') : "
     "utcmonth(datum.value) == 0 ? utcFormat(datum.value, '%Y') : utcFormat(datum.value, '%b')"
@@ -59,8 +59,8 @@ _GAPS = {
     "mark": {"type": "rect", "tooltip": None, "color": "#c98a00", "opacity": 0.22},
     "encoding": {"x": {"field": "begin", **_DAYS}, "x2": {"field": "end"}},
 }
-# Invisible columns in front of the data, one for each bucket: the tooltip shows all lines of a bucket, wherever in it the
-# pointer is.
+# Invisible columns in front of the data, one for each bucket. The tooltip shows all lines of a bucket, wherever in its
+# column the pointer is.
 _HOVER = {
     "data": {"name": "buckets"},
     "params": [{"name": "at", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}],

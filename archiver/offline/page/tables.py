@@ -76,7 +76,7 @@ def currencies(tables: Iterable[Table]) -> list[str]:
 
 
 def unit_name(of: Sequence[str], unit: str) -> str:
-    """Return the unit of amounts of some currencies, as USD, cents or EUR, USD."""
+    """Return the unit of amounts in currencies, as `EUR, USD` or `cents`."""
     if unit == "usd":
         return ", ".join(of)
     return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"

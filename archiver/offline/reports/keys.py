@@ -45,7 +45,7 @@ _PriceKey = tuple[Any, ...]
 
 @dataclass(slots=True)
 class _Bill:
-    """The cost of one price key and count on a day, and its number of cost rows."""
+    """The cost that is shared by one count of one price key, and its rows."""
 
     amount: int = 0
     rows: int = 0

@@ -1,1 +1,1 @@
-"""Tables of reports: columns, labels, amounts of money, and output formats."""
+"""Tables of reports: columns, labels, amounts and output formats."""

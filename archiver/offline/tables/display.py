@@ -207,7 +207,7 @@ def shown_label(name: str, row: Row, shared: Collection[tuple[str, str]] = ()) -
 
 
 def shared_names(table: Table) -> set[tuple[str, str]]:
-    """Return the pairs of label column and name that several ids of a table share."""
+    """Return the (label column, name) pairs that several ids share."""
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in table.rows:
         for name, identity in _ID_OF.items():

@@ -78,7 +78,7 @@ def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[A
 
 
 class _Sheet:
-    """The worksheet while it is filled, with its formats and the widths of its columns."""
+    """The worksheet while it is filled, with its formats and column widths."""
 
     def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column]) -> None:
         self._sheet, self._columns = sheet, columns
