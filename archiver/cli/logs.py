@@ -73,6 +73,7 @@ class RequestFormatter(logging.Formatter):
         fields: dict[str, object] = getattr(record, "fields", {})
         if self._as_json:
             return _to_json(time, record.levelname.lower(), record.getMessage(), fields)
+        # Requests are logged as fields; other records have a message alone.
         fields = fields or {"message": record.getMessage()}
         return " ".join([_stamp(time), *(f"{name}={show(value)}" for name, value in fields.items())])
 
@@ -88,6 +89,7 @@ def show_requests(log_format: str) -> None:
 
 
 def _to_json(time: datetime, level: str, message: str, fields: dict[str, object]) -> str:
+    # Fields without a value are left out.
     known = {name: value for name, value in fields.items() if value is not None}
     return json.dumps({"time": _stamp(time), "level": level, "message": message, **known}, ensure_ascii=False)
 

@@ -208,6 +208,6 @@ def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
     load_library()  # now, so that a report is not computed in vain
 
 
-def say_written(rows: int, xlsx: Path) -> None:
+def print_written(rows: int, xlsx: Path) -> None:
     """Print on stderr that a spreadsheet was written."""
     click.echo(f"wrote {rows:,} {'row' if rows == 1 else 'rows'} to {show(str(xlsx), None)}", err=True)

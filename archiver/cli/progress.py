@@ -74,6 +74,7 @@ class Tally(Progress):
             line.planned = line.finished
         for plan in plans:
             self.lines.setdefault(plan.series, Line(0)).planned += len(plan.windows)
+        # The pace is measured anew: planning and the coarse pass finish no windows.
         self._began = self.monotonic()
         self._finished.clear()
 

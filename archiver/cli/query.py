@@ -22,7 +22,7 @@ from archiver.cli.options import (
     format_of,
     format_options,
     option,
-    say_written,
+    print_written,
 )
 from archiver.errors import ConfigurationError
 from archiver.offline.atomic import atomic_file
@@ -168,7 +168,7 @@ def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits,
         def write_result() -> int:
             with ask() as result:
                 count = write_sheet(stage.file, [Column(name) for name in result.columns], result.rows)
-            say_written(count, xlsx)
+            print_written(count, xlsx)
             return 0
 
         code = run_limited(lambda: guarded(write_result), limits.seconds, limits.mebibytes)

@@ -20,7 +20,7 @@ from archiver.cli.options import (
     format_of,
     format_options,
     option,
-    say_written,
+    print_written,
 )
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
@@ -163,7 +163,7 @@ def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
     with atomic_file(xlsx, db) as stage:
         count = write_sheet(stage.file, *to_sheet(table, unit), table.notes)
         stage.keep()
-    say_written(count, xlsx)
+    print_written(count, xlsx)
 
 
 def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int:

@@ -64,6 +64,7 @@ def synchronise(settings: Settings, progress: Progress, summary: Summary) -> Non
         ArchiverError: An error that ended the run early.
     """
     settings.scope.check()  # before a file is created
+    # The lock is outside of the event loop, so that Ctrl-C ends the wait for another run.
     with held_archive(settings.db, now=int(time.time()), wait=settings.wait):
         anyio.run(_sync, settings, progress, summary)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from archiver.model import Series
     from archiver.plan.work import Range
 
-_MOST_FAILURES = 10
+_MOST_FAILURES = 10  # distinct reasons that are printed
 
 
 def duration(seconds: float) -> str:

@@ -91,6 +91,7 @@ def _tables_and_charts(
 
     Two passes are kept in memory for most tables and charts, and two more are by API key.
     """
+    # Everything by workspace, model and currency is added up from these sums, at any grain of time.
     billed = select_days(reader, Report.COST, request).days
     reader.keep_sums(Report.COST, ("workspace_id", "model", "currency"), billed)
     reader.keep_sums(Report.USAGE, ("workspace_id", "model"), select_days(reader, Report.USAGE, request).days)
@@ -127,6 +128,7 @@ def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]
 def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table) -> str:
     days = figures.page_days(reader, request)
     chart = _CHARTS[name](reader, request, days) if name in _CHARTS and days.dates and table.is_known else None
+    # Reports without a chart, such as forecast, are a page with the table alone.
     charts = [asdict(chart)] if chart else []
     if chart:
         section = _section(chart.id, [("Table", table)], request.unit)

@@ -61,6 +61,7 @@ def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
         }
         for key, one in enumerate(coverage)
     ]
+    # The names are a data set of their own, or each would be drawn once for every range of its series.
     rows_of_names = [{"place": place, "name": name} for place, name in enumerate(names)]
     return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
 
@@ -70,6 +71,7 @@ def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) 
 
     `as_of` is the moment that the archive is read at: what was fetched later does not count.
     """
+    # Times are ISO texts in UTC, which compare as texts; a date compares as its midnight.
     end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
     reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end
@@ -82,4 +84,4 @@ def _series_name(one: CoverageRange) -> str:
 
 
 def _moment(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp()) * 1000
+    return int(datetime.fromisoformat(time).timestamp()) * 1000  # milliseconds, as times in JavaScript

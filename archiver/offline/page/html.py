@@ -120,6 +120,7 @@ def page_policy() -> str:
         ConfigurationError: The chart runtime is not installed.
     """
     style, script, runtime = _assets()
+    # Digests are of the content of the elements, byte for byte: the templates add no space around it.
     rules = [
         "default-src 'none'",
         f"script-src {_digest(runtime)} {_digest(script)}",
@@ -154,6 +155,7 @@ def _printable(value: object) -> str:
 
     Some of these characters reverse the direction of text, and could make a name look like another one.
     """
+    # Markup is the style, the scripts and the JSON, which the templates insert as they are.
     return value if isinstance(value, Markup) else show(str(value), None)
 
 

@@ -45,6 +45,7 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     period = month_period(reader, request)
     selected = select_days(reader, Report.COST, of_month(request, period))
     projected = project(reader, ("workspace",), period)
+    # Limits are in dollars; a note names the other currencies.
     groups = [group for group in projected.groups if group.values["currency"] == "USD"]
     limits: list[tuple[str, Decimal, list[DailyAmounts], bool]] = []
     ungrouped = [group for group in groups if group.values["workspace_id"] is Label.NOT_GROUPED]
@@ -109,6 +110,7 @@ def _against(
     if not projected.known.archived:
         return row | {"state": UNKNOWN}
     spent = sum(projected.to_date(group) for group in groups)
+    # Without recent days no group has a projection; with them, every group has one.
     ends = [projected.to_end(group) for group in groups]
     end = None if not projected.recent else Estimate(sum(one for one in ends if one is not None))
     state = _state(spent, end, most, has_holes=is_partial or projected.known.holes() > 0)

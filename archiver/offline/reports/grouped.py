@@ -68,6 +68,7 @@ def read_grouped(reader: ArchiveReader, report: Report, request: ReportRequest, 
         return Grouped(selected, by, [], None)
     slots = slots_for(request, selected, by)
     lines = reader.lines(report, by, selected.days, slots.of if slots else None)
+    # The mean of a slot is over the days that a line can have values on: those with the same missing columns.
     columns = tuple(group_columns(report, by))
     days = ((day, missing_columns(report, columns, day.group_by)) for day in selected.days)
     return Grouped(selected, by, lines, SlotDays(days, slots) if slots else None)
@@ -104,6 +105,7 @@ def times_of(selected: SelectedDays, by: Sequence[str]) -> list[Row]:
     """Return a row with the time columns for each archived day or month."""
     found: dict[tuple[str, ...], Row] = {}
     for day in selected.days:
+        # By the words of `--by`: the name of the column, and the day's value in it.
         times = {"day": ("date", f"{day.date}"), "month": ("month", f"{day.date:%Y-%m}")}
         row: Row = dict(times[one] for one in TIMES if one in by)
         found[tuple(row.values())] = row

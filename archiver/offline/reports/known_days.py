@@ -52,6 +52,7 @@ class KnownDays:
 
         Days after the last archived one are expected to be missing: they may lie in the future.
         """
+        # All days up to the last archived one, less the archived ones.
         last = max(self.archived, default=self.period.since)
         return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
 

@@ -119,6 +119,7 @@ def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -
             asked = Period(since, request.until or max(archived[-1].date, since) + timedelta(days=1))
         as_of = None if request.as_of is None else to_text(request.as_of)
         return SelectedDays([], None, not_archived(str(report), asked, archived, as_of))
+    # Without a bound the period ends with the archive: days that it never reached are not missing.
     period = Period(request.since or days[0].date, request.until or days[-1].date + timedelta(days=1))
     return SelectedDays(days, KnownDays.of(period, days))
 
@@ -130,6 +131,7 @@ def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
     """
     if request.month is not None:
         return request.month
+    # The month of the last archived day has numbers, also if the archive has not been synced since.
     today = request.today
     if request.as_of is not None:
         today = min(today, datetime.fromtimestamp(request.as_of, UTC).date())

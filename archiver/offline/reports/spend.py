@@ -72,6 +72,7 @@ def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) ->
 
 def _with_empty_times(grouped: Grouped, rows: list[Row]) -> tuple[list[Row], list[list[Line]]]:
     """Add a row of zero for each archived day or month without cost."""
+    # The word `day` is the column `date`. A day without cost has no currency, so its zero is in USD.
     times = [{"day": "date"}.get(one, one) for one in TIMES if one in grouped.by]
     present = {tuple(row[one] for one in times) for row in rows}
     zero = {"currency": "USD", "amount": 0}

@@ -186,6 +186,7 @@ def _write_table(
     widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
     right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
     head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
+    # A later row may be wider than those measured: its columns are out of line, but complete.
     for row in chain(head, cells, ([to_text(value) for value in row] for row in source)):
         padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
