@@ -1,6 +1,6 @@
-"""The command line: parse, call one function, print, exit.
+"""The command line: the group of commands, errors and exit codes.
 
-Commands are imported when they are called: `archiver --help` needs none of them.
+Commands are imported when they are called, so that `archiver --help` is fast.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ COMMANDS = {
     "help": ("archiver.cli.help", "Show the help of a command."),
     "completion": ("archiver.cli.completion", "Print the completion script for a shell."),
 }
-"""Each command with its module and its first sentence, so that the list of commands imports none."""
+"""Each command's module and first sentence, so that listing the commands imports none of these modules."""
 
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Return the commands in the order in which a newcomer needs them."""
+        """Return the names of the commands in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # the same
@@ -58,8 +58,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; for a misspelt one, name the nearest."""
-        # A shell that completes passes half a name, which is no error.
+        """Find the command, or raise an error that names the nearest one."""
+        # While a shell completes a line, click parses with `resilient_parsing`, and half a name is no error.
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise no_such_command(args[0], COMMANDS, ctx)
         return super().resolve_command(ctx, args)
@@ -69,11 +69,13 @@ class LazyGroup(click.Group):
 
         def work() -> Any:
             result = super(LazyGroup, self).invoke(ctx)
-            # A full disk or a closed pipe shows when the buffer is written: here it becomes an error with an exit
-            # code, at the interpreter's end it would be a traceback.
+            # A full disk or a closed pipe is noticed when the buffer is written. Here it becomes an error with an exit
+            # code; at the interpreter's end it would be a traceback.
             sys.stdout.flush()
             return result
 
+        # Inside of click, which would exit with 1 on a closed pipe and print an empty line on Ctrl-C. `_run` guards the
+        # parsing of the program's own options, which precedes this call.
         return guarded(work)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,8 +98,8 @@ def cli() -> None:
 
 
 def fail(error: ArchiverError) -> None:
-    """Print on stderr what happened, and what to do next."""
-    from archiver.offline.tables.write import show  # noqa: PLC0415  # only needed once things went wrong
+    """Print an error and its hint on stderr."""
+    from archiver.offline.tables.write import show  # noqa: PLC0415  # only needed after an error
 
     request_id = getattr(error, "request_id", None)
     click.echo(f"error: {show(error.message, None)}" + (f" (request id {request_id})" if request_id else ""), err=True)
@@ -111,12 +113,16 @@ def main() -> NoReturn:
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is printed with escapes; it would raise an error otherwise.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
 def _open_closed_streams() -> None:
-    """Connect standard streams that were closed at the start to the null device."""
+    """Connect standard streams that were closed at the start to the null device.
+
+    Python sets these to None, and the first print would fail.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  # for the whole run
@@ -148,24 +154,25 @@ def guarded(work: Callable[[], Any]) -> int:  # noqa: PLR0911  # one for each do
         click.echo("error: interrupted", err=True)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of a pipe has seen enough
+        # The interpreter flushes stdout once more when it exits, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except UnicodeError:
         fail(ConfigurationError("the input is not UTF-8 text", hint="convert it, as with iconv --to-code=UTF-8"))
         return 2
-    except OSError as error:  # the archive's and the network's own were translated where they came up
+    except OSError as error:  # errors of the archive and of the network are translated where they occur
         reason = error.strerror or type(error).__name__
         fail(StorageError(f"cannot write the output: {reason}", hint="check the disk's free space and permissions"))
         return StorageError.exit_code
-    except Exception as error:  # noqa: BLE001  # the last line of defence: a bug has its exit code too
+    except Exception as error:  # noqa: BLE001  # any other exception is a bug, which has an exit code of its own
         show_bug(error)
         return BUG_EXIT
     return result if isinstance(result, int) else 0
 
 
 def show_bug(error: Exception) -> None:
-    """Print where a bug is, without any value, which may be secret."""
-    import traceback  # noqa: PLC0415  # only needed once things went wrong
+    """Print where a bug is, without messages and values, which may be secret."""
+    import traceback  # noqa: PLC0415  # only needed after an error
 
     click.echo("error: this is a bug in archiver; what was archived before is safe", err=True)
     click.echo(f"  {type(error).__name__} in archiver {__version__}, at", err=True)

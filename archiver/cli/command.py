@@ -1,4 +1,4 @@
-"""Help with grouped options and examples; usage errors in one form."""
+"""Help texts with grouped options and examples, and usage errors."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _HEADINGS: Final = {
     "Archive and configuration": "db config",
 }
 _HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for word in words.split()}
-"""An option means the same in every command, so one table holds the heading of each."""
+"""The heading that each option has in help: one table for all commands, as an option means the same in each."""
 
 
 class Command(click.Command):
     """A command with grouped options and examples in its help."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
-        """Initialise the command; an example is one line, `archiver … # what it does`."""
+        """Initialise the command; each example is one line, `archiver … # comment`."""
         super().__init__(*arguments, **settings)
         self.examples = examples
 
@@ -40,7 +40,7 @@ class Command(click.Command):
 
 
 def group_options(params: Iterable[click.Parameter]) -> dict[str, list[click.Parameter]]:
-    """Return options by heading; those in no group are under `Other`."""
+    """Return options by heading, and those without a heading under `Other`."""
     groups: dict[str, list[click.Parameter]] = {heading: [] for heading in (*_HEADINGS, "Other")}
     for param in params:
         if isinstance(param, click.Option):
@@ -67,13 +67,13 @@ def format_help_sections(
                 formatter.write_dl(records)
     if examples:
         with formatter.section("Examples"):
-            # Not wrapped: a command that breaks over two lines cannot be copied.
+            # Not wrapped by click, as a command over two lines could not be copied.
             for example in examples:
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
 class Choice(click.Choice[str]):
-    """A word out of a list; the error for another names the nearest."""
+    """A choice of words, with an error that names the nearest."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the message for a word that is not in the list."""
@@ -82,8 +82,8 @@ class Choice(click.Choice[str]):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or nothing when no word is near."""
-    from difflib import get_close_matches  # noqa: PLC0415  # only needed once a word was wrong
+    """Return `; did you mean 'x'?`, or "" when no known word is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only needed for a wrong word
 
     near = get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -95,9 +95,9 @@ def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> clic
 
 
 def translate(error: click.ClickException) -> ConfigurationError:
-    """Return an error of click's as ours: one line, and a hint.
+    """Return an error of click as a ConfigurationError with a hint.
 
-    A command's own usage error can bring its hint as a second line, `hint: …`.
+    A usage error that a command raises can have its hint in a second line, `hint: …`. Else the hint is to read --help.
     """
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     hint = ""
@@ -106,6 +106,7 @@ def translate(error: click.ClickException) -> ConfigurationError:
         message = f"no such option: {error.option_name!r}{suggest(error.option_name, known)}"
     else:
         message, _, hint = error.format_message().partition("\nhint: ")
+        # Messages of click are sentences, perhaps of several lines; messages here are one line without a full stop.
         message = " ".join(message.split()).removesuffix(".")
         message = message[:1].lower() + message[1:]
     return ConfigurationError(message, hint=hint or f"see {ctx.command_path if ctx else 'archiver'} --help")

@@ -26,9 +26,8 @@ _SHELLS = ("bash", "zsh", "fish")
 def completion(ctx: click.Context, shell: str | None) -> None:
     """Print the completion script for a shell.
 
-    It completes commands, options, reports and saved queries.
-
-    Without an argument it is for the login shell, the one that the variable SHELL names.
+    It completes commands, options, reports and saved queries. Without an argument, it is for the shell that the
+    variable SHELL names.
     """
     shell = shell or Path(os.environ.get("SHELL", "")).name
     if shell not in _SHELLS:

@@ -1,4 +1,4 @@
-"""The configuration file: TOML with the names of options as keys."""
+"""The configuration file, in TOML, with the names of options as keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LARGEST_BUDGET = 10**10
+_LARGEST_BUDGET = 10**10  # dollars; above it is a mistake, or TOML's `inf`
 
 OPTION_KEYS = frozenset(
     {
@@ -58,17 +58,17 @@ def default_config() -> Path:
 
 
 def default_queries() -> Path:
-    """Return the folder of a person's own saved queries."""
+    """Return the folder of the user's saved queries."""
     return default_config().parent / "queries"
 
 
 def load_config(path: Path | None) -> dict[str, Any]:
-    """Read the configuration into a mapping with underscores in its keys.
+    """Read the configuration as a mapping, with underscores in its keys.
 
-    Without `path` it is the default file, and empty where that does not exist.
+    Without `path` the default file is read, and a missing file is empty.
 
     Raises:
-        ConfigurationError: It cannot be read, is not TOML, or has a key or a value that is not allowed.
+        ConfigurationError: The file cannot be read, is not TOML, or has a key or a value that is not allowed.
     """
     given = path is not None
     path = path or default_config()
@@ -114,7 +114,7 @@ def _check_budgets(value: Any, path: Path) -> Any:
             f"[budgets] in {path} has an unknown key", hint="write `total` and [budgets.workspaces], nothing else"
         )
     for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
-        # TOML's true is an int in Python, hence no isinstance.
+        # No isinstance: a bool is an int in Python. TOML's `nan` fails the comparison.
         if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
             raise ConfigurationError(f"a budget in {path} is {limit!r}", hint="write an amount in dollars, as 5000")
     return value

@@ -1,6 +1,6 @@
-"""The sources of the admin key: file, command or environment.
+"""Read the admin key from a file, a command or the environment.
 
-It is never on the command line.
+It is never an argument, because every user of a machine can list arguments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from archiver.api.key import AdminKey
 from archiver.errors import ConfigurationError
 
 VARIABLES = ("ANTHROPIC_ADMIN_API_KEY", "ANTHROPIC_ADMIN_KEY")
-_COMMAND_SECONDS = 60
+_COMMAND_SECONDS = 60  # time for a password manager to ask for its password
 
 
 def find_key(key_file: str | None, key_command: str | None) -> AdminKey:
@@ -62,9 +62,10 @@ def _read_file(name: str) -> str:
 
 
 def _run_command(command: str) -> str:
+    # Errors do not repeat the command or its output, which may contain the key.
     try:
         words = shlex.split(command)
-        done = subprocess.run(  # noqa: S603  # the person's own command, run without a shell
+        done = subprocess.run(  # noqa: S603  # the user's own command, run without a shell
             words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=_COMMAND_SECONDS, check=True
         )
         return done.stdout.decode("utf-8")

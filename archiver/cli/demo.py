@@ -54,7 +54,7 @@ def demo(*, quiet: bool, db: Path, **_: Any) -> int:
 
 
 def _archive(db: Path, *, quiet: bool) -> Summary:
-    from archiver.api.key import AdminKey  # noqa: PLC0415  # the imports of a run are for a run
+    from archiver.api.key import AdminKey  # noqa: PLC0415  # importing aiohttp takes long
     from archiver.api.rate_limit import Rate  # noqa: PLC0415  # the same
     from archiver.cli.run import synchronise  # noqa: PLC0415  # the same
     from archiver.cli.settings import Settings  # noqa: PLC0415  # the same
@@ -70,9 +70,9 @@ def _archive(db: Path, *, quiet: bool) -> Summary:
             db=db,
             api_url=api.url,
             key=AdminKey(api.key, "the simulator"),
-            # Its people and keys are some days older than its usage: those days would be an empty month.
+            # Its users and keys are some days older than its usage, and those days would show as an empty month.
             scope=Scope(since=datetime.combine(api.first_day, time(), UTC)),
-            rate=Rate(None),
+            rate=Rate(None),  # the API is on this machine
             concurrency=4,
             max_runtime=None,
             wait=0,
@@ -107,7 +107,7 @@ def _show_next(db: Path, last_month: str) -> None:
 
 
 def _program() -> str:
-    """Return the command that runs this program from the current folder."""
+    """Return the command that runs this program: `archiver`, or a path."""
     called = Path(sys.argv[0]).resolve()
     found = shutil.which("archiver")
     if found is not None and Path(found).resolve() == called:

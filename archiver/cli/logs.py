@@ -1,4 +1,4 @@
-"""The lines of a run on stderr, as text or one JSON object a line."""
+"""The log of a run on stderr, as text or as JSON lines."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Writes the lines of a run to stderr.
+    """Writes log lines to stderr.
 
-    With `as_json` each is an object with time, level, message and fields.
+    With `as_json` each line is an object with time, level, message and fields.
     """
 
     as_json: bool = False
@@ -32,7 +32,7 @@ class Log:
     def write(self, level: str, message: str, *, text: str | None = None, **fields: object) -> None:
         """Write one line.
 
-        `message` and its fields as JSON; `text`, or else the message, as text.
+        JSON has the message and the fields. Text has `text` if it is given, else the message.
         """
         if self.as_json:
             click.echo(_to_json(datetime.now(UTC), level, message, fields), err=True)
@@ -40,7 +40,7 @@ class Log:
             click.echo(message if text is None else text, err=True)
 
     def write_error(self, error: ArchiverError) -> None:
-        """Write what ended a run, and its hint."""
+        """Write the error that ended a run, and its hint."""
         if self.as_json:
             fields = {"outcome": error.outcome, "hint": error.hint, "request_id": getattr(error, "request_id", None)}
             self.write("error", error.message, **fields)
@@ -48,10 +48,7 @@ class Log:
             fail(error)
 
     def write_bug(self, error: Exception) -> None:
-        """Write where a bug is, without messages and values.
-
-        They may contain secrets.
-        """
+        """Write where a bug is, without messages and values, which may be secret."""
         if self.as_json:
             frames = traceback.extract_tb(error.__traceback__)
             places = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
@@ -64,33 +61,35 @@ TEXT = Log()
 
 
 class RequestFormatter(logging.Formatter):
-    """Formats the log of requests that `--verbose` shows."""
+    """Formats the lines that `--verbose` writes for each request."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
+        """Return the line of one request."""
         time = datetime.fromtimestamp(record.created, UTC)
         fields: dict[str, object] = getattr(record, "fields", {})
         if self._as_json:
             return _to_json(time, record.levelname.lower(), record.getMessage(), fields)
+        # Requests are logged as fields; other records have a message alone.
         fields = fields or {"message": record.getMessage()}
         return " ".join([_stamp(time), *(f"{name}={show(value)}" for name, value in fields.items())])
 
 
 def show_requests(log_format: str) -> None:
-    """Write every request to stderr."""
+    """Log every request to stderr from now on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RequestFormatter(as_json=log_format == "json"))
     logger = logging.getLogger("archiver")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)
-    logger.propagate = False
+    logger.propagate = False  # a handler of the root logger would write every line again
 
 
 def _to_json(time: datetime, level: str, message: str, fields: dict[str, object]) -> str:
+    # Fields without a value are left out.
     known = {name: value for name, value in fields.items() if value is not None}
     return json.dumps({"time": _stamp(time), "level": level, "message": message, **known}, ensure_ascii=False)
 

@@ -45,6 +45,7 @@ def migrate(*, check: bool, wait: float, db: Path, **_: Any) -> int:
         click.echo(f"the archive needs {names}")
         return PARTIAL_EXIT
     with held_archive(db, now=int(time.time()), wait=wait):
+        # Entering the lock has applied the migrations, as for every command that writes.
         click.echo(f"the archive is now at schema {newest_version()}: applied {names}")
         click.echo(f"a copy of it as it was: {backup_path(db, todo[0].version - 1)}")
     return 0

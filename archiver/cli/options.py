@@ -1,6 +1,6 @@
-"""The options that commands share.
+"""Options that several commands share, and their types.
 
-An option means the same in every command, and each has its variable, `ARCHIVER_<OPTION>`.
+An option means the same in every command, and can be set by a variable, `ARCHIVER_<OPTION>`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s?)?")
-_PARTS = (86400, 3600, 60, 1)
+_PARTS = (86400, 3600, 60, 1)  # seconds of the groups of _DURATION
 _EARLIEST_YEAR = 2000
 DEFAULT_API_URL = "https://api.anthropic.com"
 
@@ -34,7 +34,7 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; anything else is a usage error."""
+        """Return the seconds, or raise a usage error."""
         if isinstance(value, int | float):
             return float(value)
         match = _DURATION.fullmatch(str(value).strip())
@@ -44,16 +44,16 @@ class Duration(click.ParamType[float]):
 
 
 class Time(click.ParamType["datetime | str"]):
-    """`YYYY-MM-DD` or RFC 3339; `auto` where it is allowed."""
+    """A time in UTC, written as `YYYY-MM-DD` or as RFC 3339 has it."""
 
     name = "date"
 
     def __init__(self, *, auto: bool = False) -> None:
-        """Initialise the type; with `auto`, the word `auto` is a value too."""
+        """Initialise the type; with `auto`, the word `auto` is valid too."""
         self.auto = auto
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | str:
-        """Return the time in UTC; anything else is a usage error."""
+        """Return the time in UTC or `auto`, or raise a usage error."""
         if self.auto and str(value).strip() == "auto":
             return "auto"
         try:
@@ -69,7 +69,8 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """Return a decorator for an option that has an environment variable."""
+    """Return a decorator for an option with its environment variable."""
+    # Of `--quiet/--no-quiet` the first name counts.
     word = next(name for name in names if name.startswith("--")).partition("/")[0].removeprefix("--")
     settings.setdefault("envvar", f"ARCHIVER_{word.replace('-', '_').upper()}")
     return click.option(*names, **settings)
@@ -79,19 +80,20 @@ def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | Non
     config = load_config(value)
     ctx.meta["archiver.config"] = config
     known = {param.name: param for param in ctx.command.params if isinstance(param, click.Option)}
-    # Below the command line and the environment: click reads this map only where both have nothing.
+    # Click reads this map only for options that neither the command line nor the environment sets.
     ctx.default_map = {name: fit(name, entry, known[name]) for name, entry in config.items() if name in known}
     return value
 
 
 def fit(name: str, entry: Any, param: click.Option) -> Any:
-    """Return a value of the configuration in its option's type.
+    """Return a value of the configuration as its option expects it.
 
-    One value may stand for a list of one.
+    A string for an option that is repeatable becomes a list.
 
     Raises:
-        ConfigurationError: The value has another type.
+        ConfigurationError: The value has another type than the option.
     """
+    # `type(entry) is int` excludes TOML's true and false, which are instances of int.
     if param.multiple:
         entry = entry if isinstance(entry, list) else [entry]
         wanted, good = "a string or a list of strings", all(isinstance(one, str) for one in entry)
@@ -116,10 +118,10 @@ def default_database() -> Path:
 
 
 class _DatabaseOption(click.Option):
-    """The option `--db`, with the resolved default path in its help."""
+    """The option `--db`, with the path that applies as default in its help."""
 
     def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
-        """Return the additions to the help, with the path a run would use."""
+        """Return the additions to the help, with the path that a run would use."""
         extra = super().get_help_extra(ctx)
         extra["default"] = self.resolve_envvar_value(ctx) or _configured_database() or str(default_database())
         return extra
@@ -128,14 +130,14 @@ class _DatabaseOption(click.Option):
 def _configured_database() -> str | None:
     try:
         return load_config(None).get("db")
-    except ConfigurationError:  # help is shown whatever is in the file; a run names the mistake
+    except ConfigurationError:  # help is shown with a faulty file too, and a run reports the fault
         return None
 
 
 config_option = option(
     "--config",
     type=FILE,
-    is_eager=True,
+    is_eager=True,  # before all others, which it sets defaults of
     callback=_apply_config,
     help="TOML file with options.",
 )
@@ -161,13 +163,13 @@ def connect_options(command: F) -> F:
             "--api-url", default=DEFAULT_API_URL, show_default=True, metavar="URL", help="Address of the Admin API."
         ),
     )
-    for one in reversed(added):
+    for one in reversed(added):  # decorators apply from the bottom up
         command = one(command)
     return command
 
 
 def format_options(command: F) -> F:
-    """Add the output formats; without one of them rows are printed as a table."""
+    """Add the options of output formats; the default is a plain table."""
     command = option("--raw", is_flag=True, help="Print text exactly, with its control characters and formulas.")(
         command
     )
@@ -185,15 +187,16 @@ def format_options(command: F) -> F:
 
 
 def format_of(how: str | None) -> Format:
-    """Return the chosen format; `ARCHIVER_CSV=0` and the like choose none."""
+    """Return the format of an option's value, or the default."""
+    # Variables may hold anything: `ARCHIVER_CSV=0` chooses none.
     return Format(how) if how in set(Format) else Format.TABLE
 
 
 def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
-    """Check that a spreadsheet is the only output, and can be written.
+    """Check that no other output is chosen with --xlsx, and load its library.
 
     Raises:
-        UsageError: It does not.
+        UsageError: --raw, --list or another format is given too.
         ConfigurationError: The library that writes spreadsheets is not installed.
     """
     if xlsx is None:
@@ -202,9 +205,9 @@ def check_sheet(xlsx: Path | None, how: str | None, *, raw: bool) -> None:
         raise click.UsageError("--xlsx and another output format are both given")
     from archiver.offline.tables.xlsx import load_library  # noqa: PLC0415  # spreadsheets are rare
 
-    load_library()
+    load_library()  # now, so that a report is not computed in vain
 
 
-def say_written(rows: int, xlsx: Path) -> None:
+def print_written(rows: int, xlsx: Path) -> None:
     """Print on stderr that a spreadsheet was written."""
     click.echo(f"wrote {rows:,} {'row' if rows == 1 else 'rows'} to {show(str(xlsx), None)}", err=True)

@@ -1,4 +1,4 @@
-"""The progress of a run on stderr: live, plain or JSON lines."""
+"""The progress of a run on stderr: a live display, lines or JSON lines."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from archiver.plan.work import SeriesPlan
 
 PLAIN_SECONDS = 30.0
-_RECENT_SECONDS = 60.0
-_LEAST_SECONDS = 1.0
+_RECENT_SECONDS = 60.0  # the pace is measured over these
+_LEAST_SECONDS = 1.0  # the first windows of a run would seem to be infinitely fast
 _BAR_WIDTH = 24
 
 
@@ -41,14 +41,14 @@ class Line:
 
     @property
     def finished(self) -> int:
-        """The windows that need no more work."""
+        """The number of windows that need no more work."""
         return self.done + self.failed
 
 
 class Tally(Progress):
     """Counts the events of a run.
 
-    `per_minute` is the configured rate, None without one.
+    `per_minute` is the configured limit of requests, None without one.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, per_minute: float | None = None) -> None:
@@ -68,17 +68,18 @@ class Tally(Progress):
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
         """Add the windows of a plan.
 
-        What an earlier plan of the run finished stays counted.
+        A run can plan several times: windows that it has finished stay counted, all others are planned anew.
         """
         for line in self.lines.values():
             line.planned = line.finished
         for plan in plans:
             self.lines.setdefault(plan.series, Line(0)).planned += len(plan.windows)
+        # The pace is measured anew: planning and the coarse pass finish no windows.
         self._began = self.monotonic()
         self._finished.clear()
 
     def split(self, window: Window) -> None:
-        """Count one window more; those of the coarse pass have no line."""
+        """Count one more window; windows of the coarse pass have no line."""
         if window.series in self.lines:
             self.lines[window.series].planned += 1
 
@@ -97,7 +98,7 @@ class Tally(Progress):
     def waiting(self, seconds: float, reason: str) -> None:
         """Note a wait, unless a longer one is noted already.
 
-        All workers wait for the same gate.
+        All workers wait for the same limit and report it, each with a slightly different time.
         """
         ends = self.monotonic() + seconds
         if ends > self._wait_ends:
@@ -115,23 +116,20 @@ class Tally(Progress):
             self._finished.popleft()
 
     def per_minute(self) -> float:
-        """Return how many windows a minute were finished of late."""
+        """Return the recent pace in finished windows a minute."""
         seconds = min(_RECENT_SECONDS, max(_LEAST_SECONDS, self.monotonic() - self._began))
         return len(self._finished) / seconds * 60
 
     def seconds_left(self) -> float | None:
-        """Return an estimate of the time left.
-
-        None before the first window is finished.
-        """
+        """Return an estimate of the seconds left, None without a finished window."""
         left = sum(line.planned - line.finished for line in self.lines.values())
         pace = self.per_minute()
-        # The first burst is faster than the rate that the rest of the run keeps to.
+        # The first burst is faster than the limit, which holds for the rest of the run.
         pace = pace if self._allowed is None else min(pace, self._allowed)
         return left / pace * 60 if pace else None
 
     def sentence(self) -> str:
-        """Return on one line how far the run is."""
+        """Return the progress of the run on one line."""
         finished = sum(line.finished for line in self.lines.values())
         planned = sum(line.planned for line in self.lines.values())
         rows = sum(line.rows for line in self.lines.values())

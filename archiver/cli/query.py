@@ -22,7 +22,7 @@ from archiver.cli.options import (
     format_of,
     format_options,
     option,
-    say_written,
+    print_written,
 )
 from archiver.errors import ConfigurationError
 from archiver.offline.atomic import atomic_file
@@ -41,9 +41,12 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
-    """Read `name=value` pairs.
+    """Return the parameters of `name=value` texts.
 
-    A value that is a plain number is bound as one, anything else as text.
+    A plain number is bound as a number, anything else as text.
+
+    Raises:
+        UsageError: A text is no such pair.
     """
     parameters: dict[str, Any] = {}
     for text in texts:
@@ -64,9 +67,10 @@ def _list(how: Format, *, raw: bool) -> None:
 
 
 def _sql_of(text: str) -> str:
-    """Take SQL as it is, from standard input, or from the saved query of that name."""
+    """Return SQL: the text itself, standard input, or a saved query."""
     if text == "-":
         return sys.stdin.read()
+    # No SQL statement that reads is a single word, so a single word is the name of a saved query.
     if _WORD.fullmatch(text) is None:
         return text
     found = saved_queries(default_queries())
@@ -96,7 +100,7 @@ def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomple
 @option("--list", "show_list", is_flag=True, help="List the saved queries.")
 @format_options
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
-@option("--as-of", type=Time(), metavar="TIME", help="Let the views say what was known at this time.")
+@option("--as-of", type=Time(), metavar="TIME", help="Show the views as they were at this time.")
 @option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Stop the query after so long.")
 @option(
     "--max-memory",
@@ -104,7 +108,7 @@ def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomple
     default=512,
     show_default=True,
     metavar="MIB",
-    help="At most so much.",
+    help="Limit of the memory that the query uses.",
 )
 @db_option
 @config_option
@@ -124,9 +128,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
 ) -> int:
     """Ask the archive in SQL, offline and read-only.
 
-    SQL of `-` is read from standard input.
-
-    In place of SQL the name of a saved query will do: --list shows them.
+    `-` reads the SQL from standard input. The name of a saved query can stand in place of SQL: --list shows them.
 
     The views are usage, cost, daily_tokens, daily_cost, monthly_tokens, monthly_cost, cache_efficiency, coverage,
     restatement, sync_run, workspace, api_key, user and service_account. Daily and monthly ones are safe to sum.
@@ -143,29 +145,33 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     if xlsx is not None:
         return _to_sheet(ask, limits, xlsx, db)
 
-    def answer() -> int:
+    # Guarded in the child, which ends without the handlers of the parent: it prints its errors and returns the code.
+    def print_result() -> int:
         with ask() as result:
             write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
-            sys.stdout.flush()
+            sys.stdout.flush()  # the child ends without flushing
         return 0
 
-    return run_limited(lambda: guarded(answer), timeout, max_memory)
+    return run_limited(lambda: guarded(print_result), timeout, max_memory)
 
 
 def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:
-    """Write an answer as a spreadsheet; the file is put in its place here, when the child that wrote it went well."""
+    """Write the result as a spreadsheet.
+
+    The child process writes a temporary file, and this process moves it to its place if the child succeeded.
+    """
     from archiver.offline.tables.table import Column  # noqa: PLC0415  # the same
     from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
 
     with atomic_file(xlsx, db) as stage:
 
-        def answer() -> int:
+        def write_result() -> int:
             with ask() as result:
                 count = write_sheet(stage.file, [Column(name) for name in result.columns], result.rows)
-            say_written(count, xlsx)
+            print_written(count, xlsx)
             return 0
 
-        code = run_limited(lambda: guarded(answer), limits.seconds, limits.mebibytes)
+        code = run_limited(lambda: guarded(write_result), limits.seconds, limits.mebibytes)
         if code == 0:
             stage.keep()
     return code

@@ -1,7 +1,4 @@
-"""`archiver report`.
-
-One subcommand for each built-in report, with the options that it takes and no others.
-"""
+"""`archiver report`: a subcommand for each built-in report."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from archiver.cli.options import (
     format_of,
     format_options,
     option,
-    say_written,
+    print_written,
 )
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
@@ -40,12 +37,12 @@ if TYPE_CHECKING:
 
     from archiver.offline.tables.table import Table
 
-_BOUNDS = ("since", "until")  # in the configuration and the environment these are what to sync
+_BOUNDS = ("since", "until")
 _UNITS = click.Choice(["usd", "cents"])
 
 
 def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
-    """Return the decorator of one option, as the report at hand understands it."""
+    """Return the decorator of an option, with the help for one report."""
     since = "Changes first seen since this time." if of.by_time_seen else "From this day on."
     until = "Changes first seen before this time." if of.by_time_seen else "Up to this day, exclusive."
     metavar = "TIME" if of.by_time_seen else "DATE"
@@ -63,7 +60,7 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
         ),
         "as_of": lambda: option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time."),
         "unit": lambda: option("--unit", type=_UNITS, default="usd", show_default=True, help="Unit of amounts."),
-        "warn": lambda: option("--warn", is_flag=True, help="Exit 3 also when a limit is projected to be passed."),
+        "warn": lambda: option("--warn", is_flag=True, help="Exit 3 also when a limit is projected to be exceeded."),
     }
     decorator: Callable[[Any], Any] = options[name]()
     return decorator
@@ -83,7 +80,7 @@ class ReportGroup(click.Group):
         return _command(REPORTS[cmd_name]) if cmd_name in REPORTS else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Accept options before the name of the report too."""
+        """Accept options before the name of the report too, by moving the name."""
         if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
             named = next((i for i, arg in enumerate(args) if arg in REPORTS), None)
             if named is not None:
@@ -97,7 +94,7 @@ class ReportGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the reports with what each shows, the options and the examples."""
+        """Write the list of reports, the options and the examples."""
         with formatter.section("Reports"):
             formatter.write_dl([(one.name, one.help) for one in REPORTS.values()])
         format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
@@ -113,12 +110,12 @@ def report() -> None:
     """Run a built-in report, offline.
 
     `archiver report NAME --help` shows the options of one report. Exit code 3: nothing of the range is archived, or a
-    budget is passed or unknown.
+    budget is exceeded or unknown.
     """
 
 
 def _command(of: BuiltInReport) -> click.Command:
-    """Make the command of a report: its own options, and those of every report."""
+    """Return the command of a report, with its own options and those of all."""
 
     @click.pass_context
     def run(ctx: click.Context, /, **options: Any) -> int:
@@ -140,6 +137,7 @@ def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
         raise ConfigurationError(f"--html and --{how or 'xlsx'} are both given", hint="give one of them")
     chosen = format_of(how)
     people = chosen in PEOPLE and xlsx is None and html is None
+    # From the configuration and the environment these are the range to sync, which does not limit reports.
     options |= {one: None for one in _BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
     request = _request(of, options, ctx.meta.get("archiver.config", {}), sparklines=people)
     if html:
@@ -149,7 +147,7 @@ def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
     ascii_only = not is_unicode(sys.stdout)
     if xlsx is not None:
         _write_sheet(table, request.unit, xlsx, db)
-    elif not people and (table.is_known or chosen is Format.JSON):
+    elif not people and (table.is_known or chosen is Format.JSON):  # without rows, only JSON has an output: []
         write_rows(*to_export(table, request.unit), sys.stdout, chosen, raw=raw)
     elif people and table.is_known:
         shown = to_display(table, request.unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
@@ -165,7 +163,7 @@ def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:
     with atomic_file(xlsx, db) as stage:
         count = write_sheet(stage.file, *to_sheet(table, unit), table.notes)
         stage.keep()
-    say_written(count, xlsx)
+    print_written(count, xlsx)
 
 
 def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int:
@@ -202,7 +200,7 @@ def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any],
 
 
 def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
-    """Return the moment to read the archive at: for changes, the end of what is compared."""
+    """Return the moment to read the archive at; for `changes` it is the later time."""
     moment = until if of.name == "changes" else as_of
     return None if moment is None else int(moment.timestamp())
 
@@ -229,12 +227,13 @@ def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | Non
 
 def _budgets(config: dict[str, Any]) -> Budgets:
     total = config.get("total")
+    # By way of the text that was written: a float of TOML is not exactly that decimal number.
     workspaces = {name: Decimal(str(limit)) for name, limit in config.get("workspaces", {}).items()}
     return Budgets(None if total is None else Decimal(str(total)), workspaces)
 
 
 def _bound(value: datetime | str | None) -> datetime | None:
-    return value if isinstance(value, datetime) else None  # `auto`, as a configuration for sync may have, is no bound
+    return value if isinstance(value, datetime) else None  # `auto` is no bound
 
 
 def _day(moment: datetime | None) -> Any:

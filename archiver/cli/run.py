@@ -1,4 +1,4 @@
-"""Wiring of one run: lock, archive, client and crawl, or the plan."""
+"""Wire the parts of a run: lock, archive, client and crawl."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ def _client(to: Connect, session: Any, clock: Clock) -> AdminClient:
 
 
 def run_spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list[Finding]]:
-    """Fetch a sample of settled windows again.
+    """Fetch a sample of at most `count` settled windows again.
 
-    Return how many, and the differences from the archive.
+    Returns:
+        The number of windows, and their differences from the archive.
 
     Raises:
-        ArchiverError: The API or the file cannot be read.
+        ArchiverError: The API or the archive cannot be read.
     """
     return anyio.run(_spot_check, db, connect, count)
 
@@ -55,12 +56,15 @@ async def _spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list
 
 
 def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
-    """Lock the archive and run; `summary` is filled in meanwhile.
+    """Lock the archive and sync it.
+
+    `summary` is filled in during the run, so that it has what was done when the run ends with an error.
 
     Raises:
-        ArchiverError: What ended the run before its plan did.
+        ArchiverError: An error that ended the run early.
     """
     settings.scope.check()  # before a file is created
+    # The lock is outside of the event loop, so that Ctrl-C ends the wait for another run.
     with held_archive(settings.db, now=int(time.time()), wait=settings.wait):
         anyio.run(_sync, settings, progress, summary)
 
@@ -86,7 +90,7 @@ def plan_requests(settings: Settings) -> RequestPlan:
     """Return the requests that a sync would send; nothing is archived.
 
     Raises:
-        ArchiverError: The scope makes no sense, or the API or the file cannot be read.
+        ArchiverError: The scope contradicts itself, or the API or the archive cannot be read.
     """
     settings.scope.check()
     return anyio.run(_plan_requests, settings)

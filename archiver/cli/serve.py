@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _announce(url: str, public: bool) -> None:  # noqa: FBT001  # the server calls it by position
+def _announce(url: str, public: bool) -> None:  # noqa: FBT001  # the server passes it by position
     if public:
         click.echo("warning: other machines can reach this address and read the archive: no password", err=True)
     click.echo(url)

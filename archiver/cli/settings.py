@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """The API, the key, and the pace."""
+    """How to connect to the API: address, key, rate limit, concurrency."""
 
     api_url: str
     key: AdminKey
@@ -25,7 +25,10 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Settings(Connect):
-    """The options of one `sync`."""
+    """The options of a sync.
+
+    `max_runtime` and `wait` are in seconds, and `max_runtime` of None is no limit.
+    """
 
     db: Path
     scope: Scope

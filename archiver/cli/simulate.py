@@ -43,6 +43,7 @@ def _list_faults(context: click.Context, _: click.Parameter, value: object) -> N
 
 
 def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    # A missing `=` and a chance that is no number both raise ValueError.
     try:
         return {name: float(chance) for name, chance in (value.split("=") for value in values)}
     except ValueError:
@@ -81,7 +82,7 @@ def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...
 @click.option(
     "--list-faults",
     is_flag=True,
-    is_eager=True,
+    is_eager=True,  # it exits before other options are checked
     expose_value=False,
     callback=_list_faults,
     help="List all faults and exit.",
@@ -93,7 +94,7 @@ def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...
 def simulate(**options: Any) -> None:
     """Serve a local Admin API with invented data.
 
-    It answers like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
+    It responds like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
     """
     settings = _settings(options)
     from archiver.simulator import Simulator  # noqa: PLC0415 - importing aiohttp takes long
@@ -134,6 +135,7 @@ def _quiet(first: datetime | None, last: datetime | None) -> tuple[date, date] |
 
 
 async def _serve(simulator: Simulator) -> None:
+    # Either signal is the usual way to stop the server, so it is closed in order and is no error.
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archiver.store.read.status import ArchiveStatus, CoverageRange
 
 _KIB = 1024.0
-_TWO_DAYS = 48 * HOUR
+_TWO_DAYS = 48 * HOUR  # below, an age in days would be too coarse for a daily sync
 
 
 def status_to_json(status: ArchiveStatus, problems: list[str]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _coverage_of(status: ArchiveStatus, identity: tuple[str, str, str, str]) -> 
 
 
 def problems_of(status: ArchiveStatus, max_age: float | None, now: float) -> list[str]:
-    """Return what makes the exit code 3, a sentence each.
+    """Return the problems that make the exit code 3, a sentence for each.
 
     `max_age` is in seconds, `now` in UTC seconds.
     """
@@ -160,9 +160,7 @@ def _print_last_run(status: ArchiveStatus, now: float) -> None:
 @db_option
 @config_option
 def status(*, max_age: float | None, as_json: bool, db: Path, **_: Any) -> int:
-    """Show what is archived.
-
-    Ranges, gaps, freshness, the last run, size and versions.
+    """Show what is archived: ranges, gaps, freshness, the last run, size.
 
     Exit code 3: there are gaps or suspects, nothing is archived yet, or it is older than --max-age.
     """

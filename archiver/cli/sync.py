@@ -132,7 +132,7 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     summary = Summary()
     try:
         settings = _settings(options, ctx.meta.get("archiver.config", {}))
-        settings.scope.check()  # before the imports of a run, which take a while
+        settings.scope.check()  # an error shows at once, without the imports of a run
         if options["dry_run"]:
             return _show_request_plan(settings, log, as_json=options["as_json"], quiet=options["quiet"])
         _run(settings, summary, log, quiet=options["quiet"])
@@ -140,10 +140,10 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
         summary.stopped = error
     except KeyboardInterrupt:
         summary.stopped = InterruptedRunError("stopped by SIGINT", signal_number=signal.SIGINT)
-    except OSError as error:  # the limits of the system; errors of files and sockets are translated where they occur
+    except OSError as error:  # limits of the system: errors of files and sockets are translated where they occur
         reason = error.strerror or type(error).__name__
         summary.stopped = StorageError(f"cannot run: {reason}", hint="check the limits of the system: ulimit -a")
-    except Exception as error:  # noqa: BLE001  # with --json, a bug has its object and exit code too
+    except Exception as error:  # noqa: BLE001  # with --json, a run prints its summary after a bug too
         log.write_bug(error)
         summary.stopped = ArchiverError(f"a bug: {type(error).__name__}")
     _print_end(ctx, options, summary, log)
@@ -171,7 +171,7 @@ def _print_end(ctx: click.Context, options: dict[str, Any], summary: Summary, lo
 
 
 def _print_next(ctx: click.Context, db: Path, log: Log) -> None:
-    """Print the command that most people want next, for the same archive."""
+    """Suggest the next command, with the same archive."""
     is_default = ctx.get_parameter_source("db") is ParameterSource.DEFAULT
     command = shlex.join(["archiver", "report", "spend", *([] if is_default else ["--db", str(db)])])
     log.write("info", f"next: {command}")

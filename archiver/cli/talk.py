@@ -1,4 +1,4 @@
-"""The lines that `sync` prints at its end, and the plan of a dry run."""
+"""The lines that `sync` prints: its summary, or the plan of a dry run."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from archiver.model import Series
     from archiver.plan.work import Range
 
-_MOST_FAILURES = 10
+_MOST_FAILURES = 10  # distinct reasons that are printed
 
 
 def duration(seconds: float) -> str:
-    """Return a rough length of time: `40 s`, `3 min`, `2 h 5 min`."""
+    """Return a rough duration as text: `40 s`, `3 min`, `2 h 5 min`."""
     minutes = round(seconds / 60)
-    if minutes < 2:  # noqa: PLR2004  # below two minutes seconds matter
+    if minutes < 2:  # noqa: PLR2004  # below, minutes are too coarse
         return f"{seconds:.0f} s"
     hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min" if hours else f"{minutes} min"
 
 
 def request_seconds(requests: int, rate: Rate) -> float | None:
-    """Return how long requests take at a rate, after the first burst.
+    """Return the seconds that requests take at a rate; None without a limit.
 
-    None without a limit.
+    The first requests are a burst and take no time.
     """
     return None if rate.per_second is None else max(0, requests - DEFAULT_BURST) / rate.per_second
 
@@ -55,10 +55,7 @@ def print_warnings(warnings: Iterable[str], log: Log = TEXT) -> None:
 
 
 def print_summary(summary: Summary, log: Log = TEXT, *, quiet: bool = False) -> None:
-    """Print what a run archived, and what it could not.
-
-    Under `quiet` only the latter.
-    """
+    """Print the result of a run; with `quiet`, only its failures."""
     if not quiet:
         print_warnings(summary.warnings, log)
     _print_failures(summary, log)
@@ -70,6 +67,7 @@ def print_summary(summary: Summary, log: Log = TEXT, *, quiet: bool = False) -> 
     if summary.archived:
         prefix = "archived so far" if incomplete else "in the archive"
         log.write("info", f"{prefix}: {_ranges(summary.archived)}")
+    # To run it again at once does not help against a collapse, which has to be confirmed hours later.
     if incomplete or any(failure.error != "collapse" for failure in summary.failures):
         command = shlex.join(["archiver", *sys.argv[1:]])
         hint = f"what was done is kept; to continue, run the same command again: {command}"
@@ -94,7 +92,7 @@ def _print_counts(summary: Summary, log: Log) -> None:
 
 
 def print_money(db: Path, summary: Summary, log: Log = TEXT) -> None:
-    """Print the exact cost of the archived range, by currency."""
+    """Print the exact cost of the range that was archived, by currency."""
     ranges = [found for series, found in summary.archived.items() if series.report is Report.COST]
     if not ranges:
         return
@@ -119,7 +117,7 @@ def _ranges(archived: dict[Series, Range]) -> str:
 
 
 def _print_failures(summary: Summary, log: Log) -> None:
-    """Print each reason once, with the first window that it concerns.
+    """Print each reason of failures once, with the first window and a count.
 
     An outage fails hundreds of windows for one reason.
     """
@@ -147,7 +145,7 @@ def _print_failure(failure: Failure, others: int, log: Log) -> None:
 
 
 def print_request_plan(plan: RequestPlan, rate: Rate) -> None:
-    """Print the plan of a dry run, its requests and their time, on stdout."""
+    """Print the plan of a dry run on stdout: series, requests and their time."""
     about = "" if plan.exact else "about "
     for one in plan.plans:
         times = f"{to_text(one.start)} to {to_text(one.end)}"

@@ -29,10 +29,14 @@ _DEFAULT_SAMPLE = 5
 
 
 def repair_commands(findings: Sequence[Finding], db: Path, api_url: str = DEFAULT_API_URL) -> list[str]:
-    """Return the syncs that read damaged days again, one a series."""
+    """Return the `sync` commands that fetch damaged days again, one a series.
+
+    A command covers all days from the first to the last damaged day of its series.
+    """
     file = shlex.quote(str(db)) + ("" if api_url == DEFAULT_API_URL else f" --api-url {shlex.quote(api_url)}")
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for finding in findings:
+        # Sums that differ between series are no damage: it is not known which of the series is wrong.
         if finding.repair and finding.check != "sums" and is_sensible(finding.start) and is_sensible(finding.end):
             assert finding.start is not None
             assert finding.end is not None
@@ -45,10 +49,7 @@ def repair_commands(findings: Sequence[Finding], db: Path, api_url: str = DEFAUL
 
 
 def is_sensible(seconds: int | None) -> bool:
-    """Whether an archive can hold a time.
-
-    Damage can make others.
-    """
+    """Return whether a time is plausible, as damage can make any number."""
     return seconds is not None and 0 <= seconds < _END_OF_TIME
 
 
@@ -92,13 +93,11 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
 @db_option
 @config_option
 def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) -> int:
-    """Verify the file.
+    """Verify the archive file: digests, dictionaries, coverage and sums.
 
-    Stored digests against rows, dictionaries, coverage, sums across groupings and widths.
-
-    Damaged buckets are marked as failed, and the sync that repairs them is printed. With --online a random sample of
-    settled windows is compared with what the API returns now. Exit code 8: there is damage; 3: only sums differ, or
-    the API's content.
+    Digests are compared with rows, and sums across groupings and bucket widths. Damaged buckets are marked as failed,
+    and the sync that repairs them is printed. With --online a random sample of settled windows is compared with what
+    the API returns now. Exit code 8: there is damage; 3: only sums differ, or the API's content.
     """
     findings = verify_archive(db)
     compared, api_error = 0, None
@@ -109,7 +108,7 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
         except ArchiverError as error:
             if not any(finding.is_damage for finding in findings):
                 raise
-            api_error = error  # the damage is shown and marked all the same
+            api_error = error  # the damage is still shown and marked
     damage = [finding for finding in findings if finding.is_damage]
     repair = repair_commands(findings, db, connection["api_url"])
     if damage and not _marked(db, damage):
@@ -128,7 +127,7 @@ def verify(*, online: int | None, as_json: bool, db: Path, **connection: Any) ->
 
 
 def _marked(db: Path, damage: Sequence[Finding]) -> bool:
-    """Mark damage, or warn that it could not be: a file may be too damaged to be written."""
+    """Mark damage and return True, or warn that the file is too damaged for it."""
     try:
         _mark(db, damage)
     except (ArchiverError, sqlite3.Error, ValueError) as error:

@@ -1,4 +1,1 @@
-"""Answers from the file alone.
-
-The query sandbox, ready reports, rendering.
-"""
+"""Everything that needs only the archive file: reports, tables and pages."""

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and never over an archive."""
+"""Write files atomically, and never over an archive."""
 
 from __future__ import annotations
 
@@ -18,44 +18,43 @@ if TYPE_CHECKING:
 _PRIVATE = 0o600
 _DATABASE = b"SQLite format 3\0"
 _ARCHIVE_SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock")
-_LONGEST_PREFIX = 80
+_LONGEST_PREFIX = 80  # of the temporary folder, so that a long name of a file does not make one that is too long
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A file that becomes another one, all at once, when it is kept."""
+    """A temporary file, which `keep` moves to its target."""
 
     file: Path
     target: Path
 
     def keep(self) -> None:
-        """Put it in place of what is there, with its mode.
+        """Replace the target, and keep its mode.
 
-        A new file is its owner's alone, as the archive is.
+        A new target can be read by its owner only, as the archive.
         """
         mode = stat.S_IMODE(self.target.stat().st_mode) if self.target.exists() else _PRIVATE
         with self.file.open("rb") as made:
             os.fchmod(made.fileno(), mode)
-            os.fsync(made.fileno())
+            os.fsync(made.fileno())  # before the rename, or a crash could leave an empty file under the final name
         self.file.replace(self.target)
 
 
 @contextmanager
 def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
-    """Yield a file in a new folder next to `path`.
+    """Yield a stage: a temporary file that can replace `path`.
 
-    It replaces `path` when it is kept; else it is deleted, and `path` stays as it is.
-
-    A link is followed.
+    Unless it is kept, it is deleted and `path` stays as it is. A symbolic link is followed, so that it stays a link.
 
     Raises:
-        ConfigurationError: `path` is no regular file, or it is a database or belongs to the archive.
-        StorageError: It cannot be written.
+        ConfigurationError: `path` is no regular file, is a database, or belongs to the archive.
+        StorageError: The file cannot be written.
     """
     try:
         target = path.resolve()
         if target in {Path(f"{archive.resolve()}{end}") for end in _ARCHIVE_SUFFIXES} or _is_database(target):
             raise ConfigurationError(f"{path} is an archive", hint="name another file")
+        # In the target's folder: a rename is atomic within one file system only.
         with TemporaryDirectory(prefix=f".{target.name[:_LONGEST_PREFIX]}.", dir=target.parent) as folder:
             yield Stage(Path(folder) / f"new{target.suffix}", target)
     except OSError as error:
@@ -66,10 +65,11 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
 
 
 def write_atomic(path: Path, content: bytes, archive: Path) -> None:
-    """Write a file; a pipe or a terminal is written to as it is.
+    """Write a file atomically; write a pipe or a device directly.
 
     Raises:
         ConfigurationError, StorageError: As for `atomic_file`.
+        OSError: The pipe or device cannot be written.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Months and days as dates. Pure."""
+"""Periods of days, such as months. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,25 +21,22 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days it has."""
+        """The number of days."""
         return (self.until - self.since).days
-
-    def first(self, days: int) -> Period:
-        """Return its first days, at most all of them."""
-        return Period(self.since, min(self.until, self.since + timedelta(days=days)))
 
 
 def month(text: str) -> Period:
-    """Read `YYYY-MM`.
+    """Return the month of a text, `YYYY-MM`.
 
     Raises:
-        ConfigurationError: It is no month.
+        ConfigurationError: The text is no month, or one before the year 2000.
     """
     match = _MONTH.fullmatch(text)
     try:
         first = date(int(match[1]), int(match[2]), 1) if match else None
     except ValueError:
         first = None
+    # The end of a month in the last year could be beyond the dates that Python has.
     if first is None or first.year >= date.max.year:
         raise ConfigurationError(f"{text!r} is not a month", hint="write it as 2026-01")
     if first.year < _EARLIEST_YEAR:
@@ -48,6 +45,7 @@ def month(text: str) -> Period:
 
 
 def _whole(first: date) -> Period:
+    # 31 days after the first of any month is a day of the next one.
     return Period(first, (first + timedelta(days=31)).replace(day=1))
 
 
@@ -57,5 +55,5 @@ def month_of(day: date) -> Period:
 
 
 def month_before(period: Period) -> Period:
-    """Return the month before one."""
+    """Return the month before the one that a period begins in."""
     return month_of(period.since - timedelta(days=1))

@@ -14,15 +14,21 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
+# At most 18 digits, which always fit SQLite's 64-bit integers. Zeros in front are kept: such a number is an id.
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query by name; `what` is its first comment.
+    """A saved query.
 
-    `fault` is the reason why it cannot be read, and empty where it can.
+    Attributes:
+        name: The name of its file without `.sql`.
+        what: Its description, the comment in its first line.
+        sql: Its text, empty if it cannot be read.
+        own: Whether it is from the configuration folder, not shipped.
+        fault: Why it cannot be read; empty if it can.
     """
 
     name: str
@@ -33,9 +39,10 @@ class Saved:
 
 
 def saved_queries(folder: Path) -> dict[str, Saved]:
-    """Read all saved queries by name; those in `folder` win over shipped ones.
+    """Read all saved queries, by name.
 
-    A query that cannot be read has a fault in place of SQL, so that the others can be used.
+    A query in `folder` replaces the shipped one of the same name. A query that cannot be read has a fault in place of
+    SQL, so that the others can be used.
 
     Raises:
         ConfigurationError: The folder cannot be read.
@@ -47,11 +54,12 @@ def saved_queries(folder: Path) -> dict[str, Saved]:
         found += [_read(entry, own=True) for entry in own]
     except OSError as error:
         raise ConfigurationError(f"cannot read the saved queries in {folder}: {type(error).__name__}") from None
+    # Own queries come last, and the last one of a name stays.
     return {one.name: one for one in sorted(found, key=lambda one: (one.own, one.name))}
 
 
 def value_of(text: str) -> int | float | str:
-    """Return a typed parameter as a number if it is one, else as text."""
+    """Return a parameter's text as a number if it is one, else as it is."""
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text

@@ -1,6 +1,6 @@
-"""What the public views and their columns mean.
+"""Descriptions of the public views and of their columns.
 
-It is the text of `archiver schema` and of docs/reference/views.md.
+`archiver schema` prints them, and docs/reference/views.md is generated from them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ COLUMNS = {
 
 
 def as_markdown(columns: dict[str, list[str]]) -> str:
-    """Return views as a Markdown page; `columns` maps each to its columns."""
+    """Return all views as a Markdown page; `columns` has the columns of each."""
     lines = [
         "# Views",
         "",

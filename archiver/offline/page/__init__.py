@@ -1,6 +1,6 @@
-"""Reports as pages.
+"""Reports as HTML pages, with charts and complete tables.
 
-One HTML file each, with charts and whole tables, for any browser, without a network.
+A page is one file that loads nothing from the network.
 """
 
 from __future__ import annotations
@@ -45,14 +45,13 @@ _DESCRIPTIONS = {
 }
 _NO_DATA = "No data for the selected days."
 _NO_DATA_OF = {"restatements": "No settled amount of the selected days was restated."}
-_LEAST_DIGITS = 12
-"""How many zeros most amounts end in: those of the API have at most six fractional digits."""
+_MOST_ZEROS = 12  # amounts of the API have at most six fractional digits of the eighteen below a cent
 
 
 def overview(path: Path, request: ReportRequest, navigation: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the page of everything in an archive, from one snapshot.
+    """Return the overview page of an archive, from one snapshot of it.
 
-    `navigation` holds titles and addresses of the other pages, where the page is part of a site.
+    `navigation` has the titles and addresses of the pages of the site that it is part of, if any.
 
     Raises:
         ArchiverError: The archive cannot be read.
@@ -88,7 +87,11 @@ def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequenc
 def _tables_and_charts(
     reader: ArchiveReader, request: ReportRequest, days: PageDays
 ) -> tuple[dict[str, Table], list[dict[str, Any]]]:
-    """Compute everything from four sums over the archive: two that tables and charts share, and two by key."""
+    """Compute all tables and charts, in four passes over the archive.
+
+    Two passes are kept in memory for most tables and charts, and two more are by API key.
+    """
+    # Everything by workspace, model and currency is added up from these sums, at any grain of time.
     billed = select_days(reader, Report.COST, request).days
     reader.keep_sums(Report.COST, ("workspace_id", "model", "currency"), billed)
     reader.keep_sums(Report.USAGE, ("workspace_id", "model"), select_days(reader, Report.USAGE, request).days)
@@ -96,6 +99,7 @@ def _tables_and_charts(
     tables = {name: REPORTS[name].compute(reader, request) for name in ("overview", "spend", "tokens", "cache")}
     tables["by_model"] = REPORTS["spend"].compute(reader, replace(request, by=("month", "model")))
     tables["restatements"] = restated_days(reader, request)
+    # Without a day of cost, the report itself returns the note on it.
     tables["keys"] = keys_of_days(reader, request, allocated) if billed else REPORTS["keys"].compute(reader, request)
     if not days.dates:
         return tables, []
@@ -111,7 +115,8 @@ def _tables_and_charts(
 def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]:
     """Return the page of one report, and whether the exit code has to be 3.
 
-    Raises what reading an archive does.
+    Raises:
+        ArchiverError: The archive cannot be read.
     """
     if name == "overview":
         return overview(path, request), False
@@ -123,6 +128,7 @@ def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]
 def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table) -> str:
     days = figures.page_days(reader, request)
     chart = _CHARTS[name](reader, request, days) if name in _CHARTS and days.dates and table.is_known else None
+    # Reports without a chart, such as forecast, are a page with the table alone.
     charts = [asdict(chart)] if chart else []
     if chart:
         section = _section(chart.id, [("Table", table)], request.unit)
@@ -190,7 +196,11 @@ def _figures(
     charts: Sequence[dict[str, Any]],
     money: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the data that page.js draws; amounts are integers of the unit's last digit that is needed."""
+    """Return the data that page.js draws.
+
+    Amounts are texts of integers: JSON numbers of a browser are floats. `digits` is the number of their digits that are
+    fractional, in the page's unit.
+    """
     first, last = _first_and_last(charts)
     kinds = {one["kind"] for one in charts}
     return {
@@ -207,30 +217,41 @@ def _figures(
 
 
 def _shorten(charts: Sequence[dict[str, Any]]) -> int:
-    """Cut the zeros that all amounts end in, which are most of the bytes of a page; return how many there were."""
+    """Cut the zeros that all amounts end in, and return their number.
+
+    There is an amount for each day and line, so these zeros would be most of the bytes of a page.
+    """
     lines = [line for one in charts if one.get("measure") == "money" for f in one["facets"] for line in f["lines"]]
     texts = [value for line in lines for value in line["values"] if value not in {"", "0"}]
-    zeros = min((len(text) - len(text.rstrip("0")) for text in texts), default=_LEAST_DIGITS)
-    cut = min(zeros, _LEAST_DIGITS)
+    zeros = min((len(text) - len(text.rstrip("0")) for text in texts), default=_MOST_ZEROS)
+    # No more than these, so that page.js always has two fractional digits left to round to.
+    cut = min(zeros, _MOST_ZEROS)
     for line in lines:
         line["values"] = [value[:-cut] if cut and value not in {"", "0"} else value for value in line["values"]]
     return cut
 
 
 def _currencies(tables: Iterable[Table], charts: Iterable[dict[str, Any]]) -> list[str]:
-    """Return all currencies of a page: a table of the largest rows need not contain each of them."""
+    """Return all currencies of a page.
+
+    Charts know them all; a table that was folded to its largest rows may not.
+    """
     of_charts = {name for one in charts for facet in one.get("facets", ()) for name in facet["currencies"]}
     return sorted(of_charts or currencies(tables))
 
 
 def _first_and_last(charts: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """Return the first and the last day that a reader can select: all days of the charts."""
+    """Return the first and the last day that a reader can select, or "" twice.
+
+    They are those of all charts together, which may begin on different days.
+    """
     begins = [one["begin"] for one in charts if one.get("begin")]
     ends = [figures.day_after(one["begin"], len(one["states"]) - 1) for one in charts if one.get("begin")]
     return (min(begins), max(ends)) if begins else ("", "")
 
 
 def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
+    # A chart has its own axis of time, so only the other dimensions are its lines.
     return [one for one in request.by if one not in TIMES] or default
 
 
@@ -244,7 +265,8 @@ def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Char
 
 
 def _restatements(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
-    table = REPORTS["restatements"].compute(reader, request)  # selected by when they were first seen: of any day
+    # Selected by the time they were first seen, the changes may be of any day, so the chart has to cover more days.
+    table = REPORTS["restatements"].compute(reader, request)
     return figures.restatements(table, figures.widened(days, table))
 
 

@@ -1,4 +1,4 @@
-"""The figures at the top of the page."""
+"""The cards with the main figures, at the top of the page."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
     days: PageDays,
     currencies: Sequence[str],
 ) -> list[Card]:
-    """Return the totals, the month to date with its projection, and coverage.
+    """Return the cards: totals, the month to date with projection, coverage.
 
-    Amounts of several currencies have no sum, and what is not archived has no number: a dash is in its place.
+    A dash stands for a number that does not exist: nothing is archived, or amounts are of several currencies.
     """
     total = totals.total or {}
     used, rate = total.get("tokens"), total.get("cache_hit_rate")
@@ -55,7 +55,7 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
 
 
 def _period(reader: ArchiveReader, report: Report, request: ReportRequest) -> str:
-    """Return the days of a number, and how many of them it does not know."""
+    """Return the days that a number is of, and how many of them are missing."""
     selected = select_days(reader, report, request)
     if selected.known is None:
         return "no day is archived"
@@ -77,19 +77,22 @@ def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> 
 
 
 def _only(amounts: dict[str, int] | None, unit: str) -> str:
-    """Return the one amount there is: several currencies have no sum."""
+    """Return the amount, or a dash without any or with several currencies."""
     if not amounts or len(amounts) > 1:
         return _DASH
     return to_rounded(next(iter(amounts.values())), unit)
 
 
 def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
+    """Return the card of coverage: the worst that is known of the days, in the order of the returns below."""
+    # A day counts once, whichever of the two reports lacks it.
     missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
     suspects = count(len(status.suspects), "bucket") + " to confirm" if status.suspects else ""
     note = "; ".join(filter(None, (_SEE_COVERAGE, suspects)))
     if missing:
         unit = "day missing" if missing == 1 else "days missing"
         return Card("Coverage", str(missing), unit, note, warns=True)
+    # Gaps outside the selected days, or in series that no report of the page uses, have no missing day.
     if status.gaps:
         unit = "gap" if len(status.gaps) == 1 else "gaps"
         return Card("Coverage", str(len(status.gaps)), unit, note, warns=True)
@@ -97,7 +100,7 @@ def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
     if not letters:
         return Card("Coverage", _DASH, "", "no day is archived")
     if suspects:
-        # Such a bucket lost more than half of its tokens or money: the archive keeps the older rows until then.
+        # Such a bucket lost more than half of its tokens or money. Its older rows stay until that is confirmed.
         return Card("Coverage", "no gaps", "", f"{suspects}: see archiver status", warns=True)
     if any("k" in one for one in letters):
         return Card("Coverage", "no gaps", "", "as it was known then")
@@ -107,9 +110,9 @@ def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
 
 
 def compact(number: int) -> tuple[str, str]:
-    """Return a count to two decimals and the word of its size.
+    """Return a count as a number and a word, as `1.23` and `million`.
 
-    Tables round in the same way.
+    It is rounded half up to two decimals, as page.js does. Below a million the word is empty.
     """
     for size, word in _SIZES:
         hundredths = (number * 100 + size // 2) // size

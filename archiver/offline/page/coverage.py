@@ -1,4 +1,4 @@
-"""What is archived, as a chart and a table."""
+"""The coverage of an archive as a chart and a table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _UNKNOWN_STATE = "#999999"
 
 
 def coverage_table(coverage: Sequence[CoverageRange]) -> Table:
-    """Return a row for each range of one state.
+    """Return a table with a row for each range of one state.
 
-    A time at midnight is shown as its day.
+    Times at midnight are shown as dates.
     """
     rows = [
         {
@@ -41,9 +41,9 @@ def coverage_table(coverage: Sequence[CoverageRange]) -> Table:
 
 
 def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
-    """Return the chart of what is archived.
+    """Return the chart of coverage, as page.js draws it.
 
-    A row for each series, a strip for each range of one state.
+    It has a row for each series, and in it a strip for each range of one state. Times are in UTC milliseconds.
     """
     names = list(dict.fromkeys(map(_series_name, coverage)))
     rows = [
@@ -61,12 +61,17 @@ def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
         }
         for key, one in enumerate(coverage)
     ]
+    # The names are a data set of their own, or each would be drawn once for every range of its series.
     rows_of_names = [{"place": place, "name": name} for place, name in enumerate(names)]
     return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
 
 
 def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) -> str:
-    """Return the day if its usage was last read before its end, else ""."""
+    """Return `day` if its usage was last fetched before it ended, else "".
+
+    `as_of` is the moment that the archive is read at: what was fetched later does not count.
+    """
+    # Times are ISO texts in UTC, which compare as texts; a date compares as its midnight.
     end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
     reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end
@@ -79,4 +84,4 @@ def _series_name(one: CoverageRange) -> str:
 
 
 def _moment(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp()) * 1000
+    return int(datetime.fromisoformat(time).timestamp()) * 1000  # milliseconds, as times in JavaScript

@@ -1,6 +1,6 @@
-"""The charts of a page.
+"""The data of the charts of a page: exact integers by day.
 
-Exact integers by day, from the same lines as the reports.
+They are computed from the same lines as the reports.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
 
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
-"""Six colours that people with any colour vision tell apart, on white and on black."""
+"""Six colours that people with any colour vision can distinguish, on white and on black (Paul Tol's bright scheme)."""
 OTHERS_COLOUR = "#999999"
-MOST_LINES, MOST_RANKED = 6, 10
+MOST_LINES, MOST_RANKED = 6, 10  # lines have colours of their own, ranked bars have not
 _KINDS = {
     "uncached input": slice(0, 1),
     "written to the cache": slice(1, 3),
@@ -40,14 +40,17 @@ _KINDS = {
 }
 
 Amounts = tuple[int, ...]
-"""The numbers of one day of a line: one integer, or for a rate the part and the whole."""
+"""The numbers of one line on one day: one integer, or for a rate its numerator and denominator."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartLine:
-    """One line of a chart, with an exact integer a day as text.
+    """One line of a chart, or the parts of one colour in its bars.
 
-    `whole` is the denominator of a rate; `rest` marks the sum of the lines that are too many for colours of their own.
+    Attributes:
+        values: An exact integer for each day as text, "" for none; the numerators of a rate.
+        whole: The denominators of a rate.
+        rest: Whether it is the sum of the lines that are too many to be shown.
     """
 
     name: str
@@ -59,9 +62,9 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A chart's lines by one dimension, the largest first.
+    """The lines of a chart by one dimension, the largest first.
 
-    With their currencies.
+    A reader can switch between the facets of a chart. `currencies` are those of the lines.
     """
 
     by: str
@@ -71,12 +74,15 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart: `kind` is stack, rate or ranked.
+    """The data of a chart.
 
-    `measure` is money, tokens or rate; `states` has a letter a day.
-
-    The first day is `begin`, and values follow it day by day. The letters are `s` settled, `p` provisional, `k` known
-    (as of an earlier moment), `-` a gap, and a space where the archive does not reach yet.
+    Attributes:
+        id: The id of the section that it is drawn in.
+        kind: stack, rate or ranked.
+        measure: money, tokens or rate.
+        begin: The first day. Values of lines, and states, are of this day and those after it.
+        states: A letter for each day: `s` settled, `p` provisional, `k` known as of an earlier moment, `-` a gap, and a
+            space after the last archived day.
     """
 
     id: str
@@ -89,17 +95,14 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class PageDays:
-    """The days of a page, and their states by report.
-
-    A letter a day, as in `Chart`.
-    """
+    """The days of a page, and their states by report, as in `Chart`."""
 
     dates: Sequence[str]
     states: Mapping[Report, str]
 
 
 def page_days(reader: ArchiveReader, request: ReportRequest) -> PageDays:
-    """Return the archived days of a request, with the gaps between them."""
+    """Return all days from the first to the last selected day of any report."""
     days = {report: select_days(reader, report, request).days for report in Report}
     dates = _between([f"{day.date}" for one in days.values() for day in one])
     return PageDays(dates, {report: _letters(dates, one, reader.as_of is not None) for report, one in days.items()})
@@ -118,9 +121,11 @@ def day_after(day: str, days: int) -> str:
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
-def _letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # noqa: FBT001  # what a letter needs
+def _letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # noqa: FBT001  # whether days are of an earlier moment
     ranks = {f"{day.date}": day.rank for day in days}
+    # Ranks 0 and 1 are provisional, 2 is settled. As of an earlier moment these states are not known.
     letters = "".join("-" if day not in ranks else "k" if then else "pps"[ranks[day]] for day in dates)
+    # Cost is archived later than usage: days after its last one are not reached yet, which is no gap.
     reached = letters.rstrip("-")
     return reached + " " * (len(letters) - len(reached))
 
@@ -139,26 +144,26 @@ def tokens(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: It
 
 
 def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
-    """Chart the share of the input that came from the prompt cache.
-
-    Page.js adds a line of all.
-    """
+    """Chart the share of the input that was read from the prompt cache."""
     facets = [
-        _report_facet(reader, Report.USAGE, request, days, one, lambda sums: (sums[3], sum(sums[:4]))) for one in by
+        # Of the input: cache reads, and all four counts up to them.
+        _report_facet(reader, Report.USAGE, request, days, one, lambda sums: (sums[3], sum(sums[:4])))
+        for one in by
     ]
     return _chart("cache", "rate", "rate", facets, days, Report.USAGE)
 
 
 def keys(by_day: Table, days: PageDays, top: int | None) -> Chart:
-    """Chart money by key, from a report by day and key."""
+    """Chart money by key, from the report `keys` by day and key."""
     rows = [(row, (row["amount"],)) for row in by_day.rows]
     facet = _facet("api_key", rows, days, top, MOST_RANKED)
+    # Bars have their names next to them and need no colours, but labels in parentheses are no keys and grey.
     lines = [replace(one, colour=COLOURS[0] if one.name[0].isalnum() else OTHERS_COLOUR) for one in facet.lines]
     return _chart("keys", "ranked", "money", [replace(facet, lines=lines)], days, Report.COST)
 
 
 def widened(days: PageDays, restated: Table) -> PageDays:
-    """Return days widened to all that restatements are of."""
+    """Return days, extended by the days that were restated."""
     return replace(days, dates=_between([*days.dates, *(row["bucket_start"][:10] for row in restated.rows)]))
 
 
@@ -170,18 +175,19 @@ def restatements(table: Table, days: PageDays) -> Chart:
             by_day = sums[f"{row['report']} by {row['group_by'] or 'nothing'}"]
             day = row["bucket_start"][:10]
             by_day[day] = (by_day.get(day, (0,))[0] + int(Decimal(row["change"]) * ATTOCENTS),)
+    # A day without a change is not a gap here, whatever of it is archived.
     known = replace(days, states={Report.COST: "k" * len(days.dates)})
     lines = _lines({name: (name, by_day) for name, by_day in sums.items()}, known, None, len(COLOURS))
     return _chart("restatements", "stack", "money", [Facet("series", lines)], known, Report.COST)
 
 
-def _chart(  # noqa: PLR0913, PLR0917  # what a chart is
+def _chart(  # noqa: PLR0913, PLR0917  # the fields of a chart
     name: str, kind: str, measure: str, facets: Sequence[Facet], days: PageDays, report: Report
 ) -> Chart:
     return Chart(name, kind, measure, facets, days.dates[0] if days.dates else "", days.states[report])
 
 
-def _report_facet(  # noqa: PLR0913, PLR0917  # what lines are made of
+def _report_facet(  # noqa: PLR0913, PLR0917  # what is read, and how
     reader: ArchiveReader,
     report: Report,
     request: ReportRequest,
@@ -194,14 +200,14 @@ def _report_facet(  # noqa: PLR0913, PLR0917  # what lines are made of
 
 
 def _facet(by: str, rows: Sequence[tuple[Row, Amounts]], days: PageDays, top: int | None, most: int) -> Facet:
-    """Add rows by day up into lines, one a value of the dimension and currency."""
+    """Add up rows to a line for each value of a dimension and each currency."""
     column = BY_NAME[by].column
     currencies = sorted({row["currency"] for row, _ in rows if row.get("currency")})
     groups: dict[tuple[Any, Any], dict[str, Amounts]] = defaultdict(dict)
     last: dict[tuple[Any, Any], Row] = {}
     for row, amounts in rows:
         group = (row[column], row.get("currency"))
-        last[group] = row
+        last[group] = row  # lines of the archive are in order of time, so the name is the latest
         before = groups[group].get(row["date"])
         groups[group][row["date"]] = tuple(map(sum, zip(before, amounts, strict=True))) if before else amounts
     labels = _labels(column, last, several=len(currencies) > 1)
@@ -212,7 +218,10 @@ def _facet(by: str, rows: Sequence[tuple[Row, Amounts]], days: PageDays, top: in
 
 
 def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) -> dict[tuple[Any, Any], str]:
-    """Return the names of groups as tables show them; equal names get their ids."""
+    """Return the names of groups as tables show them, each of them once.
+
+    page.js identifies lines by their names, so equal names get their ids.
+    """
     dimension = BY_COLUMN[column]
     shared = shared_names(Table([], list(rows.values())))
     names = {}
@@ -228,10 +237,11 @@ def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) 
 def _lines(
     groups: Mapping[Any, tuple[str, Mapping[str, Amounts]]], days: PageDays, top: int | None, most: int
 ) -> list[ChartLine]:
-    """Order lines by size, and add up those that are too many for colours of their own."""
+    """Order lines by size, and add up those beyond the most that are shown."""
+    # By the last of the amounts, which is the denominator of a rate: the line of most input, not the best rate.
     order = sorted(groups.values(), key=lambda one: (-sum(abs(amounts[-1]) for amounts in one[1].values()), one[0]))
     most = min(top or most, most)
-    # One line more than the limit is not worth a line of others.
+    # A line of others would take the place of a single line beyond the limit. A limit that was chosen is kept exactly.
     kept, rest = (order, []) if len(order) <= most + (top is None) else (order[:most], order[most:])
     lines = [_line(name, _colour(i, name), by_day, days) for i, (name, by_day) in enumerate(kept)]
     if rest:

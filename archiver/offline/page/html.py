@@ -1,7 +1,4 @@
-"""One page as one HTML file.
-
-Values in, text out, from the templates of this folder.
-"""
+"""Render a page as one HTML file, from the templates of this folder."""
 
 from __future__ import annotations
 
@@ -28,9 +25,13 @@ RUNTIME = "vega.js"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure at the top of the page.
+    """A card with one figure, at the top of the page.
 
-    `chart` is the id of the chart that it sums over the selected days.
+    Attributes:
+        figure: The number, or a dash.
+        aside: What it is of, in small print.
+        chart: The id of the chart that page.js updates the figure from, when days are selected; empty: it is fixed.
+        warns: Whether it is shown as a warning.
     """
 
     title: str
@@ -43,11 +44,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, its tables and a chart.
+    """A section of the page: a heading, a chart and tables.
 
-    `chart_label` describes the chart for screen readers; without it there is none.
-
-    `no_data` is shown in place of a chart that has nothing to draw.
+    Attributes:
+        id: The id of the element, and of its chart.
+        chart_label: The description of the chart for screen readers; empty: the section has no chart.
+        no_data: The text in place of a chart without data.
     """
 
     id: str
@@ -60,10 +62,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The content of a page, all of it plain text that the templates escape.
+    """The content of a page, as plain text that the templates escape.
 
-    `first` and `last` bound the days that a reader can select (empty: no selection), `figures` is the JSON that page.js
-    draws, `navigation` holds titles and addresses of the site's pages, this one first (empty: a page of its own).
+    Attributes:
+        lede: The sentence below the heading: the days, and the last sync.
+        notes: Sentences in the footer.
+        source: The name of the archive's file.
+        figures: The data that page.js draws, as JSON values.
+        first: The first day that a reader can select; empty: no days can be selected.
+        last: The last one.
+        navigation: The titles and addresses of the pages of the site, this one first; empty: the page is on its own.
     """
 
     title: str
@@ -105,13 +113,14 @@ def render(page: Page) -> str:
 def page_policy() -> str:
     """Return the content security policy of every page.
 
-    It allows the page's own style and scripts by their digests, and the empty icon: no network, no frame, no form, no
-    `eval`, no inline code that a hostile name could bring.
+    It allows the style and the scripts of the page by their digests, and the empty icon. It forbids the network,
+    frames, forms, `eval`, and any other inline code, which a hostile name could smuggle in.
 
     Raises:
         ConfigurationError: The chart runtime is not installed.
     """
     style, script, runtime = _assets()
+    # Digests are of the content of the elements, byte for byte: the templates add no space around it.
     rules = [
         "default-src 'none'",
         f"script-src {_digest(runtime)} {_digest(script)}",
@@ -131,18 +140,22 @@ def _digest(source: str) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("archiver.offline.page"),
-        autoescape=True,
+        autoescape=True,  # names come from the API and may contain HTML
         undefined=StrictUndefined,
         finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # pages hold a number a day and line
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # a page has a number for each day and line
     return environment
 
 
 def _printable(value: object) -> str:
-    """Return a template's value as one line; escape what does not print, such as marks that reverse the text."""
+    """Return a value of a template on one line, with unprintable characters escaped.
+
+    Some of these characters reverse the direction of text, and could make a name look like another one.
+    """
+    # Markup is the style, the scripts and the JSON, which the templates insert as they are.
     return value if isinstance(value, Markup) else show(str(value), None)
 
 

@@ -6,7 +6,7 @@ const DAY = 86400000;
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const selected = { since: figures.first, until: figures.last, grain: "", facet: {}, hidden: {} };
 const views = {};
-const marked = {}; // by chart, what its marks stand for: a tooltip finds it by their key
+const marked = {}; // by chart id, the buckets or rows of its marks: a tooltip finds them by the mark's key
 const tip = document.getElementById("tip");
 
 const utc = (day) => Date.parse(day + "T00:00:00Z");
@@ -25,12 +25,13 @@ function exact(value, measure) {
   return digits ? whole + "." + rest.padEnd(2, "0") : whole;
 }
 
+// Splits an exact amount after two fractional digits; the fainter rest is padded to the longest of the tooltip.
 function split(text, digits) {
-  // Both parts of an exact amount: up to the cents, and the fainter rest, padded to the longest of the table.
   const point = text.indexOf(".");
   return [text.slice(0, point + 3), text.slice(point + 3).padEnd(digits, "0")];
 }
 
+// Rounds half away from zero, as the tables of Python do.
 function rounded(value) {
   const cent = 10n ** BigInt(figures.digits - 2);
   const cents = (absolute(value) + cent / 2n) / cent;
@@ -40,13 +41,14 @@ function rounded(value) {
 
 function percent(part, whole) {
   if (!whole) return "";
+  // Half up: BigInt division rounds down, so half of the divisor is added, and both are doubled to keep it whole.
   const tenths = (part * 2000n + whole) / (2n * whole);
   return `${tenths / 10n}.${tenths % 10n}%`;
 }
 
 function compact(value) {
   for (const [size, word] of [[10n ** 12n, "trillion"], [10n ** 9n, "billion"], [10n ** 6n, "million"]]) {
-    const hundredths = (value * 100n + size / 2n) / size;  // rounded half up, as tables round
+    const hundredths = (value * 100n + size / 2n) / size; // rounded half up, as on the cards
     if (hundredths >= 100n) return [`${hundredths / 100n}.${String(hundredths % 100n).padStart(2, "0")}`, word];
   }
   return [grouped(String(value)), ""];
@@ -54,6 +56,7 @@ function compact(value) {
 
 // --- days and sums --------------------------------------------------------------------------------------------------
 
+// The indices of the first and last selected day in a chart's own days; the last may be before the first, for none.
 function span(chart) {
   const first = utc(chart.begin);
   const from = Math.max(0, (utc(selected.since) - first) / DAY);
@@ -64,9 +67,11 @@ function span(chart) {
 function grain() {
   if (selected.grain) return selected.grain;
   const days = (utc(selected.until) - utc(selected.since)) / DAY + 1;
+  // About as many bars as a chart has room for: 100 days or 115 weeks.
   return days <= 100 ? "day" : days <= 800 ? "week" : "month";
 }
 
+// Weeks begin on Monday: getUTCDay counts from Sunday.
 function bucket_of(moment) {
   const date = new Date(moment);
   if (grain() === "month") return iso(moment).slice(0, 7);
@@ -101,12 +106,13 @@ const lines_of = (chart) => facet_of(chart).lines.filter((line) => !hidden_of(ch
 
 // --- what each kind of chart shows ----------------------------------------------------------------------------------
 
+// Rows of marks; floats are allowed from here on, as they only position.
 const drawn = {
   stack(chart, buckets) {
     const scale = chart.measure === "money" ? 10 ** figures.digits : 1;
     const rows = [];
     for (const one of buckets) {
-      let [above, below] = [0n, 0n];
+      let [above, below] = [0n, 0n]; // credits are stacked downwards from zero
       for (const line of lines_of(chart)) {
         const value = between(line.values, one.from, one.to);
         if (!value) continue;
@@ -122,7 +128,8 @@ const drawn = {
   },
   rate(chart, buckets) {
     return lines_of(chart).flatMap((line) => buckets.map((one) => {
-      const to = one.progress && buckets.length > 1 ? one.to - 1 : one.to; // a few hours of a day would set the scale of all days
+      // Without the day in progress: the rate of a few hours would set the scale of all days.
+      const to = one.progress && buckets.length > 1 ? one.to - 1 : one.to;
       const whole = between(line.whole, one.from, to);
       const rate = whole ? Number(between(line.values, one.from, to)) / Number(whole) : null;
       return { middle: (one.begin + one.end) / 2, rate, colour: line.colour, name: line.name };
@@ -139,7 +146,7 @@ const drawn = {
   },
 };
 
-// An invisible mark: without any, a scale has no domain and Vega draws no axis.
+// An invisible mark: without any mark, a scale has no domain and Vega draws no axis.
 function unseen({ begin }) {
   return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
 }
@@ -154,6 +161,7 @@ function data_of(chart) {
   marked[chart.id] = buckets;
   const rows = drawn[chart.kind](chart, buckets);
   if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
+  // Without gaps, one of no width: it is not seen, and the layer keeps the domain of the others.
   const gaps = buckets.filter((one) => one.gaps);
   return { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
 }
@@ -181,6 +189,7 @@ function tooltip_row(colour, name, cells, kind = "") {
   return row;
 }
 
+// Pads amounts to the same number of fractional digits, so that their points are below each other.
 function align(cells) {
   const longest = Math.max(...cells.map((cell) => cell.textContent.length - cell.textContent.indexOf(".") - 3));
   for (const cell of cells) {
@@ -234,6 +243,7 @@ function point_at(chart, event, key) {
   table.append(...rows);
   tip.replaceChildren(element("p", title, "title"), table, element("p", aside, "aside"));
   tip.hidden = false;
+  // Next to the pointer, on its other side where it would leave the window, and never beyond the edges.
   const { clientX: x, clientY: y } = event.touches?.[0] ?? event;
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
   tip.style.left = `${Math.max(8, x + 16 + width > innerWidth - 8 ? Math.min(x - 16 - width, innerWidth - 8 - width) : x + 16)}px`;
@@ -244,7 +254,7 @@ function point_at(chart, event, key) {
 
 let unfinished = 0;
 
-// Marks the page as drawn while nothing is being drawn: pictures and tests wait for it.
+// Draws charts, and marks the page as drawn when no drawing is unfinished. Screenshots and tests wait for the mark.
 async function draw_all(charts) {
   unfinished += 1;
   delete document.documentElement.dataset.drawn;
@@ -266,9 +276,11 @@ async function draw(chart) {
     if (chart.kind === "ranked") spec.height *= data.rows.length;
     if (chart.kind === "strips") spec.height *= data.names.length;
     const made = await vegaEmbed(section.querySelector(".chart"), spec, {
+      // `ast` interprets expressions: the page's policy forbids the functions that Vega would compile them to.
       mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false,
       tooltip: (_handler, event, _item, key) => {
-        if (event.pointerType !== "touch") point_at(chart, event, key); // lifting a finger keeps the tooltip
+        // A finger that is lifted leaves the mark, and would close its tooltip at once.
+        if (event.pointerType !== "touch") point_at(chart, event, key);
       },
     });
     views[chart.id] = made.view;
@@ -284,6 +296,7 @@ async function draw(chart) {
 function show_totals(chart, section, nothing) {
   const [from, to] = span(chart);
   const shown = section.querySelector(".shown");
+  // Days without any letter but gaps have no number, and currencies have no sum.
   const values = lines_of(chart).map((line) => between(line.values, from, to));
   const wholes = chart.kind === "rate" ? lines_of(chart).map((line) => between(line.whole, from, to)) : [];
   const number = /^[- ]*$/.test(chart.states.slice(from, to + 1))
@@ -307,6 +320,7 @@ function line_sum(chart, line, from, to) {
 function legend(chart, section, from, to) {
   const hidden = hidden_of(chart);
   const list = section.querySelector(".legend");
+  // The buttons are made anew, so the one with the keyboard's focus is remembered and focused again below.
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.line : undefined;
   const buttons = facet_of(chart).lines.map((line) => {
     const button = element("button");
@@ -340,6 +354,7 @@ function key_of_strips(section) {
 
 // --- the figures at the top ---------------------------------------------------------------------------------------------
 
+// Updates the cards of charts, from all lines of a chart: those that are hidden in its legend count too.
 function headline() {
   const figure_of = {
     spend: (values) => [figures.mixed ? "\u2013" : rounded(sum(values)), figures.unit],
@@ -385,6 +400,7 @@ function select_days(since, until) {
   return render();
 }
 
+// Days outside the range of the page become its ends, and reversed ones are swapped.
 function select_typed_days() {
   const within = (text, otherwise) => (text >= figures.first && text <= figures.last ? text : otherwise);
   const since = within(document.getElementById("since").value, figures.first);
@@ -439,6 +455,7 @@ function prepare_theme() {
   name();
 }
 
+// The tables of a page with several charts are closed at first, but all are printed.
 function prepare_tables() {
   const tables = [...document.querySelectorAll("section details")];
   let opened = [];

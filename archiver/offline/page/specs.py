@@ -1,18 +1,21 @@
-"""The charts as Vega-Lite specifications.
+"""Vega-Lite specifications of the charts, one for each kind.
 
-Page.js fills in the data of the selected days and lines.
+They have no data: page.js adds the data sets `rows`, `buckets`, `gaps` and `names`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+# Vega expressions are interpreted and not compiled, as the page's policy forbids `eval`: functions of Vega only.
+# Labels of amounts, as 1.5k. Vega's own format `~s` would write G for a billion.
 _SHORT = (
     "abs(datum.value) >= 1e12 ? format(datum.value / 1e12, '~r') + 'tn' : "
     "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~r') + 'bn' : "
     "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : "
     "abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~r') + 'k' : format(datum.value, '~r')"
 )
+# Labels of days: `4 Feb`, but the first of a month `Feb`, and of a year `2026`.
 _WHEN = (
     "utcdate(datum.value) != 1 ? utcFormat(datum.value, '%-d %b') : "
     "utcmonth(datum.value) == 0 ? utcFormat(datum.value, '%Y') : utcFormat(datum.value, '%b')"
@@ -26,9 +29,10 @@ _DAYS = {
         "labelExpr": _WHEN,
         "labelAlign": "left",
         "labelBound": True,
-        "tickCount": {"expr": "ceil(width / 70)"},
+        "tickCount": {"expr": "ceil(width / 70)"},  # 70 pixels fit the longest label and a space
     },
 }
+# Vega measures texts to lay them out, so it has to have the font of page.css, and cannot inherit it.
 _FONT = (
     "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', "
     "system-ui, sans-serif"
@@ -49,11 +53,14 @@ _CONFIG = {
     "axisX": {"labelOverlap": "greedy", "labelSeparation": 12},
     "bar": {"binSpacing": 0},
 }
+# Shaded stretches behind the data: days that are not archived.
 _GAPS = {
     "data": {"name": "gaps"},
     "mark": {"type": "rect", "tooltip": None, "color": "#c98a00", "opacity": 0.22},
     "encoding": {"x": {"field": "begin", **_DAYS}, "x2": {"field": "end"}},
 }
+# Invisible columns in front of the data, one for each bucket. The tooltip shows all lines of a bucket, wherever in its
+# column the pointer is.
 _HOVER = {
     "data": {"name": "buckets"},
     "params": [{"name": "at", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}],
@@ -77,7 +84,10 @@ def _value_axis(labels: str) -> dict[str, Any]:
 
 
 def stack() -> dict[str, Any]:
-    """Stacked bars over time; a part of a bar reaches from `low` to `high`."""
+    """Return the chart of stacked bars over time.
+
+    A part of a bar reaches from `low` to `high`, which page.js stacks exactly.
+    """
     bars = {
         "mark": {"type": "bar", "tooltip": None},
         "encoding": {
@@ -92,7 +102,7 @@ def stack() -> dict[str, Any]:
 
 
 def rate() -> dict[str, Any]:
-    """Lines of rates over time.
+    """Return the chart of rates over time, as lines.
 
     A line breaks where the rate has no denominator.
     """
@@ -111,14 +121,15 @@ def rate() -> dict[str, Any]:
         "mark": {"type": "line", "strokeWidth": 2, "tooltip": None, "invalid": "break-paths-show-domains"},
         "encoding": encoding,
     }
+    # A rate between two breaks is no line, only a point.
     points = {"mark": {"type": "circle", "size": 14, "opacity": 1, "tooltip": None}, "encoding": encoding}
     return _wide(240, [_GAPS, line, points, _HOVER])
 
 
 def ranked() -> dict[str, Any]:
-    """Horizontal bars, each below its name and value.
+    """Return the chart of horizontal bars, each below its name and value.
 
-    `height` is that of one bar.
+    `height` is that of one bar; page.js multiplies it.
     """
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
     text = {"type": "text", "baseline": "bottom", "dy": -9, "fontSize": 13, "tooltip": None}
@@ -144,7 +155,10 @@ def ranked() -> dict[str, Any]:
 
 
 def strips() -> dict[str, Any]:
-    """Ranges of time, a row for each series; `height` is that of one row."""
+    """Return the chart of ranges of time, with a row for each series.
+
+    `height` is that of one row; page.js multiplies it.
+    """
     place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
     text = {"type": "text", "baseline": "bottom", "align": "left", "dy": -11, "fontSize": 13}
     layer: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""Report tables for a page: whole, and with exact amounts."""
+"""Report tables for a page, with all rows and exact amounts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _EXACT_AMOUNT = re.compile(r"(-?[0-9,]+\.[0-9]{2})([0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's text.
+    """A cell of a table.
 
-    `fine` are the digits of an amount after the cents, which are shown fainter; `kind` is `number` or `time`, where all
-    of the column is, else empty.
+    Attributes:
+        text: Its text; of an amount, up to two fractional digits.
+        fine: The other fractional digits of an amount, which are shown fainter.
+        kind: `number` or `time` if all values of the column are, else empty. It is a class in page.css.
     """
 
     text: str
@@ -33,9 +35,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table as the page shows it.
+    """A table of a page.
 
-    `title` opens it, `caption` adds notes, `no_rows` is in place of rows.
+    Attributes:
+        title: The text that opens and closes the table.
+        caption: The title, and notes on the numbers.
+        no_rows: The text that is shown if there are no rows.
     """
 
     title: str
@@ -65,20 +70,20 @@ def page_table(title: str, table: Table, unit: str) -> PageTable:
 def currencies(tables: Iterable[Table]) -> list[str]:
     """Return the currencies of tables, sorted.
 
-    A table without a currency column is in the API's only one, USD.
+    Tables without any are in USD, the only currency that the API has used so far.
     """
     return sorted({row["currency"] for table in tables for row in table.rows if row.get("currency")}) or ["USD"]
 
 
 def unit_name(of: Sequence[str], unit: str) -> str:
-    """Return the name of the unit of amounts in these currencies."""
+    """Return the unit of amounts in currencies, as `EUR, USD` or `cents`."""
     if unit == "usd":
         return ", ".join(of)
     return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"
 
 
 def _kind_of(values: Sequence[str]) -> str:
-    # Of all values, as ids and names of models may look like numbers; a column without any is text.
+    # All values have to match, as single ids and names may look like numbers. A column without values is text.
     filled = [one for one in values if one]
     for kind, pattern in (("number", _NUMBER), ("time", _TIME)):
         if filled and all(pattern.fullmatch(one) for one in filled):

@@ -1,4 +1,4 @@
-"""`report budget`: a month against its limits."""
+"""`report budget`: compare the cost of a month with its limits."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ _DEFAULT_WORKSPACE = BY_NAME["workspace"].null_label
 def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Compare a month with its limits, in US dollars.
 
-    A state is `passed` when the known days alone exceed the limit, `unknown` when days before the last archived one
-    are not archived, `will be passed` by the projection, else `kept`.
+    The state of a limit is the first of these that applies:
+    `passed`: the archived days alone exceed it.
+    `unknown`: part of its cost is not known, or nothing can be projected.
+    `will be passed`: the projected month exceeds it.
+    `kept`: neither.
 
     Raises:
-        ConfigurationError: There is no limit, or one of a workspace that is not in the archive.
+        ConfigurationError: No limit is configured, or one is of a workspace that is not in the archive.
     """
     budgets = request.budgets
     if budgets.total is None and not budgets.workspaces:
@@ -42,12 +45,14 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     period = month_period(reader, request)
     selected = select_days(reader, Report.COST, of_month(request, period))
     projected = project(reader, ("workspace",), period)
+    # Limits are in dollars; a note names the other currencies.
     groups = [group for group in projected.groups if group.values["currency"] == "USD"]
     limits: list[tuple[str, Decimal, list[DailyAmounts], bool]] = []
     ungrouped = [group for group in groups if group.values["workspace_id"] is Label.NOT_GROUPED]
     if budgets.total is not None:
         limits.append(("total", budgets.total, groups, False))
     for name, limit in budgets.workspaces.items():
+        # Cost of days that are not grouped by workspace may belong to any of them, so their limits are not known.
         mine = [group for group in groups if group.values["workspace_id"] in ids[name]]
         limits.append((name, limit, mine, any(projected.to_date(group) for group in ungrouped)))
     rows = [_against(name, limit, of, projected, is_partial=partial) for name, limit, of, partial in limits]
@@ -77,7 +82,11 @@ def _notes(projected: Projection, ungrouped: Sequence[DailyAmounts], request: Re
 
 
 def _workspace_ids(wanted: str, names: Mapping[str, Sequence[str | None]]) -> set[str | None]:
-    """Return the ids that a budget is of: the id itself, else those with that name now, else ever."""
+    """Return the ids of the workspaces that a budget names.
+
+    An id wins over a current name, and a current name over an earlier one. `names` has the names of each id, the
+    current one last.
+    """
     if wanted == _DEFAULT_WORKSPACE:
         return {None}
     found = (
@@ -101,6 +110,7 @@ def _against(
     if not projected.known.archived:
         return row | {"state": UNKNOWN}
     spent = sum(projected.to_date(group) for group in groups)
+    # Without recent days no group has a projection; with them, every group has one.
     ends = [projected.to_end(group) for group in groups]
     end = None if not projected.recent else Estimate(sum(one for one in ends if one is not None))
     state = _state(spent, end, most, has_holes=is_partial or projected.known.holes() > 0)
@@ -109,6 +119,7 @@ def _against(
 
 
 def _state(spent: int, end: int | None, most: int, *, has_holes: bool) -> str:
+    # Before `unknown`, as the days that are missing cost something too.
     if spent > most:
         return PASSED
     if has_holes or end is None:

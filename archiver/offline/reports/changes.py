@@ -1,7 +1,4 @@
-"""`report changes`.
-
-What the archive says now against what it said at an earlier time.
-"""
+"""`report changes`: compare the archive with itself at an earlier time."""
 
 from __future__ import annotations
 
@@ -29,14 +26,14 @@ CHANGED, NEW, GONE = "changed", "new", "gone"
 
 
 def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return was, now and their difference in money and tokens.
+    """Return earlier and current money and tokens, and their difference.
 
-    By month, workspace and model, provisional days too.
-
-    Rows of days that were archived at both times are `changed`; `new` are days that were archived only since, `gone`
-    those that are not archived any more. Rows without a difference are left out.
+    Rows are by month (or day), workspace and model, and include provisional days. `days` is `changed` for days that
+    were archived at both times, `new` for days archived since, and `gone` for days that are no longer archived. Rows of
+    `changed` without a difference are left out.
     """
     assert request.first_seen[0] is not None
+    # `--since` is the earlier time. `--until`, if given, is the moment that `reader` is opened at.
     moment = int(datetime.fromisoformat(request.first_seen[0]).timestamp())
     by = ("day" if "day" in request.by else "month", "workspace", "model")
     with open_archive_reader(reader.path, moment) as then:
@@ -55,12 +52,17 @@ def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def _days_of(kind: str, side: str, now: Sequence[Day], was: Sequence[Day]) -> list[Day]:
-    """Return the days of one side that are of a kind: days of both times are never mixed with those of one alone."""
+    """Return the days of one side, `now` or `was`, that are of a kind.
+
+    Days of different kinds are summed apart. A month that was half archived earlier would otherwise seem to have
+    doubled its cost.
+    """
     mine, other = (now, was) if side == "now" else (was, now)
-    both = {day.start for day in other}
+    others = {day.start for day in other}
     if kind == CHANGED:
-        return [day for day in mine if day.start in both]
-    return [day for day in mine if day.start not in both] if (kind == NEW) == (side == "now") else []
+        return [day for day in mine if day.start in others]
+    # Only `now` can have new days, and only `was` can have days that are gone.
+    return [day for day in mine if day.start not in others] if (kind == NEW) == (side == "now") else []
 
 
 def _table(found: dict[tuple[Any, ...], Row], by: Sequence[str], top: int | None) -> Table:
@@ -78,7 +80,9 @@ def _table(found: dict[tuple[Any, ...], Row], by: Sequence[str], top: int | None
 
 
 def _add_line(found: dict[tuple[Any, ...], Row], line: Line, kind: str, side: str, report: Report) -> None:
+    # Tokens have no currency; they join the row of USD.
     values = {"currency": "USD"} | line.values
+    # The name is not part of the key, as it may differ between the two times. The name of `now`, added first, is shown.
     key = (kind, *(value for name, value in sorted(values.items()) if name != "workspace"))
     row = found.setdefault(key, values | {"days": kind} | dict.fromkeys(_NUMBERS))
     name = side if report is Report.COST else f"{side}_tokens"
@@ -86,7 +90,10 @@ def _add_line(found: dict[tuple[Any, ...], Row], line: Line, kind: str, side: st
 
 
 def _with_change(row: Row) -> Row:
-    """Fill in the differences; where one side of a changed row has no line, it had none: zero."""
+    """Fill in the differences.
+
+    In days archived at both times, a side without a line is zero. Otherwise that side is not known and stays empty.
+    """
     for was, now, change in (("was", "now", "change"), ("was_tokens", "now_tokens", "change_tokens")):
         if row[was] is None and row[now] is None:
             continue

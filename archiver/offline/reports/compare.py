@@ -1,4 +1,4 @@
-"""`report compare`: a month against the one before, over the same days."""
+"""`report compare`: compare a month with the month before."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _AMOUNTS = ("month_before", "same_days_before", "same_days", "this_month", "chan
 
 
 def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return a month, the one before and the change over common days.
+    """Return the cost of a month, of the month before, and the change.
 
-    `month_before` and `this_month` are of all archived days; `same_days_before`, `same_days` and their difference,
-    `change`, only of day numbers that are archived in both months. Without such days there is no change.
+    `month_before` and `this_month` are of all archived days. `same_days_before`, `same_days` and their difference,
+    `change`, are of the days of the month that are archived whole in both months. Without such days they are None.
     """
     by = request.grouped(OF_A_MONTH, ("workspace",), "compare")
     period = month_period(reader, request)
@@ -39,6 +39,7 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
     common = sorted({day.day for day in now.whole} & {day.day for day in then.whole})
     rows = [_row(group, now, then, common) for group in read_daily_amounts(reader, by, days)]
     names = [*rows[0]][: -len(_AMOUNTS)] if rows else ["currency"]
+    # Without a row there was no cost, which is a zero where days are archived and unknown elsewhere.
     zeros = {name: {"USD": 0} for name in _AMOUNTS if rows == [] and (common or name == "this_month")}
     sums = {name: sum_by_currency(rows, name) or zeros.get(name) for name in _AMOUNTS}
     total = total_row([*names, *_AMOUNTS], **sums)
@@ -49,6 +50,7 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def _row(group: DailyAmounts, now: KnownDays, then: KnownDays, common: list[int]) -> Row:
+    # Days in progress are in neither sum: a part of a day would be compared with a whole one.
     same = group.total(_days(now.period, common)) if common else None
     same_before = group.total(_days(then.period, common)) if common else None
     return group.values | {

@@ -1,4 +1,4 @@
-"""`report forecast`: a month to date and to its end."""
+"""`report forecast`: the cost of a month to date, projected to its end."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
         group.values | {"to_date": projected.to_date(group), "projected": projected.to_end(group)}
         for group in projected.groups
     ]
+    # Days of the month before are read for the projection, and may have groups that this month has not.
     rows = [row for row in rows if row["to_date"] or row["projected"]]
     names = [*rows[0]][: -len(_AMOUNTS)] if rows else ["currency"]
     zero = {"USD": 0}
@@ -43,7 +44,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def projection_note(projected: Projection) -> str:
-    """Return how the days that are not known were projected."""
+    """Return the sentence on how unknown days were projected, or ""."""
     days = len(projected.projected_days)
     if not days:
         return ""

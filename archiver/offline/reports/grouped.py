@@ -1,7 +1,4 @@
-"""What the reports that group and rank share.
-
-Lines of the selected days, notes, sparklines.
-"""
+"""Shared steps of the reports that group days by dimensions."""
 
 from __future__ import annotations
 
@@ -38,19 +35,19 @@ COUNT_OF_TOKEN_TYPE = {
     "cache_read_input_tokens": 3,
     "output_tokens": 4,
 }
-"""`token_type` of a cost row → the place of the same tokens among the counts of a usage row."""
+"""`token_type` of a cost row → index of the same tokens in COUNTS of a usage row."""
 
 
 def all_tokens(sums: Sequence[int]) -> int:
-    """Add up the tokens among the counts of usage."""
+    """Add up the counts of usage that are tokens, all but web searches."""
     return sum(sums[:WEB_SEARCHES])
 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The lines of a report, and the days behind them.
+    """The lines of a report, and the days that they sum.
 
-    `sparkline_days` is None where no sparklines are wanted.
+    `sparkline_days` is None for a report without sparklines.
     """
 
     selected: SelectedDays
@@ -60,7 +57,7 @@ class Grouped:
 
     @property
     def note(self) -> str:
-        """What is not known of the selected days."""
+        """The note on days that are missing or in progress, or ""."""
         return self.selected.known.sentence() if self.selected.known else ""
 
 
@@ -71,15 +68,16 @@ def read_grouped(reader: ArchiveReader, report: Report, request: ReportRequest, 
         return Grouped(selected, by, [], None)
     slots = slots_for(request, selected, by)
     lines = reader.lines(report, by, selected.days, slots.of if slots else None)
+    # The mean of a slot is over the days that a line can have values on: those with the same missing columns.
     columns = tuple(group_columns(report, by))
     days = ((day, missing_columns(report, columns, day.group_by)) for day in selected.days)
     return Grouped(selected, by, lines, SlotDays(days, slots) if slots else None)
 
 
 def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str]) -> Slots | None:
-    """Return the slots of a sparkline.
+    """Return the slots of the sparklines of a report.
 
-    None where none is wanted, or every line is one day.
+    None if no sparklines are wanted, or if every line is of one day.
     """
     if not request.sparklines or "day" in by or selected.known is None:
         return None
@@ -88,24 +86,26 @@ def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str])
 
 
 def total_row(columns: Sequence[str], **totals: object) -> Row:
-    """Return the last line of a table."""
+    """Return the total row of a table, empty but for its label and `totals`."""
     row: Row = dict.fromkeys(columns)
     row[columns[0]] = Label.TOTAL
     return row | totals
 
 
 def is_by_time(by: Sequence[str]) -> bool:
-    """Whether a grouping is by time alone.
+    """Return whether a grouping is by time alone.
 
-    Then a known day or month without rows is a line of zero.
+    Only then an archived day or month without rows is shown as zero. With other dimensions there would be a row of
+    zeros for each of their combinations.
     """
     return bool(by) and set(by) <= set(TIMES)
 
 
 def times_of(selected: SelectedDays, by: Sequence[str]) -> list[Row]:
-    """Return the archived days or months, for a grouping by time alone."""
+    """Return a row with the time columns for each archived day or month."""
     found: dict[tuple[str, ...], Row] = {}
     for day in selected.days:
+        # By the words of `--by`: the name of the column, and the day's value in it.
         times = {"day": ("date", f"{day.date}"), "month": ("month", f"{day.date:%Y-%m}")}
         row: Row = dict(times[one] for one in TIMES if one in by)
         found[tuple(row.values())] = row

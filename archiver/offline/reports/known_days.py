@@ -1,6 +1,6 @@
-"""Which days of a period are known, and notes about the others.
+"""The archived days of a period, and notes about the others.
 
-The notes stand with every number, so that unknown is never read as zero. Pure.
+The notes go with every report, so that unknown is never read as zero. Pure functions.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownDays:
-    """The days of a period, and those that are archived.
+    """A period and which of its days are archived.
 
     Attributes:
         period: The days that the numbers should cover.
-        whole: Days that were read after they ended.
-        in_progress: Days of which a part is archived; they count as archived, and are projected.
+        whole: Days that were fetched after they ended.
+        in_progress: Days that were fetched before they ended. They count as archived, but are projected.
     """
 
     period: Period
@@ -32,14 +32,14 @@ class KnownDays:
 
     @classmethod
     def of(cls, period: Period, days: Iterable[Day]) -> KnownDays:
-        """Sort the archived days of a period by how they were read."""
+        """Return the known days of a period, of days that may lie outside it."""
         mine = [(day.date, day.is_whole) for day in days if period.since <= day.date < period.until]
         whole = frozenset(one for one, is_whole in mine if is_whole)
         return cls(period, whole, frozenset(one for one, is_whole in mine if not is_whole))
 
     @property
     def archived(self) -> frozenset[date]:
-        """The days with numbers, whole or in part."""
+        """The days that are archived whole or in part."""
         return self.whole | self.in_progress
 
     @property
@@ -48,12 +48,16 @@ class KnownDays:
         return self.period.days - len(self.archived)
 
     def holes(self) -> int:
-        """Count the days that are not archived although a later one is."""
+        """Count the days that are not archived although a later day is.
+
+        Days after the last archived one are expected to be missing: they may lie in the future.
+        """
+        # All days up to the last archived one, less the archived ones.
         last = max(self.archived, default=self.period.since)
         return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
 
     def sentence(self) -> str:
-        """Return the notes for the numbers; empty when every day is whole."""
+        """Return the note on days that are missing or in progress, or ""."""
         notes = []
         if self.missing:
             verb = "is" if self.missing == 1 else "are"
@@ -73,9 +77,10 @@ def count(number: int, noun: str) -> str:
 
 
 def not_archived(what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None) -> str:
-    """Return the one sentence of a report about days that are not archived.
+    """Return the note of a report without archived days, and what to do.
 
-    What is archived instead.
+    `what` is the report that was read, `period` the days asked for, `archived` the days that exist, `as_of` the moment
+    that the archive was read at.
     """
     then = f" as of {as_of}" if as_of else ""
     if not archived:

@@ -1,8 +1,6 @@
-"""Projection of a month.
+"""Projection of the cost of a month.
 
-Every day that is not known, from the same weekdays of the last four weeks. Pure arithmetic.
-
-Measured against other means on simulated months; see docs/concepts.
+The cost of a day that is not known yet is projected from the same weekdays of the last four weeks.
 """
 
 from __future__ import annotations
@@ -24,15 +22,15 @@ if TYPE_CHECKING:
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
-RECENT_DAYS = 28
+RECENT_DAYS = 28  # whole weeks, so that every weekday has the same weight
 _LABELS = ("workspace", "api_key")
 
 
 @dataclass(slots=True)
 class DailyAmounts:
-    """The amounts of one group by day, and the credits within them.
+    """The amounts of one group by day, in 1e-18 cents.
 
-    In 1e-18 cents; credits are the negative rows.
+    `credits` are the negative amounts, which `amounts` include.
     """
 
     values: Row
@@ -44,21 +42,21 @@ class DailyAmounts:
         return sum(self.amounts.get(day, 0) for day in days)
 
     def without_credits(self, day: date) -> int:
-        """Return the amount of a day that may recur: credits are one-off."""
+        """Return the amount of a day without its credits, which do not recur."""
         return self.amounts.get(day, 0) - self.credits.get(day, 0)
 
 
 def read_daily_amounts(reader: ArchiveReader, by: tuple[str, ...], days: Sequence[Day]) -> list[DailyAmounts]:
-    """Read amounts by day and group.
+    """Read the amounts of each group by day.
 
-    A group is identified by ids, and shown under its last name.
+    Groups are identified by ids, as names change; they have their latest name.
     """
     groups: dict[tuple[Any, ...], DailyAmounts] = {}
     for line in reader.lines(Report.COST, ("day", *by), days):
         values = {name: value for name, value in line.values.items() if name != "date"}
         key = tuple(value for name, value in values.items() if name not in _LABELS)
         group = groups.setdefault(key, DailyAmounts(values))
-        group.values = values  # lines come in order of time: the last name stays
+        group.values = values  # lines come in order of time, so the latest name stays
         day = date.fromisoformat(line.values["date"])
         group.amounts[day] += line.sums[0]
         group.credits[day] += line.sums[1]
@@ -67,11 +65,12 @@ def read_daily_amounts(reader: ArchiveReader, by: tuple[str, ...], days: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A month to date and to its end.
+    """The cost of a month to date, and projected to its end.
 
     Attributes:
-        known: The days of the month, and which of them are archived.
-        recent: The whole days that the projection is based on; empty: nothing can be projected.
+        known: The month, and which of its days are archived.
+        recent: The whole days that the projection is based on. Without any, nothing can be projected.
+        groups: The groups, with amounts of the recent days too.
     """
 
     known: KnownDays
@@ -83,39 +82,42 @@ class Projection:
         return group.total(self.known.archived)
 
     def to_end(self, group: DailyAmounts) -> Estimate | None:
-        """Return the amount of the whole month.
-
-        None when there is no day to project from.
-        """
+        """Return the projected amount of the month, None without recent days."""
         if not self.recent:
             return None
         total = group.total(self.known.whole)
         for day in self.projected_days:
+            # A day in progress costs at least what is known of it.
             partial = group.amounts.get(day, 0) if day in self.known.in_progress else 0
             total += max(partial, _mean(group, self.recent, day))
         return Estimate(total)
 
     @property
     def projected_days(self) -> list[date]:
-        """The days that are not archived whole."""
+        """The days of the month that are not archived whole."""
         period = self.known.period
         days = (period.since + timedelta(days=i) for i in range(period.days))
         return [day for day in days if day not in self.known.whole]
 
 
 def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
-    """Return the mean of the same weekday among recent days, or of all of them where there is none."""
+    """Return the mean amount of the recent days of the same weekday.
+
+    Where that weekday is not among them, it is the mean of all recent days. Weekdays are kept apart because use at
+    weekends differs from use on working days.
+    """
     same = [one for one in recent if one.weekday() == day.weekday()] or recent
     return sum(group.without_credits(one) for one in same) // len(same)
 
 
 def project(reader: ArchiveReader, by: tuple[str, ...], period: Period) -> Projection:
-    """Project a month by groups.
+    """Project a month, each group by itself.
 
-    From its own days and those of the four weeks before its last whole day.
+    The recent days are those of the four weeks up to the last whole day that is archived.
     """
     first = period.since - timedelta(days=RECENT_DAYS)
     days = reader.days(Report.COST, first.isoformat(), period.until.isoformat())
     whole = [day.date for day in days if day.is_whole]
+    # Up to the last whole day and not up to today, so that an archive that was not synced lately can be projected too.
     recent = tuple(one for one in whole if one > whole[-1] - timedelta(days=RECENT_DAYS)) if whole else ()
     return Projection(KnownDays.of(period, days), recent, read_daily_amounts(reader, by, days))

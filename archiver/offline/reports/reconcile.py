@@ -1,7 +1,4 @@
-"""`report reconcile`.
-
-Usage against cost, and the price that the two imply.
-"""
+"""`report reconcile`: compare tokens with billed money."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import COST_NOTE, select_days
 from archiver.offline.tables.table import Table, counts, keep_top, money, plain
-from archiver.reports.dimensions import missing_columns
+from archiver.reports.dimensions import TIMES, missing_columns
 from archiver.store.read.daily_sums import group_columns
 
 if TYPE_CHECKING:
@@ -24,38 +21,41 @@ if TYPE_CHECKING:
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
-_KIND = ("model", "service_tier", "context_window", "token_type")
+_COMPARED_BY = ("model", "service_tier", "context_window", "token_type")
 _A_MILLION = 1_000_000
 
 
 def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return tokens and cost by month, model, tier, window and token type.
+    """Return tokens, their cost and the price that the two imply.
 
-    A state is `billed and used`, `billed without usage`, or `used without billing` (as priority tier is). The implied
-    price is for a million tokens. Days that are not archived in both reports by all of these dimensions are left out.
+    Rows are by month, model, tier, context window and token type, or by some of them. A state is `billed and used`,
+    `billed without usage`, or `used without billing`, as priority tier is. The implied price is for a million tokens.
+    Days are left out unless both reports are archived by all of the dimensions.
     """
-    by = request.grouped(("day", "month", *_KIND), ("month", *_KIND), "reconcile")
+    by = request.grouped(("day", "month", *_COMPARED_BY), ("month", *_COMPARED_BY), "reconcile")
     selected = {report: select_days(reader, report, request) for report in Report}
     for one in (selected[Report.COST], selected[Report.USAGE]):
         if one.known is None:
             return one.unknown()
-    used_by = tuple(one for one in by if one != "token_type")
-    days = {
-        Report.USAGE: _grouped_days(Report.USAGE, selected[Report.USAGE].days, used_by),
-        Report.COST: _grouped_days(Report.COST, selected[Report.COST].days, (*by, "cost_type")),
-    }
+    # Usage rows have a count for each token type in place of that dimension. Cost rows need `cost_type` too, as only
+    # costs of tokens are compared.
+    groupings = {Report.USAGE: tuple(one for one in by if one != "token_type"), Report.COST: (*by, "cost_type")}
+    days = {report: _grouped_days(report, selected[report].days, grouping) for report, grouping in groupings.items()}
     common = {day.start for day in days[Report.USAGE]} & {day.start for day in days[Report.COST]}
     left_out = {day.start for one in selected.values() for day in one.days} - common
     used, billed = (
         reader.lines(report, grouping, [day for day in days[report] if day.start in common])
-        for report, grouping in ((Report.USAGE, used_by), (Report.COST, (*by, "cost_type")))
+        for report, grouping in groupings.items()
     )
     names = [one for one in group_columns(Report.COST, by) if one != "currency"]
     rows = _rows(names, _tokens(names, [(line.values, line.sums) for line in used]), billed)
     if request.top is not None:
         rows = keep_top(rows, request.top, lambda row: abs(row["amount"] or 0), ["tokens", "amount"]).rows
     columns = [*plain(*names, "currency"), *counts("tokens"), *money("amount", "implied_price"), *plain("state")]
-    note = f"{count(len(left_out), 'day')} left out: usage and cost are not both archived by all of these dimensions"
+    dimensions = ", ".join(one for one in by if one not in TIMES)
+    note = f"{count(len(left_out), 'day')} left out: usage and cost are not both archived" + (
+        f" by {dimensions}" if dimensions else ""
+    )
     return Table(columns, rows).noting(
         *(one.known.sentence() for one in selected.values() if one.known),
         note if left_out else "",
@@ -70,23 +70,27 @@ def _grouped_days(report: Report, days: Sequence[Day], by: Sequence[str]) -> lis
 
 
 def _tokens(names: Sequence[str], used: Sequence[tuple[Row, list[int]]]) -> dict[tuple[Any, ...], int]:
-    """Return tokens by the values of columns; a usage row has five token types, a cost row one."""
+    """Return tokens by the values of the columns `names`.
+
+    A usage row counts five token types and becomes five entries; a cost row is of one token type.
+    """
     tokens: dict[tuple[Any, ...], int] = defaultdict(int)
     for values, sums in used:
         for token_type, number in COUNT_OF_TOKEN_TYPE.items():
             key = tuple(token_type if name == "token_type" else values[name] for name in names)
-            tokens[key] += sums[number]
+            tokens[key] += sums[number]  # without `token_type` in the columns, all five add up to one entry
     return tokens
 
 
 def _rows(names: Sequence[str], tokens: dict[tuple[Any, ...], int], billed: Sequence[Any]) -> list[Row]:
+    """Join tokens and cost lines by the values of the columns `names`."""
     amounts: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for line in billed:
         if line.values["cost_type"] == "tokens":
             amounts[tuple(line.values[name] for name in names)][line.values["currency"]] += line.sums[0]
-    used = {key for key, number in tokens.items() if number}
-    groups = sorted({*amounts} | used, key=lambda key: tuple(map(str, key)))
-    nothing: dict[Any, Any] = {None: None}
+    used = {key for key, number in tokens.items() if number}  # a usage row counts zeros of most token types
+    groups = sorted({*amounts} | used, key=lambda key: tuple(map(str, key)))  # as text, since None does not compare
+    nothing: dict[Any, Any] = {None: None}  # one row without currency and amount, for tokens that are not billed
     return [
         dict(zip(names, key, strict=True)) | _compared(tokens.get(key, 0), currency, amount)
         for key in groups

@@ -1,7 +1,4 @@
-"""The built-in reports.
-
-What each is about, which options it takes, and the function that computes it.
-"""
+"""The table of built-in reports: names, help, options and functions."""
 
 from __future__ import annotations
 
@@ -28,8 +25,9 @@ if TYPE_CHECKING:
     from archiver.offline.tables.table import Table
     from archiver.store.read.reader import ArchiveReader
 
-_RANGE = ("since", "until", "month")
-_COST, _USAGE = dimensions_of(Report.COST), dimensions_of(Report.USAGE)
+_RANGE_OPTIONS = ("since", "until", "month")
+_COST_DIMENSIONS = dimensions_of(Report.COST)
+_USAGE_DIMENSIONS = dimensions_of(Report.USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +36,12 @@ class BuiltInReport:
 
     Attributes:
         name: The word after `archiver report`.
-        help: What it returns, as the first sentence of its help.
-        example: The options of an example, as a person would type them.
-        options: The options that it takes beyond those of every report; all others are refused.
-        dimensions: The words of its `--by`.
-        compute: The function; it raises what reading an archive does.
-        by_time_seen: Whether `--since` and `--until` are times at which a change was first seen, not days.
+        help: A sentence for `--help` and the reference.
+        example: The arguments of the example in its help.
+        options: The options that only some reports have, of those that this one has. The command has no others.
+        compute: Computes the table; it raises the errors of reading an archive.
+        dimensions: The words that `--by` accepts.
+        by_time_seen: Whether `--since` and `--until` select changes by the time they were first seen, and not days.
     """
 
     name: str
@@ -60,38 +58,38 @@ _ALL = (
         "overview",
         "Show the totals of each month; with --html, everything on one page.",
         "--html overview.html",
-        (*_RANGE, "as_of", "unit"),
+        (*_RANGE_OPTIONS, "as_of", "unit"),
         overview,
     ),
     BuiltInReport(
         "spend",
         "Show money by month and workspace.",
         "--by month --by model --since 2026-01-01",
-        (*_RANGE, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         spend,
-        _COST,
+        _COST_DIMENSIONS,
     ),
     BuiltInReport(
         "workspaces",
         "Show money by workspace, the most expensive first, with shares.",
         "--month 2026-01",
-        (*_RANGE, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         ranked_by("workspaces", "workspace"),
-        _COST,
+        _COST_DIMENSIONS,
     ),
     BuiltInReport(
         "models",
         "Show money by model, the most expensive first, with shares.",
         "--month 2026-01 --top 5",
-        (*_RANGE, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         ranked_by("models", "model"),
-        _COST,
+        _COST_DIMENSIONS,
     ),
     BuiltInReport(
         "keys",
         "Show billed money allocated to API keys by their tokens.",
         "--since 2026-01-01 --top 5",
-        (*_RANGE, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         keys,
         ("day", "month", "workspace", "api_key"),
     ),
@@ -99,17 +97,17 @@ _ALL = (
         "tokens",
         "Show tokens by month, workspace and model.",
         "--by api_key --month 2026-01",
-        (*_RANGE, "by", "top", "as_of"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of"),
         tokens,
-        _USAGE,
+        _USAGE_DIMENSIONS,
     ),
     BuiltInReport(
         "cache",
         "Show how much of the input came from the prompt cache, by month and model.",
         "--by model --since 2026-01-08",
-        (*_RANGE, "by", "top", "as_of"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of"),
         cache,
-        _USAGE,
+        _USAGE_DIMENSIONS,
     ),
     BuiltInReport(
         "compare",
@@ -129,22 +127,22 @@ _ALL = (
     ),
     BuiltInReport(
         "budget",
-        "Compare a month with the budgets of the configuration; exit code 3 when one is passed or unknown.",
+        "Compare a month with the budgets of the configuration; exit code 3 when one is exceeded or unknown.",
         "--config budgets.toml --warn",
         ("month", "as_of", "unit", "warn"),
         budget,
     ),
     BuiltInReport(
         "reconcile",
-        "Compare tokens with money by month, model, tier, window and type, and show the price they imply.",
+        "Compare tokens with money by month, model, tier, context window and token type, and show the implied price.",
         "--month 2026-01",
-        (*_RANGE, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         reconcile,
         ("day", "month", "model", "service_tier", "context_window", "token_type"),
     ),
     BuiltInReport(
         "changes",
-        "Compare the numbers of now with those of an earlier time, provisional days too.",
+        "Compare the current numbers with those of an earlier time, including provisional days.",
         "--since 2026-01-14",
         ("since", "until", "by", "top", "unit"),
         changes,
@@ -155,7 +153,7 @@ _ALL = (
         "restatements",
         "Show what changed in settled buckets, by the time it was first seen.",
         "--since 2026-01-01",
-        (*_RANGE, "as_of"),
+        (*_RANGE_OPTIONS, "as_of"),
         restatements,
         by_time_seen=True,
     ),

@@ -1,4 +1,4 @@
-"""What a report is asked for."""
+"""The request for a report: its options, and the days that they select."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ COST_NOTE = "amounts are from the cost report, not the invoice; priority tier is
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Limits of a month in dollars.
+    """Limits of the cost of a month in dollars.
 
-    Of everything, and of workspaces by name or id.
+    `total` is the limit of all cost, `workspaces` has limits by name or id.
     """
 
     total: Decimal | None = None
@@ -38,13 +38,17 @@ class ReportRequest:
     """The options of one report.
 
     Attributes:
-        since: First day; None: where the archive begins.
-        until: Day after the last one; None: where the archive ends.
-        by: Words of `--by`; empty: the report's own.
-        as_of: The moment as of which the archive is read, in UTC seconds; None: now.
-        first_seen: Bounds of when a change was first seen, as text, for the reports of changes.
-        sparklines: Whether each line is to have its daily values.
-        warn: Whether a limit that is projected to be passed needs attention too.
+        since: First day; None: the first archived day.
+        until: Day after the last one; None: the day after the last archived day.
+        by: Words of `--by`; empty: the default of the report.
+        top: The number of rows before the others are folded into one; None: all rows.
+        as_of: The moment that the archive is read at, in UTC seconds; None: now.
+        unit: The unit of amounts, usd or cents.
+        month: The month of a report that is about one; None: that of the last archived day.
+        first_seen: Bounds of the time that a change was first seen, as text, for reports of changes.
+        sparklines: Whether rows get sparklines.
+        warn: Whether a limit that is projected to be exceeded needs attention too.
+        today: The current UTC day.
     """
 
     since: date | None = None
@@ -64,7 +68,7 @@ class ReportRequest:
         """Return the words to group by, in the order of `dimensions`.
 
         Raises:
-            ConfigurationError: One of them the report does not have.
+            ConfigurationError: The report cannot be grouped by one of them.
         """
         for one in self.by:
             if one not in dimensions:
@@ -82,9 +86,12 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class SelectedDays:
-    """The archived days of what was asked for.
+    """The archived days that a request selects.
 
-    `known` compares them with the days that should be there.
+    Attributes:
+        days: The days in order.
+        known: The selected period and which of its days are archived; None: none is.
+        sentence: The note for that case, else empty.
     """
 
     days: list[Day]
@@ -92,15 +99,12 @@ class SelectedDays:
     sentence: str = ""
 
     def unknown(self) -> Table:
-        """Return the table of a report of which nothing is archived."""
+        """Return the table of a report without any archived day."""
         return Table([], [], notes=(self.sentence,), is_known=False)
 
 
 def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
-    """Return the days of a report that the request is about.
-
-    `known` is None when none of them is archived.
-    """
+    """Return the archived days of a report that a request selects."""
     archived = reader.days(report)
     days = [
         day
@@ -108,23 +112,26 @@ def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -
         if (request.since is None or day.date >= request.since) and (request.until is None or day.date < request.until)
     ]
     if not days:
+        # The note names the days asked for; an open end is that of the archive.
         asked = None
         if archived and (request.since or request.until):
             since = request.since or archived[0].date
             asked = Period(since, request.until or max(archived[-1].date, since) + timedelta(days=1))
         as_of = None if request.as_of is None else to_text(request.as_of)
         return SelectedDays([], None, not_archived(str(report), asked, archived, as_of))
+    # Without a bound the period ends with the archive: days that it never reached are not missing.
     period = Period(request.since or days[0].date, request.until or days[-1].date + timedelta(days=1))
     return SelectedDays(days, KnownDays.of(period, days))
 
 
 def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
-    """Return the month of a report.
+    """Return the month of a report about one month.
 
-    The chosen one, else that of the last archived day up to now or `as_of`.
+    It is the month of `--month`, else that of the last archived day of cost that is not after today or `as_of`.
     """
     if request.month is not None:
         return request.month
+    # The month of the last archived day has numbers, also if the archive has not been synced since.
     today = request.today
     if request.as_of is not None:
         today = min(today, datetime.fromtimestamp(request.as_of, UTC).date())
@@ -133,5 +140,5 @@ def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
 
 
 def of_month(request: ReportRequest, period: Period) -> ReportRequest:
-    """Return the request for the days of a month."""
+    """Return a request with the days of a month."""
     return replace(request, since=period.since, until=period.until)

@@ -21,18 +21,18 @@ _VALUES = ("was", "now", "change")
 def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the fields of settled buckets that changed.
 
-    Rows that changed together are added up.
-
-    Values are counts of tokens, and for the field `amount` decimal cents.
+    Changes of one field of one bucket that were first seen at the same time are one row, with their number and sums.
+    The values of the field `amount` are decimal cents, those of all other fields counts.
     """
     since, until = request.first_seen
     if request.as_of is not None:
-        then = to_text(request.as_of + 1)
+        then = to_text(request.as_of + 1)  # `until` is exclusive, and `as_of` includes its second
         until = min(until or then, then)
     sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
     for row in reader.restatements(since, until):
         total = sums[tuple(row[name] for name in _KEY)]
         total[0] += 1
+        # A row that appeared has no older value, and one that is gone no newer value: both count as zero.
         total[1] += Decimal(row["was"] or 0)
         total[2] += Decimal(row["now"] or 0)
     rows = [
@@ -44,8 +44,9 @@ def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def restated_days(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return what changed in the selected days, whenever it was first seen."""
+    """Return the changes of buckets in the selected days, whenever first seen."""
     table = restatements(reader, replace(request, first_seen=(None, None)))
     since, until = request.bounds
+    # Dates compare as text; "" is before and "~" after all of them.
     kept = [row for row in table.rows if (since or "") <= row["bucket_start"][:10] < (until or "~")]
     return replace(table, rows=kept)

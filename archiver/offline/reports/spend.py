@@ -27,7 +27,7 @@ def spend(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def ranked_by(name: str, dimension: str) -> Callable[[ArchiveReader, ReportRequest], Table]:
-    """Return money by one dimension, the most expensive first, with shares."""
+    """Return the function of a report that ranks money by one dimension."""
     return lambda reader, request: _spend(reader, request, (dimension,), name, ranked=True)
 
 
@@ -54,11 +54,12 @@ def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, l
 
 
 def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) -> tuple[Table, list[list[Line]]]:
-    """Return rows with an `amount`, the largest first, with their share.
+    """Return rows ranked by `amount`, with the share of each.
 
-    The share is of the total of their currency.
+    The share is that of the total of the row's currency.
     """
     found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines)
+    # Shares are added after the folding, so that the row of the others gets one too.
     wholes = sum_by_currency(rows, "amount")
     for row in found.rows:
         whole = wholes[row["currency"]]
@@ -70,7 +71,8 @@ def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) ->
 
 
 def _with_empty_times(grouped: Grouped, rows: list[Row]) -> tuple[list[Row], list[list[Line]]]:
-    """Add the archived days or months without any cost as lines of zero."""
+    """Add a row of zero for each archived day or month without cost."""
+    # The word `day` is the column `date`. A day without cost has no currency, so its zero is in USD.
     times = [{"day": "date"}.get(one, one) for one in TIMES if one in grouped.by]
     present = {tuple(row[one] for one in times) for row in rows}
     zero = {"currency": "USD", "amount": 0}

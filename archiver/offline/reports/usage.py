@@ -1,7 +1,4 @@
-"""`report tokens` and `report cache`.
-
-Counts of tokens, and how much of the input the prompt cache served.
-"""
+"""`report tokens` and `report cache`: token counts and cache hit rates."""
 
 from __future__ import annotations
 
@@ -30,6 +27,8 @@ def tokens(reader: ArchiveReader, request: ReportRequest) -> Table:
     rows = [line.values | dict(zip(COUNTS, line.sums, strict=True)) for line in grouped.lines]
     parts = [[line] for line in grouped.lines]
     if is_by_time(by) and request.top is None:
+        # An archived day or month without usage is a row of zeros, which sums no line. A row begins with its times, as
+        # many as `by` has words, and rows are sorted by them.
         zeros = dict.fromkeys(COUNTS, 0)
         present = [tuple(row.values())[: len(by)] for row in rows]
         rows += [row | zeros for row in times_of(grouped.selected, by) if tuple(row.values()) not in present]
@@ -59,6 +58,7 @@ def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
     names = [*rows[0]][: -len(_CACHE_COUNTS)] if rows else list(by)
     if request.top is not None:
         rows = keep_top(rows, request.top, lambda row: row["cache_read_input_tokens"], _CACHE_COUNTS).rows
+    # After the folding: the rate of several rows is not the sum of theirs.
     for row in rows:
         row["cache_hit_rate"] = hit_rate(row)
     total = total_row([*names, *_CACHE_COUNTS], **totals) if names else None
@@ -73,9 +73,9 @@ def _all_tokens_of(row: Row) -> int:
 
 
 def hit_rate(row: Row) -> float | None:
-    """Return the share of the input that came from the cache, to four digits.
+    """Return the share of the input that was read from the cache.
 
-    None without input.
+    It is rounded to four digits, and None without input.
     """
     whole = sum(row[name] for name in _CACHE_COUNTS)
     return round(row["cache_read_input_tokens"] / whole, 4) if whole else None

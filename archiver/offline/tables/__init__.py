@@ -1,1 +1,1 @@
-"""Tables: columns, labels, money, and how they are written."""
+"""Tables of reports: columns, labels, amounts and output formats."""

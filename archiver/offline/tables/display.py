@@ -1,6 +1,6 @@
-"""Tables as names and values.
+"""Tables as names and rows of values, for programs and for people.
 
-Exact for programs, rounded and labelled for people.
+Programs get exact amounts and null; people get rounded amounts and labels.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_TITLE = 12
 _ID_OF = {one.label: one.column for one in DIMENSIONS if one.label is not None}
 _LABELLED = frozenset(_ID_OF.values())
+# The words of this program: a workspace that has one of them as its name is shown with its id.
 _OWN_LABELS = frozenset({*(one.null_label for one in DIMENSIONS), *map(str, Label)})
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -27,7 +28,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
     """Return names and rows for programs.
 
-    Amounts exact, ids and labels side by side, API nulls as None.
+    Amounts are exact, each id has its label in a column of its own, and API nulls are None.
     """
     names: list[str] = []
     rows: list[list[Any]] = [[] for _ in table.rows]
@@ -42,13 +43,15 @@ def to_export(table: Table, unit: str) -> tuple[list[str], list[list[Any]]]:
 def to_sheet(table: Table, unit: str) -> tuple[list[Column], list[list[Any]]]:
     """Return columns and rows for a spreadsheet.
 
-    As for programs, with the labels of API nulls.
+    They are those for programs, but a column without a label column has the label of an API null in its cells.
     """
     columns: list[Column] = []
     rows: list[list[Any]] = [[] for _ in table.rows]
     for column in table.columns:
+        # People read spreadsheets, so an API null gets its label; an id stays empty, as its label has its own column.
         label = BY_COLUMN[column.name].null_label if column.name in BY_COLUMN and column.name not in _LABELLED else None
         for name, values in _exported(table, column, unit):
+            # Microcents are whole numbers, although the column that they come from holds money.
             columns.append(Column(name, column.kind if name != "amount_microcents" else Kind.COUNT))
             for row, value in zip(rows, values, strict=True):
                 row.append(label if value is None and label is not None else value)
@@ -77,15 +80,15 @@ def _exported_value(column: Column, value: Any) -> Any:
 
 
 def by_currency(table: Table, column: Column, unit: str) -> list[tuple[str, list[int | None]]]:
-    """Return a money column under the name of its unit, one for each currency.
+    """Return the columns that a money column is written as, by name.
 
-    A name has one unit.
-
-    In cents there is one column, in the currency of the row.
+    In dollars there is a column for each currency, because its name contains the currency: `amount_usd`. In cents there
+    is one column, in the currency of the row.
     """
     values = [row[column.name] for row in table.rows]
     if unit == "cents":
         return [(f"{column.name}_cents", values)]
+    # Among several currencies USD always has a column, which is empty when no row is in USD.
     currencies = list(dict.fromkeys(["USD", *table.currencies])) if len(table.currencies) > 1 else table.currencies
     rows_of = [row.get("currency") or currencies[0] for row in table.rows]
     return [
@@ -107,9 +110,9 @@ def to_display(
 ) -> tuple[list[str], list[list[str]]]:
     """Return titles and rows for people.
 
-    Amounts to the cent, shares in percent, names in place of ids, sparklines.
-
-    `narrow` breaks long titles over several lines; `exact` writes amounts to their last digit, aligned by columns.
+    Amounts are rounded to two fractional digits, shares are in percent, names stand in place of ids, and sparklines are
+    the last column. `narrow` breaks long titles over several lines. `exact` writes amounts to their last digit, each
+    column with as many fractional digits as its longest amount.
     """
     shared = shared_names(table)
     lines = [*table.rows, *([table.total] if table.total is not None else [])]
@@ -118,7 +121,7 @@ def to_display(
     for column in table.columns:
         dimension = BY_COLUMN.get(column.name)
         if dimension is not None and dimension.label in names:
-            continue  # the label is shown in its place
+            continue  # people see the label in place of the id
         if column.kind is Kind.MONEY:
             shown += _shown_money(table, column, unit, exact=exact)
         else:
@@ -126,6 +129,7 @@ def to_display(
     if table.sparklines:
         trends = [*table.sparklines, *([table.total_sparkline] if table.total is not None else [])]
         shown.append(("days", [sparkline(trend, ascii_only=ascii_only) for trend in trends]))
+    # Only titles of numbers are broken: they are often wider than their values, and names of dimensions are not.
     titles = [_broken(name) if narrow and name not in names - _numbers(table) else name for name, _ in shown]
     return titles, [[values[i] for _, values in shown] for i in range(len(lines))]
 
@@ -151,7 +155,7 @@ def _rounded(values: Sequence[int | None], unit: str) -> list[str]:
 
 
 def _exact(values: Sequence[int | None], unit: str) -> list[str]:
-    """Return amounts with thousands, and with as many fractional digits as the one that needs most."""
+    """Return amounts with commas, all with as many fractional digits as the longest needs."""
     parts = ["" if value is None else to_exact(value, unit) for value in values]
     digits = max((len(part.partition(".")[2]) for part in parts), default=0)
     return [part and _with_thousands(part).ljust(len(_with_thousands(part.partition(".")[0])) + 1 + digits, "0")
@@ -165,7 +169,10 @@ def _with_thousands(text: str) -> str:
 
 
 def _total_of(total: dict[str, int] | None, name: str, base: str, unit: str) -> int | None:
-    """Return the total of one currency's column; in cents, where all share a column, only of a single currency."""
+    """Return the total of one column, or None where it has amounts of several currencies.
+
+    `name` is the column as it is written, `base` without its unit. In cents all currencies share one column.
+    """
     for currency, amount in (total or {}).items():
         if money_name(base, currency, unit) == name and (unit != "cents" or len(total or {}) == 1):
             return amount
@@ -177,6 +184,7 @@ def _shown(column: Column, row: Row, shared: Collection[tuple[str, str]]) -> str
     if column.name in _ID_OF:
         return shown_label(column.name, row, shared)
     if value is None:
+        # A null of the API has a label. In the total and the folded row an empty cell only means that nothing adds up.
         is_total = next(iter(row.values())) in {Label.TOTAL, Label.OTHERS}
         return BY_COLUMN[column.name].null_label if column.name in BY_COLUMN and not is_total else ""
     if column.kind is Kind.SHARE:
@@ -187,7 +195,8 @@ def _shown(column: Column, row: Row, shared: Collection[tuple[str, str]]) -> str
 def shown_label(name: str, row: Row, shared: Collection[tuple[str, str]] = ()) -> str:
     """Return the readable name of an id.
 
-    A name that reads as one of this program's labels, or that several ids share, gets its id in parentheses.
+    The id follows in parentheses where the name alone could be misread: it is equal to a label of this program, or
+    several ids share it.
     """
     label, identity = row.get(name), row.get(_ID_OF[name])
     if isinstance(identity, Label) or label is None:
@@ -198,7 +207,7 @@ def shown_label(name: str, row: Row, shared: Collection[tuple[str, str]] = ()) -
 
 
 def shared_names(table: Table) -> set[tuple[str, str]]:
-    """Return names that several ids of a table have, by the name's column."""
+    """Return the (label column, name) pairs that several ids share."""
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in table.rows:
         for name, identity in _ID_OF.items():

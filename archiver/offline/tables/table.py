@@ -1,7 +1,4 @@
-"""Reports as tables.
-
-Rows by column name, what a column holds, and what is known of the days behind them.
-"""
+"""Tables, the results of reports: columns, rows, notes and sparklines."""
 
 from __future__ import annotations
 
@@ -21,27 +18,24 @@ Row = dict[str, Any]
 """The values of one line by column name."""
 
 Trend = list[float | None]
-"""Daily means over equal stretches of days; None where no day of a stretch is known."""
+"""The values of a sparkline: one daily mean for each slot of days, or None where no day of the slot is known."""
 
 
 class Kind(Enum):
-    """What a column holds.
-
-    Text, a count, an amount (1e-18 cents), a share of 1, or a decimal number as text.
-    """
+    """The type and unit of the values of a column."""
 
     TEXT = "text"
     COUNT = "count"
-    MONEY = "money"
-    SHARE = "share"
-    EXACT = "exact"
+    MONEY = "money"  # integers of 1e-18 cents
+    SHARE = "share"  # 1 is all
+    EXACT = "exact"  # decimal numbers as text
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A named column.
 
-    The name of a money column gets its unit when it is written: `amount` becomes `amount_usd`.
+    A money column is named without its unit, which is added on output: `amount` becomes `amount_usd`.
     """
 
     name: str
@@ -53,12 +47,14 @@ class Table:
     """The result of a report.
 
     Attributes:
-        rows: Lines in order. A dimension is None where the API sent null, a Label where it has another meaning.
-        total: The last line, for people; money in it is a dict by currency, for currencies are never added up.
-        notes: What has to be known to read the numbers, one sentence each.
-        is_known: False when nothing of what was asked for is archived; then there are no rows and no total.
-        needs_attention: Whether the exit code has to be 3: a limit is passed, or a state is unknown.
-        sparklines: One trend a row, for people; `total_sparkline` is that of the total, `legend` explains the marks.
+        rows: Rows in order. A dimension is None where the API sent null, a Label where the API sent no value for it.
+        total: The last row, for people. Its money is a dict by currency, because currencies are never added up.
+        notes: Sentences that a reader needs to interpret the numbers.
+        is_known: False when no selected day is archived; then there are no rows and no total.
+        needs_attention: Whether the exit code has to be 3, as a limit is exceeded or a state is unknown.
+        sparklines: The trend of each row, for people; empty for none.
+        total_sparkline: The trend of the total.
+        legend: The sentence that explains the marks of the sparklines.
     """
 
     columns: Sequence[Column]
@@ -100,7 +96,7 @@ def counts(*names: str) -> list[Column]:
 def sum_by_currency(rows: Sequence[Row], column: str) -> dict[str, int]:
     """Add up a money column, each currency by itself.
 
-    Rows without an amount add nothing.
+    Rows without an amount add nothing. The sums are estimates if any of the amounts is one.
     """
     sums: dict[str, int] = {}
     for row in rows:
@@ -113,7 +109,7 @@ def sum_by_currency(rows: Sequence[Row], column: str) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows in order with the lines that each is made of."""
+    """Rows in order, each with the archive's lines that it sums."""
 
     rows: list[Row]
     lines: list[list[Line]]
@@ -126,16 +122,16 @@ def keep_top(
     added: Sequence[str],
     lines: Sequence[Line] | None = None,
 ) -> Ranked:
-    """Order rows by `rank`, and fold those beyond `top` into `(others)`.
+    """Order rows by `rank`, largest first; fold those beyond `top`.
 
-    The largest first, each currency by itself.
-
-    `added` are the columns that add up; the others of the folded row are empty, but for its first column and currency.
+    Each currency is ranked by itself, and has its own row `(others)`, the sum of the rows beyond `top`. `added` are the
+    columns that are summed in it. `top` of None keeps all rows; `lines` are those that the rows sum, one each.
     """
     of = list(zip(rows, lines if lines is not None else [None] * len(rows), strict=True))
     kept: list[Row] = []
     made_of: list[list[Any]] = []
     currencies = {row.get("currency") or "" for row in rows}
+    # Amounts of two currencies cannot be compared. Rows without any, such as tokens never billed, come last.
     for currency in sorted(currencies, key=lambda one: (one == "", one)):
         mine = sorted((one for one in of if (one[0].get("currency") or "") == currency), key=lambda one: rank(one[0]))
         mine.reverse()
@@ -149,9 +145,10 @@ def keep_top(
 
 
 def _fold(rows: Sequence[Row], added: Sequence[str]) -> Row:
+    # Columns that do not add up, such as a price or a state, stay empty.
     folded: Row = dict.fromkeys(rows[0])
     folded[next(iter(folded))] = Label.OTHERS
-    # A label is never null, also where the first column is a month.
+    # Label columns are never null, so they have the word too where the first column is a month.
     folded |= {one.label: Label.OTHERS for one in DIMENSIONS if one.label in folded}
     for column in added:
         known = [row[column] for row in rows if row[column] is not None]

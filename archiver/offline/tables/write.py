@@ -1,4 +1,4 @@
-"""Rows as text: CSV, TSV, JSON, JSON lines, or a table for people."""
+"""Write rows as CSV, TSV, JSON, JSON lines, Markdown or a plain table."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~!&]")
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"  # the plain signs and their full-width twins
 _WIDEST_CELL = 120
+# A table has to know the widths of its columns before its first line, and must not hold a whole result for that.
 _MOST_MEASURED_ROWS = 1000
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """An output format."""
 
     TABLE = "table"
     CSV = "csv"
@@ -39,13 +40,13 @@ PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
 def write_rows(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format, *, raw: bool = False
 ) -> None:
-    """Write rows as they come.
+    """Write rows in a format, each as soon as it is read.
 
-    Only a table looks at the first thousand of them before it begins.
+    A plain table is measured first, by its first thousand rows, and Markdown by all rows. JSON objects number the
+    repeated names of columns, as `x` and `x_2`, so that no value is lost.
 
-    In objects, a repeated name of a column gets a number, so that no value is lost: `x`, `x_2`. Text is inert, whatever
-    the API sent: no escape code reaches a terminal, and no formula a spreadsheet. `raw` writes it as it is instead; the
-    objects of JSON are exact either way.
+    Text is made inert, whatever the API sent: no escape code reaches a terminal, and no formula a spreadsheet. `raw`
+    writes plain tables, CSV and TSV as they are instead. JSON is exact either way, and Markdown is always escaped.
     """
     if how in {Format.JSON, Format.NL}:
         columns = _distinct(columns)
@@ -64,16 +65,16 @@ def write_rows(
 
 
 class _Lines:
-    """Ends lines as Unix does.
+    """A file for the csv module, with lines that end in a newline alone.
 
-    The csv module keeps its own end, or it would not quote a lone carriage return.
+    The module itself has to end lines with both characters, or it would not quote a lone carriage return in a value.
     """
 
     def __init__(self, to: TextIO) -> None:
         self._to = to
 
     def write(self, line: str) -> None:
-        """Write one whole line, as the csv module gives them."""
+        """Write one line, which the csv module passes whole."""
         self._to.write(line.removesuffix("\r\n") + "\n")
 
 
@@ -94,18 +95,19 @@ def _plain(value: Any) -> Any:
 
 
 def inert(value: Any) -> Any:
-    """Return a value that neither a terminal nor a spreadsheet acts on.
+    """Return a value that neither a terminal nor a spreadsheet interprets.
 
-    A formula gets an apostrophe in front.
+    Control characters are escaped, and a text that a spreadsheet may take for a formula gets an apostrophe in front.
     """
     if not isinstance(value, str):
         return _plain(value)
     text = printable(value)
+    # A negative amount begins with a sign as formulas do, but is only a number.
     return "'" + text if begins_formula(text) and not _NUMBER.fullmatch(text) else text
 
 
 def printable(text: str) -> str:
-    """Escape what acts on a terminal, except ends of lines and tabs."""
+    """Escape characters that a terminal interprets, except newlines and tabs."""
     return text if text.isprintable() else "".join(c if c in "\n\t" else _escaped(c) for c in text)
 
 
@@ -141,17 +143,18 @@ def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def _json_escape(character: str) -> str:
-    """Escape a character that acts on a terminal; a JSON reader gets the same character."""
+    """Escape a character that a terminal interprets; a JSON reader restores it."""
     return json.dumps(character)[1:-1]
 
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return None  # JSON has no infinity
     return _plain(value)
 
 
 def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+    # One object a line, in valid JSON that is written while rows still come.
     to.write("[")
     separator = "\n"
     for row in rows:
@@ -161,6 +164,7 @@ def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextI
 
 
 def _write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
+    # Markdown states the alignment of columns before the first row, so all rows are read.
     source = [[_markdown(value) for value in row] for row in rows]
     right = [bool(source) and all(not row[i] or _is_number(row[i]) for row in source) for i in range(len(columns))]
     to.write("| " + " | ".join(map(_markdown, columns)) + " |\n")
@@ -182,6 +186,7 @@ def _write_table(
     widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
     right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
     head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
+    # A later row may be wider than those measured: its columns are out of line, but complete.
     for row in chain(head, cells, ([to_text(value) for value in row] for row in source)):
         padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
@@ -198,9 +203,9 @@ def _is_number(value: Any) -> bool:
 
 
 def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
-    """Return a cell's text for a person.
+    """Return a value as text on one line, with unprintable characters escaped.
 
-    It is on one line, not too wide, and unprintable characters are escaped.
+    Texts of more than `widest` characters are cut and end in an ellipsis; None cuts none.
     """
     if value is None:
         return ""
@@ -213,12 +218,12 @@ def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
 
 
 def is_unicode(to: TextIO) -> bool:
-    """Return whether more than plain ASCII can be written there."""
+    """Return whether a stream takes any Unicode character."""
     return (to.encoding or "").lower().replace("_", "-") in {"utf-8", "utf8", "utf-16", "utf-8-sig"}
 
 
 def display_width(text: str) -> int:
-    """Count the columns a text takes on a terminal."""
+    """Count the columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(_columns_of(character) for character in text)
@@ -230,6 +235,6 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # the three things a cell is
+def _pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # a text, its width and its alignment
     space = " " * (width - display_width(text))
     return space + text if right else text + space

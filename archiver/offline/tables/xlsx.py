@@ -1,6 +1,6 @@
-"""Rows as a spreadsheet.
+"""Write rows as a spreadsheet.
 
-Numbers as numbers where a spreadsheet keeps every digit of them, all else as inert text.
+A number is written as a number if a spreadsheet keeps all of its digits. Everything else is inert text.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+# The limits of the format: rows of a sheet, and UTF-16 code units of a cell.
 MOST_ROWS = 1_048_576
 LONGEST_TEXT = 32_767
+# Spreadsheets compute with 64-bit floats, which keep any decimal number of up to 15 digits.
 _MOST_DIGITS = 15
-_ROWS_OF_NOTES = 4
+_ROWS_OF_NOTES = 4  # kept free below the rows
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _WIDEST_COLUMN = 60
-_MEASURED_ROWS = 1000
+_MEASURED_ROWS = 1000  # the first rows stand for all in the widths of columns
 _INSTEAD = "write --csv, which has no such limit"
 
 
 def load_library() -> Any:
-    """Import what writes spreadsheets.
+    """Import and return the library that writes spreadsheets.
 
     Raises:
-        ConfigurationError: It is not installed.
+        ConfigurationError: The library is not installed.
     """
     try:
         import xlsxwriter  # noqa: PLC0415  # of an extra, and for spreadsheets alone
@@ -47,15 +49,19 @@ def load_library() -> Any:
 def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[Any]], notes: Sequence[str] = ()) -> int:
     """Write rows as the one sheet of a new file, with notes below.
 
-    Return their number.
+    Text is never a formula or a link, and unprintable characters are escaped. Amounts in `rows` are decimal texts.
 
-    Text is never a formula or a link, and unprintable characters are escaped. Amounts are decimal texts.
+    Returns:
+        The number of rows, without the header.
 
     Raises:
-        ConfigurationError: There are more rows than a sheet has, or a text is longer than a cell takes.
-        StorageError: It cannot be written.
+        ConfigurationError: There are more rows than a sheet has, a text is longer than a cell takes, or the library is
+            not installed.
+        OSError: The file cannot be written; `atomic_file` translates the error.
     """
     library = load_library()
+    # Each row goes to a temporary file when the next one begins, so that a result of any length fits in memory. That
+    # file is in the target's folder, which is private and has the space that the result needs anyway.
     options = {"constant_memory": True, "tmpdir": str(file.parent)}
     workbook = library.Workbook(str(file), options)
     sheet = workbook.add_worksheet("archiver")
@@ -63,6 +69,7 @@ def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[A
         count = _Sheet(workbook, sheet, columns).fill(rows, notes)
         workbook.close()
     except library.exceptions.XlsxWriterException as error:
+        # The library wraps errors of the disk in exceptions of its own.
         cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(str(error))
         raise cause from error
     finally:
@@ -71,6 +78,8 @@ def write_sheet(file: Path, columns: Sequence[Column], rows: Iterable[Sequence[A
 
 
 class _Sheet:
+    """The worksheet while it is filled, with its formats and column widths."""
+
     def __init__(self, workbook: Any, sheet: Any, columns: Sequence[Column]) -> None:
         self._sheet, self._columns = sheet, columns
         self._bold = workbook.add_format({"bold": True})
@@ -82,7 +91,7 @@ class _Sheet:
         self._as_text = 0
 
     def fill(self, rows: Iterable[Sequence[Any]], notes: Sequence[str]) -> int:
-        """Write the header, the rows and the notes."""
+        """Write the header, the rows and the notes; return the number of rows."""
         for at, column in enumerate(self._columns):
             self._write_text(0, at, column.name)
         self._sheet.set_row(0, None, self._bold)
@@ -116,6 +125,7 @@ class _Sheet:
         if isinstance(value, bytes):
             self._write_text(row, at, value.hex())
         elif isinstance(value, str):
+            # Amounts and exact numbers come as text: a float would have lost digits before they are counted below.
             if kind in {Kind.EXACT, Kind.MONEY} and _DECIMAL.fullmatch(value):
                 dollars = self._columns[at].name.endswith("_usd")
                 form = self._formats["dollars" if dollars else "money"] if kind is Kind.MONEY else None
@@ -132,7 +142,8 @@ class _Sheet:
             self._write_text(row, at, str(value))
 
     def _write_number(self, row: int, at: int, value: Decimal, shown: str, form: Any) -> None:
-        """Write a number as one where a spreadsheet keeps every digit, else as text."""
+        """Write a number, or its text where a spreadsheet would not keep every digit."""
+        # normalize() drops trailing zeros, which a float keeps whatever their number.
         if len(value.normalize().as_tuple().digits) > _MOST_DIGITS:
             self._as_text += 1
             self._write_text(row, at, shown)
@@ -142,6 +153,7 @@ class _Sheet:
 
     def _write_text(self, row: int, at: int, text: str) -> None:
         shown, quoted = _inert(text)
+        # A character takes one or two code units, so most texts are short enough without being encoded.
         if len(shown) * 2 > LONGEST_TEXT and len(shown.encode("utf-16-le")) // 2 > LONGEST_TEXT:
             raise ConfigurationError(
                 f"{printable(self._columns[at].name)} of row {row} has more characters than a cell takes, "
@@ -156,13 +168,13 @@ class _Sheet:
             self._widths[at] = max(self._widths[at], display_width(shown))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=10_000)  # columns of names and models repeat a few texts in every row
 def _inert(text: str) -> tuple[str, bool]:
-    """Return a text without control characters, and whether it is marked as text.
+    """Return a text without control characters, and whether it needs the quote prefix.
 
-    Without the mark, typing over it would make a formula of it.
+    A cell of text that begins like a formula would become one when a person edits it; the prefix prevents that.
     """
     shown = printable(text)
     if shown.startswith("<r>") and shown.endswith("</r>"):
-        shown = "'" + shown  # the library would take it for markup of its own
+        shown = "'" + shown  # the library would write it as XML of its own
     return shown, begins_formula(shown)
