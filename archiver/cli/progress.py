@@ -135,7 +135,7 @@ class Tally(Progress):
         rows = sum(line.rows for line in self.lines.values())
         left = self.seconds_left()
         estimate = f", about {duration(left)} left" if left and finished < planned else ""
-        pace = f"{self.per_minute():.0f} requests/min"
+        pace = f"{self.per_minute():.0f} windows/min"
         return f"{finished:,} of {count(planned, 'window')}, {count(rows, 'row')}, {pace}{estimate}"
 
 

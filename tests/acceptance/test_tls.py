@@ -10,7 +10,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -95,7 +95,11 @@ def proxy() -> Iterator[str]:
 def test_requests_go_through_the_proxy_of_the_environment_and_it_never_sees_the_key(tmp_path: Path) -> None:
     with https_server(tmp_path) as (url, certificate), proxy() as address:
         command = ["sync", "--db", str(tmp_path / "archive.db"), "--api-url", url]
-        variables = {"ANTHROPIC_ADMIN_API_KEY": INVENTED_KEY, "SSL_CERT_FILE": str(certificate), "HTTPS_PROXY": address}
+        variables: dict[str, Any] = {
+            "ANTHROPIC_ADMIN_API_KEY": INVENTED_KEY,
+            "SSL_CERT_FILE": str(certificate),
+            "HTTPS_PROXY": address,
+        }
         through = archiver(*command, **variables)
         asked = list(Tunnelling.asked)
         past = archiver(*command, **variables, NO_PROXY="localhost")

@@ -18,7 +18,7 @@ from archiver.offline.tables.display import shared_names, shown_label
 from archiver.offline.tables.money import ATTOCENTS
 from archiver.offline.tables.table import Table
 from archiver.offline.tables.write import show
-from archiver.reports.dimensions import BY_COLUMN, BY_NAME
+from archiver.reports.dimensions import BY_COLUMN, BY_NAME, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -155,10 +155,16 @@ def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Ite
 
 def keys(by_day: Table, days: PageDays, top: int | None) -> Chart:
     """Chart money by key, from the report `keys` by day and key."""
-    rows = [(row, (row["amount"],)) for row in by_day.rows]
+    # The report has the most expensive rows first. In order of time, the last name of a renamed key is its newest.
+    rows = [(row, (row["amount"],)) for row in sorted(by_day.rows, key=lambda row: str(row["date"]))]
     facet = _facet("api_key", rows, days, top, MOST_RANKED)
-    # Bars have their names next to them and need no colours, but labels in parentheses are no keys and grey.
-    lines = [replace(one, colour=COLOURS[0] if one.name[0].isalnum() else OTHERS_COLOUR) for one in facet.lines]
+    # Bars have their names next to them and need no colours. What is no key is grey: the others, and the labels.
+    labels = {BY_NAME["api_key"].null_label, *map(str, Label)}
+    grey = [one.rest or one.name in labels for one in facet.lines]
+    lines = [
+        replace(one, colour=OTHERS_COLOUR if no_key else COLOURS[0])
+        for one, no_key in zip(facet.lines, grey, strict=True)
+    ]
     return _chart("keys", "ranked", "money", [replace(facet, lines=lines)], days, Report.COST)
 
 

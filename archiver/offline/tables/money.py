@@ -20,7 +20,7 @@ _LEAST_FRACTION_DIGITS = 2
 class Estimate(int):
     """An amount that is computed and not billed.
 
-    It is written with two fractional digits of its unit, because more digits would claim too much.
+    It is written to the cent in every unit, because more digits would claim too much.
     """
 
     __slots__ = ()
@@ -34,23 +34,19 @@ def from_dollars(amount: Decimal) -> int:
 def to_microcents(amount: int) -> int:
     """Return an amount in 1e-6 cents, rounded half to even.
 
-    An estimate is rounded to two fractional digits of a cent first, half away from zero, as its text is.
+    An estimate is rounded to the cent.
     """
-    if isinstance(amount, Estimate):
-        # Without its point the text counts hundredths of a cent, and one of these is 10**4 microcents.
-        return int(to_rounded(amount, "cents").replace(",", "").replace(".", "")) * 10**4
     # divmod rounds down, for credits too, so the rest is never negative and only rounding up is left to decide.
-    whole, rest = divmod(amount, 10**12)
+    whole, rest = divmod(_shown(amount), 10**12)
     return whole + (rest > 5 * 10**11 or (rest == 5 * 10**11 and whole % 2 == 1))
 
 
 def to_exact(amount: int, unit: str) -> str:
     """Return the decimal text of an amount, every digit of it.
 
-    It has at least two fractional digits. An estimate is rounded to exactly two.
+    It has at least two fractional digits. An estimate is rounded to the cent.
     """
-    if isinstance(amount, Estimate):
-        return to_rounded(amount, unit).replace(",", "")
+    amount = _shown(amount)
     # Padded with zeros, so that at least one digit stands before the point.
     digits = f"{abs(amount):0{_FRACTION_DIGITS[unit] + 1}d}"
     whole, fraction = digits[: -_FRACTION_DIGITS[unit]], digits[-_FRACTION_DIGITS[unit] :].rstrip("0")
@@ -60,9 +56,21 @@ def to_exact(amount: int, unit: str) -> str:
 def to_rounded(amount: int, unit: str) -> str:
     """Return an amount for people, as `1,234.50`.
 
-    It is rounded half away from zero to two fractional digits.
+    It is rounded half away from zero to two fractional digits; an estimate to the cent.
     """
+    amount = _shown(amount)
     scale = 10 ** (_FRACTION_DIGITS[unit] - _LEAST_FRACTION_DIGITS)
-    hundredths = (abs(int(amount)) + scale // 2) // scale
+    hundredths = (abs(amount) + scale // 2) // scale
     sign = "-" if amount < 0 and hundredths else ""  # a credit that rounds to zero is no -0.00
     return f"{sign}{hundredths // 100:,}.{hundredths % 100:02d}"
+
+
+def _shown(amount: int) -> int:
+    """Return an estimate rounded to the cent, any other amount as it is.
+
+    Half a cent is rounded away from zero.
+    """
+    if not isinstance(amount, Estimate):
+        return amount
+    cents = (abs(int(amount)) + ATTOCENTS // 2) // ATTOCENTS * ATTOCENTS
+    return -cents if amount < 0 else cents

@@ -24,7 +24,6 @@ MOST_ROWS = 1_048_576
 LONGEST_TEXT = 32_767
 # Spreadsheets compute with 64-bit floats, which keep any decimal number of up to 15 digits.
 _MOST_DIGITS = 15
-_ROWS_OF_NOTES = 4  # kept free below the rows
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _WIDEST_COLUMN = 60
 _MEASURED_ROWS = 1000  # the first rows stand for all in the widths of columns
@@ -98,7 +97,8 @@ class _Sheet:
         self._sheet.freeze_panes(1, 0)
         count = 0
         for count, row in enumerate(rows, 1):
-            if count > MOST_ROWS - 1 - _ROWS_OF_NOTES:
+            # Below the header and the rows come an empty row, the notes, and perhaps one about long numbers.
+            if count > MOST_ROWS - 2 - len(notes) - 1:
                 raise ConfigurationError(f"a sheet has {MOST_ROWS:,} rows, and there are more", hint=_INSTEAD)
             for at, value in enumerate(row):
                 self._write(count, at, value)

@@ -31,7 +31,7 @@ def test_people_read_two_digits_rounded_half_away_from_zero(amount: int, usd: st
         (1, "0.00000000000000000001", "0.000000000000000001"),
         (-DOLLAR - 1, "-1.00000000000000000001", "-100.000000000000000001"),
         (Estimate(-DOLLAR - 1), "-1.00", "-100.00"),
-        (Estimate(1234 * DOLLAR + ATTOCENTS // 2), "1234.01", "123400.50"),
+        (Estimate(1234 * DOLLAR + ATTOCENTS // 2), "1234.01", "123401.00"),
     ],
 )
 def test_programs_read_every_digit_but_of_an_estimate(amount: int, usd: str, cents: str) -> None:
@@ -46,7 +46,7 @@ def test_programs_read_every_digit_but_of_an_estimate(amount: int, usd: str, cen
         (25 * 10**11, 2),
         (25 * 10**11 + 1, 3),
         (-15 * 10**11, -2),
-        (Estimate(1_234_567_890_123_456_789), 1_230_000),
+        (Estimate(1_234_567_890_123_456_789), 1_000_000),
     ],
 )
 def test_microcents_are_rounded_half_to_even(amount: int, microcents: int) -> None:
