@@ -85,7 +85,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
 
 def _draft(raw: Any, window: Window) -> _Draft:
     if not isinstance(raw, dict):
-        raise ContractError("Expected an object", place="the answer", placed=True)
+        raise ContractError("Expected an object", place="the answer", append_place=False)
     if raw.get("type") == "error" or "error" in raw:
         raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
     row_type, page_type = _types(window.series.report, window.series.group_by)
@@ -170,7 +170,7 @@ def _with_excerpt(error: ContractError, raw: Any) -> ContractError:
     if not error.place:
         return error
     shown = excerpt(to_json(found), _LONGEST_VALUE_SHOWN)
-    return ContractError(f"{error.message}: {shown}", place=error.place, placed=True)
+    return ContractError(f"{error.message}: {shown}", place=error.place, append_place=False)
 
 
 def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:
