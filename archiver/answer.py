@@ -1,7 +1,6 @@
 """The API's answer about one window, in memory.
 
-Rows are held as columns of 64-bit integers, because a window can have hundreds of thousands of rows and a Python
-integer takes four times the memory.
+Rows are held as columns of 64-bit integers: a page of 28,800 rows takes two MiB that way, and fourteen as tuples.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Series:
     filters: Filters = ()
 
     def __post_init__(self) -> None:
-        """Sort the dimensions and drop repeats, because their order makes no difference to the rows."""
+        """Sort the dimensions and drop repeats; their order changes no row."""
         object.__setattr__(self, "group_by", tuple(sorted(set(self.group_by))))
 
     @property

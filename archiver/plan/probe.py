@@ -41,7 +41,7 @@ class Probe:
 
     @classmethod
     def begin(cls, report: Report, now: int, known_empty_until: int | None, until: int | None = None) -> Probe:
-        """Return a search from where an earlier pass ended, or else the earliest day.
+        """Begin where an earlier pass ended, or else at the earliest day.
 
         The range ends at `until`, or else with the day in progress.
         """

@@ -58,7 +58,7 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 
 
 def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
-    """Return spans in which suspects are provisional, so they are fetched again.
+    """Return spans in which suspects are provisional, to be fetched again.
 
     `suspects` are the starts of settled buckets with an unconfirmed change; `width` is that of a bucket in seconds.
     """
