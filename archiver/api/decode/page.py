@@ -25,7 +25,7 @@ def read_page(body: bytes | bytearray, window: Window, *, after: int) -> Decoded
 
     Raises:
         DamagedAnswerError: The body is not JSON.
-        ContractError: It is, and breaks the contract.
+        ContractError: The body is JSON, and breaks the contract.
     """
     # The strict decoder is many times slower. It accepts some pages that the fast one does not, and reports the place
     # of a wrong value.

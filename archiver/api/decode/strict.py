@@ -47,9 +47,9 @@ class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
 
 @dataclass(slots=True)
 class _Draft:
-    """A page of the right shape.
+    """A page with checked types, and the fields that are not part of them.
 
-    `extras` has the unknown fields, as JSON text, by (bucket, row).
+    `extras` has the unknown fields of rows, as JSON text, by the numbers of the bucket and the row.
     """
 
     window: Window
@@ -70,7 +70,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
 
     Raises:
         DamagedAnswerError: The body is not JSON.
-        ContractError: It is, and breaks the contract.
+        ContractError: The body is JSON, and breaks the contract.
     """
     raw = read_json(body)
     try:
@@ -112,16 +112,17 @@ def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draf
 
 
 def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], draft: _Draft) -> Any:
-    """Return the known fields of a row; add its extra, as JSON, to the draft."""
+    """Return the known fields of a row, and add the others to the draft."""
     if not isinstance(raw, dict):
         return raw
     spec, group_by = SPECS[draft.window.series.report], draft.window.series.group_by
     known, extra = _split_struct(raw, row_type)
-    # A dimension that was not requested is null or absent; a value of it is kept, but identifies nothing.
+    # A dimension that was not requested is null or absent. If it has a value, that is kept in `extra`, and does not
+    # distinguish rows.
     for name in spec.group_by:
         if name not in group_by and name not in spec.parsed and known.pop(name, None) is not None:
             extra[name] = raw[name]
-    # A number is as good an amount as a text, and its digits are kept as they were sent.
+    # An amount may be a number in JSON instead of a text. Its digits are kept as they were sent.
     known |= {name: _number_text(known[name]) for name in spec.texts if name in known}
     if extra:
         draft.extras[at] = to_json(extra)
@@ -136,6 +137,7 @@ def _number_text(value: Any) -> Any:
 
 
 def _split_struct(raw: Mapping[str, Any], struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split an object, and its objects, into known and unknown fields."""
     fields = {one.name: one.type for one in msgspec.structs.fields(struct)}
     known = {name: value for name, value in raw.items() if name in fields}
     extra = {name: value for name, value in raw.items() if name not in fields}
@@ -154,6 +156,7 @@ def _known_fields(raw: Mapping[str, Any], names: Sequence[str], what: str, draft
 
 
 def _refusal(error: msgspec.ValidationError) -> ContractError:
+    """Return the error for a value of a wrong type, from msgspec's message."""
     message, _, place = str(error).partition(" - at `$.")
     message = message.replace("`", "").replace("JsonNumber", "another number")
     return ContractError(message, place=place.rstrip("`") or None)
