@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from archiver.model import Dimensions, Values, Window
+    from archiver.model import DimensionValues, Values, Window
 
 
 class Bucket(NamedTuple):
@@ -27,7 +27,7 @@ class Bucket(NamedTuple):
     """
 
     start: int
-    rows: Mapping[Dimensions, Values]
+    rows: Mapping[DimensionValues, Values]
 
 
 class Buckets(Sequence[Bucket]):
@@ -47,8 +47,8 @@ class Buckets(Sequence[Bucket]):
         `texts` has one value for each measure: True for text, False for a 64-bit integer.
         """
         self.starts: list[int] = []
-        self.dimensions: list[Dimensions] = []
-        self._key_indexes: dict[Dimensions, int] = {}
+        self.dimensions: list[DimensionValues] = []
+        self._key_indexes: dict[DimensionValues, int] = {}
         # Bucket i has the rows from _ends[i - 1] to before _ends[i] of each column.
         self._ends: list[int] = []
         self._row_keys = array("q")
@@ -56,7 +56,7 @@ class Buckets(Sequence[Bucket]):
         # Few rows have an `extra`, so it is kept by row number and not as a column.
         self._extras: dict[int, str] = {}
 
-    def key_index(self, dimensions: Dimensions) -> int:
+    def key_index(self, dimensions: DimensionValues) -> int:
         """Return the index of a set of dimension values; add a new set."""
         index = self._key_indexes.setdefault(dimensions, len(self.dimensions))
         if index == len(self.dimensions):
@@ -158,7 +158,7 @@ class Buckets(Sequence[Bucket]):
         return Bucket(self.starts[at], dict(zip(dimensions, self._values(first, end), strict=True)))
 
 
-def distinguish(keys: Sequence[Dimensions], extras: Sequence[str | None]) -> list[Dimensions]:
+def distinguish(keys: Sequence[DimensionValues], extras: Sequence[str | None]) -> list[DimensionValues]:
     """Return the keys of a bucket's rows, made distinct where possible.
 
     `keys` are the dimension values of the rows. A key that occurs more than once gets the `extra` of its row appended,

@@ -134,7 +134,7 @@ class Window:
         return (self.end - self.start) // self.series.bucket_width.seconds
 
 
-Dimensions = tuple[str | None, ...]
+DimensionValues = tuple[str | None, ...]
 """The values that identify a row within a bucket, in the order of its report's columns."""
 
 Values = tuple[int | str | None, ...]

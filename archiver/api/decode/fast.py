@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archiver.answer import Buckets
     from archiver.api.decode.extra import ExtraTexts
     from archiver.api.decode.shape import RowType
-    from archiver.model import Dimensions, Window
+    from archiver.model import DimensionValues, Window
 
 # Building a type takes milliseconds. A page with a new set of fields in every bucket is left to the strict decoder.
 _MOST_SURVEYS = 8
@@ -49,7 +49,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
-class _Keys(dict["Dimensions", int]):
+class _Keys(dict["DimensionValues", int]):
     """A map from the dimension values of a decoded row to its key index.
 
     Decoded rows have only some of the report's columns. The key index belongs to the values of all columns, where those
@@ -60,7 +60,7 @@ class _Keys(dict["Dimensions", int]):
         self._columns = columns
         self._buckets = buckets
 
-    def __missing__(self, named: Dimensions) -> int:
+    def __missing__(self, named: DimensionValues) -> int:
         """Add a set of values on its first use."""
         whole = tuple(None if column is None else named[column] for column in self._columns)
         self[named] = index = self._buckets.key_index(whole)

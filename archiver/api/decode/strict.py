@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.answer import Buckets
-    from archiver.model import Dimensions, Report, Values, Window
+    from archiver.model import DimensionValues, Report, Values, Window
     from archiver.reports import ReportSpec
 
 R = TypeVar("R")
@@ -186,10 +186,10 @@ def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:
     return buckets
 
 
-def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> dict[Dimensions, Values]:
+def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> dict[DimensionValues, Values]:
     extras = [draft.extras.get((i, j)) for j in range(len(results))]
     keys = distinguish([spec.read_dimensions(result) for result in results], extras)
-    rows: dict[Dimensions, Values] = {}
+    rows: dict[DimensionValues, Values] = {}
     for j, (key, result, extra) in enumerate(zip(keys, results, extras, strict=True)):
         if key in rows:
             raise ContractError("two rows of one bucket have the same dimensions", place=f"data[{i}].results[{j}]")
