@@ -124,7 +124,7 @@ class Window:
     series: Series
     start: int
     end: int
-    # Windows of the same range are equal, whatever the archive knows about it: they stand for the same request.
+    # Windows of the same range are equal, whatever the archive knows about it, because they stand for one request.
     digest: bytes | None = field(default=None, compare=False)
     failed_before: bool = field(default=False, compare=False)
 

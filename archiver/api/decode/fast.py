@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from archiver.api.decode.shape import RowType
     from archiver.model import DimensionValues, Window
 
-# Building a type takes milliseconds. A page with a new set of fields in every bucket is left to the strict decoder.
+# Building a type takes far longer than decoding a bucket, so a page with a new set of fields in every bucket is left to
+# the strict decoder.
 _MOST_SURVEYS = 8
 
 

@@ -131,7 +131,7 @@ class _Field:
         unknown: Whether it goes to `extra`.
         drops_null: Whether a null is left out of `extra`.
         default: The value of the attribute where a row does not have the field.
-        nested: The fields of its object, where they differ from the documented ones.
+        nested: The fields of its object; empty for a field that is no object.
     """
 
     name: str
