@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Clock:
     """The local clock.
 
-    UTC seconds since the epoch, monotonic seconds, and an awaitable sleep in seconds.
+    `now` returns UTC seconds since the epoch and may jump; `monotonic` returns seconds that only measure differences.
+    `sleep` waits for seconds.
     """
 
     now: Callable[[], float] = time.time

@@ -1,23 +1,25 @@
-"""All errors that end a command, with their exit codes and outcome words.
+"""All errors that the program reports, with exit codes and outcome words.
+
+Most end the command. An ApiError can concern one window alone, and the sync goes on with the others.
 
 ArchiverError
 ├── ConfigurationError      2  usage: an option, a file, a key or a certificate cannot be used
 │   └── OrganizationMismatchError  the key belongs to another organisation than the archive
 ├── ApiError
 │   ├── KeyRefusedError     4  auth: 401 or 403
-│   ├── TemporaryError      5  temporary: 429, 5xx, the network
+│   ├── TemporaryError      5  temporary: a rate or spend limit, 5xx, the network
 │   └── ContractError       6  contract: an answer that is not as documented
-│       ├── RequestRefusedError    a status that says the request itself is wrong
+│       ├── RequestRefusedError    a status that means that the request itself is wrong
 │       │   └── GroupByCapError    more dimensions in one request than the API allows
-│       ├── TooWideError           a part of the window is worth a request instead
-│       ├── DamagedAnswerError     no JSON at all: most likely damaged in transit
+│       ├── TooWideError           too large or too slow: the window is fetched in halves
+│       ├── DamagedAnswerError     not JSON, most likely damaged in transit
 │       ├── KeyEchoError           the response contains the admin key
 │       └── NotReadyError          the range holds no complete bucket yet
 ├── StorageError            7  storage: disk full, no permission, I/O
 ├── DamagedError            8  damaged: not an archive, or a broken one
 ├── NewerError              9  newer: made by a newer program
-├── TimeLimitError         10  time_limit: --max-runtime was reached, progress is kept
-├── LockedError            11  locked: another run holds the archive
+├── TimeLimitError         10  time_limit: --max-runtime of a sync or --timeout of a query was reached
+├── LockedError            11  locked: another process holds the archive
 └── InterruptedRunError    130 or 143: SIGINT or SIGTERM
 
 This module imports nothing of the project.
@@ -58,7 +60,7 @@ class ArchiverError(Exception):
 
 
 class ConfigurationError(ArchiverError):
-    """An option, a configuration file or a key that cannot be used as it is."""
+    """An option, a file, a key or a certificate that cannot be used as it is."""
 
     exit_code = 2
     outcome = "usage"
@@ -72,7 +74,7 @@ class ApiError(ArchiverError):
     """A request that brought no usable answer.
 
     `request_id` is the vendor's id of the request, where there is one. `ends_run` is set where requests for other
-    windows would fail likewise.
+    windows would fail likewise, so that the sync stops.
     """
 
     ends_run = False
@@ -85,7 +87,7 @@ class ApiError(ArchiverError):
 class KeyRefusedError(ApiError):
     """The key is not valid (401), or may not read what was requested (403).
 
-    A 403 can concern one report alone: then `ends_run` is False.
+    `ends_run` is False for a 403, because it can concern one report or one list alone.
     """
 
     ends_run = True
@@ -96,7 +98,9 @@ class KeyRefusedError(ApiError):
 class TemporaryError(ApiError):
     """A rate limit, server error or network error after the last retry.
 
-    `not_before` is the local time (UTC seconds) before which the API asked for no further request.
+    It is raised at once, without a retry, for a spend limit, and before any request while the `not_before` of an
+    earlier run lies ahead. `not_before` is the time on the local clock (UTC seconds) before which the next run sends
+    no request; None where the API asked for no such wait.
     """
 
     not_before: int | None = None
@@ -118,18 +122,18 @@ class ContractError(ApiError):
         message: str,
         *,
         place: str | None = None,
-        placed: bool = False,
+        append_place: bool = True,
         request_id: str | None = None,
         hint: str | None = None,
     ) -> None:
-        """Build the message, with the place appended unless it is `placed` in it already."""
-        named = message if place is None or placed else f"{message}, at {place}"
-        super().__init__(named, request_id=request_id, hint=hint)
+        """Build the message; without `append_place`, it is used as it is."""
+        whole = f"{message}, at {place}" if append_place and place is not None else message
+        super().__init__(whole, request_id=request_id, hint=hint)
         self.place = place
 
 
 class RequestRefusedError(ContractError):
-    """A `status` that means the request is wrong: a retry cannot help."""
+    """A `status` that means the request is wrong; a retry cannot help."""
 
     def __init__(self, message: str, *, status: int, request_id: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, request_id=request_id, hint=hint)
@@ -137,7 +141,10 @@ class RequestRefusedError(ContractError):
 
 
 class GroupByCapError(RequestRefusedError):
-    """The request has more group_by dimensions than the `cap` of the API."""
+    """The request has more group_by dimensions than the API allows.
+
+    `cap` is the allowed number, as the API's message names it.
+    """
 
     def __init__(self, message: str, *, status: int, cap: int, request_id: str | None = None) -> None:
         super().__init__(message, status=status, request_id=request_id)
@@ -152,7 +159,10 @@ class TooWideError(ContractError):
 
 
 class DamagedAnswerError(ContractError):
-    """The body is not JSON: most likely damaged in transit, so it is retried."""
+    """The body is not JSON.
+
+    Most likely it was damaged in transit, so the request is retried.
+    """
 
 
 class KeyEchoError(ContractError):
@@ -169,7 +179,7 @@ class KeyEchoError(ContractError):
 
 
 class NotReadyError(ContractError):
-    """The range holds no complete bucket yet, so the API refuses it."""
+    """The API refuses a window that holds no complete bucket yet."""
 
 
 class StorageError(ArchiverError):
@@ -180,35 +190,45 @@ class StorageError(ArchiverError):
 
 
 class DamagedError(ArchiverError):
-    """The file is not an archive, or it is damaged. It was not changed."""
+    """The file is not an archive, or it is damaged.
+
+    A file that is refused when it is opened is not changed. Damage that a sync meets later ends it; the windows that it
+    has archived by then stay.
+    """
 
     exit_code = 8
     outcome = "damaged"
 
 
 class NewerError(ArchiverError):
-    """The file was made by a newer program. It was not changed."""
+    """The file was made by a newer program, and is not changed."""
 
     exit_code = 9
     outcome = "newer"
 
 
 class TimeLimitError(ArchiverError):
-    """--max-runtime was reached; what was done is kept."""
+    """A sync reached `--max-runtime`, or a query its time limit.
+
+    The windows that the sync has archived are kept.
+    """
 
     exit_code = 10
     outcome = "time_limit"
 
 
 class LockedError(ArchiverError):
-    """Another run holds the archive."""
+    """Another sync, or another program, holds the archive."""
 
     exit_code = 11
     outcome = "locked"
 
 
 class InterruptedRunError(ArchiverError):
-    """SIGINT (130) or SIGTERM (143) ended the run; what was done is kept."""
+    """SIGINT (130) or SIGTERM (143) ended the run.
+
+    The windows that it has archived are kept.
+    """
 
     outcome = "interrupted"
 

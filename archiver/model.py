@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WORST_CLOCK_SKEW = 300
+"""The difference of two clocks, in seconds, up to which both count as right.
+
+Clocks that are set over the network differ by less than a second, and five minutes is what common protocols tolerate.
+"""
 
 Filters = tuple[tuple[str, tuple[str, ...]], ...]
 """Pairs of a dimension and its sorted values, sorted by dimension; empty for an unfiltered series."""
 
 
 class Report(StrEnum):
-    """The two reports of the Admin API."""
+    """The reports of the Admin API that are archived."""
 
     USAGE = "usage"
     COST = "cost"
@@ -45,7 +49,14 @@ _SECONDS = {BucketWidth.MINUTE: MINUTE, BucketWidth.HOUR: HOUR, BucketWidth.DAY:
 
 
 class State(StrEnum):
-    """The state of a bucket in the archive."""
+    """The state of a bucket in the archive.
+
+    Attributes:
+        SETTLED: It was read so long after its end (`--refresh`) that it hardly changes any more.
+        PROVISIONAL: It was read earlier than that, or it is cost that the API may publish late; it is fetched again.
+        MISSING: It has ended, and no response contained it.
+        FAILED: Its last request failed, or `verify` found it damaged.
+    """
 
     SETTLED = "settled"
     PROVISIONAL = "provisional"
@@ -67,7 +78,7 @@ class Series:
     filters: Filters = ()
 
     def __post_init__(self) -> None:
-        """Sort the dimensions: a series is the set of them, in whatever order they were given."""
+        """Sort the dimensions and drop repeats; their order changes no row."""
         object.__setattr__(self, "group_by", tuple(sorted(set(self.group_by))))
 
     @property
@@ -100,16 +111,20 @@ def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The buckets of one series from `start` to `end` (exclusive).
+    """The range of one request: buckets of one series.
 
-    There are few enough of them for one request. `digest` is that of the last answer about the same window, where the
-    archive has one that is still valid.
-    `failed_before` is set when an earlier run could not read some of it.
+    Attributes:
+        series: The series.
+        start: The start of the first bucket.
+        end: The end of the last bucket (exclusive).
+        digest: The digest of the last answer about the same window; None where the archive has no valid one.
+        failed_before: Whether an earlier run could not read a part of it.
     """
 
     series: Series
     start: int
     end: int
+    # Windows of the same range are equal, whatever the archive knows about it, because they stand for one request.
     digest: bytes | None = field(default=None, compare=False)
     failed_before: bool = field(default=False, compare=False)
 
@@ -119,13 +134,14 @@ class Window:
         return (self.end - self.start) // self.series.bucket_width.seconds
 
 
-Dimensions = tuple[str | None, ...]
-"""What identifies a row within a bucket: the values of its report's columns, in their order."""
+DimensionValues = tuple[str | None, ...]
+"""The values that identify a row within a bucket, in the order of its report's columns."""
 
 Values = tuple[int | str | None, ...]
-"""What a row measures, in the order of its report's measures, and `extra` behind: the JSON text of unknown fields.
+"""The values of a row, in the order of its report's measures, and behind them `extra`, the JSON text of unknown fields.
 
-A usage row measures six integer counts; a cost row the amount's text (cents) and its microcents.
+A usage row has six integer counts. A cost row has the amount's text (cents), its microcents, and the remainder in 1e-18
+cents.
 """
 
 
@@ -133,7 +149,10 @@ A usage row measures six integer counts; a cost row the amount's text (cents) an
 class Span:
     """A range of buckets of one state.
 
-    `fetched_at` is the time at which the oldest part of it was read.
+    `fetched_at` is the time of the response that last contained the buckets. For a missing or failed range it is the
+    time of the request that brought none of them. None has a meaning of its own for each state: a missing range was not
+    requested yet, a failed one was found damaged by `verify`, and a provisional one is cost that no response contained
+    and that may come late.
     """
 
     start: int
@@ -202,6 +221,6 @@ def to_text(seconds: int) -> str:
     """Return a time as `YYYY-MM-DDTHH:MM:SSZ`.
 
     Raises:
-        ValueError: The year does not fit four digits.
+        ValueError: The year is after 9999.
     """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,1 +1,1 @@
-"""The Admin API: the only room with HTTP."""
+"""The client of the Admin API; all HTTP requests of the program are here."""

@@ -1,6 +1,6 @@
-"""Classify responses: good, worth a retry, or final. Pure.
+"""Classify responses: decodable, to be retried, or finally failed.
 
-Error codes and statuses are those of the API's reference of November 2026.
+Error codes and statuses are those of the API's reference of November 2026. No function here has side effects.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _CAP = re.compile(r"more than (\d+) group_by")
 _SPENT = re.compile(r"usage limit|spend(?:ing)? limit|credit balance|regain access", re.IGNORECASE)
+# Of a body that is not JSON so many bytes are decoded, which is more than an error message shows.
 _MOST_ERROR_TEXT = 2000
 _CODE = "error_code"
 _NO_SCOPE = "api_key_scope_missing"
@@ -37,8 +38,10 @@ _SPENT_CODES = frozenset(
     {"enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"}
 )
 _CLOSED_CODES = frozenset({"organization_on_hold", "organization_type_not_supported"})
+# Conditions that pass, though the words of their messages can resemble those of a spend limit.
 _PASSING_CODES = frozenset({"ramp_limit_exceeded", "authorization_check_unavailable"})
 _RETRIED_STATUSES = frozenset({408, 409, 429})
+# Too many requests, and the vendor's own status for an overloaded API: both concern all workers.
 _GATE_STATUSES = frozenset({429, 529})
 KEY_HINT = (
     "an Admin API key, or an OAuth token with the scope org:admin, is needed; an administrator creates keys in the "
@@ -69,7 +72,10 @@ def is_retried(response: Response) -> bool:
 
 
 def is_temporary(status: int) -> bool:
-    """Return whether a status means a passing condition, retried or not."""
+    """Return whether a status means a passing condition.
+
+    `is_retried` can differ from it, because the server's advice decides on the retry.
+    """
     return status in _RETRIED_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -92,7 +98,8 @@ def classify(response: Response, now: float) -> FailedAttempt | None:
     problem = _read_error(response)
     if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return FailedAttempt(_key_refused(response.status, problem), again=False)
-    # The words of messages change, the documented codes do not: words decide only where there is no known code.
+    # The words of messages change and the documented codes do not, so a known code of a passing condition overrules the
+    # words.
     by_words = problem.code not in _PASSING_CODES and _is_spent(response, problem.message)
     if problem.code in _SPENT_CODES or by_words:
         return FailedAttempt(_spent(response.status, problem), again=False)
@@ -106,7 +113,7 @@ def classify(response: Response, now: float) -> FailedAttempt | None:
 
 
 def classify_failure(error: TransportError) -> FailedAttempt:
-    """Classify an exchange without a whole response."""
+    """Classify an exchange that brought no usable body."""
     if error.kind is TransportErrorKind.DAMAGED:
         return damaged(str(error), error.request_id)
     if error.kind is TransportErrorKind.TOO_LARGE:
@@ -126,7 +133,7 @@ def damaged(message: str, request_id: str | None) -> FailedAttempt:
 def _classify_ok(response: Response) -> FailedAttempt | None:
     if response.echoes_key:
         return FailedAttempt(KeyEchoError(), again=False)
-    # Proxies and captive portals answer 200 with a page of their own.
+    # Proxies and captive portals return a page of their own with status 200.
     kind = response.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind == "application/json":
         return None
@@ -173,7 +180,7 @@ def _temporary(response: Response, problem: _Problem, now: float) -> FailedAttem
     return FailedAttempt(
         TemporaryError(_text(response.status, problem), request_id=problem.request_id),
         again=is_retried(response),
-        refused=response.status == HTTPStatus.TOO_MANY_REQUESTS,
+        rate_limited=response.status == HTTPStatus.TOO_MANY_REQUESTS,
         slow=response.status == HTTPStatus.GATEWAY_TIMEOUT,
         gate=response.status in _GATE_STATUSES or wait is not None,
         retry_after=wait,
@@ -182,7 +189,7 @@ def _temporary(response: Response, problem: _Problem, now: float) -> FailedAttem
 
 
 def _read_error(response: Response) -> _Problem:
-    """Read an error response, whatever its body is; missing fields are None."""
+    """Read an error response, whatever its body is."""
     try:
         envelope = msgspec.json.decode(response.body)
     except KeyEchoError:  # the status alone is enough to classify it
@@ -190,7 +197,7 @@ def _read_error(response: Response) -> _Problem:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # a proxy's page, or nothing
         text = response.body[:_MOST_ERROR_TEXT].decode("utf-8", "replace")
         return _Problem(excerpt(text) or "no message", None, response.request_id)
-    # Any part may be of another type: an error response is not worth a second error.
+    # Any part may be missing or of another type, which must not hide the error that the status means.
     error = _field(envelope, "error")
     message, code = (_text_field(one, name) for one, name in ((error, "message"), (_field(error, "details"), _CODE)))
     request_id = response.request_id or headers.printable_id(_text_field(envelope, "request_id"))

@@ -1,7 +1,4 @@
-"""Request the Admin API.
-
-Requests are rate limited, and retried within bounds. Every failure is classified.
-"""
+"""Send requests to the Admin API, rate limited and retried within bounds."""
 
 from __future__ import annotations
 
@@ -36,10 +33,10 @@ T = TypeVar("T")
 
 
 class Decode(Protocol):
-    """A hook that decodes a response, possibly later or in another thread."""
+    """A function that runs a decoder, possibly later or in another thread."""
 
     async def __call__(self, read: Callable[[Response], T], response: Response, /) -> T:
-        """Return `read(response)`."""
+        """Return `read(response)`, and raise what it raises."""
 
 
 async def decode_here(read: Callable[[Response], T], response: Response) -> T:
@@ -48,7 +45,7 @@ async def decode_here(read: Callable[[Response], T], response: Response) -> T:
 
 
 def _ignore_wait(_seconds: float, _reason: str) -> None:
-    """Do nothing about a wait."""
+    pass
 
 
 @dataclass(slots=True)
@@ -56,8 +53,9 @@ class AdminClient:
     """The client of one run, shared by all workers.
 
     Attributes:
+        exchange: Sends one request and returns the whole response; tests replace it.
         requests: The number of requests sent, retries included.
-        retries: How many of them were retries.
+        retries: The number of retries among them.
         server_time: The newest `Date` of any response, in UTC seconds.
         organization_id: The key's organisation, from the response headers.
         on_wait: Called with the seconds and the reason whenever all workers wait for the API.
@@ -88,19 +86,21 @@ class AdminClient:
     ) -> T:
         """Send a request, with retries, and return its decoded response.
 
-        `read` decodes the response, or raises ContractError. `decode` chooses when and where `read` runs; by then the
-        request's slot is free for another request.
+        `read` decodes the response, or raises ContractError. `decode` chooses when and where `read` runs. Before that,
+        the limiter's slot of this request is released for another request.
 
         Raises:
-            KeyRefusedError: 401 or 403.
-            TemporaryError: Rate limits, server or network errors outlasted the retries.
+            KeyRefusedError: The status is 401 or 403.
+            TemporaryError: A rate limit, server or network errors lasted longer than the retries, or a spend limit is
+                reached.
             RequestRefusedError: The API refuses the request as wrong.
             ContractError: The answer breaks the API's contract.
-            TooWideError: The answer is too large or too slow, and a part of a `splittable` window can be requested.
+            TooWideError: The answer is too large or too slow, and the window is `splittable`.
         """
         attempts = Attempts(self.clock.monotonic(), splittable)
         while True:
-            # The queue in front of the API is no time of this request: at 5/h it is longer than any request may take.
+            # The wait for the rate limit does not count as time of this request. At 5/h it takes longer than a request
+            # may last.
             before = self.limiter.open_seconds()
             async with self.limiter.slots:
                 await self.limiter.acquire()
@@ -108,14 +108,14 @@ class AdminClient:
                 attempts.sent_at = self.clock.monotonic()
                 exchanged = await self._exchange(path, query, beta)
             outcome = exchanged if isinstance(exchanged, FailedAttempt) else await self._decode(exchanged, read, decode)
-            # An error that is raised below keeps this frame, and must not keep the response with it.
+            # The traceback of an error that is raised below keeps this frame, and would keep the response in memory.
             del exchanged
             if not isinstance(outcome, FailedAttempt):
                 self.retry_policy.succeeded()
                 return outcome
             wait, for_all = self.retry_policy.next_wait(outcome, attempts)
             self.retries += 1
-            if for_all:  # the closed gate makes this request wait as well, in front of the limiter
+            if for_all:  # the gate is closed, so this request waits in `acquire` like all others
                 self.on_wait(wait, outcome.reason)
             else:
                 await self.clock.sleep(wait)
@@ -139,6 +139,7 @@ class AdminClient:
         return response
 
     async def _decode(self, response: Response, read: Callable[[Response], T], decode: Decode) -> T | FailedAttempt:
+        """Classify a response, and decode it where it can be decoded."""
         try:
             failure = classify(response, self._server_now())
             return self._redacted(failure) if failure else await decode(read, response)
@@ -148,18 +149,18 @@ class AdminClient:
     def _failure(self, error: TransportError | ContractError, request_id: str | None) -> FailedAttempt:
         """Turn an error into a failed attempt that keeps nothing of the response."""
         if isinstance(error, TransportError):
-            # Redacted before it is shortened: a half of the key would not be found any more.
+            # The id is redacted before it is shortened, because a part of the key would not be found any more.
             error.request_id = printable_id(error.request_id and self.key.redact(error.request_id))
             return self._redacted(classify_failure(error))
         error.request_id = request_id
         if isinstance(error, DamagedAnswerError):
             return self._redacted(damaged(error.message, request_id))
-        # Its frames hold the body, up to 64 MiB of it, and failures are kept until the run ends.
+        # The frames of its traceback hold the body of up to 64 MiB, and failures are kept until the run ends.
         error.__traceback__ = error.__context__ = error.__cause__ = None
         return self._redacted(FailedAttempt(error, again=False))
 
     def _redacted(self, failure: FailedAttempt) -> FailedAttempt:
-        # Responses that contain the key are not read, so this is a second guard, for messages of other origin.
+        # This is a second guard, for messages that do not come from a response; a response with the key is not read.
         error = failure.error
         error.message = self.key.redact(error.message)
         error.args = (error.message,)
@@ -178,7 +179,7 @@ class AdminClient:
     def _note_headers(self, response: Response) -> None:
         shown = headers.server_time(response.headers)
         if shown is not None:
-            # The newest counts: a proxy may answer from its cache, with an old Date.
+            # The newest is kept, because a proxy may return a cached response with an old Date.
             self.server_time = max(shown, self.server_time or shown)
         if self.organization_id is None:
             self.organization_id = headers.organization_id(response.headers)

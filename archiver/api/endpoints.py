@@ -32,22 +32,25 @@ if TYPE_CHECKING:
     from archiver.api.response import Response
     from archiver.model import Window
 
+# This is more than any list has. It ends the reading of a list with cursors that form a circle.
 _MOST_LIST_PAGES = 10_000
 
 _DEFAULT_WORKSPACE = "Default"
-# As in "ending date must be after starting date", which answers an end that the API has moved to today.
+# An example is "ending date must be after starting date". The API returns it after it has moved an end in the future to
+# today, which then is not after the start.
 _END_REFUSED = re.compile(r"\bend(?:ing)?[ _](?:at|date|time)\b.*\b(?:after|before|later|future|exceed)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _NameList:
-    """How a list of names is requested.
+    """The endpoint of a list of names and its parameters.
 
     Attributes:
         path: The path below the host.
         query: The parameters of every request.
-        optional: Parameters that some versions of the API refuse with 400.
-        cursor: The parameter of the next page: `after_id`, or `page` with the token of `next_page`.
+        optional: Parameters that are left out when the API refuses them with 400, as some versions do.
+        cursor: The name of the parameter that requests the next page. `after_id` is sent with the last id of a page,
+            and `page` with its `next_page`.
     """
 
     path: str
@@ -73,10 +76,7 @@ _LISTS = {
 
 
 def window_query(window: Window) -> list[tuple[str, str]]:
-    """Return the query parameters of a window.
-
-    The ends of the window are aligned to buckets.
-    """
+    """Return the query parameters of a window, which is aligned to buckets."""
     spec = SPECS[window.series.report]
     width = window.series.bucket_width
     return [
@@ -90,7 +90,10 @@ def window_query(window: Window) -> list[tuple[str, str]]:
 
 
 def window_beta(window: Window) -> str | None:
-    """Return the `anthropic-beta` that a window's dimensions and filters need."""
+    """Return the `anthropic-beta` header that a window needs, or None.
+
+    It depends on the window's dimensions and filters.
+    """
     betas = SPECS[window.series.report].betas
     used = {*window.series.group_by, *(name for name, _ in window.series.filters)}
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
@@ -101,11 +104,11 @@ async def fetch_window(
 ) -> Answer:
     """Fetch one window, following further pages if there are any.
 
-    `decode` runs the decoding of each page; `release` is called before a further page is requested, which may take
-    long.
+    `decode` runs the decoding of each page. `release` is called before each further page is requested, because that may
+    take long.
 
     Raises:
-        NotReadyError: The API answered 400 because the window holds no complete bucket yet.
+        NotReadyError: The API returned 400 because the window holds no complete bucket yet.
         ApiError: There is no answer, or it breaks the contract.
     """
     try:
@@ -117,20 +120,19 @@ async def fetch_window(
             raise NotReadyError(error.message, request_id=error.request_id) from error
         if window.end - DAY <= window.start or not _END_REFUSED.search(error.message):
             raise
-    # One day that is not there yet must not cost the window, which may be a month: it is left out of the answer.
+    # The API refuses the whole window, which may be a month, because its last day is not ready yet. The window is
+    # requested without that day, and the answer lacks it.
     shorter = replace(window, end=window.end - DAY, digest=None)
     return replace(await _fetch(client, shorter, decode, release), window=window, digest=None)
 
 
 def _is_too_recent(window: Window, server_time: int | None) -> bool:
-    """Return whether a window holds no complete bucket yet.
-
-    Cost is refused for the day before too (reported by others, not documented).
-    """
+    """Return whether a window holds no complete bucket yet."""
     if server_time is None:
         return False
-    patience = DAY if window.series.report is Report.COST else 0
-    return window.start + window.series.bucket_width.seconds > server_time - patience
+    # Cost is refused for the day before today too (reported by users, not documented).
+    lag = DAY if window.series.report is Report.COST else 0
+    return window.start + window.series.bucket_width.seconds > server_time - lag
 
 
 async def _fetch(client: AdminClient, window: Window, decode: Decode, release: Callable[[], None]) -> Answer:
@@ -139,12 +141,13 @@ async def _fetch(client: AdminClient, window: Window, decode: Decode, release: C
     read = PageReader(window, window.start, window.digest)
     splittable = window.buckets > 1
     page = first = await client.get(spec.path, query, read, beta=beta, splittable=splittable, decode=decode)
-    # Which buckets had ended is judged by the first page's own Date: other requests may have seen a later one since.
+    # The answer has the Date of its first page. A bucket that ended while further pages were fetched counts as in
+    # progress, because its rows may have been read before its end.
     if first.buckets is None:
         return Answer(window, None, first.digest, first.server_time, first.request_id)
     buckets = first.buckets
     warnings = dict.fromkeys(first.warnings)
-    seen: set[str] = set()
+    seen: set[str] = set()  # the tokens so far; there is at most one page for each bucket
     while page.next_page is not None:
         if page.next_page in seen or len(seen) > window.buckets:
             raise ContractError("the page tokens form a circle", place="next_page", request_id=first.request_id)
@@ -154,7 +157,8 @@ async def _fetch(client: AdminClient, window: Window, decode: Decode, release: C
         assert page.buckets is not None
         buckets.extend(page.buckets)
         warnings |= dict.fromkeys(page.warnings)
-    # A digest stands for a whole answer: of several pages, or with buckets left out, none is kept.
+    # A digest stands for a complete answer of one page. With several pages, or with buckets left out that may come
+    # later, an equal first page would not mean an equal answer.
     whole = not seen and len(buckets) == window.buckets
     digest = first.digest if whole else None
     return Answer(window, buckets, digest, first.server_time, first.request_id, tuple(warnings))
@@ -168,7 +172,11 @@ async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: B
 
 
 async def fetch_organization(client: AdminClient) -> Organization:
-    """Fetch the organisation of the key; raises ApiError."""
+    """Fetch the organisation of the key.
+
+    Raises:
+        ApiError: There is no answer, or it is not as documented.
+    """
 
     def read(response: Response) -> Organization:
         raw = _read_object(response.body)
@@ -181,9 +189,12 @@ async def fetch_organization(client: AdminClient) -> Organization:
 
 
 async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    """Fetch one list of names to its end; raises ApiError.
+    """Fetch one list of names to its end.
 
-    Service accounts are empty for an Admin API key: that list needs an OAuth token, so its 403 is no error.
+    The list of service accounts needs an OAuth token. For an Admin API key it is returned empty.
+
+    Raises:
+        ApiError: There is no answer, or it is not as documented.
     """
     names = _LISTS[kind]
     try:
@@ -191,7 +202,7 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     except RequestRefusedError as error:
         if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
             raise
-        return await _fetch_list(client, kind, names.query)
+        return await _fetch_list(client, kind, names.query)  # workspaces are then without the default one
     except KeyRefusedError as error:
         if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
             return []
@@ -218,14 +229,15 @@ async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple
 
 
 def _mark_default(objects: Sequence[NamedObject]) -> list[NamedObject]:
-    """Mark the default workspace, which was created with the organisation.
+    """Mark the default workspace.
 
-    The API marks it by its name alone, and another workspace may have the same: the default one is the oldest of all.
+    The API distinguishes it by its name alone, and another workspace may have the same name. The default workspace was
+    created with the organisation, so it is also the oldest of all.
     """
     created = {one.id: _created_at(one) for one in objects}
     oldest = min((time for time in created.values() if time is not None), default=None)
     return [
-        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and created[one.id] in {oldest} - {None})
+        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and oldest is not None and created[one.id] == oldest)
         for one in objects
     ]
 
@@ -238,7 +250,7 @@ def _created_at(named: NamedObject) -> datetime | None:
 
 
 def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
-    """Read a page of a list: its objects, and the cursor of the next page."""
+    """Return the objects of a page of a list, and the cursor of the next page."""
     raw = _read_object(body)
     data = raw.get("data")
     if not isinstance(data, list):

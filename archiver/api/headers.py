@@ -1,7 +1,8 @@
-"""Read the response headers that the client acts upon. Pure.
+"""Read the response headers that the client acts upon.
 
-The sources: `retry-after` is standard HTTP, `retry-after-ms`, `x-should-retry`, `request-id` and
-`anthropic-organization-id` are the vendor's, and so is `anthropic-ratelimit-requests-reset` (RFC 3339).
+`date` and `retry-after` are standard HTTP. The others are the vendor's: `retry-after-ms`, `x-should-retry`,
+`request-id`, `anthropic-organization-id` and `anthropic-ratelimit-requests-reset` (RFC 3339). No function here has side
+effects.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from archiver.errors import excerpt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Longer advice, in seconds, is taken for a mistake: the API's rate limits are by the minute.
 LONGEST_RETRY_AFTER = 3600.0
 
+# A request id has about 30 characters. A longer header is not one, and must not fill messages.
 _LONGEST_REQUEST_ID = 80
 
 
@@ -27,7 +30,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def printable_id(sent: str | None) -> str | None:
-    """Return an id as it was sent, shortened and escaped for a message."""
+    """Return an id shortened and escaped for a message; None stays None."""
     return None if sent is None else excerpt(sent, _LONGEST_REQUEST_ID)
 
 
@@ -39,19 +42,18 @@ def should_retry(headers: Mapping[str, str]) -> bool | None:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds to wait by the server's advice.
 
-    None is returned without sensible advice. A wait of an hour or more, of zero or less, or a reset that has passed
-    is not sensible. `now` is in UTC seconds, by
-    the server's clock where it is known.
+    None is returned without sensible advice. A wait of an hour or more, of zero or less, or until a time that has
+    passed is not sensible. `now` is in UTC seconds, by the server's clock where it is known.
     """
     # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time. A wait of 0
-    # was seen on 429 answers that did not end for hours: it is no advice, and that client ignores it as well.
+    # was seen on 429 responses that went on for hours, so it is no advice; that client ignores it as well.
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         wait = _number(headers.get(name))
         if wait is not None and 0 < wait * scale < LONGEST_RETRY_AFTER:
             return wait * scale
     for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
         time = read(headers.get(name, ""))
-        # Live 429 answers often carry a reset that is already in the past: then it is no advice.
+        # Real 429 responses often carry a reset that is already in the past, which is no advice.
         if time is not None and 0 < time - now < LONGEST_RETRY_AFTER:
             return time - now
     return None
@@ -94,5 +96,5 @@ def _rfc3339(text: str) -> float | None:
 
 
 def _utc_seconds(time: datetime) -> float:
-    # Without a zone, Python would take the local one: HTTP has no time but UTC.
+    # Python takes a time without a zone as local, but times in HTTP are UTC.
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

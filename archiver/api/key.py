@@ -1,4 +1,4 @@
-"""The admin key: sent as a header, shown nowhere."""
+"""The admin key, which is sent as a header and shown nowhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from archiver.api.response import Response
 
+# Real keys have about 100 characters. A short one is a mistake, and could also be a word that occurs in a response
+# without being an echo of the key. The longest is far from the limits of servers for a header.
 _SHORTEST_KEY = 20
 _LONGEST_KEY = 4096
 _OAUTH_PREFIX = "sk-ant-oat"
@@ -23,11 +25,13 @@ class AdminKey:
     __slots__ = ("_text",)
 
     def __init__(self, text: str, source: str) -> None:
-        """Check the form of a key; `source` is its origin, for messages.
+        """Check the form of a key.
+
+        `source` is its origin, for messages.
 
         Raises:
-            ConfigurationError: It is empty, too short, or has characters that no key has. The message does not contain
-                it.
+            ConfigurationError: It is empty, too short, too long, or has characters that no key has. The message does
+                not contain it.
         """
         text = text.strip()
         if not text:
@@ -39,8 +43,6 @@ class AdminKey:
                 f"the key from {source} has white space or characters that are not ASCII within it",
                 hint="write the key alone, on one line",
             )
-        # Real keys have about 100 characters. A short one is a mistake, and it could be a word of an honest answer,
-        # which would be refused for containing it.
         if len(text) < _SHORTEST_KEY:
             raise ConfigurationError(
                 f"the key from {source} is shorter than {_SHORTEST_KEY} characters",
@@ -51,8 +53,8 @@ class AdminKey:
     def header(self) -> dict[str, str]:
         """Return the request header that carries the key.
 
-        An OAuth access token is sent as Bearer. The prefix decides nothing else: new kinds of keys are sent as
-        `x-api-key`.
+        An OAuth access token, which is recognised by its prefix, is sent as Bearer. Any other key is sent as
+        `x-api-key`, also one of a kind that is not known here.
         """
         if self._text.startswith(_OAUTH_PREFIX):
             return {"authorization": f"Bearer {self._text}"}
@@ -63,11 +65,12 @@ class AdminKey:
         return text.replace(self._text, "[key]")
 
     def guard(self, response: Response) -> Response:
-        """Return a guarded response: reading it raises if it contains the key."""
+        """Return a response that cannot be read if it contains the key."""
         return response.guarded(self._text)
 
     def __repr__(self) -> str:
         return "AdminKey([key])"
 
+    # Pickling would copy the key to another process or a file.
     def __reduce__(self) -> str:
         raise TypeError("an AdminKey cannot be pickled")

@@ -1,4 +1,4 @@
-"""Limit the request rate of all workers; pause them after a 429."""
+"""Limit the request rate of all workers, and pause them after a 429."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ DEFAULT_BURST = 10
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|sec|second|m|min|minute|h|hour))?")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+# The rate is halved at most four times: a run must not come to a stop by itself.
 _SLOWEST_PART = 16
+# The API's limits are by the minute, so a minute without a 429 shows that there is room again. A quarter of the allowed
+# rate comes back each time, because a jump to the whole rate would draw the next 429.
 _QUIET_SECONDS = 60.0
-
-# A request costs a little more than the one that the server counts: two clocks of the same rate drift, the network
-# makes requests bunch up, and every refusal is dear.
-_COST = 1.03
 _RECOVERY = 0.25
+# A request takes more than one token. At exactly the allowed rate any jitter of the network draws a 429, and a 429
+# costs at least 15 seconds, which is more than three per cent of the rate.
+_COST = 1.03
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many requests a second are allowed; None is no limit."""
+    """The number of requests allowed in a second; None is no limit."""
 
     per_second: float | None
 
     @classmethod
     def parse(cls, text: str) -> Rate:
-        """Read `50/min`, `5/s`, `3000/h`, a bare number a minute, or `none`.
+        """Parse `50/min`, `5/s`, `3000/h` or `none`; a bare number is per minute.
 
         Raises:
-            ConfigurationError: Anything else, or zero.
+            ConfigurationError: It is anything else, or zero.
         """
         if text.strip() == "none":
             return cls(None)
@@ -48,9 +50,11 @@ class Rate:
 class RateLimiter:
     """A token bucket for all workers, with a gate that closes for all of them.
 
-    In any stretch of time at most burst + rate x time requests pass, and none while the gate is closed. A 429 halves
-    the burst, for this run, when it comes while most of what passed was the burst; else it halves the rate. It also
-    takes one of the concurrent `slots` away. Each quiet minute returns a part of the rate and one slot.
+    In any stretch of time at most burst + rate x time requests pass, and none while the gate is closed.
+
+    A 429 that comes while most of the passed requests were the burst halves the burst, for the rest of the run. Any
+    other 429 halves the rate. Both also take one of the concurrent `slots` away. Each minute without a 429 returns a
+    part of the rate and one slot.
     """
 
     def __init__(self, rate: Rate, concurrency: int, clock: Clock, burst: int = DEFAULT_BURST) -> None:
@@ -73,7 +77,7 @@ class RateLimiter:
 
     @property
     def per_minute(self) -> float | None:
-        """The current rate; None without a limit."""
+        """The current rate in requests a minute; None without a limit."""
         return None if self._rate is None else self._rate * 60
 
     def closed_for(self) -> float:
@@ -88,42 +92,44 @@ class RateLimiter:
             self._tokens -= _COST
 
     def open_seconds(self) -> float:
-        """Return a time that passes only while the gate is open."""
+        """Return monotonic seconds that stand still while the gate is closed."""
+        # `_closed_seconds` includes the whole of the current closure, and its rest has not passed yet.
         return self._clock.monotonic() - (self._closed_seconds - self.closed_for())
 
     def close(self, seconds: float) -> None:
-        """Close the gate for all workers."""
+        """Close the gate for all workers, unless it is closed for longer already."""
+        # Only the time by which this call prolongs a closure is counted, because closures overlap.
         open_at = max(self._open_at, self._clock.monotonic() + seconds)
         self._closed_seconds += open_at - max(self._open_at, self._clock.monotonic())
         self._open_at = open_at
 
     def accept(self) -> None:
-        """Count an accepted request.
-
-        The count shows how large a burst the server accepts.
-        """
+        """Count an accepted request, to learn which burst the server accepts."""
         self._accepted += 1
 
     def reject(self) -> None:
         """Slow down after a 429; several within a second count once."""
         now = self._clock.monotonic()
-        # Concurrent requests are refused together for one reason: one refusal must not halve the rate four times.
+        # Concurrent requests are refused together for one reason, which must not halve the rate four times.
         if self._rejected_at is not None and now - self._rejected_at < 1.0:
             return
         self._rejected_at = now
         self.slots.total_tokens = max(1, int(self.slots.total_tokens) - 1)
         if self._is_bursting(now):
+            # The next burst stays below what the server accepted of this one.
             self._burst = max(_COST, min(self._burst // 2, self._accepted - 1))
         elif self._allowed is not None and self._rate is not None:
             self._rate = max(self._allowed / _SLOWEST_PART, self._rate / 2)
+        # Without tokens the next request waits for the rate, also when the gate opens at once.
         self._tokens = min(self._tokens, 0.0)
 
     def _is_bursting(self, now: float) -> bool:
-        """Return whether the burst is to blame for a 429, and not the rate."""
-        # A part of the burst was accepted, and the rate alone had no time for as many requests.
+        """Return whether a 429 is due to the burst, and not to the rate."""
+        # Some requests were accepted, and since the bucket was full the rate has added fewer tokens than the burst.
         return self._rate is not None and self._accepted > 1 and (now - self._full_at) * self._rate < self._burst
 
     def _wait(self) -> float:
+        """Return the seconds until the next request may pass, 0 if it may now."""
         now = self._clock.monotonic()
         self._recover(now)
         if now < self._open_at:
@@ -132,12 +138,14 @@ class RateLimiter:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
-        if self._tokens == self._burst:  # a new burst begins here: what was accepted before says nothing about it
+        if self._tokens == self._burst:  # a new burst begins here, and requests accepted before do not belong to it
             self._full_at, self._accepted = now, 0
-        # The millisecond is for rounding: without it the loop could wake just before the token is whole.
+        # The extra millisecond is for rounding errors: without it the loop could wake just before the token is whole.
         return 0.0 if self._tokens >= _COST else (_COST - self._tokens) / self._rate + 0.001
 
     def _recover(self, now: float) -> None:
+        """Return a part of the rate and one slot after each quiet minute."""
+        # From here on `_rejected_at` is the time of the last 429 or of the last step back; None when all is restored.
         if self._rejected_at is None or now - max(self._rejected_at, self._open_at) < _QUIET_SECONDS:
             return
         self._rejected_at = now

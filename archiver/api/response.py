@@ -1,7 +1,4 @@
-"""HTTP responses and transport errors.
-
-A response has its body as it was sent, and the body before compression.
-"""
+"""HTTP responses with their bodies, inflated on use, and transport errors."""
 
 from __future__ import annotations
 
@@ -17,16 +14,18 @@ from archiver.api import headers as response_headers
 from archiver.errors import KeyEchoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+# The limit for a body as it was sent and for the inflated one: a small compressed body could else fill the memory.
 LARGEST_BODY = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
 _DIGEST_BYTES = 16
+# The flag 32 makes zlib detect by itself whether the body has the header of gzip or that of zlib (`deflate`).
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class TransportErrorKind(Enum):
-    """Why an exchange brought no response."""
+    """The cause of a TransportError."""
 
     NETWORK = "network"
     TIMEOUT = "timeout"
@@ -35,9 +34,9 @@ class TransportErrorKind(Enum):
 
 
 class TransportError(Exception):
-    """An exchange without a whole response.
+    """An exchange that brought no whole body.
 
-    `kind` is the kind of the failure. `request_id` is the header as it was sent.
+    The connection failed, or the body that came is damaged or too large. `request_id` is the header as it was sent.
     """
 
     def __init__(self, kind: TransportErrorKind, message: str, request_id: str | None = None) -> None:
@@ -48,11 +47,14 @@ class TransportError(Exception):
 
 @dataclass(slots=True)
 class Response:
-    """A whole response.
+    """A response that was read to its end.
 
-    `headers` are by lower-case name; `wire` is the body as it was sent.
-
-    With a secret, headers that contain it are left out, and reading a body that contains it raises KeyEchoError.
+    Attributes:
+        status: The HTTP status.
+        headers: The headers by lower-case name.
+        wire: The body as it was sent, compressed or not.
+        echoes_key: Whether a header contained the admin key.
+        _secret: The admin key; a body that contains it cannot be read. Empty for a response that is not guarded.
     """
 
     status: int
@@ -83,8 +85,10 @@ class Response:
     def digest(self) -> bytes:
         """A digest of the body as it was sent.
 
-        An unchanged body can be recognized before it is inflated.
+        An unchanged body is recognized by it without being inflated.
         """
+        # The digest depends on the encoding too: the same bytes mean another body in another encoding. `person` is
+        # BLAKE2's parameter for such a context, of at most 16 bytes.
         encoding = self.headers.get("content-encoding", "")
         return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode("utf-8", "replace")[:16]).digest()
 
@@ -94,30 +98,26 @@ class Response:
         return response_headers.request_id(self.headers)
 
     def guarded(self, secret: str) -> Response:
-        """Return the response with a secret that it must not contain."""
+        """Return the response with a secret that it must not contain.
+
+        Headers that contain it are left out, and the body of such a response cannot be read.
+        """
         clean = {name: value for name, value in self.headers.items() if secret not in value}
         return Response(self.status, clean, self.wire, secret, echoes_key=len(clean) < len(self.headers))
-
-    def stripped(self) -> Response:
-        """Return the response without the secret to look for, for another process."""
-        return Response(self.status, self.headers, self.wire, echoes_key=self.echoes_key)
-
-    def repeats_in(self, texts: Iterable[str | None]) -> bool:
-        """Return whether one of some decoded texts contains the secret."""
-        return bool(self._secret) and any(self._secret in text for text in texts if text is not None)
 
 
 def _contains(body: bytes | bytearray, secret: str) -> bool:
     if secret.encode() in body:
         return True
-    # JSON can escape any character. The search for a backslash comes first: pages of numbers have none, and it takes a
-    # tenth of the time of the expression.
+    # JSON can write any character as an escape like \u0073; that of an ASCII character begins with \u00. The searches
+    # for a backslash and for \u00 come first: most pages have neither, and the expression takes ten times as long.
     return b"\\" in body and b"\\u00" in body and _escapable(secret).search(body) is not None
 
 
 @cache
 def _escapable(secret: str) -> re.Pattern[bytes]:
-    """Match a secret in JSON, any of its characters escaped or not."""
+    """Return a pattern that matches a secret in JSON, with escapes or without."""
+    # Each character matches itself or its \uXXXX, where the letters of hexadecimal digits are upper or lower case.
     return re.compile(b"".join(b"(?:%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
 
 
@@ -129,24 +129,25 @@ def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:
     if encoding not in {"gzip", "deflate"}:
         raise TransportError(TransportErrorKind.DAMAGED, "the answer has an unknown encoding", request_id)
     inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    inflated = bytearray()  # in pieces: at once, zlib would need twice the memory
-    left, piece = body, b"more"
+    inflated = bytearray()  # filled in pieces, because inflating at once would need twice the memory
+    left = body
     try:
-        while not inflater.eof and (piece or left):
+        while not inflater.eof:
             piece = inflater.decompress(left, _PIECE)
             left = inflater.unconsumed_tail
             inflated += piece
             if len(inflated) > LARGEST_BODY:
                 raise TransportError(TransportErrorKind.TOO_LARGE, too_large(), request_id)
+            if not piece and not left:  # the body is cut short: no input is left, and no output comes
+                break
     except zlib.error:
         raise TransportError(TransportErrorKind.DAMAGED, "the answer's compression is damaged", request_id) from None
     if not inflater.eof or inflater.unused_data:
-        raise TransportError(
-            TransportErrorKind.DAMAGED, "the answer's compression ends too early or too late", request_id
-        )
+        message = "the answer's compressed body is cut short, or has other data behind it"
+        raise TransportError(TransportErrorKind.DAMAGED, message, request_id)
     return inflated
 
 
 def too_large() -> str:
-    """Return the message about a body above the limit."""
+    """Return the message about a body that is larger than `LARGEST_BODY`."""
     return f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MiB"

@@ -1,4 +1,4 @@
-"""Exchange one HTTP request for one whole response.
+"""Send one HTTP request and read its whole response.
 
 This is the only file of the client that uses aiohttp.
 """
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _CHUNK = 256 * 1024
+# A month of rows can take the API minutes. A connection that is silent for two minutes is taken for dead.
 TIMEOUTS = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
 _PACKAGE = "claude-usage-archiver"
 
 
 def user_agent(metadata: Message) -> str:
-    """Return the `User-Agent` header.
+    """Return the `User-Agent` header: name, version and the project's address.
 
-    It has the name, the version, and the project's address in the package's metadata.
+    The address is the first one in the package's metadata, and is left out where there is none.
     """
-    # A field reads "Homepage, https://…"; without any, the address is left out.
+    # A field reads "Homepage, https://…".
     urls = [value.partition(",")[2].strip() for value in metadata.get_all("Project-URL", [])]
     return f"{_PACKAGE}/{__version__}" + (f" ({urls[0]})" if urls else "")
 
@@ -52,7 +53,8 @@ async def open_session(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session without cookies.
 
-    Proxies of the environment are used for https alone.
+    Proxies from the environment are used for https only, so that a request to the loopback address stays on this
+    machine.
     """
     async with aiohttp.ClientSession(
         auto_decompress=False,
@@ -60,8 +62,9 @@ async def open_session(
         timeout=timeouts,
         trust_env=api_url.startswith("https:"),
     ) as session:
-        # aiohttp repeats a GET by itself when a kept connection turns out to be closed: unpaced and uncounted.
-        session._retry_connection = False  # noqa: SLF001  # there is no public way, and a test sees it hold
+        # aiohttp repeats a GET by itself when a kept connection turns out to be closed. Such a request would pass
+        # neither the rate limiter nor the count.
+        session._retry_connection = False  # noqa: SLF001  # there is no public option; a test checks the effect
         yield session
 
 
@@ -83,7 +86,7 @@ async def exchange(
     except TimeoutError:
         raise TransportError(TransportErrorKind.TIMEOUT, "the API did not answer in time") from None
     except aiohttp.ClientConnectorCertificateError as error:
-        # No retry can help, and the key must not be sent: only the configuration can be wrong, here or there.
+        # A retry cannot help, and the key must not be sent. The configuration is wrong, on this side or the other.
         reason = getattr(error.certificate_error, "verify_message", None) or type(error.certificate_error).__name__
         raise ConfigurationError(
             f"the TLS certificate of {URL(url).host} cannot be verified: {excerpt(reason)}",

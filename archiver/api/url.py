@@ -1,4 +1,4 @@
-"""Check the API's address: the key is sent nowhere unencrypted."""
+"""Check the API's address, so that the key is never sent unencrypted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def check_api_url(text: str) -> str:
     Allowed are https, and plain http to the loopback address.
 
     Raises:
-        ConfigurationError: Anything else.
+        ConfigurationError: It is anything else.
     """
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
+        host, _ = parts.hostname or "", parts.port  # reading a port that is no number raises ValueError
     except ValueError:
         raise ConfigurationError(f"--api-url {text!r} is not a URL") from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:

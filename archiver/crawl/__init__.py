@@ -1,1 +1,1 @@
-"""The crawl: plan, fetch with several workers, write with one."""
+"""The crawl: plan windows, fetch with several workers, write with one."""

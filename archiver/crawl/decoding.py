@@ -1,6 +1,7 @@
-"""Decode responses in a thread of its own, two answers at most.
+"""Decode responses in a thread of their own, with slots that bound memory.
 
-Workers hold compressed bytes; only a worker with a slot holds rows. So memory does not grow with concurrency.
+One response is decoded at a time. The rows of at most two windows are in memory, because a window needs a slot to be
+decoded. Workers without a slot hold compressed bytes, so memory hardly grows with concurrency.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# One answer is decoded while another is written; a third would only wait, and cost its memory.
+# One answer is decoded while another is written. A third would wait in memory for the writer.
 SLOT_COUNT = 2
 
 
 @dataclass(slots=True)
 class DecodeSlots:
-    """The slots of one run; create it inside the event loop."""
+    """The slots of one crawl; to be created inside the event loop."""
 
-    free: anyio.Semaphore = field(default_factory=partial(anyio.Semaphore, SLOT_COUNT))
-    # A second decoding thread made a run slower: both fight for the interpreter's lock.
+    semaphore: anyio.Semaphore = field(default_factory=partial(anyio.Semaphore, SLOT_COUNT))
+    # A second decoding thread was measured and made a run slower, because the threads compete for the interpreter lock.
     _thread: anyio.CapacityLimiter = field(default_factory=partial(anyio.CapacityLimiter, 1))
 
     async def decode(self, decode: Callable[[Response], T], response: Response) -> T:
-        """Run `decode` in the decoding thread; raises what it raises."""
+        """Run `decode` in the decoding thread, and raise what it raises."""
         return await to_thread.run_sync(decode, response, limiter=self._thread)
 
 
@@ -40,7 +41,8 @@ class DecodeSlots:
 class Slot:
     """The slot of one window.
 
-    It is held from its first decoded page until its answer is written.
+    It is acquired before a page is decoded, and held until the answer is written. It is released earlier when decoding
+    fails, and while a further page is fetched.
     """
 
     slots: DecodeSlots
@@ -52,12 +54,12 @@ class Slot:
         Raises what `decode` raises.
         """
         if not self.acquired:
-            await self.slots.free.acquire()
+            await self.slots.semaphore.acquire()
             self.acquired = True
         try:
             return await self.slots.decode(decode, response)
         except BaseException:
-            # A retry may be minutes away, and other windows could use the slot until then.
+            # A retry may be minutes later, and other windows can use the slot until then.
             self.release()
             raise
 
@@ -65,4 +67,4 @@ class Slot:
         """Return the slot; a second call does nothing."""
         if self.acquired:
             self.acquired = False
-            self.slots.free.release()
+            self.slots.semaphore.release()

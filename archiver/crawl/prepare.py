@@ -1,4 +1,4 @@
-"""Steps before the plan: organisation, time, names, memory."""
+"""Steps before the plan: organisation, time, names and remembered facts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from archiver.store.archive import Archive
     from archiver.store.plan_reader import PlanReader
 
-# A longer one is the mark of a clock that was wrong when it was remembered.
+# The API's waits are shorter than an hour. A longer one was remembered while the clock was wrong.
 LONGEST_KEPT_WAIT = 3600
-# The API may raise the cap at any time; a week later the configured one is tried again, at the price of one request.
+# The API may raise the cap at any time. After a week the configured one is tried again, which costs one request.
 CAP_SECONDS = 7 * DAY
 COARSE_WINDOWS = 6
-"""Coarse windows of a report that one run checks after its rows: few, because rows matter more."""
+"""The largest number of coarse windows of a report that one run fetches after its rows.
+
+They are few because the rows matter more; later runs go on.
+"""
 
 
 async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
-    """Raise while the wait that the API asked of an earlier run lasts.
+    """Check that the wait in which an earlier run ended is over.
 
     Raises:
         TemporaryError: The wait is not over.
@@ -44,7 +47,7 @@ async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
     now = int(clock.now())
     if remembered is not None and remembered.isdecimal() and now < int(remembered) <= now + LONGEST_KEPT_WAIT:
         raise TemporaryError(
-            f"the API asked not to be asked again before {to_text(int(remembered))} (retry-after)",
+            f"no request before {to_text(int(remembered))}: an earlier run was rate limited or the API overloaded",
             hint="run the same command again after that time",
         )
 
@@ -52,8 +55,10 @@ async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
     """Fetch the organisation of the key, and bind the archive to it.
 
+    When the response breaks the contract, there is a warning, and the organisation is that of the response headers.
+
     Raises:
-        KeyRefusedError, TemporaryError: As the API returns.
+        KeyRefusedError, TemporaryError: The organisation could not be fetched.
         OrganizationMismatchError: The archive is another organisation's.
     """
     try:
@@ -61,7 +66,7 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
     except (KeyRefusedError, TemporaryError):
         raise
     except ContractError as error:
-        # The name is for display only; the id also stands in a header of every response.
+        # The name is for display only, and the id is also in a header of every response.
         summary.warnings[f"cannot read the organisation's name: {error.message}"] = None
         if client.organization_id is None:
             return
@@ -72,9 +77,9 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
 
 
 def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
-    """Return the server's time.
+    """Return the server's time, or the local time without a Date header.
 
-    Warn when the local clock differs much, or there is no Date header.
+    There is a warning in that case, and when the local clock differs much.
     """
     local = int(clock.now())
     if client.server_time is None:
@@ -89,17 +94,16 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 
 
 async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
-    """Fetch one list of names.
-
-    Return a warning when it cannot be read, for numbers matter more than names.
+    """Fetch one list of names; return a warning when it cannot be read.
 
     Raises:
-        TemporaryError: The API asked for a longer wait than the run has.
+        TemporaryError: The wait for the API is longer than this run may take.
     """
     try:
         return await fetch_names(client, kind)
     except ApiError as error:
-        # A wait that is longer than the run concerns every other request as well.
+        # Rows matter more than names, so the run goes on without them. But a wait that is longer than the run concerns
+        # every other request as well.
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
         return f"cannot read the names of every {kind}: {error.message}"
@@ -113,9 +117,9 @@ async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a lis
     kind: NameKind,
     names: list[NamedObject] | str,
 ) -> list[int]:
-    """Save one list of names and return when its objects were created.
+    """Save one list of names, and return when its objects were created.
 
-    Warn when it cannot be used.
+    `names` is what `read_names` returned. When the list cannot be used there is a warning, and nothing is saved.
     """
     if isinstance(names, str):
         summary.warnings[names] = None
@@ -128,8 +132,8 @@ async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a lis
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Remove coverage of days that both clocks place in the future."""
-    # One clock alone is not trusted: a wrong one would remove days that are archived.
+    """Remove coverage of days that are in the future by both clocks."""
+    # One clock alone is not trusted, because a clock that is slow would remove days that are archived.
     if client.server_time is None:
         return
     if await archive.drop_future_coverage(max(client.server_time, int(clock.now())) + WORST_CLOCK_SKEW):
@@ -138,11 +142,11 @@ async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clo
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The beginning of a report's history.
+    """The beginning of a report's history, in UTC seconds.
 
     Attributes:
-        start: Rows are archived from here on; None when nothing is known yet.
-        checked_until: The coarse pass has found no rows before this time.
+        start: The time from which rows are archived; None when nothing is known yet.
+        checked_until: The time before which the coarse pass has found no rows.
     """
 
     start: int | None
@@ -151,7 +155,7 @@ class Beginning:
     def coarse_pass(self, report: Report, now: int) -> Probe | None:
         """Return the part of the coarse pass that one run makes after its rows.
 
-        None when all is checked.
+        None is returned when all of the time before `start` is checked, or `start` is not known.
         """
         if self.start is None or self.checked_until >= self.start:
             return None
@@ -160,12 +164,12 @@ class Beginning:
 
 
 async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
-    """Return the beginning of a report.
+    """Return the beginning of a report's history.
 
-    It is the known first bucket, or else the creation of the oldest object.
+    It is the first bucket with rows where an earlier run found it, or else the creation of the oldest object.
 
     Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
-    pass checks that later, because deleted objects are not listed.
+    pass checks this later, because deleted objects are not listed.
     """
     history = await reader.history(report)
     if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
@@ -175,7 +179,8 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
         return Beginning(first_bucket, first_bucket)
     if oldest_object is None:
         return Beginning(None, checked_until)
-    # An object can be older than the API, or newer than now by the server's time; what is checked needs no rows.
+    # An object can be older than the API, or newer than `now` by the server's clock. The time that was checked already
+    # has no rows, so it need not be fetched.
     start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
     return Beginning(start, min(checked_until, start))
 
@@ -183,12 +188,12 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
 def creation_times(objects: Iterable[NamedObject]) -> list[int]:
     """Return when objects were created, in UTC seconds.
 
-    Those without a valid time are left out.
+    Objects without a valid time are left out.
     """
     times = []
     for one in objects:
         details = json.loads(one.details)
-        # Users have `added_at`. The API's other promises about these fields are few, so anything invalid is skipped.
+        # Users have `added_at` instead. Little is documented about these fields, so an invalid time is skipped.
         with suppress(ValueError):
             times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
     return times
@@ -197,7 +202,7 @@ def creation_times(objects: Iterable[NamedObject]) -> list[int]:
 async def recall_oldest(reader: PlanReader) -> int | None:
     """Return when the oldest object that any run has seen was created.
 
-    Deleted objects leave the lists, so the time is remembered.
+    The time is in UTC seconds. It is remembered because the lists lack deleted objects.
     """
     remembered = await reader.recall("oldest_object")
     return int(remembered) if remembered and remembered.isdecimal() else None
@@ -213,7 +218,7 @@ async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
 async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
     """Complete the scope with the remembered `--since` and cap."""
     since = scope.since
-    # `auto` in memory means that the first run, or a later one, asked for all history: then nothing bounds it.
+    # A remembered `auto` means that an earlier run asked for all history, so nothing bounds this one.
     remembered = await reader.recall("since")
     if since is None and not scope.whole_history and remembered not in {None, "auto"}:
         since = parse_time(str(remembered))
@@ -223,11 +228,12 @@ async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
 async def remember_since(archive: Archive, scope: Scope) -> None:
     """Remember the `--since` of a first run as the beginning of the archive.
 
-    Later runs can only widen it.
+    Later runs can only move it back.
     """
     known = await archive.recall("since")
     wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
-    # A bare run chooses nothing: it must not turn a remembered date into `auto`. Times in this format compare as text.
+    # A run without `--since` chooses nothing, and must not turn a remembered date into `auto`. Times in this format
+    # compare as text.
     is_choice = scope.since is not None or scope.whole_history
     if known is None or (is_choice and known != "auto" and (wanted == "auto" or wanted < known)):
         await archive.remember("since", wanted)
@@ -236,9 +242,9 @@ async def remember_since(archive: Archive, scope: Scope) -> None:
 async def known_cap(reader: PlanReader, scope: Scope, now: int) -> int:
     """Return how many dimensions one request may have.
 
-    As configured, or fewer if the API refused more this week.
+    It is the configured cap, or a smaller one that the API reported within the last week.
     """
-    # A cap that was learnt after now is the mark of a clock that was wrong.
+    # A cap that was learnt after `now` was remembered while a clock was wrong, and is ignored.
     cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
     if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:
         return scope.group_by_cap
@@ -261,7 +267,7 @@ async def make_plans(
     plans = []
     for one in series:
         start, end = scope.range_of(one, now, histories.get(one.report))
-        if start == end:  # a day that has only begun has no cost yet
+        if start == end:  # for example the cost of a range that begins today
             continue
         spans, digests = await reader.spans(one, start, end), await reader.digests(one)
         spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)

@@ -1,4 +1,4 @@
-"""The events of a run that a progress display can show."""
+"""The events of a run, for a progress display."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Receives the events of a run; this base class ignores them."""
+    """The receiver of the events of a run, which ignores them here."""
 
-    # Not a protocol: a display that shows little overrides little, and a quiet run needs no display at all.
+    # It is a class and no protocol, so that a display overrides only the events that it shows, and a quiet run uses it
+    # as it is.
 
     def probing(self, report: Report, done: int, of: int) -> None:
         """The coarse pass of a report has `done` of at most `of` windows."""

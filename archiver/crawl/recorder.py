@@ -1,4 +1,4 @@
-"""Record every result in the archive, the summary and the display."""
+"""Record every result of a crawl in the archive, summary and display."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     from archiver.plan.probe import Probe
     from archiver.store.archive import Archive
 
+# Further suspects are summed up as "and more", so that the message stays on a line or two.
 _MOST_NAMED = 3
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Records the results of one run, one after the other.
+    """The recorder of one run, which gets its results one after the other.
 
     Attributes:
-        refresh: How many seconds after its end a bucket is settled.
+        refresh: The seconds after its end from which a bucket counts as settled.
         accept_restatements: Whether a large loss in a settled bucket is accepted without a second confirmation.
-        closed: Reports that the key may not read; no more of their windows are fetched.
-        cap: How many dimensions one request may have, when a response of this run lowered it.
+        closed: The reports that the key may not read; no more of their windows are fetched.
+        cap: The number of dimensions that the API allows in one request, when it refused more in this run.
         bound: Whether the archive was compared with the organisation in the response headers.
     """
 
@@ -56,11 +57,12 @@ class Recorder:
         if isinstance(result, Answer):
             await self._record(result)
         elif isinstance(result, NotReadyError):
-            # The window contains no complete bucket: that is an answer, unless a bucket should be there by now.
+            # That the window holds no complete bucket yet is a valid answer, unless one of its buckets is due by now.
             summary.fetched += 1
             summary.not_ready += 1
             self._note_hole(window, _due(window, self._now()), result.request_id)
-        # A refusal that names a cap no smaller than the grouping is no cap: planning again would not end.
+        # The cap has to be smaller than the grouping that was refused, or planning again would lead to the same request
+        # without end. Any other refusal is a failure of the window, below.
         elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
             self.cap = min(result.cap, self.cap or result.cap)
             return False
@@ -75,26 +77,20 @@ class Recorder:
         return True
 
     async def learn(self, probe: Probe, window: Window, result: Answer | ApiError) -> bool:
-        """Add one result of the coarse pass to its probe.
-
-        Return False to end the pass.
-        """
+        """Add one result of the coarse pass to its probe; return False to end it."""
         if isinstance(result, KeyRefusedError) or (isinstance(result, ApiError) and result.ends_run):
             self._refuse(window, result)
             return False
-        # A window without a complete day is empty so far; one that could not be read may have rows.
+        # A window without a complete day counts as empty. A window that could not be read may have rows.
         failed = isinstance(result, ApiError) and not isinstance(result, NotReadyError)
         probe.learn(window, result if isinstance(result, Answer) else None, failed=failed)
         self.progress.probing(window.series.report, probe.answered, len(probe.windows))
         return probe.first_bucket is None
 
     def _refuse(self, window: Window, error: ApiError) -> None:
-        """Note an error that ends the run, or closes one report.
-
-        A 403 may concern that report alone.
-        """
+        """Note an error that ends the run, or that closes one report (403)."""
         report = window.series.report
-        # Workers may have several windows of the report under way: one failure names the reason.
+        # Other workers may be fetching windows of the same report. One failure is enough to report the reason.
         if report not in self.closed:
             self.summary.failures.append(Failure.of(window, error))
         if error.ends_run:
@@ -104,7 +100,8 @@ class Recorder:
 
     async def _bind(self) -> None:
         """Bind the archive to the organisation of the response headers."""
-        # Where the key may not read the organisation itself, only this keeps two archives from being mixed.
+        # `identify` may have found no organisation, for its response was not as documented and had no such header. Then
+        # only this keeps the rows of two organisations from being mixed.
         if not self.bound and self.client.organization_id is not None:
             await self.archive.bind_organization(Organization(self.client.organization_id, None))
             self.bound = True
@@ -112,7 +109,7 @@ class Recorder:
     async def _record(self, answer: Answer) -> None:
         await self._bind()
         now = answer.server_time or self._now()
-        # Without the server's time nothing is settled: the local clock alone is not trusted.
+        # Without the server's time nothing becomes settled, because the local clock alone is not trusted.
         settled_until = 0 if answer.server_time is None else max(0, now - self.refresh)
         written = await self.archive.record(answer, AnswerTime(now, settled_until, self.accept_restatements))
         rows, summary = written.rows, self.summary
@@ -131,8 +128,9 @@ class Recorder:
             days = ", ".join(to_text(start) for start in suspects[:_MOST_NAMED])
             more = " and more" if len(suspects) > _MOST_NAMED else ""
             message = (
-                f"{count(len(suspects), 'settled bucket')} came back with less than half or empty; the archived rows "
-                f"are kept until the API repeats it after six hours (or --accept-restatements): {days}{more}"
+                f"{count(len(suspects), 'settled bucket')} came back with less than half of the tokens or money, or "
+                f"empty: {days}{more}; the archived rows are kept until a sync at least six hours later gets the same "
+                "rows again, or runs with --accept-restatements"
             )
             failure = Failure(answer.window, "suspect", message, PARTIAL_EXIT, answer.request_id)
             self.summary.failures.append(failure)
@@ -143,10 +141,10 @@ class Recorder:
             self.summary.failures.append(Failure(window, "missing", message, PARTIAL_EXIT, request_id))
 
     async def finish(self, run: int) -> None:
-        """Record how the run ended, and what later commands need of it."""
+        """Record how the run ended, and the facts that later commands need."""
         summary, now = self.summary, int(self.clock.now())
         collapses = summary.add_collapses()
-        # `status` shows those of the last run: a run without one takes the older ones away.
+        # `status` shows the collapses of the last run, so a run without any has to clear those of an earlier one.
         if collapses or await self.archive.recall("collapse"):
             value = {"time": to_text(now), "collapses": [one.to_json() for one in collapses]}
             await self.archive.remember("collapse", json.dumps(value))
@@ -171,9 +169,9 @@ class Recorder:
 
 
 def _due(window: Window, now: int) -> set[int]:
-    """Return the buckets that the API should have by now.
+    """Return the starts of the buckets that the API should have by now.
 
-    They have ended, and the lag of their report is over.
+    These buckets have ended, and the lag of their report is over.
     """
     width = window.series.bucket_width.seconds
     now -= SPECS[window.series.report].lag_seconds

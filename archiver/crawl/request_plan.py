@@ -1,6 +1,6 @@
-"""The requests that a sync would send, planned without sending them.
+"""Plan the requests that a sync would send, for `sync --dry-run`.
 
-Neither report rows are fetched nor the archive is changed.
+Only the organisation and the lists of names are fetched, and the archive is not changed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 class RequestPlan:
     """The requests of a sync.
 
-    They are right if every answer is good and there are no rows before the known beginning.
+    The numbers are exact if no request has to be retried or split, and there are no rows before the known beginning.
 
     Attributes:
-        organization_and_names: Requests for the organisation and the lists of names.
-        probes: Coarse requests that look for older history.
+        plans: The plans of all series.
+        organization_and_names: The number of requests for the organisation and the lists of names.
+        probes: The number of coarse requests that search for older history.
         exact: False until a first sync has recorded where history begins.
+        warnings: Sentences about what could not be read.
     """
 
     plans: Sequence[SeriesPlan]
@@ -53,18 +55,18 @@ class RequestPlan:
 
     @property
     def windows(self) -> int:
-        """The requests for report rows that are archived."""
+        """The number of requests for rows that are archived."""
         return sum(len(plan.windows) for plan in self.plans)
 
     @property
     def requests(self) -> int:
-        """All requests."""
+        """The number of all requests."""
         return self.organization_and_names + self.probes + self.windows
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `sync --dry-run --json` prints.
 
-        It is that of `sync`, with the plan.
+        It has the fields of `sync --json` too, so that programs can read both in the same way.
         """
         summary = Summary(
             plans=self.plans, planned=self.windows, requests=self.requests, warnings=dict.fromkeys(self.warnings)
@@ -88,22 +90,22 @@ class RequestPlan:
 async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
     """Plan a sync.
 
-    Fetches the organisation and its names, which also shows the server's time.
+    The organisation and its names are fetched, and the server's time is taken from the responses.
 
     Raises:
         ConfigurationError: The range contains no bucket, or a list of dimensions fits no report.
-        KeyRefusedError, TemporaryError: As the API returns.
+        KeyRefusedError, TemporaryError: The organisation could not be fetched.
     """
     await respect_not_before(reader, clock)
     scope.series()  # raises before the first request
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
-    # A dry run writes nothing, so what the lists show joins what earlier runs remembered here.
+    # A dry run writes nothing, so the times from the lists are joined here with the one that earlier runs remembered.
     created = await _creation_times(client, summary)
     if known := await recall_oldest(reader):
         created.append(known)
-    names = client.requests - client.retries  # a real run sends the same ones
+    names = client.requests - client.retries  # a sync sends the same requests
     scope = await apply_memory(reader, scope, now)
     starts: dict[Report, int | None] = {}
     probes, exact = 0, True
@@ -113,7 +115,7 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
         if beginning.start is None:
             probe = Probe.begin(report, now, beginning.checked_until)
         probes += len(probe.windows) if probe else 0
-        # Without a beginning the most that there can be is planned: all that the coarse pass has not checked.
+        # Without a known beginning the longest possible history is planned: all time that is not yet checked.
         starts[report] = beginning.checked_until if beginning.start is None else beginning.start
         exact = exact and await reader.history(report) is not None
     plans = await make_plans(reader, scope, scope.series(), now, starts)

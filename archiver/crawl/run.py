@@ -1,8 +1,8 @@
-"""The crawl: plan → workers → one writer. The only file with task groups.
+"""One run of `sync`: plan windows, fetch them with workers, write them.
 
-Workers fetch windows and decode them in a thread of its own; the task that began the crawl writes them through the
-archive's thread, one transaction a window. At most two answers are decoded at a time, so memory does not grow with
-history or workers.
+Workers fetch windows, and decode the responses in one thread of their own. The task that began the crawl writes the
+answers through the archive's thread, in one transaction for each window. The rows of at most two windows are in memory,
+whatever the history and the number of workers. This is the only file with task groups.
 """
 
 from __future__ import annotations
@@ -38,13 +38,7 @@ from archiver.crawl.prepare import (
 from archiver.crawl.progress import Progress
 from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
-from archiver.errors import (
-    ApiError,
-    ArchiverError,
-    InterruptedRunError,
-    TimeLimitError,
-    TooWideError,
-)
+from archiver.errors import ApiError, ArchiverError, InterruptedRunError, TimeLimitError, TooWideError
 from archiver.model import DAY, NameKind, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
@@ -67,7 +61,13 @@ Result = tuple[Window, Answer | ApiError, Slot]
 
 @dataclass(slots=True)
 class Run:
-    """One run of `sync` over an open archive and an open client."""
+    """One run of `sync` over an open archive and an open client.
+
+    Attributes:
+        max_runtime: The seconds after which the run stops; None without a limit.
+        _widths: The largest number of buckets in a window of a series, where a wider one was refused.
+        _probing: Whether the windows being fetched are those of the coarse pass, which do not count as planned.
+    """
 
     archive: Archive
     client: AdminClient
@@ -97,14 +97,16 @@ class Run:
     async def execute(self) -> Summary:
         """Bring the archive up to date.
 
-        However the run ends, what was done is kept and the end is recorded.
+        However the run ends, the windows that it has archived are kept and its end is recorded.
 
         Raises:
-            ArchiverError: There is no plan, or the file cannot be used any more.
+            ArchiverError: The run could not plan, or the archive cannot be used any more. Other ends of a run, such as
+                a signal or the time limit, are in the summary's `stopped`.
         """
         try:
             await self._execute()
         except BaseExceptionGroup as group:
+            # Task groups wrap errors in groups, within each other; the caller handles one error.
             first = _first_of(group)
             raise first from first.__cause__
         return self.summary
@@ -118,7 +120,7 @@ class Run:
             try:
                 with work:
                     await self._sync()
-                # A signal sets `stopped` before it cancels; a cancellation without it is the deadline.
+                # A signal sets `stopped` before it cancels, so a cancellation without it is that of the deadline.
                 if work.cancelled_caught and self.summary.stopped is None:
                     self.summary.stopped = TimeLimitError("the time limit was reached")
             except BaseException as raised:
@@ -129,7 +131,7 @@ class Run:
                 raise
             finally:
                 self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
-                # The end is recorded also while this task is cancelled, and must not hide the error that is raised.
+                # The end is recorded even while this task is cancelled. An error of it must not hide the one raised.
                 with suppress(ArchiverError), anyio.CancelScope(shield=True):
                     await self._recorder.finish(run)
             tasks.cancel_scope.cancel()
@@ -137,7 +139,7 @@ class Run:
     async def _watch(
         self, work: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Stop the work on SIGINT or SIGTERM; further ones change nothing."""
+        """Stop the work on SIGINT or SIGTERM; further signals change nothing."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
             async for number in signals:
@@ -153,27 +155,26 @@ class Run:
         self.scope.series()  # raises before the first request
         identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
-            # Names are display only, so rows do not wait for them, but for the first beginning.
+            # Names are for display only, so rows do not wait for them. The exception is a first run without `--since`,
+            # which takes the beginning of history from the same lists.
             tasks.start_soon(self._save_all_names, identified, names_read)
             await identify(self.archive, self.client, self.summary)
             identified.set()
             now = server_now(self.client, self.clock, self.summary)
             await drop_future_coverage(self.archive, self.client, self.clock, self.summary)
+            # The scope without the remembered `--since` is kept: only a date chosen now may be remembered.
             chosen, self.scope = self.scope, await apply_memory(self.archive, self.scope, now)
             beginnings = await self._find_beginnings(now, names_read)
             await self._archive_all(chosen, now, {report: one.start for report, one in beginnings.items()})
             await self._check_older(now, beginnings)
 
     async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
-        """Fetch the lists of names while the crawl goes on.
-
-        Keep them once the organisation is known.
-        """
+        """Fetch the lists of names, and save them once the organisation is known."""
         created: list[int] = []
 
         async def save(kind: NameKind) -> None:
             names = await read_names(self.client, kind)
-            await identified.wait()  # another organisation's names must not reach the archive
+            await identified.wait()  # or else another organisation's names could reach the archive
             created.extend(await save_names(self.archive, self.client, self.clock, self.summary, kind, names))
 
         async with anyio.create_task_group() as tasks:
@@ -183,27 +184,24 @@ class Run:
         names_read.set()
 
     async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
-        """Find the beginning of each report for `--since auto`.
-
-        Nothing is needed for an explicit one.
-        """
+        """Find the beginning of each report; none with an explicit `--since`."""
         if self.scope.since is not None:
             return {}
-        # The lists of names are a few requests, and save dozens of coarse ones. Later runs need not wait for them.
+        # The lists of names take a few requests and save dozens of coarse ones. Later runs need not wait for them.
         if await recall_oldest(self.archive) is None:
             await names_read.wait()
         oldest = await recall_oldest(self.archive)
         beginnings = {}
         for report in self.scope.reports:
             known = await find_beginning(self.archive, report, now, oldest)
-            if known.start is None:  # without lists, only the coarse pass can tell
+            if known.start is None:  # the lists were not read, or empty: only the coarse pass finds the beginning
                 probe = Probe.begin(report, now, known.checked_until)
                 known = Beginning(await self._probe(report, probe, now), probe.empty_until)
             beginnings[report] = known
         return beginnings
 
     async def _archive_all(self, chosen: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
-        """Plan and crawl; plan again where the API allows fewer dimensions."""
+        """Plan and crawl, again when the API allows fewer dimensions."""
         while True:
             series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
             plans = await make_plans(self.archive, self.scope, series, now, starts)
@@ -222,16 +220,16 @@ class Run:
         self.summary.plans = [*self.summary.plans, *plans]
         self.summary.planned += len(windows)
         self.client.retry_policy.budget.grow(len(windows))
-        # What is about to be fetched is marked missing first, so that an interrupted run shows what it lacks.
+        # The buckets to fetch are marked missing first, so that after an interrupted run they are known as gaps.
         for plan in plans:
             await self.archive.plan(plan, now)
         self.progress.planned(plans)
         await self._crawl(windows, self._recorder.write)
 
     async def _check_older(self, now: int, beginnings: Mapping[Report, Beginning]) -> None:
-        """Check a part of the time before each beginning.
+        """Check a part of the time before each beginning for rows.
 
-        Where there are rows, all from their first day on is archived.
+        If there are any, the time from their first day on is archived too.
         """
         for report, beginning in beginnings.items():
             probe = beginning.coarse_pass(report, now)
@@ -239,7 +237,7 @@ class Run:
                 continue
             found = await self._probe(report, probe, now)
             if probe.guessed:
-                # Nothing that was planned is missing, so it is no failure: the next run goes on here.
+                # This is no failure, because nothing that was planned is missing; the next run goes on here.
                 self.summary.warnings[f"could not check for {report} before {to_text(probe.windows[-1].end)}"] = None
             elif found is not None:
                 scope = self.scope.before(beginning.start)
@@ -247,9 +245,12 @@ class Run:
                 await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
 
     async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
-        """Fetch coarse windows and return the first day with rows.
+        """Fetch coarse windows, and return the first day with rows or None.
 
-        How far the range was checked is remembered.
+        The archive remembers how far the range was checked, also when the pass is cut short.
+
+        Raises:
+            ArchiverError: The pass met an error that ends the run.
         """
         self._probing = True
         try:
@@ -268,8 +269,8 @@ class Run:
 
         `consume` gets every result in this task, until it returns False.
         """
-        # Each worker owns a clone of both streams: when the last one ends, the results end too. The bounded stream
-        # of results makes workers wait for the writer.
+        # Each worker owns a clone of both streams, so the results end when the last worker does. The stream of results
+        # is bounded, which makes workers wait for the writer.
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
         slots = DecodeSlots()
@@ -297,7 +298,7 @@ class Run:
                     await self._fetch(window, deliver, slots)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
-        """Fetch a window, in halves where one like it was too wide."""
+        """Fetch a window, in halves if it or one of its width was too wide."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
             slot = Slot(slots)
             try:
@@ -308,7 +309,7 @@ class Run:
             if not isinstance(result, TooWideError):
                 await deliver.send((window, result, slot))
                 return
-            # Remembered for the series: its other windows would be refused the same way, each after a timeout.
+            # The width is remembered for the series, because its other windows would fail too, each after a timeout.
             self._widths[window.series] = max(1, window.buckets // 2)
         if not self._probing:
             self.summary.planned += 1

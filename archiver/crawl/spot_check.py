@@ -1,4 +1,4 @@
-"""Fetch settled windows again and compare them with the archive.
+"""Fetch settled windows again, and compare them with the archive.
 
 The archive is only read.
 """
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 async def spot_check(
     client: AdminClient, sample: Sample, count: int, chance: random.Random | None = None
 ) -> tuple[int, list[Finding]]:
-    """Fetch up to `count` settled windows again.
+    """Fetch up to `count` settled windows again, chosen at random.
 
-    Return how many, and the buckets that differ from the archive.
+    Return the number of windows fetched, and the buckets that differ from the archive.
 
     Raises:
         OrganizationMismatchError: The key belongs to another organisation.
@@ -39,7 +39,7 @@ async def spot_check(
         )
     windows = sample.settled_windows()
     if len(windows) > count:
-        # A predictable sample could leave out the same windows each time.
+        # Each check has to choose other windows, so the generator is never seeded but in tests.
         windows = (chance or random.SystemRandom()).sample(windows, count)
     findings = [finding for window in windows for finding in await _compare(client, sample, window)]
     return len(windows), findings
@@ -57,7 +57,7 @@ async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[
         if bucket.rows != stored.get(bucket.start, {}):
             message = f"{window.series}, {to_text(bucket.start)}: the API returns other rows now"
             findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
-    # A settled bucket that the API no longer lists is a difference too, not an empty bucket.
+    # A settled bucket that the API no longer lists is a difference too, and not an empty bucket.
     listed = set(answer.buckets.starts if answer.buckets else ())
     for start in sorted(set(range(window.start, window.end, width)) - listed):
         message = f"{window.series}, {to_text(start)}: the API leaves the bucket out now"

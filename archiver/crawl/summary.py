@@ -1,4 +1,4 @@
-"""The result of a run: counts, failures, outcome and exit code. Pure."""
+"""The result of a run: counts, failures, outcome and exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from archiver.plan.work import Range, SeriesPlan
 
+# A refused key, the disk and the file: without a person they do not pass, so they win over "partial".
 WINNING_EXITS = (4, 7, 8, 9)
+# Corrections of single days are usual. A loss of over a fifth in three days is more likely a fault of the API.
 COLLAPSE_DAYS = 3
 COLLAPSE_SHARE = 5
 """A collapse is a loss of more than one part in so many."""
@@ -26,9 +28,9 @@ def count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A window that was not archived as the API returned it.
+    """A window that is not archived, is incomplete, or lost many rows.
 
-    `error` is a word for programs.
+    `error` is a word for programs: the outcome of an error, `missing`, `suspect` or `collapse`.
     """
 
     window: Window
@@ -58,21 +60,21 @@ class Failure:
 
 
 Change = tuple[int, int]
-"""A magnitude before and after: tokens and requests of usage, absolute microcents of cost."""
+"""A magnitude before and after: the sum of all counts of usage, or of absolute microcents of cost."""
 
 
 def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Failure]:
-    """Return the series that lost over a fifth in three days or more.
+    """Return a failure for each series that lost over a fifth in three days.
 
-    `rewritten` has the ended days that this run rewrote, by their start. Only days that lost something are compared, so
-    that late rows of other days cannot hide a loss.
+    `rewritten` has the days that this run rewrote, by their start. The days that lost something, three or more, are
+    compared together. Other days are left out, so that their late rows cannot hide a loss.
     """
     failures = []
     for series, days in rewritten.items():
         lost = {day: change for day, change in days.items() if change[1] < change[0]}
         was, now = (sum(change[i] for change in lost.values()) for i in (0, 1))
         if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * (was - now) > was:
-            # Percent, because a sum over currencies would mean nothing.
+            # The message has a percentage and no amount, because a sum over currencies would have no unit.
             what = "money" if series.report is Report.COST else "tokens"
             message = (
                 f"{count(len(lost), 'day')} lost {(was - now) / was:.0%} of their {what} since they were last read; "
@@ -88,10 +90,15 @@ class Summary:
     """The counts of a run, filled in while it goes on.
 
     Attributes:
-        fetched: Windows that the API returned.
-        unchanged: Those of them that brought nothing new.
-        not_ready: Those of them without a complete bucket yet.
-        stopped: What ended the run before its plan did.
+        plans: The plans of all series.
+        requests: The number of requests sent, retries included.
+        retries: The number of retries among them.
+        planned: The number of windows to fetch; a split one counts as two.
+        fetched: The number of windows with an answer.
+        unchanged: The number of answers that changed no row.
+        not_ready: The number of windows without a complete bucket yet; `fetched` includes them.
+        failed: The number of windows that could not be read.
+        stopped: The error that ended the run before its plan was done; None without one.
         archived: The newest unbroken range of each planned series that is in the archive at the end.
     """
 
@@ -112,10 +119,7 @@ class Summary:
     _rewritten: dict[Series, dict[int, Change]] = field(default_factory=dict)
 
     def begin_again(self) -> None:
-        """Reset what belongs to a plan that is made anew.
-
-        The rows that were written stay counted.
-        """
+        """Reset the counts of windows before a new plan; those of rows stay."""
         # Windows of the old plan are fetched again with fewer dimensions, and would be counted twice.
         self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
         self.plans = ()
@@ -124,10 +128,10 @@ class Summary:
     def note_rewritten(self, series: Series, buckets: Iterable[tuple[int, int, int]], now: int) -> None:
         """Add rewritten buckets (start, magnitude before, after) to their days.
 
-        Those in progress do not count.
+        Buckets in progress are left out.
         """
         for start, was, is_now in buckets:
-            # A bucket in progress is rewritten by every run, and its first reading may be of its first minute.
+            # A bucket in progress is rewritten by every run, and its change is no restatement.
             if start + series.bucket_width.seconds <= now:
                 days = self._rewritten.setdefault(series, {})
                 known = days.get(start - start % DAY, (0, 0))
@@ -148,11 +152,12 @@ class Summary:
     def exit_code(self) -> int:
         """The exit code of the run.
 
-        A refused key and a broken disk or file win, then partial if anything was archived.
+        The cause of a stop that is no error of the API comes first, then a refused key, the disk or the file. Other
+        failures are "partial" if any answer was archived, and else the code of the first.
         """
         codes = [failure.exit_code for failure in self.failures]
         if self.stopped is not None:
-            # A signal, the time limit, a broken disk: the caller has to know, whatever windows failed before.
+            # After a signal, the time limit or an error of the disk, the failures of windows matter less.
             if not isinstance(self.stopped, ApiError):
                 return self.stopped.exit_code
             codes.insert(0, self.stopped.exit_code)
@@ -161,7 +166,7 @@ class Summary:
             return winning[0]
         if not codes:
             return 0
-        # "Not ready" says nothing about the API's health, so it does not make a failed run a partial one.
+        # A window that is not ready brought no rows, so it does not make a failed run a partial one.
         return PARTIAL_EXIT if self.fetched > self.not_ready else codes[0]
 
     @property

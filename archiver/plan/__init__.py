@@ -1,1 +1,1 @@
-"""Pure planning: from dates and coverage to the windows of a run."""
+"""Plan the windows of a run from dates and coverage; no input or output."""

@@ -10,7 +10,7 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 EARLIEST_HISTORY = int(datetime(2023, 1, 1, tzinfo=UTC).timestamp())
-"""The earliest day of `--since auto`: the API had no customers before."""
+"""The earliest day that `--since auto` searches, in UTC seconds; the API had no customers before 2023."""
 
 
 def parse_time(text: str) -> datetime:
@@ -41,7 +41,8 @@ def floor(seconds: int, width: int) -> int:
 
 
 def ceiling(seconds: int, width: int) -> int:
-    """Return the next start of a bucket; a time that is one stays."""
+    """Return the first start of a bucket at or after a time."""
+    # Floor division of the negated time rounds up, exactly and without a float.
     return -(-seconds // width) * width
 
 

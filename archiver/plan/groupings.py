@@ -1,6 +1,7 @@
-"""Sets of dimensions: the presets `none finest each all`, and lists.
+"""Expand `--group-by` into groupings: presets, and lists of dimensions.
 
-The API refuses more than five dimensions in one request (reported, March and July 2026), hence the cap.
+A grouping is the set of dimensions of one series. The API refuses more than five dimensions in one request (reported by
+users in March and July 2026, not documented), so groupings have a cap.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ Grouping = tuple[str, ...]
 def finest(dimensions: Sequence[str], cap: int) -> list[Grouping]:
     """Return the fewest groupings that together cover all dimensions.
 
-    Each is as fine as the cap allows.
+    Each has as many dimensions as the cap allows.
     """
     passes = []
     for start in range(0, len(dimensions), cap) if dimensions else ():
         chosen = list(dimensions[start : start + cap])
-        # A last grouping with room left gets the coarsest dimensions, so that `verify` can compare the passes.
+        # A last grouping with room left also gets the coarsest dimensions, which are the first, so that `verify` can
+        # compare the sums of the passes by them.
         chosen += [d for d in dimensions if d not in chosen][: cap - len(chosen)]
         passes.append(tuple(sorted(chosen)))
     return passes or [()]
@@ -48,9 +50,9 @@ def every_subset(dimensions: Sequence[str], cap: int) -> list[Grouping]:
 
 
 def parse_group_by(text: str) -> str | Grouping:
-    """Parse one `--group-by`.
+    """Parse one `--group-by`: a preset, or a comma list of dimensions.
 
-    It is the name of a preset, or a comma list of dimensions, returned as a sorted set.
+    A list is returned sorted and without repeats.
 
     Raises:
         ConfigurationError: The list is empty.
@@ -86,7 +88,7 @@ def groupings(
 ) -> dict[Report, list[Grouping]]:
     """Return the groupings of each report, in order, without repeats.
 
-    `dimensions` are those that the presets range over (None: each report's own).
+    `dimensions` are those that the presets range over; None stands for each report's defaults.
 
     Raises:
         ConfigurationError: A list fits no selected report, or is longer than the cap.
@@ -104,8 +106,8 @@ def groupings(
 
 def _ranged_over(spec: ReportSpec, dimensions: Sequence[str] | None) -> tuple[str, ...]:
     """Return the dimensions of a report that the presets range over."""
-    # A configured list is about usage, and about cost only when it names cost's own dimension: `workspace_id`,
-    # listed for usage, must not lead to a cost archive without descriptions.
+    # A configured list applies to usage, and to cost only when it contains `description`, which only cost has. Without
+    # this rule a list for usage that contains `workspace_id` would lead to a cost archive without descriptions.
     named = tuple(d for d in dict.fromkeys(dimensions or ()) if d in spec.group_by)
     applies = spec.report is Report.USAGE or "description" in named
     return named if named and applies else spec.default_dimensions

@@ -1,4 +1,7 @@
-"""The coarse pass: the cheapest search for the first day with rows."""
+"""The coarse pass: search for the first day with rows in few requests.
+
+Its windows are as wide as the API allows, and ungrouped.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Probe:
-    """Searches a range for its first day with rows, ungrouped.
+    """A search of one range for its first day with rows.
 
     Attributes:
-        windows: The windows to fetch, oldest first; the search ends as soon as `first_bucket` is known.
-        empty_until: There are no rows before this time.
-        first_bucket: The first day with rows, or the first day that the API left out and that may have some.
-        answered: How many results were received.
+        windows: The windows to fetch, oldest first. The search ends as soon as `first_bucket` is known.
+        empty_until: There are no rows in the range before this time.
+        first_bucket: The first day that has rows, or that may have rows because the API left it out or could not be
+            read there; None while it is not known.
+        answered: The number of windows with a result.
         guessed: Whether `first_bucket` is only the start of a window that could not be read.
+        _early: Results of windows behind one that has no result yet, by start: the window's end, `first_bucket` and
+            `guessed`.
     """
 
     windows: tuple[Window, ...]
@@ -35,9 +41,9 @@ class Probe:
 
     @classmethod
     def begin(cls, report: Report, now: int, known_empty_until: int | None, until: int | None = None) -> Probe:
-        """Begin at the earliest day, or where an earlier pass ended.
+        """Begin where an earlier pass ended, or else at the earliest day.
 
-        The pass ends at `until`, or with today.
+        The range ends at `until`, or else with the day in progress.
         """
         series = Series(report, BucketWidth.DAY)
         end = ceiling(now + 1, DAY) if until is None else until
@@ -46,22 +52,23 @@ class Probe:
         return cls(tuple(Window(series, *piece) for piece in pieces), start)
 
     def learn(self, window: Window, answer: Answer | None, *, failed: bool = False) -> None:
-        """Add a result.
+        """Add the result of one window.
 
-        None for a window without a complete day yet, or one that could not be read (`failed`).
+        `answer` is None for a window that holds no complete day yet, or that could not be read (`failed`).
         """
         self.answered += 1
         # A window that could not be read may have rows, so the archive begins there at the latest.
         self._early[window.start] = (window.end, window.start if failed else _first_with_rows(window, answer), failed)
-        # Results come in any order, but only an unbroken chain from the oldest on proves that nothing lies before.
+        # Results come in any order, but only an unbroken chain from the oldest on shows that there are no earlier rows.
         while self.first_bucket is None and self.empty_until in self._early:
             end, self.first_bucket, self.guessed = self._early.pop(self.empty_until)
             self.empty_until = end if self.first_bucket is None else self.first_bucket
 
     def certain(self, settled_until: int) -> tuple[int, int | None]:
-        """Return what later runs need not fetch again.
+        """Return the results that later runs need not fetch again.
 
-        It is the end of the empty range, and the first day with rows.
+        They are the end of the empty range and the first day with rows, or None. `settled_until` is the time until
+        which days hardly change any more.
         """
         found = self.first_bucket
         # Days that are not settled may still get rows, so neither result is certain among them.
@@ -74,9 +81,10 @@ def _first_with_rows(window: Window, answer: Answer | None) -> int | None:
     if answer is None or answer.buckets is None:
         return None
     listed = {bucket.start: bucket for bucket in answer.buckets}
-    ended = (answer.server_time or window.end) - DAY - SPECS[window.series.report].lag_seconds
+    # The start of the newest day that the API should list: it has ended, and the lag of the report is over.
+    newest_due = (answer.server_time or window.end) - DAY - SPECS[window.series.report].lag_seconds
     for start in range(window.start, window.end, DAY):
-        # An ended day that the API left out is a hole, and a hole may hide rows.
-        if listed[start].rows if start in listed else start <= ended:
+        # A due day that the API left out may have rows.
+        if listed[start].rows if start in listed else start <= newest_due:
             return start
     return None

@@ -18,9 +18,14 @@ DEFAULT_REFRESH_DAYS = 35
 class Scope:
     """The options of `sync` that decide what is fetched.
 
-    `since` None is the beginning of the archive, as its first run chose it; with `whole_history` (`--since auto`) it
-    is the beginning of the organisation's history. `until` None is the end of the newest bucket. `dimensions` None are
-    each report's own.
+    Attributes:
+        since: The start of the range. None is the beginning of the archive, which its first run chose, or with
+            `whole_history` the beginning of the organisation's history.
+        until: The end of the range; None is the end of the newest bucket.
+        refresh_days: Settled buckets of so many last days are fetched again.
+        dimensions: The dimensions that the presets of `group_by` range over; None for each report's defaults.
+        group_by_cap: The largest number of dimensions in one request.
+        whole_history: Whether `--since auto` was given.
     """
 
     reports: tuple[Report, ...] = (Report.USAGE, Report.COST)
@@ -37,12 +42,11 @@ class Scope:
     def series(self) -> list[Series]:
         """Return the series to fetch, without repeats.
 
-        Filters and widths other than `1d` concern usage only.
+        Cost is always `1d` and unfiltered, because the API has no other widths and no filters for it.
 
         Raises:
             ConfigurationError: A list of dimensions fits no selected report, or is longer than the cap.
         """
-        # The API has no other widths and no filters for cost.
         chosen = groupings(self.group_by, [SPECS[r] for r in self.reports], self.dimensions, self.group_by_cap)
         wanted = []
         for report, sets in chosen.items():
@@ -52,31 +56,33 @@ class Scope:
         return wanted
 
     def check(self) -> None:
-        """Raise for options that no archive and no clock could make sense of.
+        """Check the options that are wrong for any archive at any time.
 
         Raises:
-            ConfigurationError: As `series`, or `--since` does not lie before `--until`.
+            ConfigurationError: As for `series`, or `--since` does not lie before `--until`.
         """
         self.series()
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise no_bucket(f"from {_date(self.since)} to {_date(self.until)}")
 
     def range_of(self, series: Series, now: int, first_bucket: int | None) -> tuple[int, int]:
-        """Return the whole buckets to archive of a series.
+        """Return the range of a series to archive, aligned to buckets.
 
-        Start and end are equal when there are none.
+        Start and end are equal when the range holds no bucket. The last bucket of usage may be in progress.
 
-        `first_bucket` is the beginning of the report's history, used without `since`; None when it has no rows at all.
+        Without `since` the range begins at `first_bucket`, the beginning of the report's history. Where that is None,
+        because the report has no rows, it begins with the bucket in progress.
         """
         width = series.bucket_width.seconds
-        # A report with a lag (cost) never returns the bucket in progress: it is neither fetched nor missing.
+        # Usage includes the bucket in progress; the 1 includes it also at the second at which it begins. A report with
+        # a lag (cost) never returns that bucket, so there it is neither fetched nor missing.
         newest = floor(now, width) if SPECS[series.report].lag_seconds else ceiling(now + 1, width)
         end = newest if self.until is None else min(newest, snap_until(self.until, width))
         if self.since is not None:
             start = snap_since(self.since, width)
         else:
             start = floor(now if first_bucket is None else first_bucket, width)
-        # A start in the future is the caller's business: it makes an empty range here.
+        # A start in the future makes an empty range here; the caller reports it when no series has a bucket.
         return min(start, end), end
 
     def before(self, end: int) -> Scope:
@@ -86,6 +92,7 @@ class Scope:
 
     def refresh_from(self, now: int) -> int:
         """Return the time from which settled buckets are fetched again too."""
+        # A large number of days, to refresh all history, must not lead to a time before the epoch.
         return max(0, now - self.refresh_days * DAY)
 
 

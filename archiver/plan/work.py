@@ -1,4 +1,4 @@
-"""From the coverage of the archive to the windows that are left to fetch."""
+"""Compare a range with the archive's coverage, and plan what to fetch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
-    """The windows of one series within a range, oldest first.
+    """The plan of one series within a range.
 
-    `needed` are the ranges that the windows cut, `fetched` those that the archive has already, in order.
+    Attributes:
+        series: The series.
+        start: The start of the range.
+        end: The end of the range (exclusive).
+        needed: The parts of the range to fetch, in order.
+        windows: The same parts, cut into windows of one request each, oldest first.
+        fetched: The parts that some response contained already, in order.
     """
 
     series: Series
@@ -33,17 +39,18 @@ class SeriesPlan:
     fetched: tuple[Range, ...] = ()
 
     def is_refresh(self, window: Window) -> bool:
-        """Return whether the archive has all of a window already."""
+        """Return whether earlier responses contained the whole window."""
         return not subtract(window.start, window.end, self.fetched)
 
 
 def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> list[Range]:
     """Return the parts of a range to fetch.
 
-    They are all that is not settled, and all from `refresh_from` on.
+    These are the buckets that are not settled, and all buckets from `refresh_from` on.
 
-    `spans` are disjoint and in order; the result is disjoint, in order, and merged.
+    `spans` are disjoint and in order. The result is disjoint, in order, and merged.
     """
+    # A span that begins at `refresh_from` or later ends before it starts here; `subtract` ignores it.
     settled = [
         (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
     ]
@@ -51,10 +58,14 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 
 
 def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
-    """Cut suspects out of settled spans, so that they are fetched again."""
+    """Return spans in which suspects are provisional, to be fetched again.
+
+    `suspects` are the starts of settled buckets with an unconfirmed change; `width` is that of a bucket in seconds.
+    """
     reopened: list[Span] = []
     for span in spans:
-        # A suspect is still settled in the file: its rows were confirmed once, and only its last answer was not.
+        # Only this plan takes a suspect for provisional. In the file it stays settled, because its archived rows were
+        # those of an earlier response and only the loss of them waits for confirmation.
         holes = [(start, start + width) for start in suspects if span.start <= start < span.end]
         pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, holes)]
         pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in holes]
@@ -63,12 +74,12 @@ def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) 
 
 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
-    """Subtract ordered, disjoint ranges from one.
+    """Subtract holes from the range `start` to `end`.
 
-    Empty and outlying ones are ignored.
+    `holes` are disjoint and in order. Holes that are empty, end before they start, or lie outside are ignored.
     """
     left: list[Range] = []
-    at = start  # all before this is decided
+    at = start  # the range before this time is in `left` or in a hole
     for hole_start, hole_end in holes:
         if hole_end <= at or hole_start >= hole_end:
             continue
@@ -91,7 +102,7 @@ def plan_series(
 ) -> SeriesPlan:
     """Plan the windows of one series over a range of whole buckets.
 
-    `digests` are those of the last answers that are still valid, by window.
+    `spans` is the coverage of the range. `digests` are those of the last valid answers, by window.
     """
     start, end = wanted
     limit = SPECS[series.report].limits[series.bucket_width]
@@ -106,10 +117,13 @@ def plan_series(
 
 
 def fetch_order(plans: Iterable[SeriesPlan]) -> list[Window]:
-    """Return the windows of all series, newest first."""
-    # Sorting by the end interleaves reports and widths: after a few requests the newest month of both reports is
-    # in the file. Refreshes come after windows that are new: else runs with a short time limit would refresh the same
-    # days each time and never get further. Windows that failed before come last: they may fail again, slowly.
+    """Return the windows of all series in the order in which to fetch them.
+
+    New windows come first, then refreshes, then windows that failed before; the newest window is first in each group.
+    """
+    # Sorting by the end interleaves reports and widths, so that a few requests bring the newest month of all of them.
+    # Refreshes come after new windows, because runs with a short time limit would else refresh the same days each time
+    # and never get further. Windows that failed before come last, because they may fail again after long retries.
     keys = {
         window: (window.failed_before, plan.is_refresh(window), -window.end)
         for plan in plans
@@ -119,14 +133,15 @@ def fetch_order(plans: Iterable[SeriesPlan]) -> list[Window]:
 
 
 def is_fetched(span: Span) -> bool:
-    """Return whether the API returned the buckets of a span at least once."""
+    """Return whether some response contained the buckets of a span."""
+    # Provisional cost without `fetched_at` was requested, and left out of the response: it may come late.
     return span.state in COVERED and span.fetched_at is not None
 
 
 def newest_range(spans: Sequence[Span]) -> Range | None:
-    """Return the unbroken range of fetched buckets that reaches furthest.
+    """Return the newest unbroken range of fetched buckets.
 
-    `spans` are in order.
+    `spans` are in order. None is returned without fetched buckets.
     """
     found: Range | None = None
     for span in spans:

@@ -10,14 +10,14 @@ from archiver.reports import SPECS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from archiver.model import Dimensions, Report
+    from archiver.model import DimensionValues, Report
     from archiver.store.connection import WriteConnection
 
 _MOST_CACHED = 200_000
 """The largest number of sets of dimension values in the cache; it bounds the memory for very many keys."""
 
 
-def key_text(dimensions: Dimensions) -> str:
+def key_text(dimensions: DimensionValues) -> str:
     """Return the unique key of a set of dimension values: a JSON array."""
     # A UNIQUE constraint over the columns would allow duplicates: SQLite treats two NULLs as different.
     return json.dumps(dimensions, ensure_ascii=False, separators=(",", ":"))
@@ -29,7 +29,7 @@ class KeyDictionary:
     def __init__(self, db: WriteConnection, report: Report) -> None:
         self._db = db
         self._report = report
-        self._ids: dict[Dimensions, int] = {}
+        self._ids: dict[DimensionValues, int] = {}
 
     def clear_cache(self) -> None:
         """Empty the cache, after a rollback.
@@ -38,7 +38,7 @@ class KeyDictionary:
         """
         self._ids.clear()
 
-    async def ids(self, wanted: Sequence[Dimensions]) -> list[int]:
+    async def ids(self, wanted: Sequence[DimensionValues]) -> list[int]:
         """Return the id of each set of values, and insert new sets.
 
         It must be called within a transaction.
@@ -51,7 +51,7 @@ class KeyDictionary:
             await self._load({key_text(dimensions): dimensions for dimensions in unknown})
         return [self._ids[dimensions] for dimensions in wanted]
 
-    async def _load(self, unknown: dict[str, Dimensions]) -> None:
+    async def _load(self, unknown: dict[str, DimensionValues]) -> None:
         """Read or insert the ids of sets of values, by their keys, into the cache."""
         found = await self._find(unknown)
         # A key that distinguishes rows by their `extra` has one value more than there are columns.

@@ -1,4 +1,4 @@
 """Decode response bodies to rows.
 
-There are a fast decoder, and a strict one that reports what is wrong.
+A fast decoder reads pages without faults. Any other page goes to a strict decoder, which reports the fault.
 """

@@ -1,7 +1,7 @@
 """The fast decoder, for pages without faults.
 
-It decodes to typed structs, bucket by bucket. A page that does not fit is left to the strict decoder, which names
-what is wrong with it.
+It decodes to typed structs, bucket by bucket. A page that does not fit is left to the strict decoder, which accepts it
+or reports its fault.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.answer import Buckets
-    from archiver.api.decode.shape import ExtraTexts, RowType
-    from archiver.model import Dimensions, Window
+    from archiver.api.decode.extra import ExtraTexts
+    from archiver.api.decode.shape import RowType
+    from archiver.model import DimensionValues, Window
 
+# Building a type takes far longer than decoding a bucket, so a page with a new set of fields in every bucket is left to
+# the strict decoder.
 _MOST_SURVEYS = 8
 
 
@@ -47,18 +50,19 @@ _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
-class _Keys(dict["Dimensions", int]):
-    """Dimension values of rows → key index.
+class _Keys(dict["DimensionValues", int]):
+    """A map from the dimension values of a decoded row to its key index.
 
-    The keys are the values of the dimensions that rows have; the index is that of the values of all columns.
+    Decoded rows have only some of the report's columns. The key index belongs to the values of all columns, where those
+    that the rows lack are None. `columns` has the position in the row's values for each column, or None.
     """
 
     def __init__(self, columns: tuple[int | None, ...], buckets: Buckets) -> None:
         self._columns = columns
         self._buckets = buckets
 
-    def __missing__(self, named: Dimensions) -> int:
-        """Add a set of values."""
+    def __missing__(self, named: DimensionValues) -> int:
+        """Add a set of values on its first use."""
         whole = tuple(None if column is None else named[column] for column in self._columns)
         self[named] = index = self._buckets.key_index(whole)
         return index
@@ -68,7 +72,9 @@ class _Keys(dict["Dimensions", int]):
 class _Page:
     """A page while it is decoded.
 
-    `colons` is the number of colons that its decoded content accounts for.
+    Attributes:
+        colons: The number of colons in the body that the decoded content accounts for; see `read_fast`.
+        surveys: The number of times that the fields of rows were surveyed.
     """
 
     window: Window
@@ -81,7 +87,7 @@ class _Page:
     _extras: ExtraTexts | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Prepare for the type of rows."""
+        """Prepare for the first type of rows."""
         self._use(self.row_type)
 
     def _use(self, row_type: RowType) -> None:
@@ -92,7 +98,8 @@ class _Page:
     def decode_rows(self, raw: Raw) -> list[Any]:
         """Decode the rows of a bucket.
 
-        Their fields are surveyed when they are not as expected.
+        When a row does not fit the type of rows so far, the fields of all rows of the bucket are surveyed and a type
+        is built for them.
         """
         try:
             return self.row_type.decode(raw)
@@ -101,7 +108,7 @@ class _Page:
                 raise
         series = self.window.series
         shape = survey(series.report, series.group_by, _decode_objects(raw))
-        # The documented shape is a guess, not an observation: only what was seen is merged.
+        # The first shape is the documented one, and no row need have it. Only surveyed shapes are merged.
         shape = self.row_type.shape.merge(shape) if self.surveys else shape
         self.surveys += 1
         self._use(build(series.report, series.group_by, shape))
@@ -133,7 +140,7 @@ class _Page:
 
     def colons_of_dimensions(self) -> int:
         """Return the number of colons in the dimensions of all rows."""
-        # A key that was made distinct ends with the `extra` of its row. The colons of that are counted already.
+        # A key that was made distinct ends with the `extra` of its row. The colons of `extra` are counted already.
         width = len(SPECS[self.window.series.report].columns)
         by_key = [sum(text.count(":") for text in one[:width] if text) for one in self.buckets.dimensions]
         return sum(map(by_key.__getitem__, self.buckets.key_indexes)) if any(by_key) else 0
@@ -141,8 +148,8 @@ class _Page:
 
 def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPage | None:
     """Decode a page; return None if anything in it is not as expected."""
-    # An escaped colon would be counted in the decoded text and not in the body. The search for a backslash comes first:
-    # most pages have none, and it is fifty times faster.
+    # An escaped colon would be counted in the decoded text and not in the body. The search for a backslash comes first,
+    # because most pages have none and it is fifty times faster.
     if b"\\" in body and (b"\\u003a" in body or b"\\u003A" in body):
         return None
     series = window.series
@@ -152,15 +159,15 @@ def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPag
         token = _read_page(body, page, after)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, KeyError, TypeError, ContractError):
         return None
-    # msgspec keeps the last of repeated keys and reports nothing. Every colon of JSON is behind a key or within a
-    # string, so a repeated key makes one more than the decoded content accounts for.
+    # msgspec keeps the last of repeated keys without an error. Every colon in JSON stands behind a key or within a
+    # string, so a body with a repeated key has more colons than its decoded content accounts for.
     if body.count(b":") != page.colons + page.colons_of_dimensions():
         return None
     return DecodedPage(page.buckets, token, tuple(page.warnings))
 
 
 def _read_page(body: bytes | bytearray, page: _Page, after: int) -> str | None:
-    """Read all buckets of a page; return the token of the next one."""
+    """Read all buckets of a page, and return the token of the next page."""
     envelope = _read_envelope(body, page)
     if envelope.has_more and not envelope.next_page:
         raise ValueError
@@ -187,8 +194,9 @@ def _read_envelope(body: bytes | bytearray, page: _Page) -> _Envelope:
 
 
 def _read_new_envelope(body: bytes | bytearray, page: _Page) -> _Envelope:
+    """Read an envelope or buckets with unknown fields."""
     raw = _decode_object(body)
-    if "error" in raw:
+    if "error" in raw:  # the strict decoder reports its message
         raise ValueError
     raw = _known(raw, _Envelope, "the answer", page)
     buckets = [_known(one, _Bucket, "a bucket", page) for one in _decode_objects(raw["data"])]
@@ -198,7 +206,10 @@ def _read_new_envelope(body: bytes | bytearray, page: _Page) -> _Envelope:
 
 
 def _known(raw: Mapping[str, Raw], struct: type[msgspec.Struct], what: str, page: _Page) -> dict[str, Raw]:
-    """Return the known fields of an object; check and count the others, which are not kept, and warn of them."""
+    """Return the known fields of an object.
+
+    The others are not kept. They are checked, their colons are counted, and there is a warning.
+    """
     page.colons += len(raw)
     for name in raw.keys() - set(struct.__struct_fields__):
         value = bytes(raw[name])
@@ -209,7 +220,10 @@ def _known(raw: Mapping[str, Raw], struct: type[msgspec.Struct], what: str, page
 
 
 def _plain(raw: Raw) -> str:
-    """Return a string as it was sent: with an escape in it, it is no time."""
+    """Return the characters between the quotes of a JSON string.
+
+    Escapes stay as they are, because a time has none and a text with one is refused as a time.
+    """
     text = bytes(raw)
     if text[:1] != b'"':
         raise ValueError

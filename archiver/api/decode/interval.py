@@ -19,10 +19,10 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-
 def read_interval(starting_at: str, ending_at: str, window: Window, after: int, place: str) -> int:
     """Return the start of a bucket in UTC seconds.
 
-    It may not be before `after`. `place` is the bucket's path in the answer, for errors.
+    `after` is the end of the bucket before it. `place` is the bucket's path in the answer, for errors.
 
     Raises:
-        ContractError: The times are malformed, not one bucket of the window, or out of order.
+        ContractError: The times are malformed, are not those of a bucket of the window, or are out of order.
     """
     width = window.series.bucket_width.seconds
     start, end = _seconds(starting_at), _seconds(ending_at)
@@ -44,6 +44,7 @@ def _bad_time(text: str, place: str) -> ContractError:
     return ContractError(f"{excerpt(text, 40)!r} is not a time of whole seconds with an offset", place=place)
 
 
+# Windows of several series cover the same buckets, so the same times are parsed again and again.
 @lru_cache(4096)
 def _seconds(text: str) -> int | None:
     try:

@@ -13,13 +13,14 @@ from archiver.reports.spec import JsonNumber
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Integers of up to 18 digits fit 64 bits, so that any library decodes them exactly.
 _SAFE_DIGITS = 18
 
 
 def read_json(body: bytes | bytearray) -> Any:
-    """Decode JSON.
+    """Decode JSON without loss.
 
-    Fractions, exponents and very long integers become JsonNumber.
+    Numbers with a fraction or an exponent, and integers of more than 18 digits, become JsonNumber.
 
     Raises:
         DamagedAnswerError: It is not JSON, or not UTF-8.
@@ -33,7 +34,7 @@ def read_json(body: bytes | bytearray) -> Any:
             parse_float=JsonNumber,
             parse_int=_read_integer,
         )
-        # A lone surrogate can only come from an escape; no database and no file can hold it.
+        # A lone surrogate can only come from an escape. It cannot be encoded, and so not be stored.
         if b"\\u" in body:
             to_json(raw).encode()
     except UnicodeEncodeError:
@@ -70,7 +71,7 @@ _encode = msgspec.json.Encoder(order="deterministic", enc_hook=_raw_number).enco
 
 
 def _as_numbers(value: Any) -> Any:
-    """Replace the integers of a value by their texts."""
+    """Replace the integers of a value by JsonNumber, which is not bounded."""
     if isinstance(value, dict):
         return {name: _as_numbers(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -79,7 +80,7 @@ def _as_numbers(value: Any) -> Any:
 
 
 def _read_integer(text: str) -> int | JsonNumber:
-    # "-0" is no integer that would come back as it was sent, and int() refuses thousands of digits.
+    # As an int, "-0" would become "0". int() also raises for texts of thousands of digits.
     return int(text) if len(text) <= _SAFE_DIGITS and text != "-0" else JsonNumber(text)
 
 

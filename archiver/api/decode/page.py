@@ -1,6 +1,6 @@
 """Decode and check a page of a report.
 
-Every page is checked here before it is archived.
+No page is archived unless it passes the checks here.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ def read_page(body: bytes | bytearray, window: Window, *, after: int) -> Decoded
 
     Raises:
         DamagedAnswerError: The body is not JSON.
-        ContractError: It is, and breaks the contract.
+        ContractError: The body is JSON, and breaks the contract.
     """
-    # The strict decoder is many times slower, but reports the place of the value that the fast one does not accept.
+    # The strict decoder is many times slower. It accepts some pages that the fast one does not, and reports the place
+    # of a wrong value.
     return read_fast(body, window, after) or read_strict(body, window, after)
 
 
@@ -35,28 +36,26 @@ def read_page(body: bytes | bytearray, window: Window, *, after: int) -> Decoded
 class PageReader:
     """A decoder for responses to one window.
 
-    Buckets must begin at `after` or later. A response with the digest `known` is not decoded: its rows are in the
-    archive already. It is a value, so that it
-    can be sent to another thread or process.
+    Attributes:
+        window: The window that was requested.
+        after: The time at which the first bucket may begin; later than the window's start on a further page.
+        known: The digest of a response that is not decoded, because its rows are in the archive already.
     """
 
     window: Window
     after: int
     known: bytes | None = None
 
-    def size(self, response: Response) -> int:
-        """Return the number of bytes to decode, as they were sent."""
-        return 0 if self.known is not None and response.digest == self.known else len(response.wire)
-
     def __call__(self, response: Response) -> DecodedPage:
         """Decode the response.
 
         Raises:
             TransportError: Its compression is damaged, or it is too large.
+            KeyEchoError: It contains the admin key.
             DamagedAnswerError, ContractError: As for `read_page`.
         """
         digest = response.digest
-        # Nothing has to be inflated when the bytes are those of the last answer.
+        # The digest is that of the bytes as they were sent, so an unchanged response is not even inflated.
         page = DecodedPage(None) if digest == self.known else read_page(response.body, self.window, after=self.after)
         return replace(
             page, digest=digest, server_time=headers.server_time(response.headers), request_id=response.request_id

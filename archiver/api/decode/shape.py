@@ -1,7 +1,7 @@
 """Find the fields of a page's rows, and build msgspec types for them.
 
 The documented fields are the first guess. When rows differ from it, because the API has a new field, their fields are
-surveyed once and decoded by a type of their own, at nearly the speed of documented ones.
+surveyed and a type is built for them. It decodes nearly as fast as that of the documented fields.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from archiver.api.decode.jsontext import to_json
+from archiver.api.decode.extra import ExtraTexts, Path
 from archiver.reports import SPECS
 from archiver.reports.spec import JsonNumber
 
@@ -26,27 +26,15 @@ if TYPE_CHECKING:
 RawRow = Mapping[str, Raw]
 
 
-class Path(NamedTuple):
-    """The path of an unknown field.
-
-    It is within `parent`, or directly in the row without one. With `drops_null`, which is set for dimensions, a null
-    is left out.
-    """
-
-    parent: str | None
-    name: str
-    drops_null: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The fields of some rows.
 
     Attributes:
-        names: The fields that any row has.
-        required: Those that every row has.
-        untyped: Documented fields with a value of another type than documented.
-        nested: The shapes of fields that are objects by documentation.
+        names: The fields that at least one row has.
+        required: The fields that every row has.
+        untyped: The documented fields with a value of another type than documented in some row.
+        nested: The shapes of the fields that are documented as objects.
     """
 
     names: frozenset[str]
@@ -55,7 +43,7 @@ class Shape:
     nested: tuple[tuple[str, Shape], ...] = ()
 
     def merge(self, other: Shape) -> Shape:
-        """Return the shape of the rows of both."""
+        """Return the shape of the rows of both shapes together."""
         theirs = dict(other.nested)
         nested = {name: one.merge(theirs[name]) if name in theirs else one for name, one in self.nested}
         return Shape(
@@ -79,6 +67,7 @@ def survey(report: Report, group_by: tuple[str, ...], rows: Sequence[RawRow]) ->
     """Return the shape of some rows."""
     spec = SPECS[report]
     outer = _survey_names(rows)
+    # Untyped are a dimension with a value although it was not requested, and an amount that is a number in JSON.
     untyped = {n for n in _not_requested(spec, group_by) if any(bytes(row.get(n, b"null")) != b"null" for row in rows)}
     untyped |= {name for name in spec.texts if any(bytes(row.get(name, b'"'))[:1] != b'"' for row in rows)}
     nested = []
@@ -94,6 +83,8 @@ def _survey_names(rows: Sequence[RawRow]) -> Shape:
 
 
 def _structs(spec: ReportSpec) -> list[tuple[str, type[msgspec.Struct]]]:
+    """Return the documented fields that are objects, with their types."""
+    # The other measures are counts, which are annotated types and no classes, and text.
     return [(n, kind) for n, kind in spec.wire_measures.items() if isinstance(kind, type) and kind is not str]
 
 
@@ -105,92 +96,19 @@ def _not_requested(spec: ReportSpec, group_by: tuple[str, ...]) -> list[str]:
     return [name for name in spec.group_by if name not in group_by and name not in spec.parsed]
 
 
-class ExtraTexts:
-    """Builds the `extra` of rows from the values of their unknown fields."""
-
-    def __init__(self, paths: Sequence[Path], getters: Sequence[Callable[[Any], Any]]) -> None:
-        """Prepare for the unknown fields at `paths`.
-
-        The paths are in canonical order; `getters` read each of them from a row.
-        """
-        self._paths = paths
-        self._getters = getters
-        self._strings = _Strings()
-        # A row that has a value for every path, as nearly all have, is one replacement away from its text.
-        self._template = _compose(dict.fromkeys(paths, "%s"), escape=True)
-
-    def of(self, results: Sequence[Any]) -> tuple[dict[int, str], int]:
-        """Return the texts of rows by row number, and a count of colons.
-
-        The count is that of the colons in the values of all rows.
-        """
-        columns = []
-        complete = True
-        for path, get in zip(self._paths, self._getters, strict=True):
-            values = list(map(get, results))
-            texts = self._column(values, path)
-            complete = complete and None not in texts
-            columns.append(texts)
-        colons = sum("".join(filter(None, texts)).count(":") for texts in columns)
-        rows = zip(*columns, strict=True)
-        if complete:
-            return dict(enumerate(map(self._template.__mod__, rows))), colons
-        return {number: text for number, row in enumerate(rows) if (text := self._of_some(row))}, colons
-
-    def _column(self, values: Sequence[Any], path: Path) -> Sequence[str | None]:
-        """Return values as JSON: at once where they are of one plain type."""
-        types = set(map(type, values))
-        if types == {str}:
-            return list(map(self._strings.__getitem__, values))
-        if types == {int}:
-            return list(map(str, values))
-        if types == {type(None)} and not path.drops_null:
-            return ["null"] * len(values)
-        return [_text_or_none(value, path) for value in values]
-
-    def _of_some(self, row: Sequence[str | None]) -> str | None:
-        texts = {path: text for path, text in zip(self._paths, row, strict=True) if text is not None}
-        return _compose(texts) if texts else None
-
-
-class _Strings(dict[str, str]):
-    """Strings → JSON, each encoded once: values of a field repeat."""
-
-    def __missing__(self, value: str) -> str:
-        self[value] = text = to_json(value)
-        return text
-
-
-def _text_or_none(value: Any, path: Path) -> str | None:
-    """Return a value as JSON; None for an absent one, and for a null dimension."""
-    return None if value is UNSET or (value is None and path.drops_null) else to_json(value)
-
-
-def _compose(texts: Mapping[Path, str], *, escape: bool = False) -> str:
-    """Join JSON texts by path, in canonical order, to one object; `escape` its percent signs."""
-    parts: dict[str, str] = {}
-    for path, text in texts.items():
-        key = to_json(path.name).replace("%", "%%") if escape else to_json(path.name)
-        if path.parent is None:
-            parts[path.name] = f"{key}:{text}"
-        else:  # the parent is a documented field, so it needs no escaping
-            before = parts[path.parent][:-1] + "," if path.parent in parts else f'"{path.parent}":{{'
-            parts[path.parent] = f"{before}{key}:{text}}}"
-    return "{" + ",".join(parts.values()) + "}"
-
-
 @dataclass(frozen=True, slots=True)
 class RowType:
-    """How rows of one shape are decoded.
+    """The functions that decode rows of one shape.
 
     Attributes:
-        shape: The fields.
-        decode: JSON of a list of rows → structs.
-        read_named: A struct → the values of the dimensions that it has.
-        columns: For each column of the report, its index in `read_named`; None where rows do not have it.
-        unknown: The names of fields that go to `extra`.
-        count_keys: Structs → the number of colons of their keys.
-        extras: Builds the `extra` of rows; None where they have no unknown fields.
+        shape: The fields of the rows.
+        decode: Decodes the JSON of a list of rows to structs.
+        read_named: Returns the values of the dimensions that a struct has.
+        columns: The position in the result of `read_named` for each column of the report; None for a column that rows
+            do not have.
+        unknown: The names of the fields that go to `extra`.
+        count_keys: Returns the number of colons behind and within the keys of some structs.
+        extras: Returns a new builder of `extra`; None where rows have no unknown fields.
     """
 
     shape: Shape
@@ -206,7 +124,14 @@ class RowType:
 class _Field:
     """One field of a type.
 
-    `attribute` is its name in Python; `weight` is the number of colons of its key.
+    Attributes:
+        name: The name in JSON.
+        attribute: The name of the attribute of the struct, which has to be an identifier.
+        required: Whether every row has it.
+        unknown: Whether it goes to `extra`.
+        drops_null: Whether a null is left out of `extra`.
+        default: The value of the attribute where a row does not have the field.
+        nested: The fields of its object; empty for a field that is no object.
     """
 
     name: str
@@ -219,7 +144,7 @@ class _Field:
 
     @property
     def weight(self) -> int:
-        """The colon behind the key, and those within it."""
+        """The number of colons behind the key and within it."""
         return 1 + self.name.count(":")
 
 
@@ -250,7 +175,10 @@ def build(report: Report, group_by: tuple[str, ...], shape: Shape) -> RowType:
 
 
 def _member(spec: ReportSpec, group_by: tuple[str, ...], shape: Shape, name: str, number: int) -> tuple[_Field, Any]:
-    """Return one field of a row, and how msgspec is given it."""
+    """Return one field of a row, and its definition for `msgspec.defstruct`.
+
+    A field of an unknown name or type becomes an unknown field, with a number in place of its name.
+    """
     required = name in shape.required
     optional = [] if required else [UNSET]
     if name in spec.wire_measures:
@@ -267,7 +195,9 @@ def _member(spec: ReportSpec, group_by: tuple[str, ...], shape: Shape, name: str
 
 
 def _measure(spec: ReportSpec, shape: Shape, name: str, *, required: bool) -> tuple[_Field, Any]:
+    """Return a field that is no dimension, and its definition for msgspec."""
     kind: Any = Any if name in shape.untyped else spec.wire_measures[name]
+    # An object gets a type of its own, because it may have unknown fields too.
     inner = dict(shape.nested).get(name)
     fields: list[_Field] = []
     if inner is not None:
@@ -289,18 +219,23 @@ def _measure(spec: ReportSpec, shape: Shape, name: str, *, required: bool) -> tu
 
 
 def _defaults_last(members: Sequence[Any]) -> list[Any]:
+    # Definitions with a default have three parts, and msgspec requires them to be last.
     return sorted(members, key=len)
 
 
 def _tuple_of(names: Sequence[str], *, optional: bool) -> Callable[[Any], tuple[Any, ...]]:
-    """Read attributes as a tuple, also when there is none or only one."""
+    """Return a function that reads attributes as a tuple, of any length."""
+    # `attrgetter` of one name returns no tuple, and it would return UNSET for an absent value.
     if len(names) > 1 and not optional:
         return attrgetter(*names)
     return lambda row: tuple(None if (value := getattr(row, name)) is UNSET else value for name in names)
 
 
 def _unknown_paths(fields: Sequence[_Field]) -> dict[Path, Callable[[Any], Any]]:
-    """Return where unknown fields are, in canonical order, and how they are read from a row."""
+    """Return the paths of unknown fields, each with a function to read it.
+
+    The paths are in canonical order, that of `to_json`.
+    """
     found: dict[Path, Callable[[Any], Any]] = {}
     for one in sorted(fields, key=lambda field: field.name):
         if one.unknown:
@@ -311,7 +246,8 @@ def _unknown_paths(fields: Sequence[_Field]) -> dict[Path, Callable[[Any], Any]]
 
 
 def _key_counter(fields: Sequence[_Field]) -> Callable[[Sequence[Any]], int]:
-    """Return how the keys of rows are counted: by one product where all fields are required."""
+    """Return a function that counts the colons of the keys of rows."""
+    # Where all fields are required, every row has the same number.
     if all(one.required and all(inner.required for inner in one.nested) for one in fields):
         constant = sum(one.weight + sum(inner.weight for inner in one.nested) for one in fields)
         return lambda rows: constant * len(rows)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.answer import Buckets
-    from archiver.model import Dimensions, Report, Values, Window
+    from archiver.model import DimensionValues, Report, Values, Window
     from archiver.reports import ReportSpec
 
 R = TypeVar("R")
@@ -47,9 +47,9 @@ class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
 
 @dataclass(slots=True)
 class _Draft:
-    """A page of the right shape.
+    """A page with checked types, and the fields that are not part of them.
 
-    `extras` has the unknown fields, as JSON text, by (bucket, row).
+    `extras` has the unknown fields of rows, as JSON text, by the numbers of the bucket and the row.
     """
 
     window: Window
@@ -70,7 +70,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
 
     Raises:
         DamagedAnswerError: The body is not JSON.
-        ContractError: It is, and breaks the contract.
+        ContractError: The body is JSON, and breaks the contract.
     """
     raw = read_json(body)
     try:
@@ -85,7 +85,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
 
 def _draft(raw: Any, window: Window) -> _Draft:
     if not isinstance(raw, dict):
-        raise ContractError("Expected an object", place="the answer", placed=True)
+        raise ContractError("Expected an object", place="the answer", append_place=False)
     if raw.get("type") == "error" or "error" in raw:
         raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
     row_type, page_type = _types(window.series.report, window.series.group_by)
@@ -112,16 +112,17 @@ def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draf
 
 
 def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], draft: _Draft) -> Any:
-    """Return the known fields of a row; add its extra, as JSON, to the draft."""
+    """Return the known fields of a row, and add the others to the draft."""
     if not isinstance(raw, dict):
         return raw
     spec, group_by = SPECS[draft.window.series.report], draft.window.series.group_by
     known, extra = _split_struct(raw, row_type)
-    # A dimension that was not requested is null or absent; a value of it is kept, but identifies nothing.
+    # A dimension that was not requested is null or absent. If it has a value, that is kept in `extra`, and does not
+    # distinguish rows.
     for name in spec.group_by:
         if name not in group_by and name not in spec.parsed and known.pop(name, None) is not None:
             extra[name] = raw[name]
-    # A number is as good an amount as a text, and its digits are kept as they were sent.
+    # An amount may be a number in JSON instead of a text. Its digits are kept as they were sent.
     known |= {name: _number_text(known[name]) for name in spec.texts if name in known}
     if extra:
         draft.extras[at] = to_json(extra)
@@ -136,6 +137,7 @@ def _number_text(value: Any) -> Any:
 
 
 def _split_struct(raw: Mapping[str, Any], struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split an object, and its objects, into known and unknown fields."""
     fields = {one.name: one.type for one in msgspec.structs.fields(struct)}
     known = {name: value for name, value in raw.items() if name in fields}
     extra = {name: value for name, value in raw.items() if name not in fields}
@@ -154,6 +156,7 @@ def _known_fields(raw: Mapping[str, Any], names: Sequence[str], what: str, draft
 
 
 def _refusal(error: msgspec.ValidationError) -> ContractError:
+    """Return the error for a value of a wrong type, from msgspec's message."""
     message, _, place = str(error).partition(" - at `$.")
     message = message.replace("`", "").replace("JsonNumber", "another number")
     return ContractError(message, place=place.rstrip("`") or None)
@@ -170,7 +173,7 @@ def _with_excerpt(error: ContractError, raw: Any) -> ContractError:
     if not error.place:
         return error
     shown = excerpt(to_json(found), _LONGEST_VALUE_SHOWN)
-    return ContractError(f"{error.message}: {shown}", place=error.place, placed=True)
+    return ContractError(f"{error.message}: {shown}", place=error.place, append_place=False)
 
 
 def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:
@@ -183,10 +186,10 @@ def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:
     return buckets
 
 
-def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> dict[Dimensions, Values]:
+def _read_rows(results: Sequence[Any], i: int, draft: _Draft, spec: ReportSpec) -> dict[DimensionValues, Values]:
     extras = [draft.extras.get((i, j)) for j in range(len(results))]
     keys = distinguish([spec.read_dimensions(result) for result in results], extras)
-    rows: dict[Dimensions, Values] = {}
+    rows: dict[DimensionValues, Values] = {}
     for j, (key, result, extra) in enumerate(zip(keys, results, extras, strict=True)):
         if key in rows:
             raise ContractError("two rows of one bucket have the same dimensions", place=f"data[{i}].results[{j}]")

@@ -40,10 +40,10 @@ async def test_a_slot_is_acquired_once_until_it_is_released() -> None:
     slot = Slot(slots)
     assert await slot.decode(lambda _: 1, RESPONSE) == 1
     assert await slot.decode(lambda _: 2, RESPONSE) == 2
-    assert slots.free.value == SLOT_COUNT - 1
+    assert slots.semaphore.value == SLOT_COUNT - 1
     slot.release()
     slot.release()
-    assert slots.free.value == SLOT_COUNT
+    assert slots.semaphore.value == SLOT_COUNT
 
 
 async def test_a_failed_decoding_releases_the_slot() -> None:
@@ -54,7 +54,7 @@ async def test_a_failed_decoding_releases_the_slot() -> None:
 
     with pytest.raises(ValueError, match="no"):
         await Slot(slots).decode(fail, RESPONSE)
-    assert slots.free.value == SLOT_COUNT
+    assert slots.semaphore.value == SLOT_COUNT
 
 
 async def test_a_window_waits_for_a_free_slot() -> None:
@@ -106,7 +106,7 @@ async def test_no_slot_is_held_while_a_further_page_is_fetched() -> None:
     seen: list[int] = []
 
     async def exchange(_session: Any, _url: str, query: Any, _headers: Any) -> Response:
-        seen.append(slots.free.value)
+        seen.append(slots.semaphore.value)
         page = 1 if dict(query).get("page") else 0
         return Response(200, {}, page_of(page=page, more=not page))
 
@@ -117,4 +117,4 @@ async def test_no_slot_is_held_while_a_further_page_is_fetched() -> None:
     answer = await fetch_window(client, WINDOW, slot.decode, slot.release)
     assert len(answer.buckets or ()) == 2
     assert seen == [SLOT_COUNT, SLOT_COUNT]
-    assert slots.free.value == SLOT_COUNT - 1
+    assert slots.semaphore.value == SLOT_COUNT - 1

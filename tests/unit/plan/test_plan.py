@@ -12,7 +12,7 @@ from archiver.model import (
     DAY,
     HOUR,
     BucketWidth,
-    Dimensions,
+    DimensionValues,
     Report,
     Series,
     Span,
@@ -235,7 +235,7 @@ def test_widths_and_filters_concern_usage_only() -> None:
 
 
 def answered(window: Window, *with_rows: int, left_out: tuple[int, ...] = ()) -> Answer:
-    rows: dict[Dimensions, Values] = {(None,) * 9: (*(1,) * 6, None)}
+    rows: dict[DimensionValues, Values] = {(None,) * 9: (*(1,) * 6, None)}
     buckets = SPECS[window.series.report].empty_buckets()
     for start in range(window.start, window.end, DAY):
         if start not in left_out:
