@@ -1,4 +1,4 @@
-"""The reads of an archive that planning needs, for syncs and dry runs alike."""
+"""The reads of an archive for planning, by syncs and dry runs alike."""
 
 from __future__ import annotations
 
