@@ -12,7 +12,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archiver.model import Report
-from archiver.reports.cost import REMAINDERS_A_MICROCENT
+from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT
 from archiver.reports.dimensions import BY_NAME, Label, columns_of, missing_columns
 from archiver.store.statements import insert_many, script, sql
 
@@ -150,7 +150,10 @@ def read_sums(
 
 
 def _exact(microcents: int, remainder: int, credit: int, credit_remainder: int) -> list[int]:
-    return [microcents * REMAINDERS_A_MICROCENT + remainder, credit * REMAINDERS_A_MICROCENT + credit_remainder]
+    return [
+        microcents * REMAINDER_UNITS_PER_MICROCENT + remainder,
+        credit * REMAINDER_UNITS_PER_MICROCENT + credit_remainder,
+    ]
 
 
 @dataclass(frozen=True, slots=True)

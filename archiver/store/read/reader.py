@@ -149,8 +149,8 @@ class ArchiveReader:
         for column, value in values.items():
             labelled[column] = value
             dimension = BY_COLUMN.get(column)
-            if dimension is not None and dimension.label is not None:
-                labelled[dimension.label] = self._label(dimension, value, day)
+            if dimension is not None and dimension.label_column is not None:
+                labelled[dimension.label_column] = self._label(dimension, value, day)
         return labelled
 
     def _label(self, dimension: Dimension, value: Any, day: int) -> Any:
