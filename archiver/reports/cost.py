@@ -1,4 +1,4 @@
-"""The cost report: amounts of money, which the API sends as decimal text in cents."""
+"""The cost report: amounts of money, as decimal text in cents."""
 
 from __future__ import annotations
 

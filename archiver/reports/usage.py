@@ -1,4 +1,4 @@
-"""The usage report of the Messages API: tokens, cache use and web searches."""
+"""The usage report of Messages: tokens, cache use and web searches."""
 
 from __future__ import annotations
 
