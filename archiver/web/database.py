@@ -176,7 +176,7 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         return []
 
     async def get_table_definition(self, table: str, type_: str = "table") -> str | None:
-        """Return the command that documents a view, in place of its SQL, which is internal."""
+        """Return the command that documents a view: its SQL is internal."""
         return f"archiver schema {table}" if type_ == "view" and table in self._columns else None
 
 

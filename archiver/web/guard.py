@@ -42,7 +42,7 @@ _DATASETTE_POLICY = (
 
 
 class Guard:
-    """An ASGI application that forwards accepted requests and refuses all others."""
+    """An ASGI application that forwards accepted requests only."""
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
         """`hosts` are the values of the `Host` header that are accepted."""

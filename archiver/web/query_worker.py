@@ -1,4 +1,4 @@
-"""Child processes with limits of time and memory, one for each task of the server.
+"""Child processes with limits of time and memory, one for each task.
 
 SQL is limited from outside its process, because one step of a hostile statement can take minutes or all memory. When
 the process ends, its memory is free. The server has threads, and a process with threads must not fork. So

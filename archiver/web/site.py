@@ -61,7 +61,7 @@ _PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
 
 
 class Nonces(Extension):
-    """An extension that adds the request's nonce to every script of a template.
+    """Extension that adds the request's nonce to all scripts of a template.
 
     A browser runs only scripts with the nonce. The source of the template is changed before any value is filled in, so
     a script in a value gets no nonce.
