@@ -1,5 +1,6 @@
 -- The archive, first version. Times are whole UTC seconds since the epoch in tables, and text in views.
--- Views are public; tables, and views with names that begin with _, are not.
+-- Views are public. Tables, and views with names that begin with _, are internal.
+-- Comments stand before CREATE VIEW and not within: SQLite stores the text of a view in every archive.
 
 PRAGMA application_id = 0x41524356;
 
@@ -29,7 +30,8 @@ CREATE TABLE _series (
   UNIQUE (report, bucket_width, group_by, filters)
 ) STRICT;
 
--- Dictionaries: each set of dimension values once. `key` is their JSON array, so that null is a value like any other.
+-- Dictionaries: each set of dimension values once. `key` is their JSON array, in which null is a value: UNIQUE treats
+-- two NULLs as different. It has one value more for rows that only a field new in the API distinguishes.
 CREATE TABLE _usage_key (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
@@ -72,7 +74,8 @@ CREATE TABLE _usage_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- Daily sums of each unfiltered series of hours or minutes: a daily view over minutes would read 1,440 rows a key and day.
+-- Daily sums of each unfiltered series of hours or minutes. Without them a daily view over minutes would read up to
+-- 1,440 rows for each key and day.
 CREATE TABLE _usage_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
@@ -99,7 +102,8 @@ CREATE TABLE _cost_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- One row a bucket that has, or once had, rows: the digest of its rows, and when this content was first seen.
+-- One row for each bucket that has, or once had, rows: the digest of its rows, and when they were first seen. An empty
+-- digest marks a bucket that `verify` found damaged; its `learnt_at` is still that of the rows before the damage.
 CREATE TABLE _bucket (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -108,7 +112,9 @@ CREATE TABLE _bucket (
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
 
--- Coverage: disjoint stretches of buckets, each of one state, read at one time.
+-- Coverage: disjoint ranges of buckets, each of one state and one time of reading. `fetched_at` is NULL in three cases:
+-- missing and planned, but not requested yet; failed, because `verify` found damage; provisional without any reading,
+-- for cost that the API may still publish.
 CREATE TABLE _span (
   series_id INTEGER NOT NULL,
   span_start INTEGER NOT NULL,
@@ -118,7 +124,8 @@ CREATE TABLE _span (
   PRIMARY KEY (series_id, span_start)
 ) STRICT, WITHOUT ROWID;
 
--- The digest of the last answer about a window, as long as no other answer touched one of its buckets.
+-- The digest of the last response to a window. It is deleted when the response to another window overlaps it, or when
+-- `verify` finds one of its buckets damaged.
 CREATE TABLE _answer (
   series_id INTEGER NOT NULL,
   window_start INTEGER NOT NULL,
@@ -127,7 +134,8 @@ CREATE TABLE _answer (
   PRIMARY KEY (series_id, window_start)
 ) STRICT, WITHOUT ROWID;
 
--- Revisions of buckets that had ended: the values of the changed rows before and after, NULL where there was no row.
+-- Revisions: changes of buckets that had been read after their end. The tables below have the values of the changed
+-- rows before and after, NULL where there was no row.
 CREATE TABLE _revision (
   id INTEGER PRIMARY KEY,
   series_id INTEGER NOT NULL,
@@ -173,7 +181,9 @@ CREATE TABLE _cost_revision (
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
 
--- Settled buckets with a last answer that lost more than half: not written until the API repeats the same content.
+-- Suspects, buckets with a response that was held back: a settled bucket lost more than half, or an old bucket without
+-- valid coverage lost all its rows. `digest` is that of the rows in the response. They are written when the API returns
+-- them again at least six hours after `seen_at`. The suspect is deleted then, or when another response is not held back.
 CREATE TABLE _suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -182,8 +192,9 @@ CREATE TABLE _suspect (
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
 
--- When each whole UTC day of a series was read. `whole_at`: first reading that began after the day had ended;
--- `settled_at`: first reading of the day as settled; both NULL until then. A day is here only while all of it is covered.
+-- When each UTC day of a series was read, only while all of the day is covered. Parts of a day can be read at different
+-- times: each column has the time at which the last part had been read. `whole_at` is the first such time with all
+-- parts read after the end of the day, `settled_at` the first with all parts settled. Both are NULL until then.
 CREATE TABLE _series_day (
   series_id INTEGER NOT NULL,
   day_start INTEGER NOT NULL,
@@ -194,7 +205,7 @@ CREATE TABLE _series_day (
   PRIMARY KEY (series_id, day_start)
 ) STRICT, WITHOUT ROWID;
 
--- The series that the daily views use for a day. `rank`: 2 settled, 1 read after the day ended, 0 read while in progress.
+-- The series that the daily views use for a day. `rank`: 2 settled, 1 read after the day had ended, 0 read before.
 CREATE TABLE _canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,
@@ -210,7 +221,8 @@ CREATE TABLE _history (
   first_bucket INTEGER
 ) STRICT;
 
--- Facts that later runs need, by name: the cap of dimensions a request, the time before which no request may be sent.
+-- Facts that later runs need, by name. Examples are the API's limit of dimensions in a request, and the time before
+-- which no request may be sent.
 CREATE TABLE _memory (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -231,7 +243,7 @@ CREATE TABLE _run (
   version TEXT NOT NULL
 ) STRICT;
 
--- Names over time: a new row only when something about the object changed.
+-- Names over time: an object has a new row only when its name or details changed.
 CREATE TABLE _name (
   kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
   id TEXT NOT NULL,
@@ -268,7 +280,9 @@ FROM _usage_fact AS f
 JOIN _series AS s ON s.id = f.series_id
 JOIN _usage_key AS k ON k.id = f.key_id;
 
--- `amount_usd` is the double nearest to the text: a division of exact doubles, or the text itself with its point moved.
+-- `amount_usd` rounds once where it can. Up to 2^53 microcents (90 million dollars) the dividend is an exact double.
+-- Other texts are converted with their point moved by two places, which `e-2` does. A text with an exponent cannot have
+-- a second one: it is converted and divided, and may be off by the last bit.
 CREATE VIEW cost AS
 SELECT
   f.series_id,
@@ -298,6 +312,8 @@ FROM _cost_fact AS f
 JOIN _series AS s ON s.id = f.series_id
 JOIN _cost_key AS k ON k.id = f.key_id;
 
+-- The newest row of each id: with max() as the only aggregate, SQLite takes the other columns from the row of the
+-- maximum. The next three views rely on the same rule.
 CREATE VIEW workspace AS
 SELECT
   id,
@@ -348,7 +364,8 @@ FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
 
--- From when to when an object had a name: the first one for all time before, each other from its first reading on.
+-- From when to when an object had a name. The first name that was read counts for all time before, the last one for
+-- ever. 9223372036854775807 is the largest integer.
 CREATE VIEW _name_period AS
 SELECT
   kind,
@@ -359,6 +376,10 @@ SELECT
 FROM _name
 WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 
+-- The first SELECT of `fact` reads the rows of series of days, and only of those: a series of hours has a row at
+-- `day_start` too. The second reads stored sums, which only series of hours and minutes have. Commas around `group_by`
+-- make LIKE compare whole names. A name is the last that was known by the end of the day. The end itself belongs to the
+-- next day, hence `since <` and `until >=`.
 CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT
@@ -426,6 +447,7 @@ LEFT JOIN _name_period AS a
   AND a.since < f.day_start + 86400 AND a.until >= f.day_start + 86400
 GROUP BY f.day_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window;
 
+-- Cost has series of days alone, so its rows are those of days. Names, labels and `amount_usd` are as above.
 CREATE VIEW daily_cost AS
 SELECT
   date(d.day_start, 'unixepoch') AS date,
@@ -461,8 +483,8 @@ LEFT JOIN _name_period AS w
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
 
--- The series that the daily views use for each day. A NULL dimension of a daily view is a value of the API where
--- `group_by` has the dimension, and was not asked for where it has not.
+-- The series that the daily views use for each day. Where its `group_by` has a dimension, a NULL in a daily view is the
+-- API's null. Where it has not, the dimension was not requested.
 CREATE VIEW day_series AS
 SELECT
   d.report,
@@ -475,7 +497,8 @@ FROM _canonical_day AS d
 JOIN _series AS s ON s.id = d.series_id
 LEFT JOIN _series_day AS r ON r.series_id = d.series_id AND r.day_start = d.day_start;
 
--- How many days of a month no series of a report covers, days to come included.
+-- The number of days of a month that no series of a report covers, including days to come. A month without any covered
+-- day is not listed.
 CREATE VIEW _month_gap AS
 SELECT
   report,
@@ -485,9 +508,12 @@ SELECT
 FROM _canonical_day
 GROUP BY report, month;
 
--- Names are those of the end of the month: a rename within it splits nothing. The exact sum of a month is that of the
--- microcents and that of the remainders: `carried` moves whole microcents from the second to the first, `signed` makes
--- both of one sign, so that their digits can be written one after the other.
+-- Names are those at the end of the month, so that a rename does not split a line. `amount` is the exact sum as text,
+-- made from the sums of microcents and of remainders (1e-18 cents, 10^12 of them in a microcent). `carried` moves whole
+-- microcents from the second to the first; SQLite divides towards zero, and % has the sign of the dividend, so the
+-- total stays the same. `signed` moves one more microcent where the two have opposite signs. Then `written` can write
+-- their digits one after the other: cents, a point, 6 digits of microcents, and 12 digits of remainder without trailing
+-- zeros. `amount_microcents` is rounded half away from zero.
 CREATE VIEW monthly_cost AS
 WITH summed AS (
   SELECT
@@ -558,6 +584,7 @@ LEFT JOIN _name_period AS w
   AND w.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND w.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
 
+-- MATERIALIZED makes SQLite compute the days once, and not for each row of `daily_tokens`.
 CREATE VIEW monthly_tokens AS
 WITH day AS MATERIALIZED (
   SELECT date, group_by FROM day_series WHERE report = 'usage'
@@ -619,6 +646,7 @@ LEFT JOIN _name_period AS a
   AND a.since < CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER)
   AND a.until >= CAST(strftime('%s', m.month || '-01', '+1 month') AS INTEGER);
 
+-- A group has one workspace and one day, so all its names are equal: max() only picks one of them.
 CREATE VIEW cache_efficiency AS
 WITH day AS MATERIALIZED (
   SELECT date, group_by FROM day_series WHERE report = 'usage'
@@ -641,6 +669,9 @@ FROM daily_tokens AS t
 JOIN day AS s ON s.date = t.date
 GROUP BY t.date, workspace_id, model;
 
+-- Adjacent ranges of one state are merged ("gaps and islands"). `begins` is 1 for a range that does not continue the
+-- one before, and its running sum numbers the islands. lag() is NULL for the first range, hence IS NOT. `fetched_at` is
+-- the oldest time of reading in the island, NULL if no part of it has one.
 CREATE VIEW coverage AS
 WITH ordered AS (
   SELECT
@@ -670,6 +701,7 @@ FROM islands AS i
 JOIN _series AS s ON s.id = i.series_id
 GROUP BY i.series_id, i.island;
 
+-- One row for each changed field. The CROSS JOIN turns the six counts of a usage row into six rows; cost has one field.
 CREATE VIEW restatement AS
 WITH field (name) AS (
   VALUES
@@ -791,7 +823,7 @@ SELECT
   version
 FROM _run;
 
--- The first thing that another tool shows: what this file is and where to begin.
+-- A description of the file, for readers who open it with another tool.
 CREATE VIEW readme AS
 WITH line (number, text) AS (
   VALUES

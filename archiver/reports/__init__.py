@@ -1,4 +1,7 @@
-"""The reports of the Admin API: parameters and row formats. Pure."""
+"""The reports of the Admin API: parameters and row formats.
+
+Nothing in this package reads or writes.
+"""
 
 from archiver.model import Report
 from archiver.reports.cost import COST

@@ -1,4 +1,4 @@
-"""The cost report: money, as decimal text in cents."""
+"""The cost report: amounts of money, as decimal text in cents."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ COLUMNS = (
     "currency",
 )
 
+# The columns between the two dimensions and the currency: the API derives them from `description`.
+_PARSED = COLUMNS[2:-1]
+
 MEASURES = ("amount", "amount_microcents", "amount_remainder")
 
+# The limits of exponent and length bound the integers below to some 1,100 digits. Without them a text of ten
+# characters, `1e99999999`, would take minutes and much memory.
 _AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?")
 _LONGEST_AMOUNT = 100
 _MICROCENT_DIGITS, _EXACT_DIGITS = 6, 18
-REMAINDERS_A_MICROCENT = 10 ** (_EXACT_DIGITS - _MICROCENT_DIGITS)
+REMAINDER_UNITS_PER_MICROCENT = 10 ** (_EXACT_DIGITS - _MICROCENT_DIGITS)
 
 
 def split_amount(amount: str) -> tuple[int, int]:
     """Return an amount of cents as microcents and a remainder in 1e-18 cents.
 
-    Microcents are rounded half to even; the remainder, negative where they were rounded up, makes the pair exact for up
-    to 18 fractional digits. Further digits are rounded half to even.
+    Microcents (1e-6 cents) are rounded half to even. The remainder makes the pair exact for up to 18 fractional digits;
+    where microcents were rounded away from zero, it has the other sign. Further digits are rounded half to even.
 
     Raises:
         ValueError: Not a decimal number, or too large for 64 bits.
@@ -42,13 +47,14 @@ def split_amount(amount: str) -> tuple[int, int]:
     if match is None:
         raise ValueError("Expected a decimal amount of cents")
     sign, whole, fraction = match[1], match[2], match[3] or ""
-    shift = int(match[4] or 0) - len(fraction)  # the amount is whole + fraction, an integer, times 10 ** shift
+    # The amount is an integer times a power of ten, so that no step rounds but `_scaled`.
     digits = int(whole + fraction)
+    shift = int(match[4] or 0) - len(fraction)
     exact = _scaled(digits, shift + _EXACT_DIGITS)
     microcents = _scaled(digits, shift + _MICROCENT_DIGITS)
     if microcents > LARGEST_INTEGER:
         raise ValueError("Expected an amount that fits 64 bits in microcents")
-    remainder = exact - microcents * REMAINDERS_A_MICROCENT
+    remainder = exact - microcents * REMAINDER_UNITS_PER_MICROCENT
     return (-microcents, -remainder) if sign else (microcents, remainder)
 
 
@@ -63,11 +69,11 @@ def _scaled(digits: int, shift: int) -> int:
 
 
 def _amount(result: Any) -> str:
-    """Return the amount as it was sent: a text, or a number in JSON."""
+    """Return the text of an amount, which may be sent as a text or as a JSON number."""
     amount = result.amount
     if type(amount) is str:
         return amount
-    if type(amount) is int:  # a bool is no number
+    if type(amount) is int:  # not isinstance: a bool is an int in Python
         return str(amount)
     if isinstance(amount, JsonNumber):
         return amount.text
@@ -79,7 +85,8 @@ def _microcents(result: Any) -> int:
 
 
 def _remainder(result: Any) -> int:
-    # Nearly every amount has at most six fractional digits and no exponent: the regular expression is for the rest.
+    # An amount of at most six fractional digits without an exponent is a whole number of microcents. Nearly every
+    # amount is, and is not parsed a second time.
     amount = _amount(result)
     return split_amount(amount)[1] if len(amount.partition(".")[2]) > _MICROCENT_DIGITS or "e" in amount.lower() else 0
 
@@ -92,10 +99,12 @@ COST = ReportSpec(
     default_dimensions=("workspace_id", "description"),
     columns=COLUMNS,
     measures=MEASURES,
+    # The currency identifies a row, but cannot be requested: every row has it, as it has the amount.
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=(_amount, _microcents, _remainder),
+    # The vendor publishes the cost of a day some hours after its end. A day is a safe bound.
     lag_seconds=DAY,
     texts=("amount",),
-    parsed=COLUMNS[2:-1],
+    parsed=_PARSED,
 )

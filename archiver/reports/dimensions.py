@@ -1,4 +1,10 @@
-"""The dimensions of reports: one table, so that adding one is one edit."""
+"""The dimensions that results can be grouped by, in one table.
+
+A new dimension also needs a column in the spec of its report and in the tables and views of the schema.
+
+A label is a readable text in place of a value. A name of the organisation labels an id, `null_label` labels an API
+null, and `Label` has those for values that the API does not send.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +22,10 @@ NONE_LABEL = "(none)"
 
 
 class Label(Enum):
-    """A value of this program in place of an API value.
+    """A value that a result has in place of an API value.
 
-    It is equal to no text of the API.
+    It is an Enum and not a StrEnum, because a member must not equal any text. A workspace named "(others)" stays
+    another value.
     """
 
     NOT_GROUPED = "(not grouped)"
@@ -32,26 +39,29 @@ class Label(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One way to group numbers.
+    """One dimension of reports.
 
     Attributes:
         name: The word of `--by`.
-        column: The column that identifies a value, in the archive and in reports.
-        grouped_by: Report → the `group_by` dimension that a series needs for the column to have a meaning. The cost
-            report sends most columns parsed, together with `description`.
-        label: The column of the readable name; None where the value is readable itself.
-        null_label: What an API null of a series that is grouped by the dimension means.
+        column: The column of its values, in the archive and in results.
+        grouped_by: Report → the `group_by` dimension that a series needs for the column to have a meaning. For cost
+            that is often `description`, because the API derives other columns from it.
+        label_column: The column of the readable name; None where the value is readable itself.
+        null_label: The label of an API null, in a series that is grouped by the dimension.
     """
 
     name: str
     column: str
     grouped_by: Mapping[Report, str]
-    label: str | None = None
+    label_column: str | None = None
     null_label: str = NONE_LABEL
 
 
-def _parsed(name: str, *, usage: bool = False) -> Dimension:
-    """Return a dimension that the cost report parses out of its description."""
+def _with_description(name: str, *, usage: bool = False) -> Dimension:
+    """Return a dimension that a cost series has if it is grouped by `description`.
+
+    `usage` adds it to the usage report, where it is requested by its own name.
+    """
     return Dimension(name, name, {Report.COST: "description"} | ({Report.USAGE: name} if usage else {}))
 
 
@@ -60,23 +70,23 @@ DIMENSIONS = (
         "workspace",
         "workspace_id",
         {Report.COST: "workspace_id", Report.USAGE: "workspace_id"},
-        label="workspace",
+        label_column="workspace",
         null_label="(default workspace)",
     ),
-    Dimension("api_key", "api_key_id", {Report.USAGE: "api_key_id"}, label="api_key", null_label="(no API key)"),
-    _parsed("model", usage=True),
-    _parsed("description"),
-    _parsed("cost_type"),
-    _parsed("service_tier", usage=True),
-    _parsed("context_window", usage=True),
-    _parsed("token_type"),
-    _parsed("inference_geo", usage=True),
+    Dimension("api_key", "api_key_id", {Report.USAGE: "api_key_id"}, label_column="api_key", null_label="(no API key)"),
+    _with_description("model", usage=True),
+    _with_description("description"),
+    _with_description("cost_type"),
+    _with_description("service_tier", usage=True),
+    _with_description("context_window", usage=True),
+    _with_description("token_type"),
+    _with_description("inference_geo", usage=True),
     Dimension("speed", "speed", {Report.USAGE: "speed"}),
 )
 BY_COLUMN = {one.column: one for one in DIMENSIONS}
 BY_NAME = {one.name: one for one in DIMENSIONS}
 TIMES = ("day", "month")
-"""The words of `--by` that group by time; their columns are `date` and `month`."""
+"""The words of `--by` that group by time. Their columns are `date` and `month`."""
 
 
 def dimensions_of(report: Report) -> tuple[str, ...]:
@@ -85,12 +95,15 @@ def dimensions_of(report: Report) -> tuple[str, ...]:
 
 
 def columns_of(report: Report) -> tuple[str, ...]:
-    """Return the columns of a report's rows that are dimensions."""
+    """Return the columns of the dimensions that a report has."""
     return tuple(one.column for one in DIMENSIONS if report in one.grouped_by)
 
 
-@cache  # called for every line of every day, and there are few groupings
+@cache  # called for each day of a result, and there are few groupings
 def missing_columns(report: Report, columns: tuple[str, ...], group_by: frozenset[str]) -> frozenset[str]:
-    """Return the columns without a meaning in a series of this grouping."""
+    """Return the columns that have no meaning in a series of this grouping.
+
+    Columns that are no dimensions, such as the currency, always have one.
+    """
     known = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
     return frozenset(column for column, needed in known.items() if needed not in group_by)

@@ -1,4 +1,4 @@
-"""Describe one report: its parameters, and how one of its rows is decoded."""
+"""The description of a report: its parameters, and the format of its rows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LARGEST_INTEGER = 2**63 - 1
 LARGEST_COUNT = 2**53
 """The largest count in one row.
 
-It is 9 * 10^15: millions of times what any organisation uses. The sums of a day, of up to 1,024 rows that large, fit 64
-bits, so that nothing behind the decoder has to guard against overflow; and every count is exact in JSON and in a float.
+It is 9 * 10^15, millions of times what any organisation uses. Every count is exact in JSON and in a float. A sum of
+1,023 such counts fits 64 bits.
 """
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
@@ -29,10 +29,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 
 
 class JsonNumber:
-    """The text, as it was sent, of a JSON number.
+    """The text of a JSON number as it was sent.
 
-    It is for numbers that are not decoded as a Python integer. It is no dataclass: msgspec would encode that as an
-    object.
+    It stands for numbers that are not decoded as a Python integer. It is not a dataclass, because msgspec would encode
+    that as a JSON object.
     """
 
     __slots__ = ("text",)
@@ -43,7 +43,7 @@ class JsonNumber:
 
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
-    """A report of the Admin API, as documented.
+    """A report of the Admin API, as the vendor documents it.
 
     Attributes:
         report: The report.
@@ -59,9 +59,10 @@ class ReportSpec:
         parsed: Fields of a sent row that the API derives from a dimension; they cannot be requested by name.
         only_when_asked: Dimensions that a sent row does not contain unless the request groups by them.
         read_dimensions: A sent row → the values of `columns`.
-        read_measures: For each of `measures`, a sent row → its value; raises ValueError on what types cannot check.
-        absent: Those of `wire_measures` that may be missing, as the API was once without them → their value then.
-        lag_seconds: How long after its end the API may still leave a bucket out. A report with a lag never returns the
+        read_measures: For each of `measures`, a sent row → its value. It raises ValueError for a value that the type
+            of the field allows and the report does not.
+        absent: Those of `wire_measures` that rows of an older API lack → the value that stands for it.
+        lag_seconds: For how long after its end the API may leave a bucket out. A report with a lag never returns the
             bucket in progress.
         texts: Those of `measures` that are text; the others are 64-bit integers.
     """
@@ -85,7 +86,7 @@ class ReportSpec:
     absent: Mapping[str, Any] = field(default_factory=dict)
 
     def empty_buckets(self) -> Buckets:
-        """Return buckets of this report without any yet."""
+        """Return a container for buckets of this report, with none in it."""
         return Buckets(measure in self.texts for measure in self.measures)
 
     def wire_row(self, group_by: tuple[str, ...]) -> type[msgspec.Struct]:
@@ -96,6 +97,10 @@ class ReportSpec:
         fields: list[Any] = [(name, kind) for name, kind in self.wire_measures.items() if name not in self.absent]
         fields += [(name, str | None) for name in group_by]
         optional: list[Any] = [(name, self.wire_measures[name], value) for name, value in self.absent.items()]
+        # The API sends null for a dimension that was not requested. Columns that it derives may have values all the
+        # same.
         others = dict.fromkeys(name for name in (*self.group_by, *self.parsed) if name not in group_by)
         optional += [(name, str | None if name in self.parsed else None, None) for name in others]
+        # An unknown field is an error here, so that the caller finds fields that are new in the API. Without tracking
+        # by the garbage collector, which rows of plain values do not need, many rows are decoded faster.
         return msgspec.defstruct("Result", [*fields, *optional], forbid_unknown_fields=True, gc=False)

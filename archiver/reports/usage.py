@@ -1,4 +1,4 @@
-"""The messages usage report: tokens, cache use and web searches."""
+"""The usage report of Messages: tokens, cache use and web searches."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ MEASURES = (
 
 
 class CacheCreation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """Tokens written to the prompt cache, by how long they stay."""
+    """Tokens written to the prompt cache, by their lifetime."""
 
     ephemeral_1h_input_tokens: Count
     ephemeral_5m_input_tokens: Count
 
 
 class ServerToolUse(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
-    """Calls of tools that the vendor runs."""
+    """Numbers of calls of tools that the vendor runs."""
 
     web_search_requests: Count
 
@@ -66,6 +66,7 @@ READ_MEASURES = (
 USAGE = ReportSpec(
     report=Report.USAGE,
     path="/v1/organizations/usage_report/messages",
+    # The largest values of `limit` that the vendor documents.
     limits={BucketWidth.DAY: 31, BucketWidth.HOUR: 168, BucketWidth.MINUTE: 1440},
     group_by=COLUMNS,
     default_dimensions=COLUMNS[:5],
@@ -74,7 +75,7 @@ USAGE = ReportSpec(
     wire_measures=WIRE_MEASURES,
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=READ_MEASURES,
-    # The API was without this field before it had such tools, and nothing was searched then.
+    # The API sent rows without this field before it had such tools: there were no searches.
     absent={"server_tool_use": ServerToolUse(web_search_requests=0)},
     only_when_asked=("speed",),
     filters={

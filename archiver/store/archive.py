@@ -1,4 +1,4 @@
-"""The open archive: one read-write connection, held by one writer.
+"""The archive opened for writing, by one process at a time.
 
 Each window is written in one transaction.
 """
@@ -38,14 +38,15 @@ _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
 def fineness(series: Series) -> int | None:
-    """Return the rank of a series as the canonical one; higher is better.
+    """Return the rank of a series in the choice of canonical series.
 
-    More of the report's default dimensions rank first, then the wider bucket. None is for a filtered series, which is
-    never the canonical series of a day.
+    Higher is better. It is the number of the report's default dimensions that the series is grouped by, then the width
+    of its buckets. A filtered series has None: it is never canonical.
     """
     if series.filters:
         return None
     grouped = set(series.group_by) & set(SPECS[series.report].default_dimensions)
+    # A factor above the largest bonus keeps one dimension ahead of any width.
     return 10 * len(grouped) + _WIDTH_BONUS[series.bucket_width]
 
 
@@ -67,7 +68,7 @@ class Archive(PlanReader):
             return await self._db.fetch(name, values)
 
     async def bind_organization(self, organization: Organization) -> None:
-        """Record which organization the archive belongs to, or its newer name.
+        """Store the organization that the archive belongs to, or its newer name.
 
         Raises:
             OrganizationMismatchError: The archive belongs to another organization.
@@ -123,10 +124,10 @@ class Archive(PlanReader):
                 await self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
 
     async def drop_future_coverage(self, now: int) -> int:
-        """Remove coverage that lies after the time it was read.
+        """Remove coverage of buckets that had not ended when they were read.
 
         Return the number of wrong spans. A wrong clock or an edit by hand leaves such spans. They would keep a sync
-        from requesting those buckets.
+        from requesting those buckets. The provisional bucket in progress is not wrong.
         """
         async with self._db.transaction():
             future = await self._db.fetch("select_future_spans", {"now": now, "skew": WORST_CLOCK_SKEW})
@@ -142,7 +143,7 @@ class Archive(PlanReader):
             return len(future)
 
     async def remove_planned(self, series: Iterable[Series]) -> None:
-        """Remove the missing buckets that `plan` added to series.
+        """Remove the missing buckets that `plan` added.
 
         It is for series that will not be requested.
         """
@@ -164,7 +165,7 @@ class Archive(PlanReader):
             async with self._db.transaction():
                 return await self._writer.write(await self._series_id(answer.window.series), answer, answer_time)
         except BaseException:
-            self._writer.clear_caches()
+            self._writer.clear_caches()  # they may have ids that the rollback removed
             raise
 
     async def record_failure(self, window: Window, now: int) -> None:
@@ -177,7 +178,7 @@ class Archive(PlanReader):
     async def mark_damaged(self, findings: Sequence[Finding], now: int) -> None:
         """Mark damaged buckets as failed and delete their digests.
 
-        The next sync requests and writes them again. Findings that concern no one bucket are skipped.
+        The next sync requests and writes them again. Findings without a series or a range are skipped.
         """
         async with self._db.transaction():
             for one in findings:
@@ -214,11 +215,11 @@ class Archive(PlanReader):
 
 @contextmanager
 def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock of an archive that is checked and migrated.
+    """Hold the lock of an archive, and check and migrate the file.
 
-    The archive is created if it does not exist. This runs before there is an event loop, so that Ctrl-C ends the wait
-    for another run's lock. `now` (UTC seconds) is stored in the ledger of migrations. `wait` is the number of seconds
-    to wait for the lock.
+    The archive is created if it does not exist. `now` (UTC seconds) is stored in the ledger of migrations. `wait` is
+    the longest time to wait for the lock, in seconds. Call this before there is an event loop, so that Ctrl-C ends the
+    wait.
 
     Raises:
         LockedError: Another run holds the lock.

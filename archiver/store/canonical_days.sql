@@ -1,11 +1,12 @@
--- Which series the daily views use for a day: one ranking, for now and as of any earlier time.
+-- The choice of the series that the daily views use for a day. One ranking serves now and any earlier time (`as_of`).
 
 -- name: select_series_days
--- Select the days of a series that were covered whole, within a range.
+-- Select the days of a series that are wholly covered, within a range.
 SELECT day_start FROM _series_day WHERE series_id = :series_id AND day_start < :end AND day_start + 86400 > :start;
 
 -- name: delete_series_days
--- Delete the days of a series that its coverage does not hold whole any more.
+-- Delete the days that a series does not wholly cover any more: the covered seconds are fewer than 86,400. The sum is
+-- NULL without any coverage, hence IS NOT.
 DELETE FROM _series_day
 WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days)) AND 86400 IS NOT (
   SELECT sum(min(c.span_end, _series_day.day_start + 86400) - max(c.span_start, _series_day.day_start))
@@ -15,8 +16,9 @@ WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days
 );
 
 -- name: upsert_series_days
--- Note when the days that a series covers whole were read: for the first time, after their end, as settled, and last.
--- A provisional bucket that was never read (cost that is late) does not cover anything: its amount is not known.
+-- Store when the days that a series wholly covers were read: first, first after their end, first as settled, and last.
+-- Parts of a day can be read at different times, so each is the time of the last part. A provisional bucket that was
+-- never read (cost that the API may still publish) covers nothing, as its amount is not known.
 INSERT INTO _series_day (series_id, day_start, first_read_at, whole_at, settled_at, last_read_at)
 SELECT
   c.series_id,
@@ -32,7 +34,8 @@ JOIN _span AS c
 GROUP BY d.value
 HAVING sum(min(c.span_end, d.value + 86400) - max(c.span_start, d.value)) = 86400
 ON CONFLICT DO UPDATE SET
-  -- The older time stays, unless it lies ahead of the newest reading, as a wrong clock leaves it.
+  -- The first time stays. A later reading can only have an earlier time after a clock was wrong: then that time counts.
+  -- min() is NULL if one of its arguments is: a day that is not settled any more loses `settled_at`.
   first_read_at = min(first_read_at, excluded.first_read_at),
   whole_at = min(coalesce(whole_at, excluded.whole_at), excluded.whole_at),
   settled_at = min(coalesce(settled_at, excluded.settled_at), excluded.settled_at),
@@ -43,10 +46,10 @@ ON CONFLICT DO UPDATE SET
 DELETE FROM _canonical_day WHERE report = :report AND day_start IN (SELECT value FROM json_each(:days));
 
 -- name: insert_canonical_days
--- Choose the series of each day as of :moment (NULL: now). A settled reading ranks first, then one that was taken after
--- the day had ended, then the latest by the hour; among equals the finest grouping, then the wider bucket (`fineness`).
--- As of a moment, a series of which rows of the day were first seen later is left out unless a revision holds the rows
--- of before: what it showed then is not known.
+-- Insert the series of each day as of :moment (NULL: now). A series that had the day settled ranks first, then one that
+-- was read after the day had ended, then the one with the latest reading, in whole hours. Among equals the finest
+-- grouping ranks first, then the wider bucket (`fineness`), then the older series. As of a moment, a series is left out
+-- if rows of the day were first seen later and no revision holds the rows before them: its content then is not known.
 INSERT INTO _canonical_day (report, day_start, series_id, rank)
 SELECT report, day_start, series_id, rank
 FROM (

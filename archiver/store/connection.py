@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, object] | Sequence[object]
 
+# In WAL mode other programs hold locks that stop a writer only for moments.
 _BUSY_SECONDS = 3.0
 
 
 class WriteConnection:
-    """Named statements, each of them inside `async with transaction()`.
+    """A connection that runs named statements.
 
-    Values are bound by name from a mapping, or by position from a sequence.
+    Each must run inside `async with transaction()`. Values are bound by name from a mapping, or by position from a
+    sequence.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
@@ -41,7 +43,7 @@ class WriteConnection:
         """Commit all statements of the block, or none of them.
 
         Raises:
-            StorageError, DamagedError, LockedError: SQLite refused a statement.
+            StorageError, DamagedError, LockedError: SQLite failed to run a statement.
         """
         # Cancelling an await does not cancel its SQL statement: without the shield a cancelled task would leave a
         # transaction open. A task that is already cancelled still gets its transaction: it has to record how the run
@@ -84,7 +86,7 @@ class WriteConnection:
 
         A generator runs in aiosqlite's thread: making rows there keeps the event loop free.
         """
-        last: list[Sequence[object]] = []
+        last: list[Sequence[object]] = []  # rows that do not fill a batch need a statement of their own
 
         def full_batches() -> Iterator[list[object]]:
             for batch in batches(rows):

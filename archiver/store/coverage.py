@@ -1,4 +1,4 @@
-"""How a response changes the coverage of its window.
+"""Changes of the coverage of a window by a response or a failure.
 
 All functions are pure.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 BucketState = tuple[State, int | None] | None
-"""The state of one bucket and when it was read; None for a bucket without coverage."""
+"""The state of one bucket and the time of its reading (None: not read); None for a bucket without coverage."""
 
 
 def after_answer(
@@ -69,20 +69,25 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
 def drop_future(span: Span, width: int, now: int) -> list[Span]:
     """Return the part of a span that could be read at its `fetched_at`.
 
-    Buckets that had not begun are dropped. One in progress is provisional. A `fetched_at` after `now` becomes `now`.
+    Buckets that had not begun then are dropped. The bucket in progress becomes provisional. A `fetched_at` after `now`
+    becomes `now`. The list has zero to two spans.
     """
-    read = None if span.fetched_at is None else min(span.fetched_at, now)
-    # The clocks of the API's servers may differ by seconds: a bucket that ended within the skew counts as ended.
+    read_at = None if span.fetched_at is None else min(span.fetched_at, now)
+    # The clocks of the API's servers may differ: a bucket that ended within the skew counts as ended.
     then = now if span.fetched_at is None else min(span.fetched_at + WORST_CLOCK_SKEW, now)
     ended = then - then % width
-    pieces = [Span(span.start, min(span.end, ended), span.state, read)]
+    pieces = [Span(span.start, min(span.end, ended), span.state, read_at)]
+    # A covered span that ends after a bucket in progress did not come from a response: that bucket is dropped too.
     if span.state in COVERED and span.end == ended + width:
-        pieces.append(Span(max(span.start, ended), span.end, State.PROVISIONAL, read))
+        pieces.append(Span(max(span.start, ended), span.end, State.PROVISIONAL, read_at))
     return [piece for piece in pieces if piece.start < piece.end]
 
 
 def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span | None], BucketState]) -> list[Span]:
-    """Replace the state of each bucket of a window; parts of spans outside the window stay."""
+    """Return spans with the state of each bucket of a window replaced.
+
+    Parts of spans outside the window stay as they are.
+    """
     width = window.series.bucket_width.seconds
     outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]
     beyond = [Span(window.end, s.end, s.state, s.fetched_at) for s in before if s.end > window.end]
@@ -93,9 +98,9 @@ def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span
     starts = range(window.start, window.end, width)
     inside = []
     for state, group in groupby(starts, key=lambda start: decide(start, known.get(start))):
-        stretch = list(group)
+        run = list(group)
         if state is not None:
-            inside.append(Span(stretch[0], stretch[-1] + width, *state))
+            inside.append(Span(run[0], run[-1] + width, *state))
     return merge([*outside, *inside, *beyond])
 
 

@@ -1,6 +1,6 @@
 """A second check of a file that SQLite reports as damaged.
 
-SQLite also reports damage when reading a sound file fails.
+SQLite can report damage for a sound file too, when the disk fails to return some of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BLOCK = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -42,11 +42,11 @@ def _is_damaged(path: Path) -> bool:
     try:
         # SQLite reads pages only as it needs them. Reading the whole file first finds a disk error anywhere in it.
         with path.open("rb") as file:
-            while file.read(_BLOCK):
+            while file.read(_BLOCK_BYTES):
                 pass
         with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
             return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
-    except OSError:
+    except OSError:  # the disk, and not the content
         return False
     except sqlite3.Error as error:
         return primary_code(error) not in STORAGE_CODES

@@ -1,4 +1,4 @@
-"""The difference between two responses about one bucket.
+"""The changed rows of a bucket: archived rows against those of a response.
 
 All functions are pure.
 """
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from archiver.model import Values
 
 Facts = dict[int, "Values"]
-"""The rows of one bucket by the id of their dimensions."""
+"""The rows of one bucket, by the id of their dimension values."""
 
 Pairs = list[tuple[int, "Values"]]
-"""The same as pairs, in the order of the ids."""
+"""The rows of one bucket as (id, values), in the order of the ids."""
 
 _DIGEST_BYTES = 8
-"""Length of a digest. A bucket is compared with its own last digest only, so one change in 2**64 is missed."""
+"""Length of a digest.
+
+A bucket is compared with its own last digest only: eight bytes miss one change in 2**64.
+"""
 
 _id = itemgetter(0)
 _encode = msgspec.msgpack.Encoder().encode
@@ -45,7 +48,9 @@ def pairs_digest(pairs: Pairs) -> bytes:
 class BucketDiff:
     """The changed rows of a bucket.
 
-    `changes` maps the id of the dimensions of a row to its values (was, now). None stands for no row.
+    Attributes:
+        counts: The numbers of rows inserted, updated, removed and unchanged.
+        changes: The id of a row's dimension values → its values before and after. None stands for no row.
     """
 
     counts: RowCounts

@@ -1,4 +1,4 @@
-"""Translation of SQLite and operating system errors to the program's."""
+"""Translation of SQLite and operating system errors to `ArchiverError`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def primary_code(error: object) -> int:
 def translate(  # noqa: PLR0911  # a table of errors
     error: sqlite3.Error | OSError, path: Path
 ) -> ArchiverError | None:
-    """Return the program's error for an error of SQLite or the system.
+    """Return the `ArchiverError` for an error of SQLite or the system.
 
     Return None for an error that only a bug can cause.
     """

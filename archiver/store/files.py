@@ -21,7 +21,7 @@ APPLICATION_ID = 0x41524356
 _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
-_HOLDER_READS, _HOLDER_READ_SECONDS = 10, 0.05
+_HOLDER_READS, _HOLDER_READ_SECONDS = 10, 0.05  # half a second is ample for a new holder to write its id
 _UNCHANGED = "it was not changed; use another path: --db PATH"
 
 
@@ -53,7 +53,8 @@ def check_file(path: Path) -> bool:
                 hint="remove the other links, or use a copy: cp ARCHIVE COPY",
             )
         header = _read_header(path)
-    # An interrupted first migration leaves zeros and a journal. SQLite rolls such a file back to an empty one.
+    # Two kinds of files are not an archive yet. A run that ends right after `create_private` leaves an empty file. A
+    # first migration that is interrupted leaves zeros and a journal, by which SQLite makes the file empty again.
     if not header.strip(b"\0") and (not header or path.with_name(path.name + "-journal").exists()):
         return False
     if not header.startswith(MAGIC):
@@ -64,7 +65,8 @@ def check_file(path: Path) -> bool:
 
 
 def _read_header(path: Path) -> bytes:
-    # The file may be replaced after `lstat`: O_NONBLOCK does not wait for the writer of a FIFO.
+    # The file may be replaced after `lstat`: O_NONBLOCK does not wait for the writer of a FIFO, and O_NOFOLLOW refuses
+    # a symbolic link.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         return os.read(descriptor, _HEADER_BYTES)
@@ -91,7 +93,10 @@ def create_private(path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Write a file, or the names in a folder, to the disk with fsync."""
+    """Write a file, or the names in a folder, to the disk with fsync.
+
+    A new name of a file survives a power cut only when its folder is on the disk too.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -103,7 +108,8 @@ def read_only_uri(path: Path) -> str:
     """Return the URI that opens the file read-only."""
     wal = path.with_name(path.name + "-wal")
     # A reader of a WAL database creates the -shm file. In a folder that cannot be written, SQLite can open the file
-    # only as immutable. That is correct only while there is no -wal: then no other program has it open for writing.
+    # only as immutable, which ignores the -wal and all locks. Without a -wal the file itself has every commit. A writer
+    # that starts while this process reads is not noticed.
     immutable = not wal.exists() and not os.access(path.parent, os.W_OK)
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
 
@@ -133,6 +139,7 @@ def exclusive(
     # The system releases a flock when the process ends, also after a crash.
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # O_NOFOLLOW, because a symbolic link of this name would let another file be overwritten with the process id.
         descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         deadline = monotonic() + wait
@@ -141,7 +148,7 @@ def exclusive(
                 raise _locked(path, _holder(descriptor, sleep))
             sleep(_POLL_SECONDS)
         with translated(path):
-            os.fchmod(descriptor, 0o600)
+            os.fchmod(descriptor, 0o600)  # as in `create_private`: the next run has to be able to open it
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -158,8 +165,11 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
-    """Return the process id of the lock's holder, from the lock file; None if it cannot be read."""
-    # The holder may not have written its id yet: until then the file has the id of the run before.
+    """Return the process id of the lock's holder, from the lock file.
+
+    None: the file has no id, or only the id of a process that has ended.
+    """
+    # The holder may not have written its id yet. Until then the file has the id of the run before, or is empty.
     for _ in range(_HOLDER_READS):
         text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         if text.isdigit() and _is_alive(int(text)):
@@ -170,8 +180,8 @@ def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        os.kill(process, 0)  # signal 0 is not sent: the call only checks whether the process exists
+    except (ProcessLookupError, OverflowError):  # overflow: the lock file has a number that is no process id
         return False
     except PermissionError:  # the process of another user
         return True

@@ -1,4 +1,4 @@
-"""Revisions: rows of a bucket before and after a response changed them."""
+"""Revisions: the rows of a bucket before and after they changed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class History:
 
         While a bucket is in progress its rows grow. Those changes are no restatements and are not kept.
         """
-        absent = (None,) * (len(SPECS[series.report].measures) + 1)
+        absent = (None,) * (len(SPECS[series.report].measures) + 1)  # the measures and `extra` of no row
         # Ids are assigned here, so that two statements insert all revisions of a window; there is no other writer.
         ((revision,),) = await self._db.fetch("select_next_revision")
         revisions: list[tuple[object, ...]] = []

@@ -1,4 +1,4 @@
-"""The dictionary of dimension values: an integer id for each set."""
+"""The dictionary of dimension values, with an integer id for each set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archiver.store.connection import WriteConnection
 
 _MOST_CACHED = 200_000
-"""The largest number of sets of dimension values in the cache; it bounds the memory for very many keys."""
+"""The largest number of sets of dimension values in the cache, which bounds its memory."""
 
 
 def key_text(dimensions: DimensionValues) -> str:
@@ -34,20 +34,20 @@ class KeyDictionary:
     def clear_cache(self) -> None:
         """Empty the cache, after a rollback.
 
-        The ids that the transaction added are not in the file.
+        It may have ids that the transaction inserted.
         """
         self._ids.clear()
 
     async def ids(self, wanted: Sequence[DimensionValues]) -> list[int]:
         """Return the id of each set of values, and insert new sets.
 
-        It must be called within a transaction.
+        Call it within a transaction.
         """
         unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
         if unknown:
             if len(self._ids) + len(unknown) > _MOST_CACHED:
                 self._ids.clear()
-                unknown = list(wanted)
+                unknown = list(wanted)  # with the cache, the known ids of this call are gone too
             await self._load({key_text(dimensions): dimensions for dimensions in unknown})
         return [self._ids[dimensions] for dimensions in wanted]
 

@@ -1,8 +1,8 @@
 """Migrations: numbered scripts that bring a file to the newest schema.
 
 Each runs in one transaction, and a ledger in the file has their hashes. The first migration sets the application id
-before the file is switched to WAL. In WAL mode the header could stay in the log, and the file on the disk would look
-like that of another program.
+before the file is switched to WAL mode. In WAL mode the header could stay in the -wal file, and the file itself would
+look like that of another program.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def check_sqlite() -> None:
 
 
 def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> list[Migration]:
-    """Return the migrations of this program that a file still needs.
-
-    The file's ledger is compared with the migrations.
+    """Return the migrations that a file still needs, by its ledger.
 
     Raises:
         NewerError: The file is newer than the program.
@@ -117,7 +115,7 @@ def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[M
 
 
 def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Bring the file to the newest schema, and return what was applied.
+    """Bring the file to the newest schema, and return the migrations applied.
 
     The file is created if it does not exist. The caller holds the lock. `now` (UTC seconds) is stored in the ledger.
     An existing archive that needs a migration is first copied to `backup_path`.
@@ -149,9 +147,9 @@ def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
 
 
 def backup_path(path: Path, version: int) -> Path:
-    """Return the path of the copy of an archive with an older schema.
+    """Return the path of the copy that is made before a migration.
 
-    It is in the same folder.
+    It is in the same folder. `version` is the schema of the copy.
     """
     return path.with_name(f"{path.name}.schema-{version}")
 

@@ -1,4 +1,4 @@
-"""What planning reads of an archive, by a sync and by a dry run alike."""
+"""The reads of an archive for planning, by syncs and dry runs alike."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class Fetch(Protocol):
 
 
 class PlanReader:
-    """Reads of coverage, digests, suspects and remembered facts, over any connection.
+    """Reader of coverage, digests, suspects and facts of earlier runs.
 
-    All times are UTC seconds.
+    It works over any connection, through a `Fetch`. A series that is not archived has none of them. All times are UTC
+    seconds.
     """
 
     def __init__(self, fetch: Fetch) -> None:
@@ -36,15 +37,15 @@ class PlanReader:
         return rows[0][0] if rows else None
 
     async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
-        """Return the coverage of a series, in order; empty if it is not archived."""
+        """Return the coverage of a series that touches a range, in order."""
         values = {"series_id": await self.series_id(series), "start": start, "end": end}
         rows = await self._fetch("select_spans", values)
         return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
-        """Return the digests of responses by window: (start, end).
+        """Return the digests of responses, by the (start, end) of their windows.
 
-        A response that a later one overlapped has no digest any more.
+        The digest of a response is deleted when a later response overlaps its window.
         """
         rows = await self._fetch("select_answers", {"series_id": await self.series_id(series)})
         return {(start, end): digest for start, end, digest in rows}
@@ -67,13 +68,16 @@ class PlanReader:
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def recall(self, key: str) -> str | None:
-        """Return a fact that an earlier run remembered; None if there is none."""
+        """Return a fact that an earlier run stored; None if there is none."""
         rows = await self._fetch("select_memory", {"key": key})
         return str(rows[0][0]) if rows else None
 
 
 def read_only(connection: sqlite3.Connection | None) -> PlanReader:
-    """Return the reader of a read-only connection; None is an archive that does not exist, and holds nothing."""
+    """Return the reader of a read-only connection.
+
+    None stands for an archive that does not exist: its reader finds nothing.
+    """
 
     async def fetch(name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         return connection.execute(sql(name), values).fetchall() if connection else []

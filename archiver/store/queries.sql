@@ -1,5 +1,5 @@
--- Statements by name, each with a line that describes it. `usage.` and `cost.` are one statement over two tables each.
--- Several statements rely on being the only writer: they read, compare and write inside one BEGIN IMMEDIATE.
+-- Statements by name, each with a line that describes it. `usage.X` and `cost.X` are the same statement over two
+-- tables. Several statements rely on being the only writer: they read, compare and write inside one BEGIN IMMEDIATE.
 
 -- name: upsert_organization
 -- Insert the organization of the archive, or update its name.
@@ -63,7 +63,7 @@ INSERT INTO _memory (key, value) VALUES (:key, :value) ON CONFLICT DO UPDATE SET
 SELECT value FROM _memory WHERE key = :key;
 
 -- name: select_answers
--- Select the digests of responses, by window, that no later response has overlapped.
+-- Select the digests of responses by their windows.
 SELECT window_start, window_end, digest FROM _answer WHERE series_id = :series_id;
 
 -- name: delete_answers
@@ -103,7 +103,7 @@ ON CONFLICT DO UPDATE SET digest = excluded.digest, seen_at = excluded.seen_at;
 DELETE FROM _suspect WHERE series_id = ? AND bucket_start = ?;
 
 -- name: insert_revision
--- Insert a revision: a bucket that had ended has changed rows.
+-- Insert a revision: a response changed rows of a bucket that had been read after its end.
 INSERT INTO _revision (id, series_id, bucket_start, learnt_at, previously_learnt_at, was_settled)
 VALUES (?, ?, ?, ?, ?, ?);
 
@@ -132,7 +132,8 @@ UPDATE _run SET
 WHERE id = :id;
 
 -- name: insert_name
--- Insert the name of an object, if it differs from the latest one.
+-- Insert the name of an object, if its name or details differ from the latest. Two in one second are one row: the later
+-- replaces the earlier.
 INSERT INTO _name (kind, id, learnt_at, name, details)
 SELECT :kind, :id, :learnt_at, :name, :details
 WHERE NOT EXISTS (
@@ -180,7 +181,7 @@ INSERT INTO _usage_fact (
 DELETE FROM _usage_day WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days));
 
 -- name: insert_summed_usage_day
--- Insert the sums of one day from its rows. Series of days or with filters have none: the daily views do not sum those.
+-- Insert the sums of one day from its rows, for series that have such sums; for others the subquery finds no id.
 INSERT INTO _usage_day (
   series_id, day_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
   cache_read_input_tokens, output_tokens, web_search_requests
@@ -242,7 +243,7 @@ INSERT INTO _cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 DELETE FROM _bucket WHERE series_id = ? AND bucket_start = ?;
 
 -- name: upsert_damaged_bucket
--- Replace the digest of a bucket by an empty one, which no response matches.
+-- Replace the digest of a bucket by an empty one, which no response matches. `learnt_at` stays, if there is a row.
 INSERT INTO _bucket (series_id, bucket_start, digest, learnt_at) VALUES (:series_id, :start, x'', :now)
 ON CONFLICT DO UPDATE SET digest = x'';
 

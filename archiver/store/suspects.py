@@ -1,6 +1,6 @@
-"""Suspects: settled buckets that lose most of their amount.
+"""Suspects: old buckets that lose most of their amount in a response.
 
-Their archived rows are kept until the API returns the loss a second time.
+Their archived rows stay until the API returns the same loss again, at least six hours later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 CONFIRMATION_SECONDS = 6 * 3600
-"""The least time between two responses that confirm a loss.
+"""The least time between the response that shows a loss and the one that confirms it.
 
 A temporary fault of the API returns the same wrong rows for minutes.
 """
@@ -72,9 +72,9 @@ class Suspects:
         self._db = db
 
     async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
-        """Return the changed buckets that must stay as they are.
+        """Store the suspects of a response, and return their starts.
 
-        They are stored as suspects.
+        Their archived rows must stay as they are.
         """
         where = {"series_id": series_id, "start": window.start, "end": window.end}
         suspects = {start: (digest, at) for start, digest, at in await self._db.fetch("select_window_suspects", where)}
@@ -105,7 +105,7 @@ class Suspects:
         state = next((span.state for span in changes.before if span.start <= start < span.end), None)
         if state is State.SETTLED:
             return lost_over_half(window.series.report, was, now)
-        # The bucket was damaged or its coverage was lost, and the API may have dropped its rows since: an empty
-        # response would delete the only copy of them.
+        # A provisional bucket may lose rows at any time. Every other bucket with rows was damaged or lost its coverage.
+        # The API may have dropped its rows since: an empty response would delete the only copy of them.
         old = start + window.series.bucket_width.seconds <= answer_time.settled_until
         return state is not State.PROVISIONAL and old and bool(was) and not now

@@ -1,6 +1,6 @@
-"""Writing the rows, the history and the coverage of one window.
+"""Writing of a response: its rows, history, coverage and digests.
 
-The caller's transaction includes all of it.
+All of it runs within the caller's transaction.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class WindowWriter:
     async def write(self, series_id: int, answer: Answer, answer_time: AnswerTime) -> Written:
         """Make the archived rows of a window equal to those of the response.
 
-        Settled buckets that lost most of their amount stay as they were: see `suspects`.
+        Buckets that are held back stay as they were: see `suspects`.
         """
         window = answer.window
         before = await self.spans(series_id, window.start, window.end)
@@ -102,9 +102,10 @@ class WindowWriter:
     async def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
         """Mark one bucket as failed and delete its digests.
 
-        Its rows are deleted if no response can have contained them.
+        Its rows are deleted instead if no response can have contained them.
         """
         before = await self.spans(series_id, start, end)
+        # Rows with neither coverage nor a digest did not come from a response: they are not worth a request.
         archived = bool(before) or await self._has_digest_of_rows(report, series_id, start, end)
         if not archived:
             await self._db.execute("delete_bucket", (series_id, start))
@@ -124,7 +125,10 @@ class WindowWriter:
         await self.refresh_days(report, series_id, start, end)
 
     async def _has_digest_of_rows(self, report: Report, series_id: int, start: int, end: int) -> bool:
-        """Return whether the rows of one bucket match its stored digest: then only its coverage was lost."""
+        """Return whether the rows of one bucket match its stored digest.
+
+        If so, the bucket was archived, and only its coverage was lost.
+        """
         where = _range(series_id, start, end)
         known = {first: digest for first, digest, _ in await self._db.fetch("select_buckets", where)}
         facts = await self._stored_facts(report, where)
@@ -142,11 +146,13 @@ class WindowWriter:
         prior = Prior(await self._prior_buckets(series_id, window), before)
         scan = _Scan(prior)
         ids = await self._keys[window.series.report].ids(buckets.dimensions)
-        # A generator makes the tuples of one bucket at a time, so that a large window needs little memory.
+        # Two passes in one: while INSERT consumes the rows of new buckets, the scan collects the known ones that
+        # changed. A generator makes the tuples of one bucket at a time, so that a large window needs little memory.
         new = scan.split_new(buckets.by_key(ids))
         rows = ((series_id, start, key, *values) for start, pairs in new for key, values in pairs)
         await self._db.insert_many(f"{window.series.report}.insert_fact", rows)
         written = await self._rewrite(series_id, window, scan, answer_time)
+        # Days with only new buckets are summed from the response in memory, all other days from the stored rows.
         changed = [start for start in scan.digests if start not in written.suspects]
         if changed and has_day_sums(window.series):
             summed = await self._sum_new_days(series_id, window, buckets, ids, scan.new)
@@ -156,9 +162,13 @@ class WindowWriter:
         return replace(written, rows=written.rows + scan.counts)
 
     async def _rewrite(self, series_id: int, window: Window, scan: _Scan, answer_time: AnswerTime) -> Written:
-        """Replace the rows of changed buckets that are not held back, and keep the old rows as history."""
+        """Replace the rows of changed buckets that are not held back.
+
+        Their old rows are kept as revisions.
+        """
         differing, prior, report = scan.differing, scan.prior, window.series.report
         was: Mapping[int, Facts] = {}
+        # Stored rows are read only if there can be any: a changed bucket that was empty before has no digest.
         if any(start in prior.buckets for start in differing):
             was = await self._stored_facts(report, _range(series_id, window.start, window.end))
         changes = Changes(was, differing, scan.digests, scan.starts, prior.spans)
@@ -191,7 +201,7 @@ class WindowWriter:
         await self._db.insert_many(f"{report}.insert_fact", rows)
 
     async def _sum_days(self, series_id: int, starts: Iterable[int]) -> None:
-        """Sum the days of changed buckets again from their stored rows, for the daily views."""
+        """Sum the days of some buckets again from their stored rows."""
         days = sorted({start - start % DAY for start in starts})
         if not days:
             return
@@ -208,8 +218,8 @@ class WindowWriter:
         if not days:
             return days
         await self._db.execute("delete_usage_days", {"series_id": series_id, "days": json.dumps(sorted(days))})
-        # Sorted like the primary key, so that SQLite appends. No sum exceeds 64 bits: counts are below 2**52, and a day
-        # has at most 1,440 rows of one key.
+        # Sorted like the primary key, so that SQLite appends. A day has at most 1,440 rows of one key, so that its sum
+        # fits 64 bits as long as their average is below 6 * 10^15.
         rows = (
             (series_id, day, ids[place], *sums)
             for day in sorted(days)
@@ -219,23 +229,23 @@ class WindowWriter:
         return days
 
     async def _replace_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
-        """Replace the digests of all responses that overlap the window by that of this one."""
+        """Replace the digests of all responses that overlap the window by that of this response."""
         where = _range(series_id, answer.window.start, answer.window.end)
         await self._db.execute("delete_answers", where)
         if keep and answer.digest is not None:
             await self._db.execute("insert_answer", where | {"digest": answer.digest})
 
     async def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
-        """Choose the canonical series of the days in a range again.
+        """Choose the canonical series again, for all days in a range.
 
         Call it after coverage changed between `start` and `end` (UTC seconds).
         """
         await self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
 
     async def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
-        """Choose the canonical series of days that were covered whole again.
+        """Choose the canonical series again, for days that were wholly covered.
 
-        It reads those days from the archive, because a wrong clock can make a range too long to list its days.
+        They are read from the archive, because a wrong clock can make a range too long to list all its days.
         """
         rows = await self._db.fetch("select_series_days", _range(series_id, start, end))
         await self._choose_days(report, series_id, [day for (day,) in rows])
@@ -251,11 +261,12 @@ class _Scan:
     """The buckets of a response, compared with the archived digests.
 
     Attributes:
-        starts: All buckets of the response.
-        new: Those that no earlier response contained.
-        digests: The digests of new buckets with rows, and of known ones that changed.
+        prior: The archived content of the window.
+        starts: The starts of all buckets in the response.
+        new: The starts of the buckets that no earlier response contained.
+        digests: The digests of new buckets with rows, and of known buckets that changed.
         differing: The rows of known buckets that changed.
-        counts: The rows of new buckets, and of unchanged ones.
+        counts: The numbers of inserted rows of new buckets, and of unchanged rows.
     """
 
     prior: Prior
@@ -266,9 +277,9 @@ class _Scan:
     counts: RowCounts = field(default_factory=RowCounts)
 
     def split_new(self, buckets: Iterable[tuple[int, Pairs]]) -> Iterator[tuple[int, Pairs]]:
-        """Yield the new buckets with rows, and compare every bucket.
+        """Compare every bucket, and yield the new ones that have rows.
 
-        All attributes are complete after the last bucket.
+        The attributes are complete after the last bucket was consumed.
         """
         inserted = unchanged = 0
         known = self.prior.buckets
@@ -291,9 +302,9 @@ class _Scan:
 
 
 def has_day_sums(series: Series) -> bool:
-    """Return whether daily sums of a series are stored.
+    """Return whether daily sums are stored for a series.
 
-    They are stored for unfiltered usage by hour or minute, which the daily views may use.
+    They are for unfiltered usage by hour or minute, which the daily views may use.
     """
     return series.report is Report.USAGE and series.bucket_width is not BucketWidth.DAY and not series.filters
 
@@ -309,6 +320,7 @@ def _first_seen_at(known: tuple[bytes, int] | None, answer_time: AnswerTime) -> 
 
 
 def _covered_starts(window: Window, spans: Sequence[Span]) -> list[int]:
+    # The coverage is that after an equal response, which contained each of these buckets: see `Answer.digest`.
     width = window.series.bucket_width.seconds
     return [
         start

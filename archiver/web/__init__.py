@@ -1,4 +1,4 @@
 """The archive in a browser.
 
-Datasette behind a guard, over statements that run in child processes.
+Datasette runs behind a guard of its requests, and each statement in a child process.
 """

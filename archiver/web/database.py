@@ -1,6 +1,6 @@
-"""The archive as Datasette's database.
+"""The archive as a database of Datasette.
 
-The public views, and each statement run by a query worker.
+It has the public views only, and a query worker runs each statement.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ QUERY_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ResultPolicy:
-    """How the rows of a request are returned.
+    """The form in which a request gets its rows.
 
-    `complete`: an error in place of a part of the rows, for formats that have no mark for "more rows exist".
-    `inert`: text that a spreadsheet would run as a formula is escaped.
+    Attributes:
+        max_rows: The largest number of rows.
+        complete: Whether more rows than that are an error, for formats that cannot mark a result as incomplete.
+        inert: Whether text that a spreadsheet would run as a formula is escaped.
     """
 
     max_rows: int = MAX_ROWS
@@ -72,10 +74,7 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001  # a tuple has no room for slots
 
 
 class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no types
-    """The archive, without a connection of Datasette's to it.
-
-    Datasette sees the public views alone.
-    """
+    """The archive with its public views, without a connection in this process."""
 
     def __init__(self, site: Datasette, path: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
         """`columns` has the column names of each public view."""
@@ -86,7 +85,7 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
     def connect(self, write: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002  # Datasette's signature
         """Raise RuntimeError.
 
-        Statements on a connection in this process would have no bounds.
+        Statements on a connection in this process would have no limits.
         """
         raise RuntimeError("only query workers open the archive")
 
@@ -99,9 +98,14 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         page_size: int | None = None,  # noqa: ARG002  # the same
         log_sql_errors: bool = True,  # noqa: ARG002, FBT001, FBT002  # the same
     ) -> Results:
-        """Run a statement.
+        """Run a statement in a query worker.
 
-        `truncate` allows a part of the rows, `custom_time_limit` is in milliseconds.
+        With `truncate` the result may be cut to the rows of the policy. `custom_time_limit` is in milliseconds.
+
+        Raises:
+            QueryInterrupted: It took too long.
+            sqlite3.OperationalError: The SQL is wrong, or the result too large.
+            DatasetteError: The same for a complete result, or the archive cannot be read.
         """
         policy = result_policy.get()
         seconds = min(QUERY_SECONDS, (custom_time_limit or QUERY_SECONDS * 1000) / 1000)
@@ -130,15 +134,15 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         return list(self._columns)
 
     async def table_names(self) -> list[str]:
-        """Return no table: those behind the views are internal."""
+        """Return no table, because the tables behind the views are internal."""
         return []
 
     async def hidden_table_names(self) -> list[str]:
-        """Return no hidden table either."""
+        """Return no hidden table."""
         return []
 
     async def table_exists(self, table: str) -> bool:  # noqa: ARG002  # Datasette's signature
-        """Return False: there are only views."""
+        """Return False, because there are only views."""
         return False
 
     async def table_columns(self, table: str) -> list[str]:
@@ -150,7 +154,7 @@ class ArchiveDatabase(Database):  # type: ignore[misc]  # Datasette ships no typ
         return [Column(i, name, "", 0, None, 0, 0) for i, name in enumerate(self._columns.get(table, []))]
 
     async def primary_keys(self, table: str) -> list[str]:  # noqa: ARG002  # Datasette's signature
-        """Return none: a view has no primary key."""
+        """Return no primary key, because views have none."""
         return []
 
     async def fts_table(self, table: str) -> None:
@@ -184,6 +188,7 @@ def _results(
     Raises:
         DatasetteError: There are more rows, and the result has to be complete.
     """
+    # The query worker returns one row more than `max_rows` if there are more.
     truncated = max_rows is not None and len(rows) > max_rows
     if truncated and policy.complete:
         raise DatasetteError(

@@ -1,6 +1,6 @@
-"""The HTTP rules of the site.
+"""The HTTP rules of the site: accepted requests and security headers.
 
-Which hosts, methods, origins and paths it serves, and its security headers.
+A request is accepted by its host, method, origin and path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-# Datasette writes style attributes, hence inline styles; its scripts run by the nonce alone.
+# Pages of Datasette have style attributes, hence inline styles. Its scripts run by the nonce alone.
 _DATASETTE_POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,10 +42,7 @@ _DATASETTE_POLICY = (
 
 
 class Guard:
-    """An ASGI application that passes on requests for pages of the archive.
-
-    It refuses all others.
-    """
+    """An ASGI application that forwards accepted requests only."""
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
         """`hosts` are the values of the `Host` header that are accepted."""
@@ -53,7 +50,7 @@ class Guard:
         self._hosts = frozenset(host.lower().encode("latin-1", "replace") for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request, or pass it on."""
+        """Refuse a request, or forward it to the application."""
         refusal = self._refusal(scope)
         if refusal is not None:
             await _send_text(send, *refusal)
@@ -72,14 +69,14 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = scope["headers"]
-        # A page of another site can make the browser resolve its own name to this address (DNS rebinding), and would
-        # then read the archive as its own origin: only names that were meant are served.
+        # A page of another site can make the browser resolve its own name to this address (DNS rebinding). It would
+        # then read the archive as its own origin: only the names that the user allowed are served.
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return 421, "this host name is not allowed here: start archiver serve with --allow-host NAME"
         if scope["method"] not in {"GET", "HEAD"}:
             return 405, "only GET and HEAD are allowed: the archive is read-only here"
-        # Links from other sites are followed; images, frames and scripts of theirs are not served.
+        # Links from other sites work. Requests of their images, frames and scripts are refused.
         fetch = {name: value for name, value in headers if name.startswith(b"sec-fetch-")}
         is_link = (fetch.get(b"sec-fetch-mode"), fetch.get(b"sec-fetch-dest")) == (b"navigate", b"document")
         if fetch.get(b"sec-fetch-site", b"none") not in _OWN_SITES and not is_link:
@@ -96,14 +93,14 @@ def _path(scope: Scope) -> bytes:
 
 
 def _results_of(path: bytes, query: bytes) -> tuple[bytes, ResultPolicy]:
-    """Return the query string to pass on, and how its rows are returned."""
+    """Return the query string to forward, and the policy of its rows."""
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     if path.endswith(b".csv"):
-        # A file that a person saves has every row, whichever page of the table the link was on.
+        # A saved file has all rows, whichever page of the table its link was on.
         kept = [(name, value) for name, value in pairs if name not in _PAGING]
         all_rows = urlencode([*kept, ("_size", "max")]).encode("ascii")
         return all_rows, ResultPolicy(MAX_ROWS_OF_A_FILE, complete=True, inert=True)
-    # The shapes of Datasette's JSON other than its own leave "truncated" out.
+    # With `_shape`, Datasette's JSON lacks the field "truncated".
     is_bare_json = path.endswith(b".json") and any(name == "_shape" for name, _ in pairs)
     return query, ResultPolicy(complete=is_bare_json)
 
@@ -115,7 +112,10 @@ def _policy(path: bytes, nonce: str) -> str:
 
 
 def _with_headers(send: Send, path: bytes, nonce: str) -> Send:
-    """Return a `send` that adds the security headers, in place of any that the application sets."""
+    """Return a `send` that adds the security headers.
+
+    They replace those of the application.
+    """
     policy = _policy(path, nonce)
     added = [*_HEADERS, (b"content-security-policy", policy.encode("ascii"))]
     if not _ASSETS.fullmatch(path):

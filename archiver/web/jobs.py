@@ -1,4 +1,4 @@
-"""What the server's child processes run."""
+"""The functions that the server's child processes run."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from archiver.web.navigation import NAVIGATION
 QUERY_MEBIBYTES = 256
 MAX_ROWS, MAX_ROWS_OF_A_FILE = 1_000, 50_000
 _MAX_BYTES = 32 * 1024 * 1024
-_CELLS_A_ROW = 40
+_CELLS_PER_ROW = 40  # nearly twice the columns of the widest view
 
 
 def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_rows: int | None) -> Any:
-    """Return the columns of a statement's result, and its rows.
+    """Return the columns and the rows of a statement's result.
 
-    At most `max_rows` rows and one more, if there are any.
+    With `max_rows`, one row more is returned if there are more.
 
     Raises:
         ConfigurationError: The result is too large.
-        ArchiverError: As `run_query` does.
+        ArchiverError: See `run_query`.
     """
-    # The server holds the whole result in its own memory, which has no limit: it is bounded here, by bytes of text
-    # and by cells, as each empty one takes memory too.
-    cells = _CELLS_A_ROW * (max_rows or MAX_ROWS_OF_A_FILE)
+    # The server holds the whole result in its own memory, which has no limit. So the result is limited here, by its
+    # bytes of text and by its cells, because an empty cell takes memory too.
+    cells = _CELLS_PER_ROW * (max_rows or MAX_ROWS_OF_A_FILE)
     size, rows = 0, []
     limits = Limits(seconds, QUERY_MEBIBYTES)
     with run_query(Path(path), statement, parameters, limits, time.process_time) as result:

@@ -1,11 +1,9 @@
-"""One child process for each piece of the server's work.
+"""Child processes with limits of time and memory, one for each task.
 
-It is bounded in time and memory.
-
-SQL is bounded from outside, because one step of a hostile statement can take all memory or minutes: what it takes is
-gone with its process. The server has threads, and a process with threads must not fork. The children are forked by
-multiprocessing's fork server, which has one thread, no file of the archive (closing a descriptor would drop SQLite's
-locks in the whole process) and no key in its environment.
+SQL is limited from outside its process, because one step of a hostile statement can take minutes or all memory. When
+the process ends, its memory is free. The server has threads, and a process with threads must not fork. So
+multiprocessing's fork server forks the children. It has one thread, and no key in its environment. It has no file of
+the archive open: closing a descriptor would drop SQLite's locks in the whole process.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 _PATIENCE_SECONDS = 30.0
-"""Wall-clock time for a child on top of its time on the processor: other processes use that too."""
+"""Wall-clock time for a child on top of its processor time, because other processes use the processor too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a child may use.
+    """The limits of a child: seconds of processor time and MiB of memory.
 
-    Seconds of the processor, and MiB of memory on top of what a fresh child has.
+    The memory is on top of that of a new child.
     """
 
     seconds: float
@@ -53,22 +51,22 @@ class QueryWorkers:
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload([*preload])
         self._patience = patience
-        # Process objects of multiprocessing look at each other when one starts or ends, without a lock of their own.
+        # Starting or ending a process makes multiprocessing inspect all of them, without a lock of its own.
         self._lock = Lock()
         with _restricted_environment():
             forkserver.ensure_running()
 
     def run(self, work: Callable[..., Any], bounds: Bounds, *arguments: Any) -> Any:
-        """Return what `work`, a function of a module, returns in its own child.
+        """Run a function in its own child, and return its result.
 
-        The result has to be of the types that MessagePack has: it is decoded here, and unlike a pickle it cannot run
-        code when a hostile statement took the child over.
+        `work` must be a function of a module, and its result of the types of MessagePack. Unlike a pickle, MessagePack
+        cannot run code here if a hostile statement has taken over the child.
 
         Raises:
-            TimeLimitError: It took longer, and was killed.
+            TimeLimitError: It took too long and was killed.
             ConfigurationError: It needed more memory.
             StorageError: No child could be started.
-            ArchiverError: What `work` raised.
+            ArchiverError: `work` raised it.
         """
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver:
@@ -95,7 +93,10 @@ class QueryWorkers:
         return process
 
     def _end(self, process: ForkServerProcess) -> int | None:
-        """Kill a child that has not ended, and return its exit code: minus the number of a signal."""
+        """Kill a child if it has not ended, and return its exit code.
+
+        The code is the negative number of a signal that ended it.
+        """
         with self._lock:
             if process.exitcode is None:
                 process.kill()
@@ -107,12 +108,12 @@ class QueryWorkers:
 
 @contextmanager
 def _restricted_environment() -> Iterator[None]:
-    """Hide keys and settings from a fork server that starts now, and the current folder from its imports."""
+    """Hide keys and settings from a fork server that starts in the block."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(("ANTHROPIC_", "ARCHIVER_")):
             del os.environ[name]
-    # The fork server is `python -c …`, which would import modules of that name from the current folder first.
+    # The fork server is `python -c …`, which would import modules from the current folder first.
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         yield
@@ -122,7 +123,7 @@ def _restricted_environment() -> Iterator[None]:
 
 
 def _receive(receiver: Connection, seconds: float) -> bytes | None:
-    """Return the reply of a child, or None when it is late or ended without one."""
+    """Return the reply of a child, or None if it is late or ended without a reply."""
     try:
         return receiver.recv_bytes() if receiver.poll(seconds) else None
     except EOFError:
@@ -130,7 +131,7 @@ def _receive(receiver: Connection, seconds: float) -> bytes | None:
 
 
 def _died(exit_code: int | None) -> ArchiverError:
-    # SIGXCPU is the limit of processor time; SIGKILL is ours, for a child that is late, or the system's.
+    # SIGXCPU is the limit of processor time. SIGKILL is that of `_end` for a late child, or the system's.
     if exit_code in {-signal.SIGXCPU, -signal.SIGKILL}:
         return TimeLimitError("the query took too long")
     return _too_much_memory()  # SQLite without memory may end in any signal
@@ -141,12 +142,15 @@ def _too_much_memory() -> ConfigurationError:
 
 
 def _run_child(sender: Connection, bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """Run in the child: send the result or the error, and print no traceback, which could contain data."""
+    """Send the result or the error of `work`; this runs in the child.
+
+    It prints no traceback, which could contain data.
+    """
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server ends its children
         sender.send_bytes(_reply(bounds, work, arguments))
     finally:
-        os._exit(0)
+        os._exit(0)  # without the handlers of `atexit`, which are the parent's
 
 
 def _reply(bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -> bytes:

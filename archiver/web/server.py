@@ -1,6 +1,6 @@
-"""Serving the site until a signal.
+"""Serving the site on one address, until a signal.
 
-One address, one process with threads, and its query workers.
+One process with threads serves it, and query workers run its statements.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+# The site replaces parts of Datasette that are not its public interface, so it needs this series.
 _DATASETTE_SERIES = "0.65."
 _BACKLOG = 64
 _MAX_REQUEST_BYTES = 256 * 1024
@@ -32,9 +33,9 @@ _SHUTDOWN_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where.
+    """The settings of the server.
 
-    `names` are further host names that are allowed.
+    `queries` is the folder of saved queries. `names` are further host names that are allowed.
     """
 
     db: Path
@@ -55,10 +56,10 @@ def serve(served: Served, ready: Callable[[str, bool], None], *, browse: bool) -
     """
     _check_datasette()
     with open_reader(served.db):
-        pass  # a file that cannot be read is reported now, and not on the first page
+        pass  # a file that cannot be read is reported now, and not by the first page
     with _listening(served.host, served.port) as listener:
-        # Importing a module once in the fork server saves each child some 100 ms; the program's main module, which
-        # multiprocessing imports in each child, needs the command line.
+        # Importing modules once in the fork server saves each child some 100 ms. multiprocessing also imports the
+        # program's main module in each child, which needs the modules of the command line.
         workers = QueryWorkers(["archiver.web.jobs", *(name for name in sys.modules if name.startswith("archiver."))])
         address, port = listener.getsockname()[:2]
         url = f"http://{_in_url(address)}:{port}/"
@@ -102,7 +103,7 @@ def _hosts(served: Served, address: str, port: int) -> set[str]:
     """Return the values of the `Host` header that are allowed."""
     names = {_in_url(address), _in_url(served.host), "localhost", "127.0.0.1", "[::1]", *served.names}
     with_port = {f"{name}:{port}" for name in names}
-    return with_port | set(served.names) | (names if port == 80 else set())  # noqa: PLR2004  # which is not written
+    return with_port | set(served.names) | (names if port == 80 else set())  # noqa: PLR2004  # the default port
 
 
 def _run(served: Served, workers: QueryWorkers, listener: socket.socket, hosts: Sequence[str] | set[str]) -> None:

@@ -1,6 +1,6 @@
 """The site: Datasette over the archive's views and saved queries.
 
-Its parts that write or disclose are left out.
+Parts of Datasette that write, sign in, or show more than that are removed.
 """
 
 from __future__ import annotations
@@ -61,11 +61,10 @@ _PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
 
 
 class Nonces(Extension):
-    """Adds the request's nonce to every script of a template.
+    """Extension that adds the request's nonce to all scripts of a template.
 
-    A browser runs those alone.
-
-    It changes the source of templates, before any value is filled in: a script in a value gets no nonce.
+    A browser runs only scripts with the nonce. The source of the template is changed before any value is filled in, so
+    a script in a value gets no nonce.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002  # jinja's
@@ -80,7 +79,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
     """
 
     def __init__(self, db: Path, queries: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
-        """`queries` is the folder of the user's saved queries, `columns` has those of each public view."""
+        """`queries` is the folder of saved queries, `columns` has the column names of each public view."""
         _remove_plugins()
         self.db = db
         self._reported_faults: set[str] = set()
@@ -99,7 +98,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
 
     @property
     def max_returned_rows(self) -> int:
-        """The limit of rows of the current request; Datasette reads it for each."""
+        """The largest number of rows of the current request."""
         return result_policy.get().max_rows
 
     @max_returned_rows.setter
@@ -107,7 +106,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         """Ignore the value that Datasette sets for all requests."""
 
     async def refresh_schemas(self) -> None:
-        """Do nothing, as Datasette's catalogue is not served."""
+        """Do nothing, because Datasette's catalogue is not served."""
 
     async def permission_allowed(
         self,
@@ -122,7 +121,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         return action in _ALLOWED or (action == "view-database" and resource == NAME)
 
     async def get_canned_queries(self, database_name: str, actor: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002  # the same
-        """Return the saved queries, read from the folder anew.
+        """Read the saved queries from their folder.
 
         A file that cannot be read is reported once.
         """
@@ -150,9 +149,10 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         """Run a statement.
 
         Raises:
-            QueryInterrupted, DatasetteError, sqlite3.OperationalError: As the page shows it.
+            QueryInterrupted, DatasetteError, sqlite3.OperationalError: See `ArchiveDatabase.execute`. The type decides
+                how the page shows it.
         """
-        # Datasette allows truncation of statements that a user wrote alone: their parameters are typed text.
+        # Only statements of users have `truncate`. Their parameters are text, of which numbers are made here.
         if truncate and isinstance(params, dict):
             params = {name: value_of(value) for name, value in {**params}.items()}
         try:
@@ -160,7 +160,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         except QueryInterrupted:
             if result_policy.get().complete:
                 raise DatasetteError(_TOO_LONG, status=400) from None
-            if truncate:  # which Datasette shows together with the statement
+            if truncate:  # Datasette shows this error together with the statement
                 raise sqlite3.OperationalError(_TOO_LONG) from None
             raise
 
@@ -197,7 +197,8 @@ def _add_nonces(environment: Environment) -> None:
 
 
 def _remove_plugins() -> None:
-    """Unregister plugins that happen to be installed, and those of Datasette that publish, print or sign in."""
+    """Unregister all plugins but those that the pages need."""
+    # Others may be installed by chance. Some of Datasette's own publish, print or sign in.
     for name, plugin in pm.list_name_plugin():
         if plugin is not None and name not in _PLUGINS and plugin is not sys.modules[__name__]:
             pm.unregister(plugin)
@@ -216,19 +217,13 @@ def _check_reads(sql: str) -> None:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette ships no types
 def render_cell(value: Any) -> str | None:
-    """Return text as text.
-
-    Unprintable characters escaped, and no link where it looks like an address.
-    """
+    """Return text with unprintable characters escaped, and never as a link."""
     return show(value, _MAX_CELL_LENGTH) if isinstance(value, str | bytes) else None
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
-    """Return the routes that are not Datasette's.
-
-    The overview, and its former address.
-    """
+    """Return the routes of the overview and of its former address."""
     return [(r"^/$", _overview), (r"^/charts$", _moved_to_overview)]
 
 
@@ -242,9 +237,9 @@ async def _moved_to_overview() -> Response:
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any:
-    """Return what went wrong as a page or as JSON.
+    """Return the error as a page or as JSON.
 
-    Of a bug, only the type is reported, which contains no data.
+    For a bug only the type is written to stderr, because its message may contain data.
     """
     status, message = _status_and_message(exception)
 
@@ -259,7 +254,7 @@ def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any
 
 def _status_and_message(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
     if isinstance(exception, DatasetteError):
-        # Without a status and a cause, Datasette means a mistake in the address; HTML is its page of a time limit.
+        # Datasette raises 500 without a cause for a mistake in the address, and an HTML message for a time limit.
         is_address = exception.status == _SERVER_ERROR and exception.__context__ is None
         return 400 if is_address else exception.status, _TOO_LONG if exception.message_is_html else exception.message
     if isinstance(exception, Base400):

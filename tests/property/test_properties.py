@@ -14,7 +14,7 @@ from archiver.api.decode.strict import read_strict
 from archiver.model import COVERED, DAY, BucketWidth, Report, Series, Span, State, Window
 from archiver.plan.windows import cut
 from archiver.plan.work import needed
-from archiver.reports.cost import REMAINDERS_A_MICROCENT, split_amount
+from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT, split_amount
 from archiver.store.coverage import after_answer
 from archiver.store.diff import compare
 from tests.unit.api.test_decode import START, page, usage_row
@@ -63,10 +63,10 @@ def test_further_digits_are_rounded_half_to_even(amount: Decimal) -> None:
 @given(st.decimals(-(10**6), 10**6, allow_nan=False, places=18), st.integers(-18, 6))
 def test_eighteen_fractional_digits_are_exact_with_the_remainder(amount: Decimal, exponent: int) -> None:
     microcents, remainder = split_amount(f"{amount:f}")
-    assert microcents * REMAINDERS_A_MICROCENT + remainder == int(amount * 10**18)
+    assert microcents * REMAINDER_UNITS_PER_MICROCENT + remainder == int(amount * 10**18)
     text = f"{int(amount)}e{exponent}"
     microcents, remainder = split_amount(text)
-    assert microcents * REMAINDERS_A_MICROCENT + remainder == int(Decimal(text) * 10**18)
+    assert microcents * REMAINDER_UNITS_PER_MICROCENT + remainder == int(Decimal(text) * 10**18)
 
 
 counts = st.integers(0, 2**53)

@@ -233,7 +233,7 @@ def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) 
     names = {}
     for group, row in rows.items():
         value = row[column]
-        text = shown_label(dimension.label, row, shared) if dimension.label else value
+        text = shown_label(dimension.label_column, row, shared) if dimension.label_column else value
         name = show(str(dimension.null_label if text is None else text), 80) or f"(empty {column})"
         names[group] = f"{name} ({group[1]})" if several else name
     twice = {name for name, number in Counter(names.values()).items() if number > 1}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _LONGEST_TITLE = 12
-_ID_OF = {one.label: one.column for one in DIMENSIONS if one.label is not None}
+_ID_OF = {one.label_column: one.column for one in DIMENSIONS if one.label_column is not None}
 _LABELLED = frozenset(_ID_OF.values())
 # The words of this program: a workspace that has one of them as its name is shown with its id.
 _OWN_LABELS = frozenset({*(one.null_label for one in DIMENSIONS), *map(str, Label)})
@@ -74,7 +74,7 @@ def _exported(table: Table, column: Column, unit: str) -> list[tuple[str, list[A
 def _exported_value(column: Column, value: Any) -> Any:
     if isinstance(value, Label):
         # An id that does not exist is null; its label has the reason.
-        is_id = column.name in BY_COLUMN and BY_COLUMN[column.name].label is not None
+        is_id = column.name in BY_COLUMN and BY_COLUMN[column.name].label_column is not None
         return None if is_id and value is not Label.OTHERS else str(value)
     return value
 
@@ -120,7 +120,7 @@ def to_display(
     names = {column.name for column in table.columns}
     for column in table.columns:
         dimension = BY_COLUMN.get(column.name)
-        if dimension is not None and dimension.label in names:
+        if dimension is not None and dimension.label_column in names:
             continue  # people see the label in place of the id
         if column.kind is Kind.MONEY:
             shown += _shown_money(table, column, unit, exact=exact)

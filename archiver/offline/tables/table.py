@@ -149,7 +149,7 @@ def _fold(rows: Sequence[Row], added: Sequence[str]) -> Row:
     folded: Row = dict.fromkeys(rows[0])
     folded[next(iter(folded))] = Label.OTHERS
     # Label columns are never null, so they have the word too where the first column is a month.
-    folded |= {one.label: Label.OTHERS for one in DIMENSIONS if one.label in folded}
+    folded |= {one.label_column: Label.OTHERS for one in DIMENSIONS if one.label_column in folded}
     for column in added:
         known = [row[column] for row in rows if row[column] is not None]
         total = sum(known)

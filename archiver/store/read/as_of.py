@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def open_as_of(connection: sqlite3.Connection, moment: int) -> None:
-    """Shadow the tables and views with what was known at a moment.
+    """Hide tables and views behind temporary ones of an earlier moment.
 
-    The moment is in UTC seconds.
+    `moment` is in UTC seconds.
     """
     connection.executescript(script("as_of"))
     connection.execute(sql("insert_as_of"), (moment,))
     connection.execute(sql("insert_days_after_as_of"), {"moment": moment})
-    # The temporary table of the same name hides the real one: the ranking of now and of then is one statement.
+    # A temporary table hides the table of the same name, so that the ranking of now also writes that of the moment.
     connection.execute(sql("insert_canonical_days"), {"moment": moment, "report": None, "days": None})
     for (view,) in connection.execute(sql("select_dated_views")).fetchall():
         connection.execute(view.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))

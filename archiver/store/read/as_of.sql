@@ -1,11 +1,12 @@
--- The archive as of a moment: temporary views of the names of the tables, with every later revision undone. The public
--- views are created again on top of them. Nothing of the file changes.
+-- The archive as of a moment: temporary views hide the tables of the same names, with every later revision undone. The
+-- public views are created again on top of them. The file does not change.
 
 CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
 
--- The rows of then of buckets that changed later. `later` are the revisions after the moment; `revised` are the buckets
--- with content of then in a revision; `undone` is the first later revision of each of their rows, with the values of
--- then.
+-- A revision has the values before it, so the first revision after the moment has those as of the moment. `later` are
+-- all revisions after it, `first_later` the first of each bucket. `revised` are the buckets that had content by the
+-- moment, `undone` the first later revision of each of their rows. The rows are those of two SELECTs: rows of
+-- revised buckets that did not change, and changed rows with their values before (NULL: there was no row).
 CREATE TEMP VIEW restored_usage AS
 WITH later AS (
   SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
@@ -124,7 +125,7 @@ FROM undone AS d
 JOIN main._cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
 
--- The series of each day, chosen by the readings that had been taken by then.
+-- The series of each day, by the readings up to the moment: `insert_canonical_days` fills it.
 CREATE TEMP TABLE _canonical_day (
   report TEXT NOT NULL,
   day_start INTEGER NOT NULL,

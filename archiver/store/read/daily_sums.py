@@ -1,7 +1,7 @@
 """Sums of the canonical series of each day, by time and by dimensions.
 
-SQL adds up by two small numbers, the part of time and the line of values; what they stand for is resolved here, once
-each. That keeps texts out of the inner loop, which reads millions of rows.
+SQL groups by two small integers, one for the part of time and one for the set of values. Python maps them to dates and
+texts. That keeps texts out of the inner loop, which can read millions of rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archiver.model import Report
-from archiver.reports.cost import REMAINDERS_A_MICROCENT
+from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT
 from archiver.reports.dimensions import BY_NAME, Label, columns_of, missing_columns
 from archiver.store.statements import insert_many, script, sql
 
@@ -27,10 +27,10 @@ class Day:
     """A UTC day and the series that is used for it.
 
     Attributes:
-        start: UTC seconds.
-        is_daily: Whether the series has buckets of days; else its stored daily sums are read.
+        start: The start of the day, in UTC seconds.
+        is_daily: Whether the series has buckets of days. For others the stored daily sums are read.
         group_by: The dimensions that the series is grouped by.
-        rank: 2 settled, 1 read after the day ended, 0 read while the day was in progress.
+        rank: 2 settled, 1 read after the day had ended, 0 read before.
     """
 
     start: int
@@ -41,21 +41,20 @@ class Day:
 
     @property
     def date(self) -> date:
-        """Its UTC date."""
+        """The UTC date of the day."""
         return datetime.fromtimestamp(self.start, UTC).date()
 
     @property
     def is_whole(self) -> bool:
-        """Whether it was read after it ended."""
+        """Whether the day was read after it had ended."""
         return self.rank > 0
 
 
 class Sum(NamedTuple):
     """Sums of one part of time and one set of dimension values.
 
-    `values` are those of the columns asked for.
-
-    `sums` of cost are the amount and the credits within it, in 1e-18 cents; of usage the six counts.
+    `values` are in the order of the requested columns. `last_day` is the start of the newest day, in UTC seconds.
+    `sums` of usage are the six counts. `sums` of cost are the amount and the credits in it, in 1e-18 cents.
     """
 
     part: Any
@@ -68,11 +67,12 @@ class Sum(NamedTuple):
 class Line:
     """One line of a grouped result.
 
-    Its columns with their values, and its sums as in `Sum`.
-
     Attributes:
-        missing: The columns that the series of its days are not grouped by; their value is Label.NOT_GROUPED.
-        slots: The same sums by slot of time, where slots were asked for.
+        values: Column → value.
+        sums: The sums, as in `Sum`.
+        last_day: The start of the newest day, in UTC seconds.
+        missing: The columns that the series of the days are not grouped by. Their value is Label.NOT_GROUPED.
+        slots: Slot of time → the sums of its days; empty if no slots were requested.
     """
 
     values: dict[str, Any]
@@ -100,9 +100,9 @@ def read_days(connection: sqlite3.Connection, report: Report, since: str | None,
 
 
 def read_key_days(connection: sqlite3.Connection, since: str | None, until: str | None) -> list[Day]:
-    """Read the days of unfiltered usage series grouped by key.
+    """Read the days of unfiltered usage series that are grouped by API key.
 
-    The finest of a day first.
+    A day can have several series. The one of the finest grouping is first.
     """
     values = {"since": start_of(since), "until": start_of(until)}
     return [_day(row) for row in connection.execute(sql("select_key_days"), values)]
@@ -114,7 +114,7 @@ def _day(row: tuple[Any, ...]) -> Day:
 
 
 def start_of(day: str | None) -> int | None:
-    """Return the UTC seconds of a date; None of None."""
+    """Return the start of a date in UTC seconds; None for None."""
     return None if day is None else int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
 
@@ -125,21 +125,22 @@ def read_sums(
     days: Iterable[Day],
     part_of: Callable[[Day], Hashable],
 ) -> Iterator[Sum]:
-    """Sum days by a part of time and by the values of columns.
+    """Yield the sums of days by part of time and by the values of columns.
 
-    `part_of` returns that part. One such sum at a time.
+    `part_of` returns the part of a day, for example its month.
 
     Raises:
-        ConfigurationError: A sum does not fit 64 bits (through the translation of SQLite's errors).
+        sqlite3.Error: A sum does not fit 64 bits. The caller's `translated` makes it a ConfigurationError.
     """
     for statement in script("daily_sums").split(";\n"):
-        connection.execute(statement)  # one by one: executescript would commit, and end the snapshot
+        connection.execute(statement)  # not executescript: it commits first, which ends the snapshot
     parts: dict[Hashable, int] = {}
     selected = [(d.series_id, d.start, d.is_daily, parts.setdefault(part_of(d), len(parts))) for d in days]
     insert_many(connection, "insert_selected_day", selected)
     dimensions = connection.execute(sql(f"{report}.select_dimensions"))
     names = [column[0] for column in dimensions.description]
     at = [names.index(one) for one in columns]
+    # Sets of dimension values that are equal in the requested columns get the same line.
     lines: dict[tuple[Any, ...], int] = {}
     keys = [(row[0], lines.setdefault(tuple([row[i] for i in at]), len(lines))) for row in dimensions]
     insert_many(connection, "insert_selected_key", keys)
@@ -150,22 +151,25 @@ def read_sums(
 
 
 def _exact(microcents: int, remainder: int, credit: int, credit_remainder: int) -> list[int]:
-    return [microcents * REMAINDERS_A_MICROCENT + remainder, credit * REMAINDERS_A_MICROCENT + credit_remainder]
+    return [
+        microcents * REMAINDER_UNITS_PER_MICROCENT + remainder,
+        credit * REMAINDER_UNITS_PER_MICROCENT + credit_remainder,
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """Sums by day and columns, in memory.
-
-    Several results are added up from one read.
-    """
+    """Sums by day and columns, in memory, for several results from one read."""
 
     columns: tuple[str, ...]
     days: frozenset[Day]
     rows: Sequence[Sum]
 
     def sums(self, columns: Sequence[str], days: Iterable[Day], part_of: Callable[[Day], Hashable]) -> Iterator[Sum]:
-        """Return what `read_sums` would, of some of the columns; lines may repeat."""
+        """Yield sums as `read_sums` does, for some of the columns.
+
+        Unlike there, several sums can have the same part and values.
+        """
         at = [self.columns.index(one) for one in columns]
         wanted = set(days)
         for day, values, last_day, sums in self.rows:
@@ -176,7 +180,7 @@ class Cube:
 def group_columns(report: Report, by: Iterable[str]) -> list[str]:
     """Return the columns of a grouping in their fixed order.
 
-    Time, dimensions, and for cost the currency.
+    They are those of time, the dimensions, and for cost the currency.
     """
     wanted = {BY_NAME[one].column if one in BY_NAME else {"day": "date"}.get(one, one) for one in by}
     times = [one for one in ("date", "month") if one in wanted]
@@ -191,13 +195,14 @@ def group_lines(
 ) -> list[Line]:
     """Group sums into lines, in order of their values.
 
-    Days of series with different groupings are never added into one line: what a series is not grouped by is
-    Label.NOT_GROUPED there, which is no value of the API.
+    A column that the series of a day is not grouped by has the value Label.NOT_GROUPED, which no API value equals. So
+    such days are never added to a line of days that have the column.
     """
     columns = group_columns(report, by)
     values_of = [one for one in columns if one not in {"date", "month"}]
 
     def part_of(day: Day) -> Hashable:
+        # The date is computed only if a column of time needs it: there are thousands of days.
         date = day.date if len(values_of) < len(columns) else None
         return (
             f"{date}" if "date" in columns else None,

@@ -1,5 +1,5 @@
--- Sums of selected days by selected sets of dimension values, in temporary tables of one connection. A day belongs to a
--- part of the result (a month, a slot of a sparkline), a set of dimension values to a line of it; both are numbers.
+-- Rows of selected days and selected sets of dimension values, by temporary tables of one connection. `part` numbers
+-- the parts of time in a result (months, or slots of a sparkline), `line` its sets of values.
 
 DROP VIEW IF EXISTS temp.selected_cost;
 DROP VIEW IF EXISTS temp.selected_usage;
@@ -16,7 +16,7 @@ CREATE TEMP TABLE selected_day (
 
 CREATE TEMP TABLE selected_key (key_id INTEGER PRIMARY KEY, line INTEGER NOT NULL) STRICT;
 
--- CROSS JOIN keeps the selected days in the outer loop: SQLite cannot know that they are few.
+-- CROSS JOIN keeps the selected days in the outer loop: SQLite has no statistics that show how few they are.
 CREATE TEMP VIEW selected_cost AS
 SELECT d.part, l.line, d.day_start, f.amount_microcents, f.amount_remainder
 FROM selected_day AS d

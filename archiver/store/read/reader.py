@@ -1,6 +1,6 @@
-"""Reading the archive, also while a run writes it.
+"""Reading an archive, also while a sync writes to it.
 
-Whole windows only, and never a lock.
+A reader sees whole windows only, and does not take the lock of the archive.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archiver.store.read.daily_sums import Line, Sum
 
 
+# A reader waits only while a writer opens or closes the file, or recovers it after a crash.
 _BUSY_SECONDS = 10.0
 
 
@@ -41,7 +42,7 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         ConfigurationError: There is no archive, or it needs `archiver migrate` first.
-        DamagedError, NewerError, StorageError: As the file is.
+        DamagedError, NewerError, StorageError: The file is damaged, too new, or cannot be read.
     """
     if not check_file(path):
         raise ConfigurationError(
@@ -61,11 +62,11 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def copy_archive(path: Path, target: Path) -> None:
-    """Copy an archive as one moment shows it, to a file that is not there yet.
+    """Copy one snapshot of an archive to a new file.
 
     Raises:
-        ConfigurationError: The target is there already, or there is no archive.
-        StorageError: The target cannot be written; what was begun of it is taken away.
+        ConfigurationError: The target exists, or there is no archive.
+        StorageError: The target cannot be written; it is deleted again.
     """
     with open_reader(path) as source:
         if target.exists() or target.is_symlink():
@@ -74,7 +75,7 @@ def copy_archive(path: Path, target: Path) -> None:
         try:
             with translated(target), closing(sqlite3.connect(target)) as copy:
                 source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file that can be moved, without a -wal
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -84,7 +85,7 @@ def copy_archive(path: Path, target: Path) -> None:
 class ArchiveReader:
     """One snapshot of an archive, now or as of an earlier time.
 
-    Everything that is read of it agrees.
+    All reads are within one transaction, so that a sync in between does not change the results.
 
     Attributes:
         as_of: The moment as of which the archive is read, in UTC seconds; None: now.
@@ -108,16 +109,16 @@ class ArchiveReader:
         return read_days(self.connection, report, since, until)
 
     def key_days(self, since: str | None = None, until: str | None = None) -> list[Day]:
-        """Read the days of unfiltered usage series grouped by key.
+        """Read the days of unfiltered usage series that are grouped by API key.
 
-        The finest of a day first.
+        A day can have several series. The one of the finest grouping is first.
         """
         return read_key_days(self.connection, since, until)
 
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
-        """Read sums by day and columns once.
+        """Read sums by day and columns, and keep them in memory.
 
-        Results by fewer columns are added up from them.
+        Later results over the same days by fewer columns are added up from them.
         """
         rows = list(read_sums(self.connection, report, columns, days, lambda day: day))
         self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
@@ -125,7 +126,7 @@ class ArchiveReader:
     def sums(
         self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
     ) -> Iterator[Sum]:
-        """Sum days by parts of time and by the values of columns."""
+        """Yield the sums of days by part of time and by the values of columns."""
         cube = self._cubes.get(report)
         if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
             return cube.sums(columns, days, part_of)
@@ -134,9 +135,9 @@ class ArchiveReader:
     def lines(
         self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
     ) -> list[Line]:
-        """Group days by the words of `--by`.
+        """Return the sums of days, grouped by the words of `--by`.
 
-        Names of workspaces and keys are those at the end of each line's days.
+        Names of workspaces and keys are those at the end of the newest day of each line.
         """
         lines = group_lines(lambda columns, part_of: self.sums(report, columns, days, part_of), report, by, slot_of)
         for line in lines:
@@ -149,8 +150,8 @@ class ArchiveReader:
         for column, value in values.items():
             labelled[column] = value
             dimension = BY_COLUMN.get(column)
-            if dimension is not None and dimension.label is not None:
-                labelled[dimension.label] = self._label(dimension, value, day)
+            if dimension is not None and dimension.label_column is not None:
+                labelled[dimension.label_column] = self._label(dimension, value, day)
         return labelled
 
     def _label(self, dimension: Dimension, value: Any, day: int) -> Any:
@@ -164,20 +165,23 @@ class ArchiveReader:
             self._names = defaultdict(list)
             for one, identity, name, since, until in self.connection.execute(sql("select_name_periods")):
                 self._names[one, identity].append((since, until, name))
-        end = day + DAY
+        end = day + DAY  # a name that is first seen at the end itself belongs to the next day
         return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
 
     def workspaces(self) -> dict[str, list[str | None]]:
-        """Read every known workspace by its id, with its names, the newest last."""
+        """Read the names of every known workspace, by its id, the newest last.
+
+        None stands for having no name.
+        """
         names: dict[str, list[str | None]] = {}
         for one, name in self.connection.execute(sql("select_workspaces")):
             names.setdefault(one, []).append(name)
         return names
 
     def restatements(self, since: str | None, until: str | None) -> list[dict[str, Any]]:
-        """Read what changed in settled buckets, field by field.
+        """Read the changes in settled buckets, one row for each field.
 
-        First seen from `since` to `until` (times as text).
+        They were first seen from `since` to before `until` (times as text).
         """
         found = self.connection.execute(sql("select_restatements"), {"since": since, "until": until})
         names = [column[0] for column in found.description]
@@ -186,13 +190,13 @@ class ArchiveReader:
 
 @contextmanager
 def open_archive_reader(path: Path, as_of: int | None = None) -> Iterator[ArchiveReader]:
-    """Open one snapshot of an archive, as of a moment.
+    """Open one snapshot of an archive.
 
-    In UTC seconds; None: now.
+    It is as of a moment in UTC seconds; None: now.
 
     Raises:
         ConfigurationError: There is no archive, it needs `archiver migrate`, or a sum does not fit 64 bits.
-        DamagedError, NewerError, StorageError: As the file is.
+        DamagedError, NewerError, StorageError: The file is damaged, too new, or cannot be read.
     """
     with open_reader(path) as connection, translated(path, system=False):
         if as_of is not None:

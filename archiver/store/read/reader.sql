@@ -16,26 +16,28 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
 -- name: select_suspects
--- Select the settled buckets with a last answer that lost more than half and was not written.
+-- Select the buckets with a last response that was held back.
 SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
 FROM _suspect AS u JOIN _series AS s ON s.id = u.series_id ORDER BY u.bucket_start, s.id;
 
 -- name: select_newest_complete
--- Select, for each report, the end of the newest bucket that was read after its end.
+-- Select, for each report, the end of the newest bucket that was read after its end. A span can end with a bucket that
+-- was in progress at `fetched_at`: only the buckets before it count.
 SELECT s.report, max(min(c.span_end, c.fetched_at - c.fetched_at % s.bucket_seconds))
 FROM _span AS c JOIN _series AS s ON s.id = c.series_id
 WHERE c.state IN ('settled', 'provisional') AND c.span_start + s.bucket_seconds <= c.fetched_at
 GROUP BY s.report;
 
 -- name: select_days
--- Select the days of a report with the series that is used for each, and how it was read.
+-- Select the days of a report with the series that is used for each, and its rank.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, d.rank
 FROM _canonical_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start;
 
 -- name: select_key_days
--- Select the days of all unfiltered usage series that are grouped by key, for allocating costs to keys.
+-- Select the days of all unfiltered usage series that are grouped by API key, for allocating costs to keys. The rank is
+-- that of the canonical choice. Commas around `group_by` make LIKE compare whole names.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
 FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE s.report = 'usage' AND s.fineness IS NOT NULL AND ',' || s.group_by || ',' LIKE '%,api_key_id,%'
@@ -65,7 +67,8 @@ FROM _cost_key;
 SELECT id, workspace_id, api_key_id, model, service_tier, context_window, inference_geo, speed FROM _usage_key;
 
 -- name: cost.select_sums
--- Sum the money of the selected days by part and line; credits, which are negative rows, once more by themselves.
+-- Sum the cost of the selected days by part and line. Credits, which are rows with negative amounts, have sums of their
+-- own.
 SELECT
   part, line, max(day_start), sum(amount_microcents), sum(amount_remainder), sum(min(amount_microcents, 0)),
   sum(iif(amount_microcents < 0, amount_remainder, 0))
@@ -79,7 +82,7 @@ SELECT
 FROM selected_usage GROUP BY part, line ORDER BY part;
 
 -- name: select_workspaces
--- Select every workspace that is known: each with every name it had, the newest last, and null where it had none.
+-- Select every workspace with each of its names, the newest last. Workspaces that only occur in reports have NULL.
 SELECT id, name FROM (
   SELECT id, name, since FROM _name_period WHERE kind = 'workspace'
   UNION ALL
@@ -114,7 +117,8 @@ JOIN main._revision AS r ON r.series_id = s.id AND r.learnt_at > :moment
 WHERE s.bucket_seconds < 86400;
 
 -- name: select_dated_views
--- Select the definitions of the views that can be read as of a moment.
+-- Select the definitions of the views that can be read as of a moment: those over rows and canonical days. Coverage and
+-- runs of earlier times are not stored.
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
   'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',

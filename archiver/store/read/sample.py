@@ -1,4 +1,4 @@
-"""What is settled, by windows and as plain values, to compare with it."""
+"""Settled windows of an archive and their rows, to compare with the API."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from archiver.store.statements import series_values, sql
 if TYPE_CHECKING:
     import sqlite3
 
+# The default refresh requests settled buckets of the last 35 days only. A hundred years are all of them.
 _ALL_DAYS = "--refresh 36500 --accept-restatements"
 
 
@@ -31,7 +32,7 @@ class Sample:
         return None if found is None else str(found[0])
 
     def settled_windows(self) -> list[Window]:
-        """List the windows that settled stretches are cut into."""
+        """Return windows of one request each that cover all settled buckets."""
         windows = []
         rows = self._connection.execute(sql("settled_spans")).fetchall()
         for report, bucket_width, group_by, filters, start, end in rows:
@@ -42,9 +43,9 @@ class Sample:
         return windows
 
     def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
-        """Read the rows of a window.
+        """Read the rows of a window, by bucket and by dimension values.
 
-        By bucket, by the values of their dimensions, measures and `extra`.
+        The values of each row are its measures and `extra`.
         """
         (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
@@ -69,7 +70,7 @@ class Sample:
 
 
 def read_series(report: str, bucket_width: str, group_by: str, filters: str) -> Series:
-    """Read a series from its stored spelling."""
+    """Return a series from the texts that identify it in the archive."""
     wanted: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
         wanted[dimension] += (value,)

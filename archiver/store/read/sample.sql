@@ -1,7 +1,8 @@
 -- Statements that read settled windows and their rows, for comparing them with the API.
 
 -- name: settled_spans
--- The settled stretches of every series, whenever they were read.
+-- Select the settled ranges of every series, merged whatever their time of reading. `begins` is 1 for a range that does
+-- not continue the one before, and its running sum numbers the merged ranges.
 WITH settled AS (
   SELECT *, lag(span_end) OVER by_time IS NOT span_start AS begins
   FROM _span WHERE state = 'settled'
@@ -16,7 +17,7 @@ GROUP BY i.series_id, i.number
 ORDER BY s.id, min(i.span_start);
 
 -- name: usage.sample_rows
--- The rows of a window with the values of their dimensions.
+-- Select the rows of a window with the values of their dimensions.
 SELECT
   f.bucket_start, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window, k.inference_geo, k.speed,
   k.account_id, k.service_account_id, f.uncached_input_tokens, f.cache_creation_1h_input_tokens,
@@ -25,7 +26,7 @@ FROM _usage_fact AS f JOIN _usage_key AS k ON k.id = f.key_id
 WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
 
 -- name: cost.sample_rows
--- The rows of a window with the values of their dimensions.
+-- Select the rows of a window with the values of their dimensions.
 SELECT
   f.bucket_start, k.workspace_id, k.description, k.cost_type, k.model, k.service_tier, k.context_window,
   k.token_type, k.inference_geo, k.currency, f.amount, f.amount_microcents, f.amount_remainder, f.extra

@@ -1,4 +1,4 @@
-"""A connection on which a person's own SQL can read and do nothing else."""
+"""A connection on which SQL of users can only read, within limits."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _ALLOWED_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "function_list"})
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
+# Possessive and atomic groups, so that a long run of blanks and comments is matched in linear time.
 _BEGINNINGS = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|(?>/\*.*?\*/))*+(select|with|values|explain|pragma)\b", re.IGNORECASE | re.DOTALL
 )
-_STARVED = frozenset({sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP})  # in the bounds of the child
-_OPCODES_A_LOOK = 10_000
+# I/O errors that a lack of memory causes, within the limits of the child process.
+_MEMORY_CODES = frozenset({sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP})
+_OPCODES_PER_TIME_CHECK = 10_000  # well below a millisecond
 _LONGEST_STATEMENT = 1_000_000
 _LONGEST_VALUE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one query may use: seconds of time, MiB of memory.
+    """The limits of one query: seconds of time and MiB of memory.
 
-    And the moment (UTC seconds) as of which it looks.
+    `as_of` is the moment (UTC seconds) as of which it reads; None: now.
     """
 
     seconds: float
@@ -43,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The columns of an answer, and its rows as they come."""
+    """The columns of a result, and an iterator over its rows."""
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
@@ -53,16 +55,18 @@ class Result:
 def run_query(
     path: Path, statement: str, parameters: Mapping[str, object], limits: Limits, monotonic: Callable[[], float]
 ) -> Iterator[Result]:
-    """Run one statement that reads; its rows are read while the context lasts.
+    """Run one statement that only reads.
+
+    Its rows can be read until the context ends. `monotonic` is the clock of the time limit.
 
     Raises:
-        ConfigurationError: The SQL is wrong, or wants more than to read.
+        ConfigurationError: The SQL is wrong, does more than read, or needs too much memory.
         TimeLimitError: It took too long.
-        StorageError, DamagedError, NewerError: As the file is.
+        StorageError, DamagedError, NewerError: The file cannot be read, is damaged or too new.
     """
     check_reads(statement)
     with _translated(path), open_reader(path) as connection:
-        connection.execute("PRAGMA temp_store = MEMORY")  # a temporary file would be bounded by nothing
+        connection.execute("PRAGMA temp_store = MEMORY")  # nothing would limit a temporary file
         if limits.as_of is not None:
             open_as_of(connection, limits.as_of)
         _confine(connection, limits, monotonic)
@@ -73,18 +77,19 @@ def run_query(
 
 
 def check_reads(statement: str) -> None:
-    """Look at how a statement begins, in no more time than it is long.
+    """Check that a statement begins like one that reads, in linear time.
 
-    What it does is for the sandbox to refuse.
+    This is for an early message. The authorizer of the connection enforces the rule.
 
     Raises:
-        ConfigurationError: It cannot be one that reads.
+        ConfigurationError: It begins with another word.
     """
     if not _BEGINNINGS.match(statement):
         raise ConfigurationError("only a statement that reads is allowed", hint="begin with SELECT, WITH or VALUES")
 
 
 def _confine(connection: sqlite3.Connection, limits: Limits, monotonic: Callable[[], float]) -> None:
+    # Two layers: `query_only` and the authorizer each prevent writing. ATTACH could read or create any other file.
     connection.execute("PRAGMA query_only = ON")
     connection.execute(f"PRAGMA hard_heap_limit = {limits.mebibytes * 1024 * 1024:d}")
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -92,7 +97,7 @@ def _confine(connection: sqlite3.Connection, limits: Limits, monotonic: Callable
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.set_authorizer(_authorize)
     deadline = monotonic() + limits.seconds
-    connection.set_progress_handler(lambda: int(monotonic() > deadline), _OPCODES_A_LOOK)
+    connection.set_progress_handler(lambda: int(monotonic() > deadline), _OPCODES_PER_TIME_CHECK)
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
@@ -110,8 +115,8 @@ def _translated(path: Path) -> Iterator[None]:
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _ours(error, path) from error
     except StorageError as error:
-        if getattr(error.__cause__, "sqlite_errorcode", None) in _STARVED:
-            raise _too_much() from error
+        if getattr(error.__cause__, "sqlite_errorcode", None) in _MEMORY_CODES:
+            raise _memory_error() from error
         raise
     except DamagedError as error:
         # The statement itself can make such text, so the archive need not be damaged.
@@ -119,10 +124,10 @@ def _translated(path: Path) -> Iterator[None]:
             raise ConfigurationError("the result has text that is not UTF-8", hint="hex() shows its bytes") from error
         raise
     except MemoryError as error:
-        raise _too_much() from error
+        raise _memory_error() from error
 
 
-def _too_much() -> ConfigurationError:
+def _memory_error() -> ConfigurationError:
     return ConfigurationError("the query needs more memory than it may use", hint="raise --max-memory")
 
 
@@ -131,7 +136,7 @@ def _ours(error: sqlite3.Error | sqlite3.Warning, path: Path) -> ArchiverError:
     if code == sqlite3.SQLITE_INTERRUPT:
         return TimeLimitError("the query took too long", hint="raise --timeout")
     if code == sqlite3.SQLITE_NOMEM:
-        return _too_much()
+        return _memory_error()
     if code == sqlite3.SQLITE_AUTH:
         return ConfigurationError(f"the query may only read: {error}")
     found = translate(error, path) if isinstance(error, sqlite3.Error) else None

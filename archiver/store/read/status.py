@@ -1,4 +1,4 @@
-"""What `status` shows: coverage, suspects, freshness, the last run."""
+"""The state of an archive: coverage, suspects, freshness and the last run."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class CoverageRange:
 
     @property
     def is_gap(self) -> bool:
-        """Whether it was asked for and is not archived."""
+        """Whether the range was planned or requested and is not archived."""
         return self.state in GAPS
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A settled bucket with a last answer that lost more than half.
+    """A bucket with a last response that was held back.
 
-    The archive keeps the older rows.
+    The response lost most of its rows. The archive keeps the rows from before.
     """
 
     report: str
@@ -53,8 +53,12 @@ class Suspect:
 class ArchiveStatus:
     """The state of an archive.
 
-    `newest_complete` maps each report to the end (UTC seconds) of its newest bucket that was read after its end.
-    `collapses` are the failures of the last run that lost over a fifth of a series, as `sync --json` lists them.
+    Attributes:
+        bytes: The size of the file, without its -wal.
+        series: The report, bucket width, grouping and filters of each series that has coverage.
+        newest_complete: Report → the end (UTC seconds) of its newest bucket that was read after its end.
+        last_run: The row of `sync_run` by column; None before the first run.
+        collapses: The series that lost over a fifth in the last run, as `sync --json` lists them.
     """
 
     path: Path
@@ -70,7 +74,7 @@ class ArchiveStatus:
 
     @property
     def gaps(self) -> list[CoverageRange]:
-        """The ranges that were asked for and are not archived."""
+        """The ranges that were planned or requested and are not archived."""
         return [one for one in self.coverage if one.is_gap]
 
     @property

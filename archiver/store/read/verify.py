@@ -1,6 +1,7 @@
-"""Verify a file.
+"""Verify the content of an archive, without the API.
 
-Digests against rows, dictionaries, coverage, stored daily sums, and sums across series.
+The checks compare digests with rows, keys with dimension values, coverage with buckets, stored daily sums with rows,
+and the sums of several series of one report with each other.
 """
 
 from __future__ import annotations
@@ -26,23 +27,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-# What reading damaged content raises: SQLite's errors, and values that are no longer what their column holds.
+# The errors that damaged content can raise: those of SQLite, and those of values of a wrong type, range or form.
 _DAMAGE = (sqlite3.Error, ValueError, TypeError, OverflowError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be.
+    """A difference that a check found.
 
     Attributes:
         check: `integrity`, `digest`, `dictionary`, `coverage`, `sums` or `online`.
-        message: What is wrong.
-        series_id: Of which series, where one is to blame.
-        report: Of which report.
-        start: The first bucket concerned; None when it is none in particular.
-        end: Where the last one ends.
-        key_id: The dictionary's entry, where that is damaged.
-        repair: The options of the `sync` that reads the series again, but for the range.
+        message: The series, the time and the difference, for the user.
+        series_id: The series in which `Archive.mark_damaged` marks the range as failed. None where it has to mark
+            nothing: no single series is known to be wrong, or a sync removes the fault by itself.
+        report: The report of the series.
+        start: The start of the first bucket concerned, in UTC seconds; None if the finding concerns no range.
+        end: The end of the last bucket concerned.
+        key_id: The damaged entry of the dictionary; None for all other findings.
+        repair: The options of the `sync` that requests the series again, without `--since` and `--until`.
     """
 
     check: str
@@ -71,28 +73,28 @@ class _StoredSeries:
     name: str
     repair: str
 
-    def finding(self, start: int, check: str, what: str, key_id: int | None = None) -> Finding:
+    def finding(self, start: int, check: str, fault: str, key_id: int | None = None) -> Finding:
         """Return a finding about one bucket."""
-        message = f"{self.name}, {_when(start)}: {what}"
+        message = f"{self.name}, {_when(start)}: {fault}"
         return Finding(check, message, self.id, self.report, start, start + self.width, key_id, self.repair)
 
 
 def verify_archive(path: Path, now: int = FOREVER) -> list[Finding]:
-    """Return all findings about an archive.
+    """Return all findings about an archive; an empty list if it is sound.
 
-    None means that it holds what was archived.
-
-    `now` (UTC seconds) bounds the coverage that is possible.
+    Coverage that was read after `now` (UTC seconds) is a finding.
 
     Raises:
-        ConfigurationError, DamagedError, NewerError, StorageError: It cannot be read at all.
+        ConfigurationError, DamagedError, NewerError, StorageError: The file cannot be opened or read.
     """
     with open_reader(path) as connection:
-        connection.execute("BEGIN")
+        connection.execute("BEGIN")  # all checks see one snapshot, also while a sync writes
         return list(_findings(connection, path, now))
 
 
 def _findings(connection: sqlite3.Connection, path: Path, now: int) -> Iterator[Finding]:
+    # The check of the list of series fills `series`, and all later checks use it: the order matters. They skip a series
+    # that is not in it, because its report or width cannot be read.
     series: dict[int, _StoredSeries] = {}
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("the integrity of the file", lambda: _check_integrity(connection)),
@@ -103,15 +105,17 @@ def _findings(connection: sqlite3.Connection, path: Path, now: int) -> Iterator[
         ("days", lambda: (found for one in series.values() for found in _check_days(connection, one))),
         *((f"the sums of {one}", lambda one=one: _check_sums(connection, one, series)) for one in Report),
     ]
-    for what, check in checks:
-        yield from _guarded(path, what, check)
+    for subject, check in checks:
+        yield from _run_check(path, subject, check)
 
 
-def _guarded(path: Path, what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of a check; what damage makes it raise is a finding too, and the other checks go on.
+def _run_check(path: Path, subject: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of a check.
+
+    An error that damaged content causes is one more finding, so that the other checks still run.
 
     Raises:
-        StorageError: The disk, and not the content.
+        StorageError: The disk does not let the file be read.
     """
     try:
         yield from check()
@@ -119,7 +123,7 @@ def _guarded(path: Path, what: str, check: Callable[[], Iterable[Finding]]) -> I
         ours = translate(error, path) if isinstance(error, sqlite3.Error) else None
         if isinstance(ours, StorageError):
             raise ours from error
-        yield Finding("integrity", f"{what} cannot be checked: {type(error).__name__}: {error}")
+        yield Finding("integrity", f"{subject} cannot be checked: {type(error).__name__}: {error}")
 
 
 def _check_integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -129,6 +133,7 @@ def _check_integrity(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _read_series(connection: sqlite3.Connection, series: dict[int, _StoredSeries]) -> Iterator[Finding]:
+    """Add all series to `series` by their ids, and yield a finding for each that cannot be read."""
     for row in connection.execute(sql("verify_series")).fetchall():
         try:
             series[row[0]] = _stored_series(*row)
@@ -144,9 +149,9 @@ def _stored_series(identity: int, report: str, bucket_width: str, group_by: str,
 
 
 def repair_options(report: str, bucket_width: str, group_by: str, filters: str) -> str:
-    """Return the options of the `sync` that reads a series again.
+    """Return the options of the `sync` that requests a series again.
 
-    All but the range.
+    `--since` and `--until` are not among them.
     """
     options = ["--report", report, "--bucket-width", bucket_width, "--group-by", group_by or "none"]
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
@@ -160,15 +165,17 @@ def _check_coverage(connection: sqlite3.Connection, series: dict[int, _StoredSer
             one = series[series_id]
             message = f"{one.name}, {_when(start)}: the coverage overlaps itself"
             yield Finding("coverage", message, one.id, one.report, start, end, None, one.repair)
-    # Findings about coverage of the future name no series: the next sync removes it by itself.
+    # Findings about coverage of the future have no `series_id`, so they are not marked: each sync begins with
+    # `Archive.drop_future_coverage`, which removes that coverage.
     values = {"now": now, "skew": WORST_CLOCK_SKEW}
     rows = connection.execute(sql("select_future_spans"), values).fetchall()
     for series_id, width, start, _, _, fetched_at, _ in rows:
         if series_id in series:
             one = series[series_id]
-            read = min(now, fetched_at if fetched_at is not None else now)
-            first = max(start, read - read % width)
-            message = f"{one.name}, {_when(first)}: the coverage lies ahead of when it was read"
+            # Only the part from the bucket in progress at the time of reading is wrong.
+            read_at = min(now, fetched_at if fetched_at is not None else now)
+            first = max(start, read_at - read_at % width)
+            message = f"{one.name}, {_when(first)}: the coverage reaches beyond the time of its reading"
             yield Finding("coverage", message, None, one.report, first, first + width, None, one.repair)
 
 
@@ -177,13 +184,14 @@ def _check_dictionary(
 ) -> Iterator[Finding]:
     for identity, key, *values in connection.execute(sql(f"{report}.verify_keys")).fetchall():
         own = key_text(tuple(values))
-        # A key that tells rows apart by their `extra` has one value more.
+        # Three keys are right. Usually it is the JSON array of the values. A key that distinguishes rows by their
+        # `extra` has that as one more value. `damaged ID` was set when this damage was marked by an earlier `verify`.
         if key in {own, f"damaged {identity}"} or key.startswith(f"{own[:-1]},"):
             continue
         for series_id, start in connection.execute(sql(f"{report}.buckets_of_key"), {"id": identity}).fetchall():
             if series_id in series:
-                what = f"the dimensions of its rows were changed (entry {identity} of the dictionary)"
-                yield series[series_id].finding(start, "dictionary", what, identity)
+                fault = f"the dimensions of its rows were changed (entry {identity} of the dictionary)"
+                yield series[series_id].finding(start, "dictionary", fault, identity)
 
 
 def _check_digests(connection: sqlite3.Connection, series: _StoredSeries) -> Iterator[Finding]:
@@ -198,6 +206,8 @@ def _check_digests(connection: sqlite3.Connection, series: _StoredSeries) -> Ite
             yield series.finding(start, "digest", "the rows are not those that were archived")
         elif series.report is Report.COST and not all(_is_exact(*values[:3]) for values in stored.values()):
             yield series.finding(start, "digest", "an amount and its microcents do not agree")
+    # The digests that are left belong to buckets without rows. That is right for a bucket that lost its last row by a
+    # response: its digest is that of no rows.
     for start, digest in digests.items():
         if digest != facts_digest({}):
             yield series.finding(start, "digest", "the rows are gone")
@@ -215,7 +225,7 @@ def _check_days(connection: sqlite3.Connection, series: _StoredSeries) -> Iterat
 
 
 def _when(seconds: int) -> str:
-    """Return a time as text, also one that damage made absurd."""
+    """Return a time as text, also a time out of range, which damage can cause."""
     try:
         return to_text(seconds)
     except (ValueError, OverflowError, OSError):
@@ -230,7 +240,10 @@ def _is_exact(amount: Any, microcents: Any, remainder: Any) -> bool:
 
 
 def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int, _StoredSeries]) -> Iterator[Finding]:
-    """Compare the sums of settled days across series: every grouping adds up to the same, also to nothing."""
+    """Compare the sums of settled days across series.
+
+    All groupings and widths of a report have the same sum for a day. Without use, that is zero.
+    """
     days: dict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
     for day, series_id, *sums in connection.execute(sql(f"{report}.verify_sums")):
         if series_id in series:
@@ -240,8 +253,9 @@ def _check_sums(connection: sqlite3.Connection, report: Report, series: dict[int
         if len(counts) > 1:
             usual, number = counts.most_common(1)[0]
             odd = [one for one, sums in sums_of.items() if sums != usual]
+            # If no two series agree, all of them are named. Even the fewer of two groups need not be the wrong ones,
+            # and two groups can be equally large: the finding has no `series_id`.
             names = [series[one].name for one in (odd if number > 1 else sums_of)]
-            # Of two series neither can be called the wrong one.
-            what = f"{', '.join(names)} against {number} others" if number > 1 else f"between {' and '.join(names)}"
-            message = f"the sums of {_when(day)[:10]} differ: {what}"
-            yield Finding("sums", message, odd[0], report, day, day + DAY)
+            which = f"{', '.join(names)} against {number} others" if number > 1 else f"between {' and '.join(names)}"
+            message = f"the sums of {_when(day)[:10]} differ: {which}"
+            yield Finding("sums", message, None, report, day, day + DAY)

@@ -1,4 +1,4 @@
--- Statements of `archiver verify`: what is stored against what it should be.
+-- Statements of `archiver verify`.
 
 -- name: verify_series
 -- Select every series.
@@ -18,7 +18,8 @@ WHERE previous_end > span_start;
 SELECT bucket_start, digest FROM _bucket WHERE series_id = ? ORDER BY bucket_start;
 
 -- name: verify_days
--- Select days of a series of hours or minutes with stored sums that are not those of its rows.
+-- Select the days of a series of hours or minutes with stored sums that differ from those of its rows. EXCEPT in both
+-- directions finds sums that are wrong, missing, and left over.
 WITH summed AS (
   SELECT
     bucket_start / 86400 * 86400 AS day_start, key_id, sum(uncached_input_tokens), sum(cache_creation_1h_input_tokens),
@@ -38,7 +39,8 @@ UNION
 SELECT day_start FROM (SELECT * FROM kept EXCEPT SELECT * FROM summed);
 
 -- name: verify_series_days
--- Select the days that are used for the daily views and are not covered whole.
+-- Select the days that the daily views may use and that are not wholly covered. The sum is NULL without coverage, hence
+-- IS NOT.
 SELECT d.day_start FROM _series_day AS d
 WHERE d.series_id = :series_id AND 86400 IS NOT (
   SELECT sum(min(c.span_end, d.day_start + 86400) - max(c.span_start, d.day_start)) FROM _span AS c
@@ -47,7 +49,7 @@ WHERE d.series_id = :series_id AND 86400 IS NOT (
 );
 
 -- name: verify_uncovered
--- Select the buckets with rows that no coverage holds.
+-- Select the buckets that have a digest, but no coverage.
 SELECT b.bucket_start FROM _bucket AS b
 WHERE b.series_id = :series_id AND NOT EXISTS (
   SELECT 1 FROM _span AS s
