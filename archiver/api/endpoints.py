@@ -196,17 +196,23 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     Raises:
         ApiError: There is no answer, or it is not as documented.
     """
+    try:
+        return await _fetch_names(client, kind)
+    except KeyRefusedError as error:
+        if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
+            return []
+        raise
+
+
+async def _fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     names = _LISTS[kind]
     try:
         objects = await _fetch_list(client, kind, (*names.query, *names.optional))
     except RequestRefusedError as error:
         if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
             raise
-        return await _fetch_list(client, kind, names.query)  # workspaces are then without the default one
-    except KeyRefusedError as error:
-        if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
-            return []
-        raise
+        # An API of before does not know the optional parameters: workspaces are then without the default one.
+        return await _fetch_list(client, kind, names.query)
     return _mark_default(objects) if kind is NameKind.WORKSPACE else objects
 
 

@@ -109,16 +109,17 @@ class Response:
 def _contains(body: bytes | bytearray, secret: str) -> bool:
     if secret.encode() in body:
         return True
-    # JSON can write any character as an escape like \u0073; that of an ASCII character begins with \u00. The searches
-    # for a backslash and for \u00 come first: most pages have neither, and the expression takes ten times as long.
-    return b"\\" in body and b"\\u00" in body and _escapable(secret).search(body) is not None
+    # JSON can write any character as an escape, like \u0073 or \/. The search for a backslash comes first: most pages
+    # have none, and the expression takes ten times as long.
+    return b"\\" in body and _escapable(secret).search(body) is not None
 
 
 @cache
 def _escapable(secret: str) -> re.Pattern[bytes]:
     """Return a pattern that matches a secret in JSON, with escapes or without."""
-    # Each character matches itself or its \uXXXX, where the letters of hexadecimal digits are upper or lower case.
-    return re.compile(b"".join(b"(?:%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
+    # Each character matches itself, with a backslash in front (JSON has \/, \" and \\) or not, or its \uXXXX, where the
+    # letters of hexadecimal digits are upper or lower case.
+    return re.compile(b"".join(b"(?:\\\\?%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
 
 
 def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:

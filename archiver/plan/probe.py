@@ -74,7 +74,9 @@ class Probe:
         # Days that are not settled may still get rows, so neither result is certain among them.
         if self.guessed or (found is not None and found >= settled_until):
             found = None
-        return min(self.empty_until, max(floor(settled_until, DAY), self.windows[0].start)), found
+        # The range is empty where everything up to its end was checked before.
+        begin = self.windows[0].start if self.windows else self.empty_until
+        return min(self.empty_until, max(floor(settled_until, DAY), begin)), found
 
 
 def _first_with_rows(window: Window, answer: Answer | None) -> int | None:

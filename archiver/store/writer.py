@@ -218,8 +218,7 @@ class WindowWriter:
         if not days:
             return days
         await self._db.execute("delete_usage_days", {"series_id": series_id, "days": json.dumps(sorted(days))})
-        # Sorted like the primary key, so that SQLite appends. A day has at most 1,440 rows of one key, so that its sum
-        # fits 64 bits as long as their average is below 6 * 10^15.
+        # Sorted like the primary key, so that SQLite appends. Every sum fits 64 bits: see LARGEST_COUNT.
         rows = (
             (series_id, day, ids[place], *sums)
             for day in sorted(days)

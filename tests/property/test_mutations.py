@@ -60,8 +60,8 @@ STRANGE = [
     1,
     1.0,
     1.5,
-    2**53,
-    2**53 + 1,
+    2**52,
+    2**52 + 1,
     2**64,
     10**30,
     "",
@@ -170,7 +170,7 @@ def judge_row(row: Any, report: str) -> tuple[Any, ...]:
         row.get("output_tokens"),
         tools.get("web_search_requests"),
     )
-    need(all(type(count) is int and 0 <= count <= 2**53 for count in counts))
+    need(all(type(count) is int and 0 <= count <= 2**52 for count in counts))
     return dimensions, counts, extra_of(row, report)
 
 

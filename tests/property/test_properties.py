@@ -69,7 +69,7 @@ def test_eighteen_fractional_digits_are_exact_with_the_remainder(amount: Decimal
     assert microcents * REMAINDER_UNITS_PER_MICROCENT + remainder == int(Decimal(text) * 10**18)
 
 
-counts = st.integers(0, 2**53)
+counts = st.integers(0, 2**52)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), counts), max_size=6, unique_by=lambda row: row[0]))

@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Any, str | None]] = {
     "bool count": (page(usage_row(output_tokens=True)), "data[0].results[0].output_tokens"),
     "null count": (page(usage_row(output_tokens=None)), "data[0].results[0].output_tokens"),
     "negative": (page(usage_row(output_tokens=-1)), "data[0].results[0].output_tokens"),
-    "too large": (page(usage_row(output_tokens=2**53 + 1)), "data[0].results[0].output_tokens"),
+    "too large": (page(usage_row(output_tokens=2**52 + 1)), "data[0].results[0].output_tokens"),
     "no count": (page(without(usage_row(), "output_tokens")), "data[0].results[0]"),
     "no cache": (page(without(usage_row(), "cache_creation")), "data[0].results[0]"),
     "flat cache": (

@@ -13,7 +13,7 @@ from archiver.api.key import AdminKey
 from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
 from archiver.api.retry import RetryPolicy
-from archiver.errors import ApiError, ConfigurationError, ContractError, KeyRefusedError
+from archiver.errors import ApiError, ConfigurationError, ContractError, KeyEchoError, KeyRefusedError
 from archiver.model import DAY, BucketWidth, NameKind, Report, Series, Window
 from archiver.plan.calendar import parse_time
 from tests.support import INVENTED_KEY
@@ -58,6 +58,14 @@ def test_a_short_key_is_refused_without_being_shown() -> None:
 
 def text_of(error: ApiError) -> str:
     return f"{error} {error.args} {error.message} {error.hint} {error.request_id}"
+
+
+@pytest.mark.parametrize(("written", "repeated"), [("/", "\\/"), ('"', '\\"'), ("\\", "\\\\")])
+def test_a_key_that_json_repeats_with_short_escapes_is_found(written: str, repeated: str) -> None:
+    key = f"invented-key-with{written}one-character"
+    response = Response(200, {}, f'{{"echo": "{key.replace(written, repeated)}"}}'.encode()).guarded(key)
+    with pytest.raises(KeyEchoError):
+        response.body  # noqa: B018  # reading it raises
 
 
 @pytest.mark.parametrize("form", [INVENTED_KEY, ESCAPED], ids=["plain", "escaped"])

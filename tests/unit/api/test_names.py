@@ -131,3 +131,9 @@ async def test_the_workspace_of_an_older_key_is_kept() -> None:
     one, _ = client(lambda _: (200, {"data": [key], "has_more": False}))
     (named,) = await fetch_names(one, NameKind.API_KEY)
     assert json.loads(named.details)["workspace_id"] == "wrkspc_2"
+
+
+async def test_a_403_after_a_refused_parameter_is_an_empty_list_too() -> None:
+    one, asked = client(lambda url: (400, {}) if "limit" in url else (403, {}))
+    assert await fetch_names(one, NameKind.SERVICE_ACCOUNT) == []
+    assert len(asked) == 2

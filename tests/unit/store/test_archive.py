@@ -11,7 +11,8 @@ import pytest
 
 from archiver.answer import Answer, Bucket, Buckets
 from archiver.errors import DamagedError, OrganizationMismatchError
-from archiver.model import DAY, HOUR, BucketWidth, Organization, Report, RowCounts, Series, Window
+from archiver.model import DAY, BucketWidth, Organization, Report, RowCounts, Series, Window
+from archiver.reports.spec import LARGEST_COUNT
 from archiver.store.archive import fineness, held_archive, open_archive
 from archiver.store.history import AnswerTime
 from tests.archives import delete_coverage, delete_digests
@@ -37,9 +38,9 @@ async def open_held(db: Path) -> AsyncIterator[Archive]:
 
 
 def answer(rows: int, count: int, window: Window = WINDOW) -> Answer:
-    """Return a response with the same rows in every hour of a day."""
+    """Return a response with the same rows in every bucket of a day."""
     buckets = Buckets([False] * 6)
-    for start in range(window.start, window.end, HOUR):
+    for start in range(window.start, window.end, window.series.bucket_width.seconds):
         dimensions = [(None, None, f"model {n}", None, None, None, None, None, None) for n in range(rows)]
         buckets.append(Bucket(start, dict.fromkeys(dimensions, (count, 0, 0, 0, 0, 0, None))))
     return Answer(window, buckets, b"digest", LATER.now)
@@ -64,14 +65,14 @@ async def test_rows_of_more_than_one_insert_statement_are_all_written(db: Path) 
     assert select(db, "SELECT count(*), sum(uncached_input_tokens) FROM usage") == [(264, 264)]
 
 
-async def test_a_day_of_the_largest_counts_has_a_sum(db: Path) -> None:
+async def test_a_day_of_minutes_of_the_largest_counts_has_a_sum(db: Path) -> None:
+    minutes = Window(Series(Report.USAGE, BucketWidth.MINUTE), WINDOW.start, WINDOW.end)
     async with open_held(db) as archive:
-        await archive.record(answer(rows=1, count=2**52 - 1), LATER)
+        await archive.record(answer(1, LARGEST_COUNT, minutes), LATER)
         first = select(db, "SELECT uncached_input_tokens FROM daily_tokens")
-        await archive.record(answer(rows=1, count=2**52 - 2), LATER)
-    assert first == [(24 * (2**52 - 1),)]
-    assert select(db, "SELECT uncached_input_tokens FROM daily_tokens") == [(24 * (2**52 - 2),)]
-    assert 1440 * 2**52 < 2**63
+        await archive.record(answer(1, LARGEST_COUNT - 1, minutes), LATER)
+    assert first == [(1440 * LARGEST_COUNT,)]
+    assert select(db, "SELECT uncached_input_tokens FROM daily_tokens") == [(1440 * (LARGEST_COUNT - 1),)]
 
 
 async def test_a_window_that_cannot_be_written_leaves_nothing_and_the_next_one_is_whole(db: Path) -> None:
