@@ -28,7 +28,7 @@ class RateLimiter:
         self._filled_at = clock.monotonic()
 
     def acquire(self) -> None:
-        """Take one token for a request; raises a 429 if there is none."""
+        """Use one token for a request; raises a 429 if there is none."""
         if self._limit is None:
             return
         now = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Usage patterns: which dimension values occur together, when, and how often.
+"""Usage patterns: combinations of dimension values, when and how often.
 
 Usage events are drawn from patterns. As documented, an account occurs only in use of the Console and of OAuth, which
 has no API key, and a service account only in federated use.
