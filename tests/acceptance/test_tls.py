@@ -1,4 +1,4 @@
-"""A certificate that cannot be verified is a matter of configuration, and a CA can be named."""
+"""A certificate that cannot be verified is a configuration error, and a CA can be named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @contextmanager
 def https_server(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Run a server on the loopback address with a certificate that nobody knows."""
+    """Run a server on the loopback address with a certificate that no CA has signed."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
@@ -52,7 +52,7 @@ def https_server(folder: Path) -> Iterator[tuple[str, Path]]:
         thread.join(10)
 
 
-def test_an_unknown_certificate_is_exit_2_and_a_named_one_is_believed(tmp_path: Path) -> None:
+def test_an_unknown_certificate_is_exit_2_and_one_of_a_named_ca_is_accepted(tmp_path: Path) -> None:
     db = tmp_path / "archive.db"
     with https_server(tmp_path) as (url, certificate):
         command = ["sync", "--db", str(db), "--api-url", url]
