@@ -33,7 +33,7 @@ LEVELS = {
     "archiver.clock": 0,
     "archiver.errors": 0,
 }
-"""The level of each package: imports point to lower levels only. `archiver` itself has the version, for all to import."""
+"""The level of each package: imports point to lower levels. `archiver` itself has the version, for all to import."""
 
 ONLY_IN = {
     "click": {"archiver.cli"},
@@ -117,8 +117,8 @@ def test_the_model_needs_the_standard_library_alone() -> None:
 
 def test_statements_are_in_sql_files_alone() -> None:
     statement = re.compile(r'"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP)\s', re.IGNORECASE)
-    # `migrate` has the SQL of its ledger, `demo` and `query` show examples to type, and `as_of` replaces the first words
-    # of a view's definition.
+    # `migrate` has the SQL of its ledger, `demo` and `query` print examples to type, and `as_of` replaces the first
+    # words of a view's definition.
     allowed = {"archiver.store.migrate", "archiver.cli.demo", "archiver.cli.query", "archiver.store.read.as_of"}
     found = {module_of(path) for path in SOURCES if statement.search(path.read_text("utf-8"))}
     assert found <= allowed
