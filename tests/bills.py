@@ -1,4 +1,6 @@
-"""What the simulator billed and counted: the truth that pages are compared with, by none of the program's code."""
+"""Costs and tokens of the simulator, which tests compare pages with.
+
+They are computed without code of the program."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs the program again and again in forks of one process, which has imported everything already.
+"""Run the program many times, each in a fork of a process with all imports.
 
-Each line of standard input is a JSON object with `arguments`, `stdin` and `variables`; each line of standard output
-says how it went, with its seconds of the processor.
+Each line of standard input is a JSON object with `arguments`, `stdin` and `variables`. Each line of standard output is
+one with the exit code, both outputs, and the CPU seconds and memory of that run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archiver.cli import COMMANDS, main
 _LONGEST_SECONDS = 120
 
 
-def _be_the_program(asked: dict[str, Any], output: int, errors: int) -> NoReturn:
+def _run_in_child(asked: dict[str, Any], output: int, errors: int) -> NoReturn:
     code = 70
     try:
         signal.alarm(_LONGEST_SECONDS)
@@ -41,7 +41,7 @@ def _run(asked: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = os.fork()
         if child == 0:
-            _be_the_program(asked, output.fileno(), errors.fileno())
+            _run_in_child(asked, output.fileno(), errors.fileno())
         _, status, used = os.wait4(child, 0)
         output.seek(0)
         errors.seek(0)

@@ -31,7 +31,7 @@ def _no_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session", autouse=True)
 def _aioresponses_on_new_aiohttp() -> Iterator[None]:
-    """Let aioresponses 0.7.9 build the responses of aiohttp >= 3.14, which want a stream writer too."""
+    """Pass the stream writer that aiohttp >= 3.14 needs and aioresponses 0.7.9 does not pass."""
     original = aiohttp.ClientResponse.__init__
     if "stream_writer" not in inspect.signature(original).parameters:
         yield
@@ -48,19 +48,19 @@ def _aioresponses_on_new_aiohttp() -> Iterator[None]:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    """Name an archive that is not there yet."""
+    """Return the path of an archive that does not exist yet."""
     return tmp_path / "archive.db"
 
 
 @pytest.fixture
 def api() -> Iterator[Simulator]:
-    """Run a small invented organisation: ten weeks of it, and a clock that stands still."""
+    """Run the simulator with ten weeks of a small organisation and a frozen clock."""
     with background(SMALL) as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="module")
 def shared_api() -> Iterator[Simulator]:
-    """Run the same for tests that change nothing in it."""
+    """Run the same simulator for all tests of a module, which must not change it."""
     with background(SMALL) as simulator:
         yield simulator

@@ -1,4 +1,4 @@
-"""The table of faults by name: what is done to a good answer, and the exit code that has to come of it."""
+"""Faults by name: how a good response is changed, and the exit code that must follow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPORARY, CONTRACT, AUTH, HOLE, HARMLESS = 5, 6, 4, 3, 0
 
 
 def status(code: int, body: bytes = b"", **headers: str | None) -> Callable[[Good], bytes]:
-    envelope = json.dumps({"type": "error", "error": {"type": "x", "message": "as the fault says"}}).encode()
+    envelope = json.dumps({"type": "error", "error": {"type": "x", "message": "invented"}}).encode()
     return lambda good: good.bytes(body or envelope, code, **headers)
 
 
@@ -31,7 +31,7 @@ def body(change: Callable[[bytes], bytes], **headers: str | None) -> Callable[[G
 
 
 def page(change: Callable[[dict[str, Any]], Any]) -> Callable[[Good], bytes]:
-    """Change the decoded answer; what the function gives takes its place, unless it gives nothing."""
+    """Change the decoded body in place, or replace it by what `change` returns, if not None."""
 
     def spoil(good: Good) -> bytes:
         decoded = json.loads(good.body)
@@ -42,7 +42,7 @@ def page(change: Callable[[dict[str, Any]], Any]) -> Callable[[Good], bytes]:
 
 
 def row(change: Callable[[dict[str, Any]], Any]) -> Callable[[Good], bytes]:
-    """Change the first row there is."""
+    """Change the first row in place, or replace it by what `change` returns, if not None."""
 
     def spoil(decoded: dict[str, Any]) -> None:
         rows = next(bucket["results"] for bucket in decoded["data"] if bucket["results"])
@@ -66,7 +66,7 @@ def without(name: str) -> Callable[[dict[str, Any]], None]:
 
 
 def measure(count: Any, amount: Any = None) -> Callable[[Good], bytes]:
-    """Change the first measure of a row: a count, or an amount where what is wrong with that differs."""
+    """Replace the first measure of a row: by `count` in usage, and by `amount` in cost, if it is given."""
     amount = count if amount is None else amount
     return row(lambda one: one.update({"amount": amount} if "amount" in one else {"output_tokens": count}))
 
@@ -95,7 +95,7 @@ def chunked(good: Good, data: bytes) -> bytes:
 
 
 def page_two(good: Good, token: str | None, *, same: bool = False) -> bytes:
-    """Hand out half a page, and go on for ever."""
+    """Return half a page or an empty one, with the token of another page, without end."""
     decoded = json.loads(good.body)
     decoded |= {
         "data": decoded["data"][: len(decoded["data"]) // 2] if same else [],
@@ -237,7 +237,7 @@ FAULTS: dict[str, tuple[Callable[[Good], bytes | None], int]] = {
     "an empty body": (body(lambda _b: b""), CONTRACT),
     "half the body": (body(lambda b: b[: len(b) // 2]), CONTRACT),
     "HTML": (body(lambda _b: HTML), CONTRACT),
-    "HTML that says so": (body(lambda _b: HTML, content_type="text/html"), CONTRACT),
+    "HTML with its content type": (body(lambda _b: HTML, content_type="text/html"), CONTRACT),
     "JSON that calls itself text": (body(lambda b: b, content_type="text/plain"), CONTRACT),
     "JSON of no type": (body(lambda b: b, content_type=None), HARMLESS),
     "JSON with a charset": (body(lambda b: b, content_type="application/json; charset=utf-8"), HARMLESS),
@@ -251,7 +251,7 @@ FAULTS: dict[str, tuple[Callable[[Good], bytes | None], int]] = {
     "a list": (page(lambda p: [p]), CONTRACT),
     "an empty object": (body(lambda _b: b"{}"), CONTRACT),
     "an error with 200": (page(lambda _p: {"type": "error", "error": {"type": "x", "message": "no"}}), CONTRACT),
-    "an error beside the data": (page(put("error", {"message": "partly"})), CONTRACT),
+    "an error next to the data": (page(put("error", {"message": "partly"})), CONTRACT),
     "a depth bomb": (body(deep), CONTRACT),
     "no data": (page(without("data")), CONTRACT),
     "data is null": (page(put("data", None)), CONTRACT),
@@ -291,8 +291,8 @@ FAULTS: dict[str, tuple[Callable[[Good], bytes | None], int]] = {
     "an unknown field of the answer": (page(put("version", 2)), HARMLESS),
     # time
     "a bucket without a start": (bucket(without("starting_at")), CONTRACT),
-    "a bucket whose start is null": (bucket(put("starting_at", None)), CONTRACT),
-    "a bucket whose start is a number": (bucket(put("starting_at", 1767225600)), CONTRACT),
+    "a bucket with null as its start": (bucket(put("starting_at", None)), CONTRACT),
+    "a bucket with a number as its start": (bucket(put("starting_at", 1767225600)), CONTRACT),
     "a bucket that starts at noon": (bucket(put("starting_at", "2026-01-07T12:00:00Z")), CONTRACT),
     "a bucket without an offset": (bucket(put("starting_at", "2026-01-07T00:00:00")), CONTRACT),
     "a bucket of two days": (bucket(put("ending_at", "2026-01-09T00:00:00Z")), CONTRACT),

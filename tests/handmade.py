@@ -1,4 +1,4 @@
-"""Archives that are written by hand, answer by answer, and reports that are run on them in this process."""
+"""Archives of rows written by hand, and reports that are run on them in this process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def usage_row(*counts: int, **dimensions: Any) -> UsageRow:
 
 
 class Handmade:
-    """Writes one archive, as a sync that reads the given answers would."""
+    """An archive, written as a sync writes it that receives these rows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -82,7 +82,7 @@ class Handmade:
         self._write(Series(Report.USAGE, BucketWidth.DAY, tuple(group_by)), values, read_at)
 
     def names(self, kind: NameKind, names: Mapping[str, str], *, read_at: str) -> None:
-        """Write names as they were first seen at a time."""
+        """Write names that are first seen at `read_at`."""
         objects = [NamedObject(kind, identity, name, "{}") for identity, name in names.items()]
 
         async def write() -> None:
@@ -117,7 +117,7 @@ def _dimensions(report: Report, given: Mapping[str, Any]) -> tuple[str | None, .
 
 
 def _stretches(dates: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the first and last dates of unbroken stretches."""
+    """Return the first and last dates of ranges without a missing day."""
     found: list[tuple[str, str]] = []
     for day in sorted(dates):
         before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()

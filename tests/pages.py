@@ -1,4 +1,4 @@
-"""Reading pages as a browser would, without one."""
+"""Read HTML pages without a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOSTILE = (
     "{{constructor.constructor('alert(4)')()}}",
     "datum.x \u2028\u202e&lt;b&gt;",
 )
-"""Names that would do something where they are taken for more than text; invented."""
+"""Invented names that do harm where they are not treated as text."""
 
 _WITH_TEXT = {"script", "style", "caption", "td", "th", "dt", "dd"}
 

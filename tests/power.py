@@ -1,4 +1,4 @@
-"""Power cuts: states that a disk may be in after one, computed from a recording of a sync's system calls.
+"""Possible states of a disk after a power cut, computed from a sync's system calls.
 
 Only synced data is durable. Any other write or truncation may be lost, kept, or kept in parts, and so may files that
 were created or unlinked since the folder was synced. The wal-index is shared memory, and never survives.

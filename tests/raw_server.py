@@ -1,4 +1,4 @@
-"""A server that can say anything, byte by byte: it passes requests on to the simulator and spoils the answers."""
+"""A server that forwards requests to the simulator and can return any bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PASSED_ON = ("date", "request-id", "anthropic-organization-id", "content-type",
 
 @dataclass(frozen=True)
 class Good:
-    """What the simulator answers to a request, undamaged; a fault makes bytes of it."""
+    """A good response of the simulator, of which a fault makes bytes."""
 
     path: str
     query: list[tuple[str, str]]
@@ -31,20 +31,22 @@ class Good:
     headers: dict[str, str]
     body: bytes
     number: int
-    """How often this path was asked before."""
+    """The number of earlier requests to this path."""
 
     def bytes(self, body: bytes | None = None, status: int | None = None, /, **headers: str | None) -> bytes:
-        """Spell a reply; a header of None is left out, underscores stand for hyphens."""
+        """Return the bytes of a response. Headers of None are left out, and underscores stand for hyphens."""
         body = self.body if body is None else body
-        told: dict[str, str | None] = {**self.headers, "content-length": str(len(body)), "connection": "close"}
-        told |= {name.replace("_", "-"): value for name, value in headers.items()}
-        lines = [f"HTTP/1.1 {status or self.status} Said", *(f"{n}: {v}" for n, v in told.items() if v is not None)]
+        sent: dict[str, str | None] = {**self.headers, "content-length": str(len(body)), "connection": "close"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"HTTP/1.1 {status or self.status} Invented", *(f"{n}: {v}" for n, v in sent.items() if v is not None)]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 @dataclass
 class RawServer:
-    """Listens on the loopback address; `spoil` decides over every report request. None never answers."""
+    """A server on the loopback address; `spoil` changes the response to every report request.
+
+    If it returns None, there is never a response."""
 
     upstream: Simulator
     spoil: Callable[[Good], bytes | None] | None = None
@@ -54,16 +56,16 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def key(self) -> str:
-        """The key that is let in."""
+        """The Admin API key that is accepted."""
         return self.upstream.key
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection."""
+        """Respond to the requests of one connection."""
         try:
             while (reply := await self._answer(reader)) is not None:
                 writer.write(reply)
@@ -97,15 +99,15 @@ class RawServer:
         url = self.upstream.url + re.sub(r"&page=[^&]*", "", target)  # the tokens of faults are not the simulator's
         async with aiohttp.ClientSession() as session, session.get(URL(url, encoded=True), headers=sent) as reply:
             body = await reply.read()
-            told = {n.lower(): v for n, v in reply.headers.items() if n.lower() in _PASSED_ON}
+            passed_on = {n.lower(): v for n, v in reply.headers.items() if n.lower() in _PASSED_ON}
         number = self._counts.get(parts.path, 0)
         self._counts[parts.path] = number + 1
-        return Good(parts.path, parse_qsl(parts.query), reply.status, told, body, number)
+        return Good(parts.path, parse_qsl(parts.query), reply.status, passed_on, body, number)
 
 
 @contextmanager
 def raw_server(upstream: Simulator) -> Iterator[RawServer]:
-    """Run one in a thread of its own."""
+    """Run a server in a thread of its own."""
     server = RawServer(upstream)
     loop = asyncio.new_event_loop()
     ready = threading.Event()

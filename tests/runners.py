@@ -1,4 +1,4 @@
-"""The program, imported and waiting for a signal, so that several start at the same moment."""
+"""Processes of the program that have imported it, to start several at the same moment or many quickly."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def together(commands: list[list[str]], key: str) -> list[Runner]:
 
 
 class Host:
-    """Runs the program in forks of a process that has imported it, which saves its start."""
+    """A process that has imported the program and runs it in forks, which saves the time of imports."""
 
     def __init__(self, folder: Path) -> None:
         script = Path(__file__).with_name("cli_host.py")

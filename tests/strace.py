@@ -1,4 +1,4 @@
-"""A sync under strace: counts system calls on the archive's files, and makes one of them fail or kill the process.
+"""A sync under strace, which counts system calls on the archive's files and can make one of them fail or kill.
 
 strace counts in each thread separately, and the program writes from two: migrations run in the main thread, the sync in
 that of aiosqlite.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from archiver.simulator import Simulator
 
-TELLING = Path(__file__).with_name("telling.py")
+LOGGED_SYNC = Path(__file__).with_name("logged_sync.py")
 SUFFIXES = ("", "-wal", "-journal", "-shm")
 PATIENCE = 120.0
 FAST = "--seccomp-bpf"
@@ -78,7 +78,7 @@ def traced(
         file.unlink(missing_ok=True)
     paths = [word for file in (files or [Path(f"{db}{s}") for s in SUFFIXES]) for word in ("-P", str(file))]
     command = [shutil.which("strace") or "strace", "-f", "-o", str(log), *paths, *options]
-    command += [sys.executable, str(TELLING), str(reported), json.dumps(wishes)]
+    command += [sys.executable, str(LOGGED_SYNC), str(reported), json.dumps(wishes)]
     command += ["sync", "--api-url", api.url, "--db", str(db), "--rate", "none", "--since", since, "--quiet"]
     run = subprocess.run(
         command + [word for group in GROUPS for word in ("--group-by", group)],

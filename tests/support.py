@@ -1,4 +1,4 @@
-"""Helpers of the acceptance tests: run the program, compare an archive with the truth of the simulator."""
+"""Helpers of the acceptance tests: run the program, and compare an archive with the simulator."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def environment(**more: str) -> dict[str, str]:
 def archiver(
     *arguments: str, stdin: str = "", timeout: float = 60, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the program as a person would."""
+    """Run the program as a process."""
     return subprocess.run(
         [sys.executable, "-m", "archiver", *arguments],
         input=stdin,
@@ -82,7 +82,7 @@ def run_sync(api: Simulator, db: Path, *arguments: str, **variables: str) -> sub
     return archiver("sync", "--api-url", api.url, "--db", str(db), "--rate", "none", *arguments, **wanted)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> Any:
+def printed_json(done: subprocess.CompletedProcess[str]) -> Any:
     """Return the one JSON object that a command printed."""
     return json.loads(done.stdout)
 
@@ -108,7 +108,7 @@ def archived(db: Path, report: str, bucket_width: str, group_by: Sequence[str], 
     return sorted(rows, key=repr)
 
 
-def truth(  # noqa: PLR0913, PLR0917  # what a series is
+def truth(  # noqa: PLR0913, PLR0917  # the parts of a series
     api: Simulator,
     report: str,
     bucket_width: str,
@@ -117,7 +117,7 @@ def truth(  # noqa: PLR0913, PLR0917  # what a series is
     end: datetime | None = None,
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Row]:
-    """Return the rows that a series must have, by the simulator; with the bucket in progress of usage."""
+    """Return the rows of a series in the simulator, with the bucket in progress of usage."""
     end = end or NOW + timedelta(days=1)
     buckets = api.truth(
         report=report, bucket_width=bucket_width, group_by=group_by, filters=filters, start=start, end=end

@@ -1,4 +1,4 @@
-"""Documents cannot drift: the reference is written from the program, and commands run as they are printed."""
+"""Documents agree with the program: reference pages, commands and their outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The laws of the house: which room may know which, and that the repository speaks of the project alone."""
+"""Layers: which packages may import which others and which libraries, and limits on the source.
+
+No file contains a path of the machine on which it was written, or the name of a package index.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ TOP = Path(__file__).parents[1]
 RECORDED = TOP / "tests/acceptance/test_recorded_answers.py"
 SOURCES = sorted((TOP / "archiver").rglob("*.py"))
 
-ROOMS = {
+LEVELS = {
     "archiver": 10,
     "archiver.__main__": 10,
     "archiver.cli": 9,
@@ -30,7 +33,7 @@ ROOMS = {
     "archiver.clock": 0,
     "archiver.errors": 0,
 }
-"""Each room with its floor: imports point down only. `archiver` itself holds the version, and everybody may read it."""
+"""The level of each package: imports point to lower levels. `archiver` itself has the version, for all to import."""
 
 ONLY_IN = {
     "click": {"archiver.cli"},
@@ -45,7 +48,7 @@ ONLY_IN = {
     "xlsxwriter": {"archiver.offline"},
 }
 
-STRANGERS = [
+NEVER_IMPORTED = [
     ("archiver.api", "archiver.store"),
     ("archiver.store", "archiver.api"),
     ("archiver.offline", "archiver.api"),
@@ -59,9 +62,9 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     parts = module.split(".")
-    return next(".".join(parts[:n]) for n in (2, 1) if ".".join(parts[:n]) in ROOMS)
+    return next(".".join(parts[:n]) for n in (2, 1) if ".".join(parts[:n]) in LEVELS)
 
 
 def imports(path: Path) -> set[str]:
@@ -76,18 +79,18 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_imports_point_down(path: Path) -> None:
-    own = room_of(module_of(path))
+    own = package_of(module_of(path))
     for name in imports(path):
         if not name.startswith("archiver.") or name == "archiver.__version__":
             continue
-        room = room_of(name)
-        allowed = room in {own, "archiver"} or ROOMS[room] < ROOMS[own]
+        package = package_of(name)
+        allowed = package in {own, "archiver"} or LEVELS[package] < LEVELS[own]
         assert allowed, f"{module_of(path)} imports {name}"
-        assert (own, room) not in STRANGERS, f"{module_of(path)} imports {name}"
+        assert (own, package) not in NEVER_IMPORTED, f"{module_of(path)} imports {name}"
 
 
-def test_no_file_imports_one_that_imports_it() -> None:
-    """Not by way of others either, and not for types alone."""
+def test_no_import_cycles() -> None:
+    """Neither directly nor through other files, and not for types alone either."""
     known = {module_of(path) for path in SOURCES}
     needs = {module_of(path): imports(path) & known - {module_of(path), "archiver"} for path in SOURCES}
     while free := {module for module, needed in needs.items() if not needed}:
@@ -96,13 +99,13 @@ def test_no_file_imports_one_that_imports_it() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_libraries_stay_in_their_rooms(path: Path) -> None:
+def test_libraries_are_imported_in_their_packages_alone(path: Path) -> None:
     for name in imports(path):
-        rooms = ONLY_IN.get(name.split(".")[0])
-        assert rooms is None or room_of(module_of(path)) in rooms, f"{module_of(path)} imports {name}"
+        packages = ONLY_IN.get(name.split(".")[0])
+        assert packages is None or package_of(module_of(path)) in packages, f"{module_of(path)} imports {name}"
 
 
-def test_task_groups_are_in_sync_alone() -> None:
+def test_task_groups_are_in_crawl_run_alone() -> None:
     users = [module_of(path) for path in SOURCES if "create_task_group" in path.read_text("utf-8")]
     assert users == ["archiver.crawl.run"]
 
@@ -114,7 +117,8 @@ def test_the_model_needs_the_standard_library_alone() -> None:
 
 def test_statements_are_in_sql_files_alone() -> None:
     statement = re.compile(r'"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP)\s', re.IGNORECASE)
-    # Its own ledger; what a person could type next, twice; the first words of a view's definition, which are replaced.
+    # `migrate` has the SQL of its ledger, `demo` and `query` print examples to type, and `as_of` replaces the first
+    # words of a view's definition.
     allowed = {"archiver.store.migrate", "archiver.cli.demo", "archiver.cli.query", "archiver.store.read.as_of"}
     found = {module_of(path) for path in SOURCES if statement.search(path.read_text("utf-8"))}
     assert found <= allowed
@@ -135,13 +139,13 @@ def tracked() -> list[Path]:
     return [TOP / name for name in listed.stdout.splitlines() if (TOP / name).is_file()]
 
 
-def test_the_repository_speaks_of_the_project_alone() -> None:
+def test_no_file_contains_a_path_of_this_machine_or_a_package_index() -> None:
     strange = re.compile(r"(?:^|[^\w.-])/(?:work|root|home)/\w|pypi\.org|pythonhosted|registry\.npmjs|\.\./shared")
     for path in tracked():
         if path.suffix in {".png", ".svg", ".gz"} or path == Path(__file__):
             continue
         text = path.read_text("utf-8")
-        if path == RECORDED:  # it reads answers that are no part of the repository, and skips without them
+        if path == RECORDED:  # it reads recordings outside of the repository, and is skipped without them
             text = text.replace("../shared", "", 1)
         match = strange.search(text)
         assert match is None, f"{path.relative_to(TOP)}: {match}"

@@ -1,4 +1,4 @@
-"""All migrations together are the golden schema, and every view has the columns that were promised."""
+"""All migrations together make the golden schema, and every view has its documented columns."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_every_statement_is_one_that_sqlite_understands(made: Path) -> None:
             if "as_of" not in name and "selected" not in name and not name.endswith("select_sums"):
                 # The others read temporary tables, which are made where they are used.
                 connection.execute(f"EXPLAIN {sql}", bound)  # type: ignore[arg-type]
-            assert sql.startswith("-- "), f"{name} says nothing of itself"
+            assert sql.startswith("-- "), f"{name} has no comment"
 
 
 def _names(sql: str) -> set[str]:

@@ -29,7 +29,7 @@ class _Impatient(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time begins at 0 and stands still while anything runs."""
+    """An event loop with a time that begins at 0 and stands still while any task runs."""
 
     def __init__(self) -> None:
         self.impatient = _Impatient()

@@ -1,4 +1,4 @@
-"""A local Admin API that answers like the real one, with invented data.
+"""A local Admin API with the real one's behaviour and invented data.
 
 It shares no code with the archiver, so that tests can compare the archive with an independent source.
 """

@@ -1,4 +1,8 @@
-"""The invented use, generated day by day from (seed, day) alone."""
+"""The invented use, generated day by day.
+
+The events of a day depend on the settings, the first day and the day, never on which days were read before.
+The order of the draws from a `Random` is part of that: another order changes all data of a seed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from archiver.simulator.settings import Settings
     from archiver.simulator.usage_patterns import DimensionValues, UsagePattern
 
+# The first five are in the order of `prices.TOKEN_TYPES`: `aggregate` finds the count of a token type by its position.
 COUNTS = ("uncached", "cache_1h", "cache_5m", "cache_read", "output", "web_searches")
 _EVENTS_A_DAY = 620
 _CACHED_EVENTS = 600_000  # about 200 MB
@@ -26,8 +31,8 @@ Counts = tuple[int, int, int, int, int, int]
 class UsageEvent(NamedTuple):
     """Use of one combination of dimension values in one minute of a day.
 
-    `values` is in the order of `usage_patterns.DIMENSIONS`, `counts` in the order of `COUNTS`; `delay` is how
-    many seconds later than usual the event becomes visible.
+    `minute` is counted from the start of the UTC day. `values` is in the order of `usage_patterns.DIMENSIONS`,
+    `counts` in the order of `COUNTS`. `delay` is in seconds: the event becomes visible that much later than usual.
     """
 
     minute: int
@@ -37,7 +42,10 @@ class UsageEvent(NamedTuple):
 
 
 class Activity:
-    """All use before amendments. Days are counted since 1970."""
+    """All use before amendments.
+
+    Days are numbers of days since 1970-01-01.
+    """
 
     def __init__(self, settings: Settings, patterns: tuple[UsagePattern, ...], first_day: date) -> None:
         """Generate nothing yet: days are generated when they are read."""
@@ -50,7 +58,10 @@ class Activity:
         self._cached_events = 0
 
     def day(self, day: int) -> tuple[UsageEvent, ...]:
-        """Return the events of a day; none before the first day and on quiet days."""
+        """Return the events of a day.
+
+        There are none before the first day and on quiet days.
+        """
         if day in self._cache:
             self._cache.move_to_end(day)
             return self._cache[day]
@@ -76,7 +87,7 @@ class Activity:
         if self.is_quiet(day):
             return ()
         age = day - self.first
-        # A generator of its own for every day: a day is the same whichever days were read before it.
+        # One `Random` a day, so that a day does not depend on the days that were read before it.
         rng = Random(f"{self._settings.seed}:{day}:atoms")
         patterns = [pattern for pattern in self._patterns if pattern.since <= age < pattern.until]
         weights = list(accumulate(pattern.weight for pattern in patterns))
@@ -89,24 +100,26 @@ class Activity:
         )
 
     def _expected_events(self, day: int) -> float:
-        # Use grows from a third of its final amount, with a time constant of 300 days.
+        # Use starts at 30 % of its final amount, and the rest grows with a time constant of 300 days.
         growth = 0.3 + 0.7 * (1 - math.exp((self.first - day) / 300))
-        weekend = 0.25 if (day + 3) % 7 >= 5 else 1.0  # day 0 was a Thursday
+        # Day 0 was a Thursday, so (day + 3) % 7 counts from Monday.
+        weekend = 0.25 if (day + 3) % 7 >= 5 else 1.0
         return _EVENTS_A_DAY * self._settings.size * growth * weekend
 
     def _delays(self, day: int, count: int) -> list[int]:
         """Return how many seconds late each event becomes visible."""
-        # Drawn apart from the use: lateness changes when use is visible, never the use itself.
+        # From a `Random` of its own: the setting `late` changes when use is visible, never the use itself.
         if not self._settings.late:
             return [0] * count
         rng = Random(f"{self._settings.seed}:{day}:late")
         longest = int(self._settings.late_by.total_seconds())
+        # Two draws for every event, late or not: a larger `late` delays more events and keeps the delays of the others.
         draws = ((rng.random(), rng.random()) for _ in range(count))
         return [math.ceil(longest * share) if chance < self._settings.late else 0 for chance, share in draws]
 
 
 def _minute(rng: Random) -> int:
-    # The sum of two draws: most use is around noon, least around midnight.
+    # The sum of two draws makes noon the busiest time and midnight the quietest.
     return int((rng.random() + rng.random()) * 720)
 
 
@@ -116,6 +129,8 @@ def _counts(rng: Random) -> Counts:
     # The cube makes most prompts short and a few very long, as in real use.
     uncached = 1 + int(90_000 * scale * scale * scale)
     output = 1 + int(12_000 * chance * scale)
+    # By `chance`: below 0.4 no cache is used, below 0.6 it is read and written for 5 minutes, and above it is read.
+    # Above 0.85 it is also written for an hour, and above 0.9 there are 1 to 4 web searches.
     if chance < 0.4:
         return (uncached, 0, 0, 0, output, 0)
     read = int(400_000 * scale * rng.random())

@@ -1,10 +1,14 @@
-"""Sums in the API's shape: usage rows of a bucket, cost rows of a day."""
+"""Sum usage events into rows in the shape of the API.
+
+Usage rows belong to a bucket of any width, cost rows to a day.
+"""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from archiver.simulator.activity import COUNTS
 from archiver.simulator.clock import DAY
 from archiver.simulator.prices import (
     FREE_OF_COST,
@@ -29,15 +33,17 @@ Row = dict[str, Any]
 Key = tuple[str | None, ...]
 Sums = dict[Key, list[int]]
 
-# The index in UsageEvent.counts of each token type.
-_COUNT_OF = dict(zip(TOKEN_TYPES, (0, 1, 2, 3, 4), strict=True))
-_NO_ITEM = CostItem(None)
+# The index in UsageEvent.counts of each token type: TOKEN_TYPES and the start of COUNTS have the same order.
+_COUNT_OF = {token_type: index for index, token_type in enumerate(TOKEN_TYPES)}
+_WEB_SEARCHES = COUNTS.index("web_searches")
+# All fields are null: the item of a row that is not grouped by `description`.
+_UNGROUPED_ITEM = CostItem(None)
 
 
 def sum_usage(events: Iterable[UsageEvent], width: int, group_by: tuple[str, ...]) -> dict[int, Sums]:
     """Return sums by bucket and by the values of `group_by`.
 
-    Buckets are counted from the start of the day; `width` is in seconds.
+    `events` are of one day, and `width` is in seconds. Bucket 0 begins at the start of the day.
     """
     key_of = _key_getter(group_by)
     minutes = width // 60
@@ -54,7 +60,7 @@ def sum_usage(events: Iterable[UsageEvent], width: int, group_by: tuple[str, ...
 
 
 def _add(total: list[int], counts: tuple[int, ...]) -> None:
-    # Written out: a loop here takes half of the time of a page.
+    # Six statements instead of a loop: the loop took half of the time of a page.
     total[0] += counts[0]
     total[1] += counts[1]
     total[2] += counts[2]
@@ -74,7 +80,10 @@ def _key_getter(group_by: tuple[str, ...]) -> Callable[[DimensionValues], Key]:
 
 
 def usage_rows(sums: Sums, group_by: tuple[str, ...], settings: Settings) -> list[Row]:
-    """Return usage rows; ungrouped dimensions are null or, by setting, absent."""
+    """Return the usage rows of a bucket.
+
+    Dimensions that are not grouped by are null or, with the setting `omit_ungrouped`, absent.
+    """
     # `speed` is in a row only when it was grouped by (documented).
     names = group_by if settings.omit_ungrouped else [n for n in DIMENSIONS if n != "speed" or n in group_by]
     rows = []
@@ -88,12 +97,13 @@ def usage_rows(sums: Sums, group_by: tuple[str, ...], settings: Settings) -> lis
 
 
 def _usage_row(total: list[int], values: dict[str, str | None]) -> Row:
+    uncached, cache_1h, cache_5m, cache_read, output, web_searches = total  # the order of COUNTS
     return {
-        "uncached_input_tokens": total[0],
-        "cache_creation": {"ephemeral_1h_input_tokens": total[1], "ephemeral_5m_input_tokens": total[2]},
-        "cache_read_input_tokens": total[3],
-        "output_tokens": total[4],
-        "server_tool_use": {"web_search_requests": total[5]},
+        "uncached_input_tokens": uncached,
+        "cache_creation": {"ephemeral_1h_input_tokens": cache_1h, "ephemeral_5m_input_tokens": cache_5m},
+        "cache_read_input_tokens": cache_read,
+        "output_tokens": output,
+        "server_tool_use": {"web_search_requests": web_searches},
         **values,
     }
 
@@ -110,17 +120,17 @@ def cost_rows(
 ) -> list[Row]:
     """Return the cost rows of a day.
 
-    The parsed fields are null unless grouped by `description`.
+    The description and the fields parsed from it are null unless `description` is in `group_by`.
     """
     sums: dict[tuple[str | None, CostItem, str], int] = {}
     for workspace, item, microcents in (*_token_costs(events), *charges):
         key = (
             workspace if "workspace_id" in group_by else None,
-            item if "description" in group_by else _NO_ITEM,
-            currency_of(workspace),  # amounts of two currencies are never added up
+            item if "description" in group_by else _UNGROUPED_ITEM,
+            currency_of(workspace),  # part of the key, so that amounts of two currencies are never added
         )
         sums[key] = sums.get(key, 0) + microcents
-    # A fixed order: equal data makes equal bytes, so that digests of pages can be compared.
+    # Rows are sorted, so that equal data makes equal bytes and a client can compare digests of pages.
     keys = sorted(sums, key=lambda key: (key[0] or "", *_nulls_first(key[1]), key[2]))
     return [_cost_row(*key, sums[key]) for key in keys]
 
@@ -130,6 +140,7 @@ def _token_costs(events: Iterable[UsageEvent]) -> list[tuple[str | None, CostIte
     costs: list[tuple[str | None, CostItem, int]] = []
     for key, total in sum_usage(events, DAY, priced).get(0, {}).items():
         window, geo, model, tier, speed, workspace = key
+        # Priority Tier is paid for by a commitment in advance, so the cost report leaves it out.
         if tier == FREE_OF_COST:
             continue
         values = (window or "", geo or "", model or "", tier or "", speed or "")
@@ -138,8 +149,8 @@ def _token_costs(events: Iterable[UsageEvent]) -> list[tuple[str | None, CostIte
             if total[index]:
                 item, price = token_item(values, token_type)
                 costs.append((workspace, item, total[index] * price))
-        if total[5]:
-            costs.append((workspace, WEB_SEARCH_ITEM, total[5] * WEB_SEARCH))
+        if searches := total[_WEB_SEARCHES]:
+            costs.append((workspace, WEB_SEARCH_ITEM, searches * WEB_SEARCH))
     return costs
 
 
@@ -149,6 +160,6 @@ def _cost_row(workspace: str | None, item: CostItem, currency: str, microcents: 
 
 def cents(microcents: int) -> str:
     """Return microcents as decimal text in cents: 123789120 is `"123.789120"`."""
-    # The sign is apart: divmod of a negative number would round away from zero.
+    # divmod rounds down, which is wrong for the digits of a negative number, so the sign is written apart.
     whole, rest = divmod(abs(microcents), MICROCENTS)
     return f"{'-' if microcents < 0 else ''}{whole}.{rest:06d}"

@@ -1,4 +1,7 @@
-"""Later changes to the use of past days: late, changed, vanished rows."""
+"""Changes that a test makes to the use of past days.
+
+They imitate what the API does later: rows that appear, change or vanish.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,12 @@ _Change = Callable[[Events], Iterable[UsageEvent]]
 class Amendments:
     """Changes to days, applied in the order in which they were made.
 
-    Days are counted since 1970.
-
-    `version` grows with every change, so that caches know when to forget.
+    Days are numbers of days since 1970-01-01. `version` grows with every change, so that caches can be emptied then.
     """
 
     def __init__(self) -> None:
         """Begin without any change."""
-        # Functions, not results: a change applies to whatever is visible when the day is read.
+        # Functions instead of changed events, because the events of a day are generated only when it is read.
         self._changes: defaultdict[int, list[_Change]] = defaultdict(list)
         self._without_charges: set[int] = set()
         self.version = 0
@@ -41,12 +42,12 @@ class Amendments:
     def keeps_charges(self, day: int) -> bool:
         """Return whether a day still has its charges.
 
-        Charges are costs that do not come from tokens: code execution, sessions, credits.
+        Charges are the costs of code execution and sessions, and credits.
         """
         return day not in self._without_charges
 
     def scale(self, day: int, factor: Fraction, where: Where) -> None:
-        """Multiply every count of the matching events by `factor`, rounded."""
+        """Multiply every count of the matching events by `factor`, and round it."""
 
         def change(events: Events) -> Iterable[UsageEvent]:
             return (_scaled(event, factor) if _matches(event, where) else event for event in events)
@@ -54,7 +55,10 @@ class Amendments:
         self._add(day, change)
 
     def remove(self, day: int, where: Where) -> None:
-        """Remove the matching events; with an empty `where` charges too."""
+        """Remove the matching events of a day.
+
+        An empty `where` matches all events, and removes the charges of the day too.
+        """
         if not where:
             self._without_charges.add(day)
         self._add(day, lambda events: (event for event in events if not _matches(event, where)))

@@ -1,6 +1,6 @@
-"""Faults in the bytes and headers of an otherwise good answer.
+"""Faults in the bytes and headers of an otherwise good response.
 
-The docstring of a function is the description of its fault.
+The first line of a function's docstring is its fault's description in `archiver simulate --list-faults`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 Sent = tuple[bytes, dict[str, str]]
 """The body, and the headers that differ from the usual ones."""
 BodyFault = Callable[[bytes, str], Sent]
-"""A function of the good body and of the request's key or token."""
+"""A function of the good body, and of the key or token in the request."""
 
 BODY_FAULTS: dict[str, BodyFault] = {}
 
@@ -38,20 +38,20 @@ def empty_body(_: bytes, __: str) -> Sent:
 
 @_fault
 def wrong_content_type(body: bytes, _: str) -> Sent:
-    """The body is right, the content type is text/plain (harmless)."""
+    """The content type of a good body is text/plain (harmless)."""
     return body, {"content-type": "text/plain; charset=utf-8"}
 
 
 @_fault
 def duplicate_json_key(body: bytes, _: str) -> Sent:
-    """`data` comes twice in the envelope, empty the second time."""
-    # The body is a JSON object: without its last brace it takes another field.
+    """The envelope has `data` twice, and the second one is empty."""
+    # The body is a JSON object, so another field can be put in place of its last brace.
     return body[:-1] + b',"data":[]}', {}
 
 
 @_fault
 def key_in_body(body: bytes, credential: str) -> Sent:
-    """The answer repeats the key of the request in an unknown field."""
+    """The body repeats the key of the request in an unknown field."""
     return body[:-1] + f',"invented":"{credential}"}}'.encode(), {}
 
 
@@ -69,35 +69,40 @@ def bad_utf8(body: bytes, _: str) -> Sent:
 
 @_fault
 def bad_gzip(body: bytes, _: str) -> Sent:
-    """The content encoding is gzip, the body is not."""
+    """The content encoding is gzip, but the body is not gzip."""
+    # The two magic bytes of gzip come first, so that the client fails in its decompressor.
     return b"\x1f\x8bnot really" + body[:40], {"content-encoding": "gzip"}
 
 
 @_fault
 def truncated_gzip(body: bytes, _: str) -> Sent:
-    """The compressed body ends in the middle, with a content length that fits."""
+    """The gzip of the body ends in the middle, and the content length agrees."""
     packed = gzip.compress(body, 9, mtime=0)
     return packed[: len(packed) // 2], {"content-encoding": "gzip"}
 
 
 @_fault
 def gzip_bomb(_: bytes, __: str) -> Sent:
-    """64 KB of gzip that become 64 MiB of blanks."""
+    """The body is 65 KiB of gzip that inflate to just over 64 MiB of blanks."""
+    # The largest body that the archiver accepts is 64 MiB: the JSON around the blanks makes this one just too large.
     return _bomb(64), {"content-encoding": "gzip"}
 
 
 @_fault
 def gzip_bomb_large(_: bytes, __: str) -> Sent:
-    """400 KB of gzip that become 400 MiB of blanks."""
+    """The body is 406 KiB of gzip that inflate to 400 MiB of blanks."""
+    # Far beyond any limit: a client that inflates all of it before it checks the size shows that in its memory.
     return _bomb(400), {"content-encoding": "gzip"}
 
 
 @cache
 def _bomb(mebibytes: int) -> bytes:
-    """Return valid JSON as gzip, mostly blanks."""
+    """Return the gzip of a valid page with so many MiB of blanks in it."""
     head, blanks, tail = b'{"data":[', b" " * (1 << 20), b'],"has_more":false,"next_page":null}'
+    # Negative bits make raw deflate, without the header and trailer of gzip, which are put around it below.
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    # A full flush makes pieces independent, so one compressed piece of blanks can be repeated: a test does not wait.
+    # After a full flush no piece refers back to another. So one MiB of blanks is compressed once, and its result is
+    # repeated, instead of compressing hundreds of MiB.
     packed = [packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH) for piece in (head, blanks)]
     checksum = zlib.crc32(head)
     for _ in range(mebibytes):
@@ -105,4 +110,5 @@ def _bomb(mebibytes: int) -> bytes:
     checksum = zlib.crc32(tail, checksum)
     body = packed[0] + packed[1] * mebibytes + packer.compress(tail) + packer.flush()
     size = len(head) + len(blanks) * mebibytes + len(tail)
+    # RFC 1952: magic bytes, deflate, no flags, no time, no extra flags, unknown system; at the end checksum and length.
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + body + struct.pack("<II", checksum, size)

@@ -1,4 +1,4 @@
-"""The simulated clock: it decides the `Date` header and what is visible."""
+"""The clock of the `Date` header and of what use is visible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Clock:
     def __init__(self, now: datetime | None = None) -> None:
         """Freeze the clock at `now`, if given."""
         self._frozen: datetime | None = None
-        # Only the rate limit uses it; a test replaces it to control the pace.
+        # For the rate limit and the times of recorded requests. A test may replace it to control the rate limit.
         self.monotonic: Callable[[], float] = time.monotonic
         if now is not None:
             self.now = now
@@ -46,7 +46,7 @@ class Clock:
 
 
 def day_number(day: date) -> int:
-    """Return the days from 1970-01-01 to `day`."""
+    """Return the number of days from 1970-01-01 to `day`."""
     return (day - _EPOCH).days
 
 
@@ -57,5 +57,5 @@ def date_of(day: int) -> date:
 
 def stamp(seconds: int) -> str:
     """Return seconds since 1970 in the API's form: `2025-08-01T00:00:00Z`."""
-    # Without its zone, isoformat has no +00:00: the API writes Z.
+    # The zone is dropped, because isoformat would write it as +00:00 where the API writes Z.
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + "Z"

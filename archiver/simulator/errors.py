@@ -20,7 +20,7 @@ _TYPES = {
 
 
 class ApiError(Exception):
-    """A request that gets an error response."""
+    """An error response of the API, raised while a request is handled."""
 
     def __init__(
         self, status: int, message: str, headers: dict[str, str] | None = None, code: str | None = None
@@ -34,7 +34,7 @@ class ApiError(Exception):
 
 
 def invalid_request(message: str) -> ApiError:
-    """Return a 400. The recorded ones ask clients not to retry."""
+    """Return a 400, which asks clients not to retry as the recorded ones do."""
     return ApiError(400, message, {"x-should-retry": "false"})
 
 

@@ -1,4 +1,4 @@
-"""All faults by name, and which of them a request meets."""
+"""All faults by name, and the choice of the fault of a request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from archiver.simulator.response_faults import ERROR_DESCRIPTIONS, RESPONSE_FAUL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Faults of a field that only one of the two reports has.
 _COST_ONLY = frozenset(
     {
         "nan_amount",
@@ -39,7 +40,7 @@ FAULTS: dict[str, str] = {
 """The name of every fault, and its description in one line."""
 
 
-# Compared by identity: equal rules for once are removed one by one.
+# Compared by identity, so that a rule for once is removed itself and not an equal one.
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rule:
     name: str
@@ -48,15 +49,18 @@ class _Rule:
 
 
 class Faults:
-    """Chooses the fault of a request.
+    """The faults that are set, and the choice among them for each request.
 
-    Faults that are set for once come first, in their order.
-
-    Chance is drawn from the seed, request by request, so a run can be repeated.
+    Faults set with `once` come before those set with `set`, each in the order of the calls. Chances are drawn from
+    the seed, so the same requests meet the same faults in every run.
     """
 
     def __init__(self, seed: int, chances: Mapping[str, float]) -> None:
-        """Set these faults; raises ValueError for a wrong name or chance."""
+        """Set a fault for each name with its chance.
+
+        Raises:
+            ValueError: There is no such fault, or a chance is not from 0 to 1.
+        """
         self._rng = Random(f"{seed}:faults")
         self._once: list[_Rule] = []
         self._set: list[_Rule] = []
@@ -64,11 +68,11 @@ class Faults:
             self.set(name, chance)
 
     def set(self, name: str, chance: float = 1.0, *, match: str = "") -> None:
-        """Set a fault for all requests with `match` in path or decoded query."""
+        """Set a fault for all requests with `match` in `path?decoded query`."""
         self._set.append(_rule(name, chance, match))
 
     def once(self, name: str, *, times: int = 1, match: str = "") -> None:
-        """Set a fault for the next `times` requests that contain `match`."""
+        """Set a fault for the next `times` requests with `match` in their target."""
         self._once += [_rule(name, 1.0, match) for _ in range(times)]
 
     def clear(self) -> None:
@@ -77,8 +81,11 @@ class Faults:
         self._set.clear()
 
     def choose(self, target: str) -> str | None:
-        """Return the fault of a request for `target` (path?decoded query), if any."""
-        # Chance is drawn only for rules that apply, so that other requests do not change a run.
+        """Return the fault of a request, None without one.
+
+        `target` is the path and the decoded query: `path?name=value&name=value`.
+        """
+        # A chance is drawn only for rules that apply, so that requests of other kinds do not shift the draws.
         for rule in (*self._once, *self._set):
             if rule.match in target and _applies(rule.name, target) and self._rng.random() < rule.chance:
                 if rule in self._once:
@@ -96,11 +103,11 @@ def _rule(name: str, chance: float, match: str) -> _Rule:
 
 
 def _applies(name: str, target: str) -> bool:
-    """Return whether a fault can do what it describes to this request."""
+    """Return whether the response to this target has what the fault changes."""
     if name in RESPONSE_FAULTS:
         return True
     if name in LIST_FAULTS:
-        return target.startswith(tuple(f"/v1/organizations/{name}?" for name in LISTS))
+        return target.startswith(tuple(f"/v1/organizations/{listed}?" for listed in LISTS))
     if name in _COST_ONLY:
         return "/cost_report" in target
     return "/usage_report/" in target if name in _USAGE_ONLY else "_report" in target

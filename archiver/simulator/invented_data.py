@@ -1,4 +1,4 @@
-"""All invented use and cost that is visible at the clock's time."""
+"""The invented use and costs that are visible at the clock's time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CREDIT_AFTER_DAYS = 20
 
 
 class Charge(NamedTuple):
-    """A cost that does not come from tokens, in microcents."""
+    """A cost of neither tokens nor web searches, in microcents."""
 
     workspace_id: str | None
     item: CostItem
@@ -39,7 +39,10 @@ class Charge(NamedTuple):
 
 
 class InventedData:
-    """Organisation, use, amendments and clock. Days are counted since 1970."""
+    """Organisation, use, amendments and clock.
+
+    Days are numbers of days since 1970-01-01.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Invent the organisation; its days are generated when they are read."""
@@ -57,17 +60,18 @@ class InventedData:
         """Return the use of a day that is visible now."""
         now = self.clock.seconds
         start = day * DAY
-        # Use of the future exists already, because days are generated as a whole: hide it.
+        # Days are generated as a whole, so use of the future exists already and has to be hidden.
         if start >= now:
             return ()
         events = self.amendments.apply(day, self.activity.day(day))
         if start + DAY + self.settling <= now:
             return events
+        # In seconds of the day: an event is visible when its minute and its delay end before this.
         latest = now - FRESHNESS - start
         return tuple(event for event in events if event.minute * MINUTE + event.delay <= latest)
 
     def charges(self, day: int) -> tuple[Charge, ...]:
-        """Return the costs of an ended day besides its tokens and searches."""
+        """Return the costs of an ended day other than tokens and web searches."""
         if day < self.activity.first or not self.amendments.keeps_charges(day):
             return ()
         credit = (Charge(None, CREDIT_ITEM, CREDIT),) if day == self.credit_day else ()
@@ -76,7 +80,7 @@ class InventedData:
     def currency_of(self, workspace_id: str | None) -> str:
         """Return the currency of a workspace.
 
-        The default workspace and unknown ones have the first currency.
+        The default workspace and unknown workspaces have the first currency.
         """
         ids = [workspace["id"] for workspace in self.organization.workspaces]
         number = ids.index(workspace_id) if workspace_id in ids else 0
@@ -88,7 +92,7 @@ class InventedData:
         return self.activity.first + _CREDIT_AFTER_DAYS
 
     def _tools(self, day: int) -> list[Charge]:
-        # Only two workspaces and the default one use tools: some workspaces have tokens alone.
+        # Only the default workspace and two others have such costs: in the others all cost comes from tokens.
         rng = Random(f"{self.settings.seed}:{day}:charges")
         ids = [workspace["id"] for workspace in self.organization.workspaces[:2]]
         charges = [
@@ -101,5 +105,6 @@ class InventedData:
 
 
 def _thirteen_months_before(now: datetime) -> date:
+    # Months are counted from 0 here, so that a division splits them into year and month.
     months = now.year * 12 + now.month - 1 - 13
     return now.date().replace(year=months // 12, month=months % 12 + 1, day=1)

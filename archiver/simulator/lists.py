@@ -1,6 +1,6 @@
-"""The lists that give names to ids, page by page.
+"""The lists of workspaces, users, API keys and service accounts.
 
-Service accounts have their own paging and refuse Admin API keys (documented).
+Service accounts have paging of their own, and Admin API keys cannot read them (documented).
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _PAGE_PREFIX = "page_"
 
 
 def list_page(organization: Organization, name: str, pairs: Pairs, *, include_default: bool) -> dict[str, Any]:
-    """Return one page of a list.
+    """Return one page of a list; raises a 400.
 
-    `include_default` is whether this API knows that parameter of the list of workspaces (it does since 2026-10-07).
+    `include_default` is whether the API has the parameter of that name, for the list of workspaces. The real one has
+    had it since 2026-10-07.
     """
     if name == OAUTH_ONLY:
         return _page_of_service_accounts(organization, pairs)
@@ -38,7 +39,7 @@ def list_page(organization: Organization, name: str, pairs: Pairs, *, include_de
     return {
         "data": page,
         "has_more": more,
-        # Both are set on the last page too, so only `has_more` ends a walk.
+        # Both are set on the last page too, so only `has_more` shows a client that it is the last.
         "first_id": page[0]["id"] if page else None,
         "last_id": page[-1]["id"] if page else None,
     }
@@ -58,7 +59,7 @@ def _page_of_service_accounts(organization: Organization, pairs: Pairs) -> dict[
     records = _matching(organization.service_accounts, parameters)
     limit, start = _limit(parameters), _page_start(parameters)
     following = start + limit
-    # No `has_more` and no ids here (documented): a null `next_page` is the end.
+    # This list has no `has_more` and no ids (documented), and the last page has a null `next_page`.
     return {
         "data": records[start:following],
         "next_page": f"{_PAGE_PREFIX}{following}" if following < len(records) else None,
@@ -89,7 +90,7 @@ def _flag(parameters: dict[str, str], name: str) -> bool:
 def _matching(records: Sequence[Record], parameters: dict[str, str]) -> list[Record]:
     archived = _flag(parameters, "include_archived")
     fields = [(name, parameters[name]) for names in _FIELDS.values() for name in names if name in parameters]
-    # In the newer shape of API keys the workspace is in `scope`.
+    # In the newer shape of API keys `workspace_id` is within `scope`, and the other fields are outside.
     return [
         record
         for record in records
@@ -100,7 +101,7 @@ def _matching(records: Sequence[Record], parameters: dict[str, str]) -> list[Rec
 
 def _limit(parameters: dict[str, str]) -> int:
     text = parameters.get("limit", "20")
-    # Digits beyond ASCII are digits for Python and not for the API.
+    # isdigit() alone would accept digits beyond ASCII. Nine digits decide, because int() refuses thousands of them.
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1000):
         raise invalid_request("limit: Input should be an integer from 1 to 1000")
     return int(text)

@@ -1,7 +1,9 @@
 """The invented organisation: workspaces, users, keys, service accounts.
 
-The shapes are those of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The reports have null for
-the default workspace; only the list of workspaces has its id. Use in the Console has no API key.
+The shapes are those of `/v1/organizations/{me,workspaces,users,api_keys,service_accounts}`. The default workspace is
+null in the reports, and only the list of workspaces has its id.
+
+The order of the draws from the `Random` is part of the data: another order changes the ids of a seed.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The lists in the order of the API, each record as the API returns it.
+    """The objects of an organisation, as the API returns them.
 
-    `workspaces` lacks the default workspace, as the list does without `include_default`.
+    `workspaces` lacks the default workspace, as the API's list does without `include_default`.
     """
 
     id: str
@@ -45,7 +47,7 @@ class Organization:
 
     @property
     def me(self) -> Record:
-        """The answer of `/v1/organizations/me`."""
+        """The body of the response to `/v1/organizations/me`."""
         return {"id": self.id, "type": "organization", "name": NAME}
 
     def workspace_of(self, api_key: Record) -> str | None:
@@ -56,7 +58,7 @@ class Organization:
 
 
 def invent_organization(settings: Settings, first_day: date) -> Organization:
-    """Return the organisation of these settings, the same one every time.
+    """Return the organisation of these settings, always the same.
 
     No object is used before it was created, and the oldest one is less than two weeks older than `first_day`.
     """
@@ -67,7 +69,7 @@ def invent_organization(settings: Settings, first_day: date) -> Organization:
     count = max(6, round(24 * settings.size))
     keys = tuple(_api_key(rng, n, first_day, workspaces, users) for n in range(count))
     accounts = tuple(_service_account(rng, n, first_day) for n in range(3))
-    # Last, so that it changes no id of the others for a given seed.
+    # Drawn last, so that the other ids of a seed are the same as without it.
     default = _default_workspace(rng, first_day)
     if settings.key_scope:
         keys = tuple(_scoped(key, default) for key in keys)
@@ -79,9 +81,9 @@ def _invent_id(rng: Random, prefix: str) -> str:
 
 
 def _when(first_day: date, days: int) -> str:
-    """Return nine in the morning, so many days after the first day of use."""
+    """Return 09:00 UTC, `days` days after the first day of use."""
     whole = stamp(day_number(first_day + timedelta(days=days)) * DAY + 9 * 3600)
-    return whole.replace("Z", ".427722Z")  # the lists have microseconds, unlike the reports
+    return whole.replace("Z", ".427722Z")  # times in the lists have microseconds, those in the reports have none
 
 
 def _workspace(rng: Random, number: int, first_day: date) -> Record:
@@ -93,7 +95,7 @@ def _workspace(rng: Random, number: int, first_day: date) -> Record:
         "created_at": _when(first_day, number - 9),
         "archived_at": _when(first_day, 200) if archived else None,
         "compartment_id": None,
-        # Either a list of regions or this word.
+        # The allowed regions are either a list or the word "unrestricted".
         "data_residency": {
             "allowed_inference_geos": ["us", "global"] if number % 2 else "unrestricted",
             "default_inference_geo": "global",
@@ -107,7 +109,7 @@ def _workspace(rng: Random, number: int, first_day: date) -> Record:
 
 
 def _default_workspace(rng: Random, first_day: date) -> Record:
-    # As old as the oldest user; the name is the API's own.
+    # It is as old as the oldest user, and "Default" is the name that the real API returns.
     return _workspace(rng, 0, first_day) | {"name": "Default", "created_at": _when(first_day, -12), "tags": {}}
 
 
@@ -125,13 +127,14 @@ def _user(rng: Random, number: int, first_day: date) -> Record:
 def _api_key(
     rng: Random, number: int, first_day: date, workspaces: tuple[Record, ...], users: tuple[Record, ...]
 ) -> Record:
-    index = number % (len(workspaces) + 1)  # the last index stands for the default workspace
+    index = number % (len(workspaces) + 1)  # the index after the last is the default workspace
     creator = {"id": users[number % len(users)]["id"], "type": "user"}
     return {
         "id": _invent_id(rng, "apikey"),
         "type": "api_key",
         "name": f"Invented {_TEAMS[number % len(_TEAMS)]} key {number + 1:02d}",
         "workspace_id": workspaces[index]["id"] if index < len(workspaces) else None,
+        # Three days before its first use: `usage_patterns` computes that with the same product.
         "created_at": _when(first_day, number % 24 * 7 - 3),
         "created_by": None if number % 5 == 4 else creator,
         "partial_key_hint": f"sk-ant-api03-inv...{rng.getrandbits(16):04x}",
@@ -143,7 +146,7 @@ def _api_key(
 
 def _scoped(api_key: Record, default: Record) -> Record:
     """Return an API key in the shape of anthropic-version 2026-10-21."""
-    # The default workspace has an id in this shape.
+    # In this shape the default workspace has its id instead of null.
     workspace = api_key["workspace_id"] or default["id"]
     principal = api_key["principal"] and {"type": "user_actor", "user_id": api_key["principal"]["id"]}
     plain = {name: value for name, value in api_key.items() if name != "workspace_id"}

@@ -1,6 +1,6 @@
 """A cache of encoded pages that can no longer change.
 
-With it a benchmark measures its client and not the simulator.
+It keeps a benchmark from measuring the simulator instead of its client.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ encode = msgspec.json.encode
 
 
 class PageCache:
-    """Encoded pages of final ranges by query; emptied by every amendment."""
+    """Encoded pages of final ranges by query.
+
+    Every amendment empties the cache.
+    """
 
     def __init__(self, data: InventedData, reports: Reports) -> None:
         """Begin empty."""
@@ -33,7 +36,7 @@ class PageCache:
 
     def body(self, query: Query) -> bytes:
         """Return the page as JSON."""
-        # A range without an end grows with time, and days that are not final change by themselves.
+        # Time alone changes the other pages: a range without an end grows, and late use appears.
         if query.open_ended or not self._reports.is_final(query.selection):
             return encode(self._reports.page(query))
         self._forget_if_amended()
@@ -58,5 +61,5 @@ class PageCache:
 
 def compress(body: bytes) -> bytes:
     """Return the body as gzip, the same bytes for the same body."""
-    # Level 1 and no time: fast, and equal bodies stay equal bytes.
+    # Level 1 is the fastest. Without a time in the header equal bodies become equal bytes, so a digest recognises them.
     return gzip.compress(body, 1, mtime=0)

@@ -1,6 +1,7 @@
 """Faults in the content of an otherwise good page of a report or a list.
 
-Each function changes the decoded page in place; its docstring describes the fault. A page without rows stays as it is.
+Each function changes the decoded page in place. The first line of its docstring is the fault's description in
+`archiver simulate --list-faults`. Faults in rows leave a page without rows as it is.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _fault(function: PayloadFault) -> PayloadFault:
 @_fault
 def missing_bucket(payload: Payload, _: Query) -> None:
     """A bucket in the middle of the answer is missing."""
-    # A hole at an end would look like a shorter range.
+    # A bucket missing at an end would be a shorter range, and no hole.
     middle = len(payload["data"]) // 2
     del payload["data"][middle : middle + 1]
 
@@ -159,7 +160,7 @@ def unknown_dimension_value(payload: Payload, _: Query) -> None:
 def ungrouped_value(payload: Payload, query: Query) -> None:
     """Every row has a value in an ungrouped dimension (harmless)."""
     values = {"service_tier": "standard", "context_window": "0-200k", "inference_geo": "global", "model": "invented"}
-    # Grouping by `description` fills all of its parsed fields.
+    # Grouping by `description` fills all of these fields, as they are parsed from it: then there is nothing to add.
     grouped = values.keys() if "description" in query.selection.group_by else query.selection.group_by
     for row in _rows(payload):
         row.update(islice(((name, value) for name, value in values.items() if name not in grouped), 1))
@@ -177,12 +178,14 @@ def nan_amount(payload: Payload, _: Query) -> None:
 @_fault
 def exponent_amount(payload: Payload, _: Query) -> None:
     """Every amount has an exponent (cost; harmless)."""
+    # Amounts have six fractional digits: without the point they are 10**6 times as large.
     _change(payload, "amount", lambda amount: f"{amount.replace('.', '')}E-6")
 
 
 @_fault
 def huge_exponent_amount(payload: Payload, _: Query) -> None:
     """An amount is a JSON number with an exponent of nineteen digits (cost)."""
+    # Raw, because no Python number would be encoded like that. It is a trap for a client that computes the power.
     _change(payload, "amount", lambda _: msgspec.Raw(b"1e9999999999999999999"), rows=1)
 
 
@@ -215,6 +218,7 @@ def float_tokens(payload: Payload, _: Query) -> None:
 @_fault
 def negative_tokens(payload: Payload, _: Query) -> None:
     """A token count is negative (usage)."""
+    # A count may be 0, so changing the sign is not enough.
     _change(payload, "output_tokens", lambda count: -1 - count, rows=1)
 
 
@@ -235,26 +239,26 @@ def huge_tokens(payload: Payload, _: Query) -> None:
 
 @_fault
 def has_more_without_token(payload: Payload, _: Query) -> None:
-    """There is more, but no token for the next page."""
+    """`has_more` is true, but there is no token for the next page."""
     payload.update(has_more=True, next_page=None)
 
 
 @_fault
 def repeated_token(payload: Payload, query: Query) -> None:
-    """The next page is this page again, without end."""
+    """The token for the next page is that of the same page, endlessly."""
     payload.update(has_more=True, next_page=query.token(query.first))
 
 
 @_fault
 def error_in_200(payload: Payload, _: Query) -> None:
-    """The status is 200, the body is an error."""
+    """The status is 200, but the body is an error."""
     payload.clear()
     payload.update(error_body(ApiError(500, "Internal server error (simulated)"), "req_invented"))
 
 
 @_fault
 def error_in_200_with_float(payload: Payload, query: Query) -> None:
-    """The status is 200, the body is an error that holds a float."""
+    """The status is 200, but the body is an error that contains a float."""
     error_in_200(payload, query)
     payload["error"]["retry_in"] = payload["version"] = 0.5
 
@@ -281,7 +285,7 @@ def _rows(payload: Payload) -> Iterator[dict[str, Any]]:
 
 
 def _change(payload: Payload, name: str, change: Callable[[Any], object], rows: int | None = None) -> None:
-    """Change a field of the first `rows` rows that have it, or of all."""
+    """Change a field of the first `rows` rows that have it; None for all of them."""
     for row in islice((row for row in _rows(payload) if name in row), rows):
         row[name] = change(row[name])
 
@@ -295,6 +299,6 @@ def _split(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         elif isinstance(value, int):
             first[name], second[name] = value // 2, value - value // 2
         elif name == "amount":
-            # One whole cent goes to the second row: no new fractional digits.
+            # The second row gets one cent. Halves could need a seventh fractional digit.
             first[name], second[name] = str(Decimal(value) - 1), "1.000000"
     return first, second

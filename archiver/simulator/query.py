@@ -1,7 +1,8 @@
-"""Parsing of report requests, with every reason for a 400.
+"""Parse report requests, and refuse them with a 400 as the API does.
 
-Limits, widths, dimensions and filters are documented. The five-dimension cap, the refusal of ranges without a
-complete bucket, the binding of page tokens to their query, and the messages of these were recorded by others.
+Limits, widths, dimensions and filters are documented. The cap of five dimensions, the refusal of ranges without a
+complete bucket, the binding of page tokens to their query, and the messages of these are not: they come from responses
+of the real API that others have published.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Selection:
 class Query:
     """One page of a selection: at most `limit` buckets from `first`.
 
-    Page tokens are bound to `digest`; `open_ended` is a range without an end, which grows with time.
+    A page token is valid only for queries with the same `digest`. With `open_ended` the request had no end, so its
+    range grows with time.
     """
 
     selection: Selection
@@ -83,9 +85,10 @@ class Query:
 
 
 def parse_query(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) -> Query:
-    """Parse a request at `now` (UTC seconds); raises a 400.
+    """Parse the parameters of a request; raises a 400.
 
-    `fast` is whether the request has the beta of `speed`, `cap` the largest number of dimensions.
+    `now` is in UTC seconds, `fast` is whether the request has the beta header of `speed`, and `cap` is the largest
+    number of dimensions in `group_by[]`.
     """
     values = _collect(report, pairs)
     width_name = _width(report, values)
@@ -103,8 +106,9 @@ def parse_query(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) ->
 
 
 def _collect(report: str, pairs: Pairs) -> Mapping[str, Sequence[str]]:
-    # The API refuses unknown parameters, so a misspelled filter never widens an answer.
+    # Unknown parameters are refused: a filter with a wrong name would otherwise return more than was asked for.
     known = {*_SCALARS, "group_by[]", *(_FILTERS if report == "usage" else ())}
+    # A default, so that a parameter which is not given reads as an empty list everywhere below.
     values: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
         if name not in known:
@@ -165,7 +169,7 @@ def _range(report: str, values: Mapping[str, Sequence[str]], width: int, now: in
         ending = _time("ending_at", values["ending_at"][0])
         if ending <= starting:
             raise invalid_request("ending_at must be after starting_at")
-        # The cost report takes a future end back to today 00:00 UTC before it checks the range.
+        # The cost report replaces a later end by today 00:00 UTC before it checks the range.
         end = min(_snap(ending, width), end) if report == "cost" else _snap(ending, width)
     if end <= start and report == "cost":
         raise invalid_request("ending date must be after starting date")
@@ -190,13 +194,13 @@ def _time(name: str, text: str) -> int:
 
 
 def _digest(report: str, pairs: Pairs) -> str:
-    # A token replayed with any other parameter is refused, so everything but the token is in the digest.
+    # A token is refused if any other parameter has changed, so the digest covers all parameters but the token.
     bound = sorted(pair for pair in pairs if pair[0] != "page")
     return sha256(repr((report, bound)).encode()).hexdigest()[:24]
 
 
 def _first(page: Sequence[str], digest: str) -> int:
-    # The token holds its start and its query: nothing has to be remembered between requests.
+    # The token contains the start of its page and the digest of its query, so the server keeps no state for it.
     try:
         start, bound = urlsafe_b64decode(page[0].removeprefix("page_")).decode().split(".")
         first = _time("page", start)

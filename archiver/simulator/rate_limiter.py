@@ -16,7 +16,7 @@ _MESSAGE = "This request would exceed the rate limit for your organization of {}
 
 
 class RateLimiter:
-    """Refuses requests that come faster than the limit."""
+    """A token bucket that refuses requests above the rate limit."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Begin with a full bucket."""
@@ -28,14 +28,14 @@ class RateLimiter:
         self._filled_at = clock.monotonic()
 
     def acquire(self) -> None:
-        """Use the token of one request; raises a 429 without one."""
+        """Use one token for a request; raises a 429 if there is none."""
         if self._limit is None:
             return
         now = self._clock.monotonic()
         gained = (now - self._filled_at) * self._limit / 60
         self._tokens = min(float(self._burst), self._tokens + gained)
         self._filled_at = now
-        # A refused request takes no token: refusals do not lengthen the wait.
+        # A refused request takes no token, so that refusals do not lengthen the wait.
         if self._tokens < 1:
             raise ApiError(429, _MESSAGE.format(self._limit), self._advice(self._limit))
         self._tokens -= 1

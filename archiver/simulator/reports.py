@@ -1,4 +1,4 @@
-"""The two reports: buckets at the clock's time, and pages of them."""
+"""Pages of the usage and the cost report, as of the clock's time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Bucket = dict[str, Any]
 
 
 class Reports:
-    """Answers in exactly the API's shape, computed from what is visible now."""
+    """Buckets and pages in the API's shape, computed anew at every call."""
 
     def __init__(self, data: InventedData) -> None:
-        """Read from `data`; nothing is kept between answers."""
+        """Read everything from `data`."""
         self._data = data
         self._cost_lag = int(data.settings.cost_lag.total_seconds())
 
@@ -32,7 +32,7 @@ class Reports:
         selection = query.selection
         starts = self.starts(selection)
         page = range(max(starts.start, query.first), starts.stop, selection.width)[: query.limit]
-        # An empty page ends a walk, also one that begins after the last bucket.
+        # A page that begins after the last bucket is empty and the last one.
         more = bool(page) and page[-1] != starts[-1]
         following = query.token(page[-1] + selection.width) if more else None
         return {"data": self.buckets(selection, page), "has_more": more, "next_page": following}
@@ -40,8 +40,8 @@ class Reports:
     def starts(self, selection: Selection) -> range:
         """Return the starts (UTC seconds) of the buckets that exist by now.
 
-        The usage report has the bucket in progress when the range covers its end. The cost report never has
-        today, and lacks days that ended less than the settings' `cost_lag` ago.
+        The usage report includes the bucket in progress if the range covers its end. The cost report never includes
+        today, nor days that ended less than the setting `cost_lag` ago.
         """
         width = selection.width
         usage = selection.report == "usage"
@@ -49,7 +49,8 @@ class Reports:
         return range(selection.start, min(selection.end, shown_until // width * width), width)
 
     def is_final(self, selection: Selection) -> bool:
-        """Return whether time alone can no longer change the answer."""
+        """Return whether time alone can no longer change the buckets."""
+        # A day more than needed: a range that ends within a day counts as final only after that day.
         return selection.end + self._data.settling + self._cost_lag + DAY <= self._data.clock.seconds
 
     def buckets(self, selection: Selection, starts: Sequence[int]) -> list[Bucket]:

@@ -1,6 +1,6 @@
-"""Faults in place of an answer: errors, proxies, broken connections.
+"""Faults in place of a good response: errors, proxies, broken connections.
 
-The docstring of a function is the description of its fault.
+The first line of a function's docstring is its fault's description in `archiver simulate --list-faults`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Headers = Callable[["datetime"], dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """The request that meets a fault; `credential` is its key or token.
+    """A request that is to get a fault.
 
-    `stopping` is set when the server stops.
+    `credential` is its key or token. `stopping` is set when the server stops.
     """
 
     request: web.Request
@@ -42,6 +42,7 @@ ResponseFault = Callable[[FaultContext], Awaitable[web.StreamResponse]]
 
 async def timeout(context: FaultContext) -> web.StreamResponse:
     """No response ever comes."""
+    # The client has to give up by itself. Only the server's own end cuts the connection off, so that it can stop.
     await context.stopping.wait()
     return await disconnect(context)
 
@@ -50,14 +51,14 @@ async def disconnect(context: FaultContext) -> web.StreamResponse:
     """The connection is closed before a response."""
     if context.request.transport is not None:
         context.request.transport.abort()
-    return web.Response()
+    return web.Response()  # aiohttp wants a response, but there is no connection left to send it on
 
 
 async def truncated_body(context: FaultContext) -> web.StreamResponse:
     """The connection is closed in the middle of the body."""
     response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "4096"})
     await response.prepare(context.request)
-    # The length announces more than is sent, so that the client can notice.
+    # The content length is larger than what is sent, so that a client can notice.
     await response.write(b'{"data":[{"starting_at":"20')
     if context.request.transport is not None:
         context.request.transport.close()
@@ -77,6 +78,7 @@ async def plain_413(_: FaultContext) -> web.StreamResponse:
 
 async def redirect(context: FaultContext) -> web.StreamResponse:
     """A redirect to another host, where the key must not go."""
+    # The server's address is 127.0.0.1: "localhost" is another host for a client, and the same server.
     location = f"http://localhost:{context.request.url.port}{context.request.path_qs}"
     return web.Response(status=307, headers={"location": location})
 
@@ -89,7 +91,7 @@ async def key_in_error(context: FaultContext) -> web.StreamResponse:
 class ErrorFault(NamedTuple):
     """An error response.
 
-    `headers` is a function of the current time, `code` the `error.details.error_code`.
+    `headers` returns the extra headers at the given time. `code` is the `error.details.error_code`.
     """
 
     description: str
@@ -133,7 +135,7 @@ _ERRORS: dict[str, ErrorFault] = {
     "429_retry_after_long": ErrorFault(
         "A 429 with retry-after of an hour", 429, _LIMITED, _header("retry-after", "3600")
     ),
-    # A character that Python calls a digit and int() refuses.
+    # isdigit() is true of this character, and int() refuses it.
     "429_retry_after_non_ascii": ErrorFault(
         "A 429 with a retry-after that is not ASCII", 429, _LIMITED, _header("retry-after", "\N{SUPERSCRIPT TWO}")
     ),
@@ -147,7 +149,7 @@ _ERRORS: dict[str, ErrorFault] = {
     "529": ErrorFault("A 529: overloaded", 529, "Overloaded"),
     "529_no_retry": ErrorFault("A 529 with x-should-retry false", 529, "Overloaded", _NO_RETRY),
 }
-# Each with its status, and whether it ends by itself; the messages are in our own words, the codes are documented.
+# Error code → status, how long it lasts, message. The codes are documented, and the messages are invented.
 _CODES = {
     "enforced_spend_limit_reached": (429, "lasts until the limit changes or the month ends", _SPENT),
     "contract_spend_limit_reached": (429, "lasts until the contract changes", _SPENT),

@@ -1,4 +1,4 @@
-"""The HTTP side: routes, credentials, faults and responses."""
+"""The HTTP server: routes, credentials, faults and responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _JSON = {"content-type": "application/json"}
 class RecordedRequest:
     """A request that arrived.
 
-    `status` is 0 while it has no response, `at` is monotonic seconds.
+    `at` is in monotonic seconds. `status` is 0 until the response, and stays 0 if a fault sends none.
     """
 
     method: str
@@ -58,7 +58,7 @@ _RECORD = web.RequestKey("record", RecordedRequest)
 
 @dataclass(slots=True)
 class Server:
-    """Responds from the invented data; records every request."""
+    """The server of the invented data, with a record of every request."""
 
     settings: Settings
     data: InventedData
@@ -78,13 +78,13 @@ class Server:
     def app(self) -> web.Application:
         """Return the aiohttp application."""
         app = web.Application()
-        # One route for everything: aiohttp never responds by itself, so all responses have our headers.
+        # One route for all paths, so that aiohttp sends no 404 or 405 of its own in another shape.
         app.router.add_route("*", "/{tail:.*}", self.handle)
         app.on_response_prepare.append(self._add_headers)
         return app
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Record a request, respond to it, record the status."""
+        """Record a request, return its response, and record the status."""
         record = self._record(request)
         if self.settings.latency:
             await asyncio.sleep(self.settings.latency)
@@ -120,7 +120,8 @@ class Server:
         if "anthropic-version" not in record.headers:
             raise invalid_request("anthropic-version: header is required")
         self.rate_limiter.acquire()
-        # Faults come last, so that a test which sends a wrong request sees its 400 and not the fault.
+        # Faults come after these checks: a wrong path, credential or header gets its own error whatever fault is set.
+        # Wrong parameters are refused only below, where the body is made.
         record.fault = self.faults.choose(_target(record))
         if record.fault in RESPONSE_FAULTS:
             context = FaultContext(request, record.credential, self.data.clock, self.stopping)
@@ -142,7 +143,7 @@ class Server:
             raise ApiError(401, "x-api-key header is required")
         if credential == self.settings.refused_key:
             raise ApiError(403, "This API key does not have permission to use the Admin API")
-        # An OAuth token is valid as a bearer token alone.
+        # An OAuth token is valid only as a bearer token, and not in x-api-key.
         if "x-api-key" in record.headers and credential != self.settings.key:
             raise ApiError(401, "invalid x-api-key")
         if credential not in (self.settings.key, self.settings.token):
@@ -176,8 +177,8 @@ class Server:
             return find_record(organization, name, record_id)
         payload = list_page(organization, name, record.query, include_default=self.settings.include_default)
         if fault := LIST_FAULTS.get(record.fault or ""):
-            # The records themselves belong to the organisation: the fault gets copies.
-            payload["data"] = [dict(one) for one in payload["data"]]
+            # Copies, because the fault changes the records in place and the organisation keeps its own.
+            payload["data"] = [dict(record) for record in payload["data"]]
             fault(payload)
         return payload
 

@@ -16,24 +16,32 @@ REFUSED_KEY = "sk-ant-admin01-invented-key-that-is-refused"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that answers depend on, besides the clock and amendments.
+    """All settings; with equal ones and an equal clock, responses are equal.
 
-    Simulators with equal settings and clocks answer alike.
-
-    Use: `first_day` is the first UTC day with use (None: 13 months before now); `size` scales the use of a day
-    and the number of API keys; `late` is the fraction of use that becomes visible only up to `late_by` after it
-    happened; `quiet` is the first and last day of a stretch without use.
-
-    API: `now` freezes the clock (None: the real time); `latency` is in seconds; `rate_limit` is in requests a
-    minute; `faults` maps the name of a fault to its chance; `key`, `token` and `refused_key` are the Admin API
-    key, the OAuth token and a key that always gets a 403.
-
-    Money: `currencies` are used by the workspaces in turn (the default workspace has the first one); `cost_lag` is
-    how long after its end a day is still missing in the cost report.
-
-    Older and newer forms: without `include_default` the list of workspaces refuses that parameter; with `key_scope`
-    API keys have `scope` instead of `workspace_id` (anthropic-version 2026-10-21); with `omit_ungrouped` usage rows
-    lack the dimensions that were not grouped by; with `omit_server_tool_use` they lack that field.
+    Attributes:
+        seed: All data is drawn from it.
+        first_day: The first UTC day with use; None for the first of the month 13 months before now.
+        size: A factor of the use of a day and of the number of API keys.
+        now: The time at which the clock stands still; None for the real time.
+        latency: Seconds before every response.
+        rate_limit: Requests a minute; None without a limit.
+        rate_burst: Requests that the rate limit lets through at once.
+        rate_headers: Whether a 429 of the rate limit has `retry-after` and the headers of the limit.
+        faults: The chance of each fault, by its name.
+        late: The fraction of use that becomes visible late.
+        late_by: The longest delay of late use.
+        quiet: The first and the last day of a range without use.
+        key: The Admin API key that is accepted.
+        token: The OAuth token that is accepted.
+        refused_key: A key that always gets a 403.
+        port: The port to listen on; 0 for a free one.
+        group_by_cap: The most dimensions in `group_by[]`.
+        currencies: Assigned to the workspaces in turn; the default workspace has the first one.
+        cost_lag: How long after its end a day is still missing in the cost report.
+        include_default: Whether the list of workspaces has the parameter `include_default`, as newer APIs do.
+        key_scope: Whether API keys have `scope` instead of `workspace_id` (anthropic-version 2026-10-21).
+        omit_ungrouped: Whether usage rows lack the dimensions that are not grouped by.
+        omit_server_tool_use: Whether usage rows lack `server_tool_use`.
     """
 
     seed: int = 1

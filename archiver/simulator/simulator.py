@@ -1,4 +1,4 @@
-"""The simulator as tests, the demo and benchmarks use it."""
+"""The simulator's interface for tests, the demo and benchmarks."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from archiver.simulator.organization import Organization
 
 HOST = "127.0.0.1"
+# The dimensions of `add_usage` that are not given; all others are null.
 _DEFAULT_VALUES = {
     "context_window": "0-200k",
     "inference_geo": "global",
@@ -42,7 +43,7 @@ _DEFAULT_VALUES = {
 class Simulator:
     """A local Admin API on the loopback address, as an async context manager.
 
-    Everything is invented, and depends on the settings, the clock and the amendments alone.
+    All data is invented, and depends only on the settings, the clock and the amendments.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -58,7 +59,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`."""
+        """The base URL, `http://127.0.0.1:PORT`."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -73,7 +74,7 @@ class Simulator:
 
     @property
     def organization(self) -> Organization:
-        """The objects with the ids and names of the reports."""
+        """The invented organisation, with the ids that the reports contain."""
         return self._data.organization
 
     @property
@@ -87,9 +88,9 @@ class Simulator:
         return date_of(self._data.credit_day)
 
     async def __aenter__(self) -> Self:
-        """Listen; raises OSError when the port is taken."""
+        """Start to listen; raises OSError if the port is in use."""
         rate_limiter = RateLimiter(self.settings, self.clock)
-        # A new server for each start: the rate limit begins with a full bucket.
+        # Each start has a new server and rate limiter, so the rate limit begins with a full bucket.
         server = Server(self.settings, self._data, self.faults, rate_limiter, self.requests)
         self._stopping = server.stopping
         self._runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=2)
@@ -105,12 +106,12 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; requests without a response are cut off."""
+        """Stop the server and close all connections."""
         assert self._runner is not None
         assert self._stopping is not None
         self._stopping.set()
         await self._runner.cleanup()
-        await asyncio.sleep(0)  # a connection that was just cut off closes in the loop's next turn
+        await asyncio.sleep(0)  # aborted connections are closed in the next iteration of the loop
 
     def truth(  # noqa: PLR0913 - a query of the API has these parts
         self,
@@ -124,9 +125,8 @@ class Simulator:
     ) -> list[Bucket]:
         """Return every bucket of a range as the API would return it now.
 
-        There are no pages, no faults and no grouping cap here.
-
-        `filters` are by dimension: `{"model": ("claude-…",)}`. Without an `end`, up to now.
+        There are no pages, no faults and no cap of dimensions here. `filters` maps a dimension to the values that pass:
+        `{"model": ("claude-…",)}`. `start` and `end` are rounded down to whole buckets, and `end` is now by default.
         """
         width = WIDTHS[bucket_width]
         wanted = tuple((name, frozenset(values)) for name, values in (filters or {}).items())
@@ -139,14 +139,14 @@ class Simulator:
     def amend(self, day: date, factor: float | Fraction, **where: str | None) -> None:
         """Multiply the counts of a day by `factor`.
 
-        With `where`, only of the use with these dimension values.
+        With `where`, only the use with these dimension values changes.
         """
         self._data.amendments.scale(day_number(day), Fraction(factor), _checked(where))
 
     def remove(self, day: date, **where: str | None) -> None:
-        """Remove the use of a day, with its other costs.
+        """Remove the use and all costs of a day.
 
-        With `where`, only the use with these dimension values.
+        With `where`, only the use with these dimension values and its costs are removed.
         """
         self._data.amendments.remove(day_number(day), _checked(where))
 
@@ -155,10 +155,13 @@ class Simulator:
         self._data.amendments.restore(day_number(day))
 
     def add_usage(self, when: datetime, counts: Mapping[str, int], **dimensions: str | None) -> None:
-        """Add use in the minute of `when`; `counts` by the names in `COUNTS`.
+        """Add use in the minute of `when`.
 
-        Dimensions that are not given have usual values. The use is visible at once, unless it lies in the future
-        or in the last five minutes. Raises ValueError for unknown names.
+        `counts` has names in `COUNTS` as its keys. Dimensions that are not given have usual values. The usage report
+        shows it at once, unless `when` is in the future or in the last five minutes.
+
+        Raises:
+            ValueError: A name in `counts` or a dimension is unknown.
         """
         day, second = divmod(_seconds(when), DAY)
         values = {**_DEFAULT_VALUES, **_checked(dimensions)}
@@ -170,6 +173,7 @@ class Simulator:
 
 
 def _seconds(time: datetime) -> int:
+    # Times without a zone are UTC, and not the local time of the machine.
     time = time.replace(tzinfo=UTC) if time.tzinfo is None else time
     return int(time.timestamp() // 1)
 

@@ -1,4 +1,4 @@
-"""The archive is compared row by row with what the simulator says is true."""
+"""Every archived row equals that of the simulator."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_daily_views_sum_to_the_truth_whatever_else_is_archived(shared_api: Simu
     assert select(db, "SELECT sum(amount_microcents) FROM daily_cost") == [(microcents,)]
 
 
-def test_daily_tokens_speak_from_hours_where_no_days_are_archived(shared_api: Simulator, db: Path) -> None:
+def test_daily_tokens_are_sums_of_hours_where_no_days_are_archived(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, usage(BucketWidth.HOUR, "model"))
     whole_days = list(truth(shared_api, "usage", "1d", ("model",), RANGES[BucketWidth.HOUR][0]))
     expected = {(row[0][:10], row[4]): row[-2] for row in whole_days if row[0][:10] != "2026-01-15"}

@@ -1,4 +1,4 @@
-"""What the archive knew at a time is what it said at that time."""
+"""Queries as of a time return what the archive contained at that time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(db: Path, sql: str, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_earlier_state_can_be_asked_for(api: Simulator, db: Path, seed: int) -> None:
+def test_every_earlier_state_can_be_queried(api: Simulator, db: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # repeatable chance
     scope = Scope(
         tuple(Report), group_by=(("model", "workspace_id"), ("workspace_id", "description")), since=day("2025-12-20")
@@ -71,7 +71,7 @@ def test_before_the_first_sync_nothing_was_known(api: Simulator, db: Path) -> No
 
 
 def test_daily_views_look_back_to_the_series_of_that_time(api: Simulator, db: Path) -> None:
-    """The finer series of today once hid the days that a coarser one had told."""
+    """A regression: the finer series of today hid the days of the coarser series of that time."""
     sync(api, db, Scope((Report.USAGE,), group_by=(("model",),), since=day("2025-12-20")))
     sql = "SELECT sum(output_tokens) AS tokens, count(*) AS rows FROM daily_tokens WHERE date < '2026-01-15'"
     before = ask(db, sql)
@@ -81,7 +81,7 @@ def test_daily_views_look_back_to_the_series_of_that_time(api: Simulator, db: Pa
     assert ask(db, sql, "--as-of", "2026-01-15T13:00:00Z") == before
 
 
-def test_healing_damage_forgets_no_history(api: Simulator, db: Path) -> None:
+def test_a_repair_keeps_the_history(api: Simulator, db: Path) -> None:
     scope = Scope((Report.USAGE,), group_by=("none",), since=day("2025-12-20"))
     sync(api, db, scope)
     sql = "SELECT bucket_start, output_tokens FROM usage WHERE bucket_end < '2026-01-15' ORDER BY 1"
@@ -96,7 +96,7 @@ def test_healing_damage_forgets_no_history(api: Simulator, db: Path) -> None:
     assert ask(db, sql, "--as-of", "2026-01-15T13:00:00Z") == before
 
 
-def test_a_series_of_half_a_day_does_not_speak_for_it(api: Simulator, db: Path) -> None:
+def test_a_series_of_half_a_day_is_not_used_for_that_day(api: Simulator, db: Path) -> None:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2026-01-01")))
     by_day = "SELECT date, sum(output_tokens) FROM daily_tokens GROUP BY 1"
     expected = archiver("query", by_day, "--csv", "--db", str(db)).stdout
@@ -123,7 +123,7 @@ def test_a_day_that_was_half_there_is_not_shown_as_if_it_had_been_whole(api: Sim
     assert dates.stdout == "date\n2026-01-11\n"
 
 
-def test_a_report_says_what_a_month_looked_like_when_it_was_closed(api: Simulator, db: Path) -> None:
+def test_a_report_as_of_a_time_shows_a_month_as_it_was_archived_then(api: Simulator, db: Path) -> None:
     scope = Scope((Report.COST,), group_by=("finest",), since=day("2025-11-01"), refresh_days=90)
     asked = ("report", "workspaces", "--month", "2025-11", "--csv", "--db", str(db))
     sync(api, db, scope)

@@ -1,4 +1,4 @@
-"""Reports by dimension, shared out to keys, and of a month: right to the last digit, counted anew from the truth."""
+"""Reports by dimension, by key and of a month equal the simulator's rows to the last digit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def of_dollars(amount: str) -> int:
 
 
 def billed(api: Simulator, *by: str, since: str = "2025-11-20", until: str | None = None) -> dict[tuple[Any, ...], int]:
-    """Add up the truth by columns of cost."""
+    """Return the simulator's microcents by columns of cost."""
     sums: dict[tuple[Any, ...], int] = defaultdict(int)
     end = None if until is None else day(until)
     for row in truth(api, "cost", "1d", ("workspace_id", "description"), day(since), end):
@@ -62,8 +62,8 @@ def billed(api: Simulator, *by: str, since: str = "2025-11-20", until: str | Non
 @pytest.mark.parametrize("name", ["model", "service_tier", "token_type", "cost_type", "context_window", "description"])
 def test_spend_by_any_dimension_is_the_truth(world: tuple[Simulator, Path], name: str) -> None:
     api, db = world
-    told = {(row[name],): row["amount_microcents"] for row in report(db, "spend", "--by", name)}
-    assert told == billed(api, name)
+    reported = {(row[name],): row["amount_microcents"] for row in report(db, "spend", "--by", name)}
+    assert reported == billed(api, name)
 
 
 def test_the_largest_come_first_and_the_others_are_added_up(world: tuple[Simulator, Path]) -> None:
@@ -83,7 +83,7 @@ def test_a_month_is_its_days(world: tuple[Simulator, Path]) -> None:
 
 
 def test_billed_money_is_allocated_to_keys(world: tuple[Simulator, Path]) -> None:
-    """Exactly where a kind of tokens has one price, to the cent where several prices share it."""
+    """Exactly, or to the cent where one kind of tokens has several prices."""
     api, db = world
     rows = report(db, "keys")
     exact = fairly_shared(api)
@@ -102,7 +102,7 @@ def test_billed_money_is_allocated_to_keys(world: tuple[Simulator, Path]) -> Non
 
 
 def fairly_shared(api: Simulator) -> dict[Any, Fraction]:
-    """Share out by the simulator's own rows, in fractions."""
+    """Return the microcents of each key, computed as fractions from the simulator's rows."""
     by = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
     kinds = (
         "uncached_input_tokens",
@@ -149,8 +149,10 @@ def test_a_month_is_compared_with_the_same_days_and_all_of_the_one_before(world:
     same = billed(api, "workspace_id", since="2025-12-01", until="2025-12-15")
     for row in rows:
         workspace = (row["workspace_id"],)
-        told = [of_dollars(row[f"{name}_usd"]) for name in ("month_before", "same_days_before", "this_month", "change")]
-        assert told == [
+        reported = [
+            of_dollars(row[f"{name}_usd"]) for name in ("month_before", "same_days_before", "this_month", "change")
+        ]
+        assert reported == [
             whole[workspace],
             same[workspace],
             now[workspace],
@@ -197,7 +199,7 @@ def test_a_budget_that_is_passed_is_exit_code_3(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["budget"], "no budget"),
         (["spend", "--month", "2026-13"], "not a month"),
@@ -206,10 +208,12 @@ def test_a_budget_that_is_passed_is_exit_code_3(
         (["tokens", "--by", "description"], "cannot group tokens by"),
     ],
 )
-def test_what_makes_no_sense_is_said(world: tuple[Simulator, Path], arguments: list[str], said: str) -> None:
+def test_wrong_options_are_an_error_with_a_message(
+    world: tuple[Simulator, Path], arguments: list[str], message: str
+) -> None:
     done = archiver("report", *arguments, "--db", str(world[1]))
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize("limit", ["'much'", "-1", "nan", "true"])
@@ -219,7 +223,7 @@ def test_a_budget_that_is_no_amount_is_refused(world: tuple[Simulator, Path], tm
     assert archiver("report", "budget", "--db", str(world[1]), "--config", str(config)).returncode == 2
 
 
-def test_people_see_names_totals_and_nobody_told_apart(world: tuple[Simulator, Path]) -> None:
+def test_text_has_names_totals_and_labels_for_nulls(world: tuple[Simulator, Path]) -> None:
     done = archiver("report", "keys", "--by", "workspace", "--by", "api_key", "--db", str(world[1]))
     assert "(default workspace)" in done.stdout
     assert "(no API key)" in done.stdout
@@ -247,8 +251,10 @@ def test_use_and_billing_are_put_side_by_side(world: tuple[Simulator, Path]) -> 
     dimensions = ("model", "service_tier", "context_window", "token_type")
     costs = billed(api, "cost_type", *dimensions, since="2025-12-01", until="2026-01-01")
     expected = {group[1:]: amount for group, amount in costs.items() if group[0] == "tokens"}
-    told = {tuple(row[name] for name in dimensions): of_dollars(row["amount_usd"]) for row in rows if row["amount_usd"]}
-    assert told == expected
+    reported = {
+        tuple(row[name] for name in dimensions): of_dollars(row["amount_usd"]) for row in rows if row["amount_usd"]
+    }
+    assert reported == expected
     tokens: dict[tuple[Any, ...], int] = defaultdict(int)
     by = ("model", "service_tier", "context_window")
     for row in truth(api, "usage", "1d", by, day("2025-12-01"), day("2026-01-01")):

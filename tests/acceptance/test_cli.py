@@ -1,4 +1,4 @@
-"""The program as a person or a cron job runs it: a process, its output, its exit code."""
+"""The command line as a process, with its output and exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archiver import __version__
 from archiver.cli import COMMANDS
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, Simulator, background
-from tests.support import NOW, archiver, day, environment, run_sync, said, select, sync
+from tests.support import NOW, archiver, day, environment, printed_json, run_sync, select, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def test_completion_for_a_shell_that_is_not_known_is_exit_2() -> None:
 
 
 def test_help_imports_nothing_that_a_command_needs() -> None:
-    """It would take longer to start than to print."""
+    """Imports would take longer than printing the help."""
     script = "import sys, archiver.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     heavy = {"aiohttp", "aiosqlite", "anyio", "datasette", "jinja2", "msgspec", "platformdirs", "rich", "sqlite3"}
@@ -88,7 +88,7 @@ def test_sync_json_is_one_object_of_the_documented_shape(shared_api: Simulator, 
     done = run_sync(shared_api, db, "--json")
     assert done.returncode == 0
     assert "\n" in done.stderr
-    result = said(done)
+    result = printed_json(done)
     assert result["outcome"] == "ok"
     assert result["exit_code"] == 0
     assert result["windows"] == {"planned": 6, "fetched": 6, "unchanged": 0, "failed": 0, "left": 0}
@@ -99,12 +99,12 @@ def test_sync_json_is_one_object_of_the_documented_shape(shared_api: Simulator, 
     assert result["retries"] == 0
 
 
-def test_quiet_says_nothing(shared_api: Simulator, db: Path) -> None:
+def test_quiet_prints_nothing(shared_api: Simulator, db: Path) -> None:
     done = run_sync(shared_api, db, "--quiet", "--since", "2026-01-14")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_second_sync_says_that_there_is_nothing_new(shared_api: Simulator, db: Path) -> None:
+def test_a_second_sync_reports_that_nothing_is_new(shared_api: Simulator, db: Path) -> None:
     run_sync(shared_api, db, "--since", "2026-01-10")
     done = run_sync(shared_api, db, "--since", "2026-01-10")
     assert done.returncode == 0
@@ -120,30 +120,30 @@ def test_a_second_sync_says_that_there_is_nothing_new(shared_api: Simulator, db:
         ("--report", "usage", "--group-by", "model", "--group-by", "none", "--since", "2025-12-24"),
     ],
 )
-def test_a_dry_run_says_the_exact_number_of_requests_and_sends_none_for_rows(
+def test_a_dry_run_shows_the_exact_number_of_requests_and_sends_none_for_rows(
     api: Simulator, db: Path, arguments: tuple[str, ...]
 ) -> None:
-    forecast = said(run_sync(api, db, "--dry-run", "--json", *arguments))
+    forecast = printed_json(run_sync(api, db, "--dry-run", "--json", *arguments))
     assert not [r for r in api.requests if "report" in r.path]
     assert not db.exists()
     assert forecast["exact"] is True
-    real = said(run_sync(api, db, "--json", *arguments))
+    real = printed_json(run_sync(api, db, "--json", *arguments))
     assert forecast["requests"] == real["requests"]
     assert forecast["windows"]["planned"] == real["windows"]["planned"]
 
 
 def test_a_dry_run_of_auto_is_exact_once_history_is_known(api: Simulator, db: Path) -> None:
-    first = said(run_sync(api, db, "--dry-run", "--json"))
-    real = said(run_sync(api, db, "--json"))
+    first = printed_json(run_sync(api, db, "--dry-run", "--json"))
+    real = printed_json(run_sync(api, db, "--json"))
     assert first["exact"] is False
     assert first["requests"] >= real["requests"]
     api.clock.now = NOW + timedelta(days=50)
-    second = said(run_sync(api, db, "--dry-run", "--json"))
+    second = printed_json(run_sync(api, db, "--dry-run", "--json"))
     assert second["exact"] is True
-    assert second["requests"] == said(run_sync(api, db, "--json"))["requests"]
+    assert second["requests"] == printed_json(run_sync(api, db, "--json"))["requests"]
 
 
-def test_a_dry_run_for_people_ends_with_the_number(api: Simulator, db: Path) -> None:
+def test_the_text_of_a_dry_run_ends_with_the_number(api: Simulator, db: Path) -> None:
     done = run_sync(api, db, "--dry-run", "--since", "2026-01-01")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "in all: 7 requests"
@@ -151,7 +151,7 @@ def test_a_dry_run_for_people_ends_with_the_number(api: Simulator, db: Path) -> 
 
 def test_three_years_of_both_reports_are_72_windows() -> None:
     with background(Settings(first_day=day("2023-01-10").date(), now=NOW, size=0.02)) as api:
-        result = said(run_sync(api, api_db(api), "--dry-run", "--json", "--since", "2023-01-15"))
+        result = printed_json(run_sync(api, api_db(api), "--dry-run", "--json", "--since", "2023-01-15"))
     assert result["windows"]["planned"] == 72
 
 
@@ -187,7 +187,7 @@ def test_status_json_has_the_documented_shape(shared_api: Simulator, db: Path) -
     run_sync(shared_api, db, "--group-by", "none")
     done = archiver("status", "--json", "--db", str(db))
     assert done.returncode == 0
-    status = said(done)
+    status = printed_json(done)
     assert status["database"] == str(db)
     assert status["schema_version"] == 1
     assert status["organization"]["name"] == "Invented Organisation (simulated data)"
@@ -210,7 +210,7 @@ def test_files_are_private_whatever_the_umask(shared_api: Simulator, db: Path) -
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-def test_migrate_says_that_there_is_nothing_to_do(shared_api: Simulator, db: Path) -> None:
+def test_migrate_reports_that_there_is_nothing_to_do(shared_api: Simulator, db: Path) -> None:
     run_sync(shared_api, db, "--since", "2026-01-14")
     for arguments in ([], ["--check"]):
         done = archiver("migrate", "--db", str(db), *arguments)

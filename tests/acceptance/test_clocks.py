@@ -1,4 +1,4 @@
-"""The local clock may be wrong by years, and a run may cross midnight: only the API's own clock decides anything."""
+"""A wrong local clock and a run across midnight change nothing, because the API's clock decides."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_wrong_local_clock_settles_nothing_early_and_nothing_late(shared_api: 
 
 
 @pytest.mark.parametrize("skew", [YEARS, -YEARS])
-def test_a_local_clock_that_is_put_right_between_runs_heals_by_itself(
+def test_a_local_clock_that_is_corrected_between_runs_leaves_no_gap(
     api: Simulator, clean: Path, db: Path, skew: int
 ) -> None:
     run(api, db, skew=skew)
@@ -152,7 +152,7 @@ def test_a_day_in_progress_that_is_read_again_after_midnight_is_no_restatement(n
 
 
 class Straggler:
-    """Lets the cost report be answered before midnight, and come in after the usage report was, just after it."""
+    """An exchange that receives the cost report before midnight and delivers it after midnight, last."""
 
     def __init__(self, api: Simulator) -> None:
         self._api = api

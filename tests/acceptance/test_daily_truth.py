@@ -1,4 +1,4 @@
-"""Which reading of a day the daily views use, now and as of earlier times, and what is taken out of them."""
+"""Which series the daily views use for a day, now and as of earlier times, and which days they leave out."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_damaged_day_is_taken_out_of_views_and_reports(db: Path) -> None:
     ]
 
 
-def test_a_grouping_that_calls_a_settled_day_empty_is_a_difference_and_is_named(db: Path) -> None:
+def test_a_grouping_in_which_a_settled_day_is_empty_is_a_difference_and_is_named(db: Path) -> None:
     made = Handmade(db)
     late = "2026-06-01T03:00:00"
     for group_by in ((), ("model",), ("workspace_id",)):

@@ -1,4 +1,4 @@
-"""The daily views say what the rows say, whatever series speaks for a day, and as its rows change."""
+"""The daily views equal the sums of the rows of whatever series they use for a day, also after changes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_filtered_series_has_no_sums_of_days(api: Simulator, db: Path) -> None
 @pytest.mark.parametrize(
     "change", ["UPDATE _usage_day SET output_tokens = output_tokens + 1", "DELETE FROM _usage_day"]
 )
-def test_sums_of_days_that_were_changed_are_found_and_healed(api: Simulator, db: Path, change: str) -> None:
+def test_sums_of_days_that_were_changed_are_found_and_repaired(api: Simulator, db: Path, change: str) -> None:
     sync(api, db, scope(BucketWidth.HOUR))
     expected = select(db, DAILY)
     with closing(sqlite3.connect(db)) as connection, connection:
@@ -103,7 +103,7 @@ def test_a_name_is_that_of_its_time(api: Simulator, db: Path) -> None:
     assert sorted(rows) == [(0, before), (1, "renamed")]
 
 
-def test_months_are_the_sums_of_their_days_and_say_how_many_are_not_there(api: Simulator, db: Path) -> None:
+def test_months_are_the_sums_of_their_days_and_have_the_number_of_missing_ones(api: Simulator, db: Path) -> None:
     sync(api, db, Scope(since=day("2025-12-10"), until=day("2026-01-15")))
     months = "SELECT substr(date, 1, 7), sum(output_tokens) FROM daily_tokens GROUP BY 1"
     assert select(db, "SELECT month, sum(output_tokens) FROM monthly_tokens GROUP BY 1") == select(db, months)

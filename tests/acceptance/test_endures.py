@@ -1,4 +1,4 @@
-"""A run that meets trouble: it gives up what it must, nothing else, and the next one goes on."""
+"""Runs with failures: only the failing windows are lost, and the next run fetches them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_list_beyond_a_learnt_cap_is_refused(db: Path) -> None:
         assert "one request may ask for 2" in result["stderr"]
 
 
-def test_a_window_that_takes_too_long_is_asked_in_halves(api: Simulator, db: Path) -> None:
+def test_a_window_that_takes_too_long_is_requested_in_halves(api: Simulator, db: Path) -> None:
     with raw_server(api) as server:
 
         def spoil(good: Good) -> bytes | None:
@@ -215,7 +215,7 @@ def test_filters_whose_values_look_alike_are_different_series(shared_api: Simula
 
 
 def test_planning_years_of_minutes_takes_no_time(shared_api: Simulator, db: Path) -> None:
-    """It once took a minute, and could not be interrupted meanwhile."""
+    """A regression: it took a minute and could not be interrupted."""
     scope = Scope((Report.USAGE,), (BucketWidth.MINUTE,), ("each",), since=day("2023-01-01"))
     summary = sync(shared_api, db, scope, max_runtime=3.0)
     assert summary.exit_code == 10
@@ -223,8 +223,8 @@ def test_planning_years_of_minutes_takes_no_time(shared_api: Simulator, db: Path
     assert select(db, "SELECT count(*) FROM _span") < [(2 * summary.fetched + 20,)]
 
 
-def test_a_slow_answer_while_history_is_looked_for_is_asked_in_halves(api: Simulator, db: Path) -> None:
-    """It was once a bug with exit code 1."""
+def test_a_slow_answer_of_the_coarse_pass_is_requested_in_halves(api: Simulator, db: Path) -> None:
+    """A regression: it ended with exit code 1."""
     with raw_server(api) as server:
 
         def spoil(good: Good) -> bytes:
@@ -261,7 +261,7 @@ def test_lists_that_fit_and_lists_that_do_not_leave_no_gap_behind_a_learnt_cap(d
     assert archiver("status", "--db", str(db)).returncode == 0
 
 
-def test_answers_of_another_organisation_are_not_mixed_in_though_only_headers_tell(api: Simulator, db: Path) -> None:
+def test_answers_of_another_organisation_in_the_headers_alone_are_refused(api: Simulator, db: Path) -> None:
     with raw_server(api) as server:
         run_hurried(server, db, Report.USAGE)
         server.spoil = lambda good: good.bytes(anthropic_organization_id="another")

@@ -1,4 +1,4 @@
-"""Every way a run can end has its documented exit code and a sentence that says what to do."""
+"""Every end of a run has its documented exit code and a message with a hint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from archiver.simulator import Settings, Simulator, background
 from archiver.store.files import exclusive
-from tests.support import FIRST_DAY, INVENTED_KEY, NOW, SMALL, archiver, run_sync, said, select
+from tests.support import FIRST_DAY, INVENTED_KEY, NOW, SMALL, archiver, printed_json, run_sync, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +19,11 @@ def test_a_hole_in_an_answer_is_missing_and_filled_by_the_next_run(api: Simulato
     api.faults.set("missing_bucket", match="usage_report")
     done = run_sync(api, db, "--since", "2025-12-20", "--group-by", "none", "--json")
     assert done.returncode == 3
-    assert said(done)["outcome"] == "partial"
-    assert {f["error"] for f in said(done)["failures"]} == {"missing"}
+    assert printed_json(done)["outcome"] == "partial"
+    assert {f["error"] for f in printed_json(done)["failures"]} == {"missing"}
     status = archiver("status", "--json", "--db", str(db))
     assert status.returncode == 3
-    assert {gap["state"] for gap in said(status)["gaps"]} == {"missing"}
+    assert {gap["state"] for gap in printed_json(status)["gaps"]} == {"missing"}
     api.faults.clear()
     assert run_sync(api, db, "--since", "2025-12-20", "--group-by", "none").returncode == 0
     assert archiver("status", "--db", str(db)).returncode == 0
@@ -33,7 +33,7 @@ def test_a_refused_key_is_exit_4_and_names_the_request(api: Simulator, db: Path)
     for key in ("sk-ant-admin01-wrong", api.settings.refused_key):
         done = run_sync(api, db, "--json", ANTHROPIC_ADMIN_API_KEY=key)
         assert done.returncode == 4
-        assert said(done)["outcome"] == "auth"
+        assert printed_json(done)["outcome"] == "auth"
         assert "request id req_" in done.stderr
         assert key not in done.stdout + done.stderr
 
@@ -43,7 +43,7 @@ def test_an_answer_that_breaks_the_contract_is_exit_6_and_archives_nothing(api: 
     api.faults.set("nan_amount", match="cost_report")
     done = run_sync(api, db, "--json", "--since", "2026-01-10")
     assert done.returncode == 6
-    result = said(done)
+    result = printed_json(done)
     assert result["outcome"] == "contract"
     assert result["windows"]["failed"] == 2
     assert all(failure["request_id"] for failure in result["failures"])
@@ -56,7 +56,7 @@ def test_one_bad_window_among_good_ones_is_exit_3(api: Simulator, db: Path) -> N
     api.faults.set("negative_tokens", match="usage_report")
     done = run_sync(api, db, "--json", "--since", "2026-01-10")
     assert done.returncode == 3
-    assert said(done)["windows"]["failed"] == 1
+    assert printed_json(done)["windows"]["failed"] == 1
     assert "run the same command again" in done.stderr
     api.faults.clear()
     assert run_sync(api, db, "--since", "2026-01-10").returncode == 0
@@ -68,7 +68,7 @@ def test_no_network_is_exit_5(db: Path) -> None:
         "sync", "--api-url", "http://127.0.0.1:9", "--db", str(db), "--json", ANTHROPIC_ADMIN_API_KEY=INVENTED_KEY
     )
     assert done.returncode == 5
-    assert said(done)["outcome"] == "temporary"
+    assert printed_json(done)["outcome"] == "temporary"
     assert "Connection refused" in done.stderr
 
 
@@ -84,7 +84,7 @@ def test_a_held_archive_is_exit_11_and_names_the_holder(shared_api: Simulator, d
     with exclusive(db):
         done = run_sync(shared_api, db, "--json")
     assert done.returncode == 11
-    assert said(done)["outcome"] == "locked"
+    assert printed_json(done)["outcome"] == "locked"
     assert f"process {os.getpid()}" in done.stderr
     assert not shared_api.requests or shared_api.requests[-1].status == 200
 
@@ -93,7 +93,7 @@ def test_the_time_limit_is_exit_10(db: Path) -> None:
     with background(Settings(first_day=FIRST_DAY, now=NOW, size=SMALL.size, latency=0.2)) as api:
         done = run_sync(api, db, "--json", "--max-runtime", "2s", "--bucket-width", "1h", "--concurrency", "1")
     assert done.returncode == 10
-    assert said(done)["outcome"] == "time_limit"
+    assert printed_json(done)["outcome"] == "time_limit"
 
 
 BAD = {

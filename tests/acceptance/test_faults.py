@@ -1,7 +1,7 @@
-"""A table of named faults, each over both reports, on a server that can say anything byte by byte.
+"""Named faults in raw responses, each for both reports.
 
-Whatever the API says: the outcome is the documented one, nothing wrong is archived, and the next good run heals the
-archive to the exact truth.
+After every fault the outcome is the documented one and nothing wrong is archived. The next run without a fault makes
+the archive equal to the simulator.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def server(upstream: Simulator) -> Iterator[RawServer]:
 
 
 class Hurried:
-    """A clock whose waits take no time but are counted."""
+    """A clock that counts the seconds of waits and does not wait."""
 
     def __init__(self, later: float = 0.0) -> None:
         self.waited = later
@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913  # what a run can differ in
     until: str | None = None,
     later: float = 0.0,
 ) -> tuple[Summary, float]:
-    """Sync ten days of one report; answer how it went, and for how many seconds it would have waited."""
+    """Sync ten days of one report; return its summary and the seconds that it would have waited."""
     hurried = Hurried(later)
     scope = Scope(
         (report,),
@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913  # what a run can differ in
 
 @pytest.mark.parametrize("report", Report)
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_has_its_outcome_archives_nothing_wrong_and_heals(
+def test_a_fault_has_its_outcome_archives_nothing_wrong_and_is_repaired(
     server: RawServer, upstream: Simulator, db: Path, name: str, report: Report
 ) -> None:
     spoil, expected = FAULTS[name]
@@ -131,7 +131,7 @@ def test_a_fault_has_its_outcome_archives_nothing_wrong_and_heals(
 
 
 def with_later_clock(db: Path) -> None:
-    """Let the time pass that the API asked for, if it did."""
+    """Delete the time before which the API asked for no request."""
     import sqlite3  # noqa: PLC0415
     from contextlib import closing  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ def with_later_clock(db: Path) -> None:
 
 
 def once(spoil: Callable[[Good], bytes | None]) -> Callable[[Good], bytes | None]:
-    """Spoil the first answer alone."""
+    """Return a fault that changes only the first response."""
     used: list[bool] = []
 
     def first(good: Good) -> bytes | None:
@@ -159,15 +159,13 @@ PASSING = [name for name, (_, code) in FAULTS.items() if code == TEMPORARY] + [
     "an empty body",
     "half the body",
     "HTML",
-    "HTML that says so",
+    "HTML with its content type",
 ]
 FINAL = {"402", "429 for a spent limit", "500 not to be retried", "429 and retry-after of half an hour"}
 
 
 @pytest.mark.parametrize("name", [name for name in PASSING if name not in FINAL])
-def test_a_fault_that_passes_is_retried_without_a_person(
-    server: RawServer, upstream: Simulator, db: Path, name: str
-) -> None:
+def test_a_fault_that_passes_is_retried(server: RawServer, upstream: Simulator, db: Path, name: str) -> None:
     server.spoil = once(FAULTS[name][0])
     summary, _ = run(server, db, Report.USAGE)
     assert summary.exit_code == 0, summary.failures
@@ -175,7 +173,7 @@ def test_a_fault_that_passes_is_retried_without_a_person(
     assert archived(db, "usage", "1d", ("workspace_id",)) == truth(upstream, "usage", "1d", ("workspace_id",), SINCE)
 
 
-def test_a_kept_connection_that_was_closed_is_counted_when_it_is_asked_again(upstream: Simulator, db: Path) -> None:
+def test_a_retry_after_a_closed_kept_connection_is_counted(upstream: Simulator, db: Path) -> None:
     with raw_server(upstream) as server:
         server.spoil = once(raw(b""))
         summary, _ = run(server, db, Report.USAGE)

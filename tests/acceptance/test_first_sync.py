@@ -1,4 +1,4 @@
-"""A first sync is quick: newest month first, back to the oldest object; older history is checked in later runs."""
+"""A first sync fetches the newest month first, back to the oldest object; later runs check older history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from tests.faults import status
 from tests.raw_server import Good, raw_server
-from tests.support import NOW, archived, day, run_sync, said, select, sync, truth
+from tests.support import NOW, archived, day, printed_json, run_sync, select, sync, truth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,11 +170,11 @@ def test_a_dry_run_shows_minutes_at_the_rate(api: Simulator, db: Path) -> None:
     arguments = ("--dry-run", "--since", "2025-11-01", "--bucket-width", "1h")
     done = run_sync(api, db, *arguments, "--rate", "1/min")
     assert done.stdout.splitlines()[-1] == "in all: 19 requests, about 9 min at 1 requests/min"
-    assert said(run_sync(api, db, *arguments, "--json"))["requests"] == 19
+    assert printed_json(run_sync(api, db, *arguments, "--json"))["requests"] == 19
 
 
 def test_a_dry_run_of_a_first_sync_knows_the_oldest_object(api: Simulator, db: Path) -> None:
-    plan = said(run_sync(api, db, "--dry-run", "--json"))
+    plan = printed_json(run_sync(api, db, "--dry-run", "--json"))
     assert {one["start"] for one in plan["plan"]} == {"2025-10-20T00:00:00Z"}
     assert plan["probes"] == 12
-    assert plan["requests"] == said(run_sync(api, db, "--json"))["requests"]
+    assert plan["requests"] == printed_json(run_sync(api, db, "--json"))["requests"]

@@ -1,4 +1,4 @@
-"""An archive that says it knows the future, because a clock was wrong or a hand was at it, is put right by a sync."""
+"""A sync repairs an archive with coverage in the future, from a wrong clock or an edit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_sync_repairs_what_lies_in_the_future(api: Simulator, db: Path, edit: 
     assert ("recorded for future days" in " ".join(summary.warnings)) is ("span" in EDITS[edit])
 
 
-def test_history_that_begins_in_the_future_is_looked_for_again(api: Simulator, db: Path, tmp_path: Path) -> None:
+def test_a_remembered_beginning_in_the_future_is_searched_for_again(api: Simulator, db: Path, tmp_path: Path) -> None:
     clean = tmp_path / "clean.db"
     sync(api, clean, Scope(group_by=("none",)))
     sync(api, db, SCOPE)

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - statements are what this is about
-"""Statements that want to write, to leave the file, or to take all time and memory: none does more than read."""
+"""Statements that try to write, to leave the file, or to use all time and memory do no more than read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = tmp_path_factory.mktemp("hostile") / "archive.db"
     with background(SMALL) as api:
         sync(api, db, Scope(since=day("2026-01-10")))
-    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
+    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files next to it
     return db
 
 
@@ -49,7 +49,7 @@ def ask(archive: Path) -> Iterator[Ask]:
 
 
 def everything(db: Path) -> dict[str, tuple[str, int]]:
-    """Give the content and time of each file in the archive's folder, but for the lock table in shared memory."""
+    """Return the content and time of each file in the archive's folder, except the lock table in shared memory."""
     return {
         file.name: (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_mtime_ns)
         for file in db.parent.iterdir()
@@ -217,7 +217,9 @@ def test_a_strange_statement_that_only_reads_is_answered(archive: Path, ask: Ask
 
 @pytest.mark.parametrize("mebibytes", ["1", "2", "4", "8"])
 @pytest.mark.parametrize("sql", ["SELECT 1", "SELECT * FROM daily_tokens", "SELECT hex(zeroblob(3000000))"])
-def test_hardly_any_memory_is_no_bug(archive: Path, ask: Ask, sql: str, mebibytes: str) -> None:
+def test_a_query_with_hardly_any_memory_does_not_end_as_a_bug(
+    archive: Path, ask: Ask, sql: str, mebibytes: str
+) -> None:
     with untouched(archive):
         done = ask(sql, "--max-memory", mebibytes)
     assert done["code"] in {0, 2}, done
@@ -232,7 +234,7 @@ def test_a_process_of_its_own_is_as_strict(archive: Path, name: str) -> None:
     assert done.stderr.startswith("error: ")
 
 
-def test_what_an_earlier_moment_is_seen_through_cannot_be_written(archive: Path, ask: Ask) -> None:
+def test_the_views_of_an_earlier_time_cannot_be_written(archive: Path, ask: Ask) -> None:
     views = ask("SELECT name FROM sqlite_temp_master ORDER BY name", "--as-of", "2026-01-12", "--nl")
     names = [json.loads(line)["name"] for line in views["stdout"].splitlines()]
     assert "daily_cost" in names
@@ -246,7 +248,7 @@ def test_comments_before_a_wrong_word_take_no_time(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("sql", ["SELECT fts3_tokenizer(:name)", "SELECT fts3_tokenizer(:name, :address)"])
-def test_addresses_in_memory_are_neither_told_nor_taken(ask: Ask, sql: str) -> None:
+def test_addresses_in_memory_are_neither_shown_nor_accepted(ask: Ask, sql: str) -> None:
     done = ask(sql, "--param", "name=simple", "--param", "address=AAAAAAAA")
     assert done["code"] == 2, done["stdout"]
 

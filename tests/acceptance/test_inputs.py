@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import archiver, run_sync, said, select
+from tests.support import archiver, printed_json, run_sync, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archiver.simulator import Simulator
 
 
-def test_no_key_is_exit_2_and_says_where_to_get_one(shared_api: Simulator, db: Path) -> None:
+def test_no_key_is_exit_2_with_a_hint_where_to_get_one(shared_api: Simulator, db: Path) -> None:
     done = run_sync(shared_api, db, ANTHROPIC_ADMIN_API_KEY="")
     assert done.returncode == 2
     assert "hint: set ANTHROPIC_ADMIN_API_KEY" in done.stderr
@@ -56,7 +56,7 @@ def test_every_option_has_its_variable(shared_api: Simulator, db: Path) -> None:
         ARCHIVER_BUCKET_WIDTH="1d 1h",
         ARCHIVER_JSON="1",
     )
-    result = said(done)
+    result = printed_json(done)
     assert (result["from"], result["to"]) == ("2026-01-10T00:00:00Z", "2026-01-12T00:00:00Z")
     series = select(db, "SELECT bucket_width, group_by FROM _series ORDER BY 1, 2")
     assert series == [("1d", ""), ("1d", "model,workspace_id"), ("1h", ""), ("1h", "model,workspace_id")]

@@ -32,7 +32,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator,
 
 @pytest.fixture
 def renamed(world: tuple[Simulator, Path], tmp_path: Path) -> tuple[Path, str, str]:
-    """Give an archive whose largest named workspace is called `Later` since January, its id, and its first name."""
+    """Return an archive where the largest named workspace is `Later` since January, with its id and old name."""
     db = tmp_path / "renamed.db"
     shutil.copy(world[1], db)
     one = next(row for row in report(db, "workspaces", "--month", "2025-12") if row["workspace_id"])
@@ -72,11 +72,11 @@ def test_a_budget_follows_a_workspace_through_its_names(renamed: tuple[Path, str
         done = budget(db, tmp_path, f"[budgets.workspaces]\n{limits}", "--month", month)
         assert done.returncode == 3, done.stderr
         spent = [row["spent_usd"] for row in json.loads(done.stdout)]
-        told = {row["workspace_id"]: row["amount_usd"] for row in report(db, "workspaces", "--month", month)}
-        assert spent == [told[one]] * 3
+        reported = {row["workspace_id"]: row["amount_usd"] for row in report(db, "workspaces", "--month", month)}
+        assert spent == [reported[one]] * 3
 
 
-def test_a_budget_of_nobody_is_refused(world: tuple[Simulator, Path], tmp_path: Path) -> None:
+def test_a_budget_of_an_unknown_workspace_is_refused(world: tuple[Simulator, Path], tmp_path: Path) -> None:
     done = budget(world[1], tmp_path, "[budgets.workspaces]\nReserch = 1\n")
     assert done.returncode == 2
     assert "'Reserch'" in done.stderr

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.spoiling import spoiling
-from tests.support import archiver, run_sync, said, select
+from tests.support import archiver, printed_json, run_sync, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_rows_of_an_unknown_dimension_are_all_archived(shared_api: Simulator, db
     with spoiling(shared_api, by_region) as url:
         first = run_sync(shared_api, db, *OPTIONS, "--api-url", url)
         assert first.returncode == 0, first.stderr
-        again = said(run_sync(shared_api, db, *OPTIONS, "--api-url", url))
+        again = printed_json(run_sync(shared_api, db, *OPTIONS, "--api-url", url))
         online = archiver(
             "verify", "--db", str(db), "--online", "5", "--rate", "none", "--api-url", url,
             ANTHROPIC_ADMIN_API_KEY=shared_api.key,

@@ -1,4 +1,4 @@
-"""A server that allows so many requests a minute and says 429 without a word: all is archived, with few too many.
+"""Against a server with a rate limit and no advice in its 429, all is archived with few refused requests.
 
 `ARCHIVER_TEST_RATE=60` runs it as a person would meet it, in some three minutes, and then holds it to nine tenths of
 the allowed rate. The default is faster, and is not timed: other work of the machine would decide.

@@ -45,7 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def gaping(tmp_path: Path) -> Path:
-    """Give an archive that was never asked about the days from 21 November to 9 December."""
+    """Return an archive without the days from 21 November to 9 December."""
     made = tmp_path / "gaping.db"
     with background(SMALL) as api:
         sync(api, made, Scope(since=day("2025-11-10"), until=day("2025-11-21")))
@@ -151,7 +151,7 @@ def test_a_day_of_a_chart_is_that_day_of_the_bills(whole: Path) -> None:
         assert sum(values[number] for values in read.lines("tokens").values()) == tokens().get(name, 0), name
 
 
-def test_a_gap_is_told_and_never_a_zero(gaping: Path) -> None:
+def test_a_gap_is_shown_and_never_a_zero(gaping: Path) -> None:
     made = page.overview(gaping, EVERYTHING)
     (spend,) = [one for one in Read(made).figures["charts"] if one["id"] == "spend"]
     assert spend["begin"] == "2025-11-10"
@@ -230,7 +230,7 @@ def test_a_reader_is_one_snapshot(whole: Path, tmp_path: Path) -> None:
         assert total(reader, "model") > before
 
 
-def test_the_command_writes_the_page_and_says_so(whole: Path, tmp_path: Path) -> None:
+def test_the_command_writes_the_page_and_prints_its_path(whole: Path, tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     done = archiver("report", "models", "--db", str(whole), "--html", str(target), "--top", "2")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"wrote {target}\n")
@@ -240,7 +240,7 @@ def test_the_command_writes_the_page_and_says_so(whole: Path, tmp_path: Path) ->
     assert printed.stderr == ""
 
 
-def test_a_passed_budget_is_told_by_its_page_too(whole: Path, tmp_path: Path) -> None:
+def test_a_passed_budget_is_shown_on_its_page_too(whole: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[budgets]\ntotal = 1\n")
     target = tmp_path / "page.html"
@@ -258,7 +258,7 @@ def test_a_page_that_cannot_be_written_is_an_error_and_leaves_the_old_one(whole:
     assert there.read_text() == "before"
 
 
-def test_a_page_of_an_earlier_time_says_what_was_known_then(db: Path) -> None:
+def test_a_page_of_an_earlier_time_shows_what_was_archived_then(db: Path) -> None:
     everything = Scope(since=day("2025-11-05"))
     with background(SMALL) as api:
         sync(api, db, everything)

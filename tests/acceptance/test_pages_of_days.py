@@ -1,4 +1,4 @@
-"""Pages of chosen days and moments tell of those alone, and never take what is not archived for nothing."""
+"""Pages of chosen days or of an earlier time contain those alone, and never show a gap as zero."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVERYTHING = ReportRequest(today=date(2026, 1, 15))
 
 @pytest.fixture(scope="module")
 def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an archive where a settled day, 12 November, was answered differently in January."""
+    """Return an archive with a restatement: the settled 12 November changed in January."""
     made = tmp_path_factory.mktemp("pages") / "restated.db"
     everything = Scope(since=day("2025-11-05"))
     with background(SMALL) as api:
@@ -38,13 +38,13 @@ def restated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def of_days(since: str, until: str, **more: Any) -> ReportRequest:
-    """Ask as the command does for these days."""
+    """Return the options of the command for these days."""
     seen = (f"{since}T00:00:00Z", f"{until}T00:00:00Z")
     first, end = date.fromisoformat(since), date.fromisoformat(until)
     return replace(EVERYTHING, first_seen=seen, since=first, until=end, **more)
 
 
-def test_restatements_of_the_chosen_days_are_told_whenever_they_were_learnt(restated: Path) -> None:
+def test_restatements_of_the_chosen_days_are_shown_whenever_they_were_seen(restated: Path) -> None:
     read = Read(page.overview(restated, of_days("2025-11-01", "2025-12-01")))
     assert {row[4][:10] for row in read.tables["All restatements"][1:]} == {"2025-11-12"}
     assert sum(map(sum, read.lines("restatements").values())) > 0
@@ -58,7 +58,7 @@ def test_restatements_of_other_days_are_left_out_and_do_not_widen_the_page(resta
     assert (alone.figures["first"], alone.figures["last"]) == ("2025-11-12", "2026-01-15")
 
 
-def test_restatements_that_were_learnt_later_are_not_told_as_of_before(restated: Path) -> None:
+def test_restatements_seen_later_are_not_shown_as_of_an_earlier_time(restated: Path) -> None:
     learnt = int((NOW + timedelta(hours=1)).timestamp())
     for name in ("overview", "restatements"):
         before, then = (
@@ -78,7 +78,7 @@ def test_the_page_of_everything_refuses_dimensions_plainly(restated: Path, by: s
 
 @pytest.fixture
 def unbilled(db: Path) -> Path:
-    """Give an archive of use alone, up to today."""
+    """Return an archive of usage alone, up to today."""
     with background(SMALL) as api:
         sync(api, db, Scope((Report.USAGE,), since=day("2026-01-05")))
     return db

@@ -75,7 +75,7 @@ def test_parameters_are_bound(small_db: Path) -> None:
     assert json.loads(done.stdout) == [{"day": "2026-01-12", "n": 6}]
 
 
-def test_query_answers_what_the_api_says(shared_api: Simulator, small_db: Path) -> None:
+def test_a_query_has_the_numbers_of_the_api(shared_api: Simulator, small_db: Path) -> None:
     done = query(
         small_db,
         "--json",

@@ -56,7 +56,7 @@ def window_of(entry: dict[str, Any], body: bytes) -> Window:
 
 
 @pytest.mark.parametrize("entry", PAGES)
-def test_a_recorded_page_is_accepted_or_refused_as_the_index_says(entry: dict[str, Any]) -> None:
+def test_a_recorded_page_is_accepted_or_refused_as_the_index_has_it(entry: dict[str, Any]) -> None:
     body, expected = body_of(entry), entry["expect"] or "accept"
     window = window_of(entry, body)
     if expected.startswith("accept") or entry["file"] in ACCEPTED_NOW:
@@ -81,7 +81,7 @@ def client_of(status: int, headers: dict[str, str], body: bytes) -> AdminClient:
 
 
 @pytest.mark.parametrize("entry", ERRORS)
-async def test_a_recorded_error_is_classified_as_the_index_says(entry: dict[str, Any]) -> None:
+async def test_a_recorded_error_is_classified_as_the_index_has_it(entry: dict[str, Any]) -> None:
     status, headers = entry["status"], {name.lower(): value for name, value in entry["headers"].items()}
     failure = classify(Response(status, headers, body_of(entry)), NOW)
     assert failure is not None

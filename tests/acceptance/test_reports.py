@@ -1,4 +1,4 @@
-"""Ready answers are right to the last digit, counted anew from the simulator's truth."""
+"""Built-in reports equal the sums of the simulator's rows to the last digit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_spend_is_the_apis_to_the_last_digit(shared_api: Simulator, db: Path) ->
     expected: dict[tuple[str, Any], int] = defaultdict(int)
     for row in truth(shared_api, "cost", "1d", ("workspace_id",), day("2025-11-01")):
         expected[row[0][:7], row[2]] += int(row[-1].replace(".", ""))
-    told = {(row["month"], row["workspace_id"]): row["amount_microcents"] for row in report(db, "spend")}
-    assert told == expected
+    reported = {(row["month"], row["workspace_id"]): row["amount_microcents"] for row in report(db, "spend")}
+    assert reported == expected
     one = report(db, "spend", "--since", "2025-12-05", "--until", "2025-12-06")
     assert sum(row["amount_microcents"] for row in one) == sum(
         int(row[-1].replace(".", ""))
@@ -52,13 +52,13 @@ def test_tokens_and_cache_use_are_the_apis(shared_api: Simulator, db: Path) -> N
         expected[row[0][:7], row[2], row[4]] += output
         reads[row[0][:7], row[4]] += read
         inputs[row[0][:7], row[4]] += uncached + hour + minutes + read
-    told = {(r["month"], r["workspace_id"], r["model"]): r["output_tokens"] for r in report(db, "tokens")}
-    assert told == expected
+    reported = {(r["month"], r["workspace_id"], r["model"]): r["output_tokens"] for r in report(db, "tokens")}
+    assert reported == expected
     rates = {(r["month"], r["model"]): r["cache_hit_rate"] for r in report(db, "cache")}
     assert rates == {key: round(reads[key] / inputs[key], 4) for key in reads}
 
 
-def test_restatements_say_what_changed_and_by_how_much(api: Simulator, db: Path) -> None:
+def test_restatements_show_what_changed_and_by_how_much(api: Simulator, db: Path) -> None:
     scope = Scope((Report.COST,), group_by=("none",), since=day("2025-11-05"))
     wide = Scope((Report.COST,), group_by=("none",), since=day("2025-11-05"), refresh_days=90)
     sync(api, db, scope)
@@ -66,8 +66,8 @@ def test_restatements_say_what_changed_and_by_how_much(api: Simulator, db: Path)
     api.amend(day("2025-11-12").date(), 2)
     sync(api, db, wide)
     (after,) = truth(api, "cost", "1d", (), day("2025-11-12"), day("2025-11-13"))
-    (told,) = report(db, "restatements", "--since", "2026-01-01")
-    assert (told["bucket_start"], told["field"], told["was"], told["now"]) == (
+    (reported,) = report(db, "restatements", "--since", "2026-01-01")
+    assert (reported["bucket_start"], reported["field"], reported["was"], reported["now"]) == (
         "2025-11-12T00:00:00Z",
         "amount",
         before[-1],
@@ -76,7 +76,7 @@ def test_restatements_say_what_changed_and_by_how_much(api: Simulator, db: Path)
     assert report(db, "restatements", "--since", "2026-02-01") == []
 
 
-def test_every_cost_says_where_it_comes_from(shared_api: Simulator, db: Path) -> None:
+def test_every_cost_shows_where_it_comes_from(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day("2026-01-10")))
     assert "not the invoice" in archiver("report", "spend", "--db", str(db)).stderr
 
@@ -96,7 +96,7 @@ def test_what_is_configured_for_sync_bounds_no_report(shared_api: Simulator, db:
         assert done.returncode in {0, 3}, done.stderr
 
 
-def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) -> None:
+def test_workspaces_of_one_name_are_distinguished(shared_api: Simulator, db: Path) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day("2025-12-20")))
     expected: dict[str | None, int] = defaultdict(int)
     for row in report(db, "spend"):
@@ -105,8 +105,8 @@ def test_workspaces_of_one_name_are_told_apart(shared_api: Simulator, db: Path) 
         connection.execute("UPDATE _name SET name = 'Team' WHERE kind = 'workspace'")
     labels = {one: "(default workspace)" if one is None else f"Team ({one})" for one in expected}
     assert len(expected) > 2
-    told = archiver("report", "workspaces", "--db", str(db)).stdout
-    assert all(label in told for label in labels.values())
+    reported = archiver("report", "workspaces", "--db", str(db)).stdout
+    assert all(label in reported for label in labels.values())
 
 
 def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) -> None:
@@ -142,7 +142,7 @@ def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["budget", "--by", "month"], "'--by'"),
         (["restatements", "--top", "3"], "'--top'"),
@@ -154,11 +154,11 @@ def test_several_currencies_are_never_added_up(shared_api: Simulator, db: Path) 
         (["tokens", "--since", "2026-01-11T00:00+01:00"], "time of day"),
     ],
 )
-def test_what_a_report_would_pass_over_is_refused(
-    shared_api: Simulator, db: Path, arguments: list[str], said: str
+def test_options_that_a_report_would_ignore_are_refused(
+    shared_api: Simulator, db: Path, arguments: list[str], message: str
 ) -> None:
     sync(shared_api, db, Scope((Report.COST,), since=day("2026-01-10")))
     done = archiver("report", *arguments, "--db", str(db))
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert archiver("report", "restatements", "--since", "2026-01-11T12:00Z", "--db", str(db)).returncode == 0

@@ -155,7 +155,7 @@ def test_a_month_that_is_not_archived_has_no_rows_and_no_total(db: Path, name: s
     assert report(db, name, "--month", "2026-03", code=3) == []
 
 
-def test_holes_are_counted_beside_the_numbers(db: Path) -> None:
+def test_missing_days_are_counted_next_to_the_numbers(db: Path) -> None:
     done = run("report", "spend", "--month", "2026-01", "--db", str(db))
     assert done.code == 0
     assert done.stdout.splitlines()[-1].split()[:2] == ["total", "1,100.00"]
@@ -294,8 +294,8 @@ def test_before_the_first_sync_nothing_is_known(db: Path) -> None:
 
 @pytest.mark.parametrize("how", ["--csv", "--tsv", "--json", "--nl", "--markdown"])
 def test_every_format_has_the_same_numbers(db: Path, how: str) -> None:
-    said = run("report", "spend", "--by", "month", "--month", "2025-12", how, "--db", str(db)).stdout
-    assert ("2,600.01" if how == "--markdown" else DECEMBER) in said
+    printed = run("report", "spend", "--by", "month", "--month", "2025-12", how, "--db", str(db)).stdout
+    assert ("2,600.01" if how == "--markdown" else DECEMBER) in printed
 
 
 def test_views_have_exact_sums_and_the_nearest_double(db: Path) -> None:

@@ -71,7 +71,7 @@ def test_one_that_cannot_be_read_takes_no_other_with_it(filled: Path, tmp_path: 
 
 
 def test_keys_without_use_are_reported_only_over_days_that_are_grouped_by_key(shared_api: Simulator, db: Path) -> None:
-    """Usage that is not grouped by key says nothing about any key: each of them would be listed as unused."""
+    """Usage that is not grouped by key would make every key look unused."""
     sync(shared_api, db, Scope(since=day("2026-01-01"), group_by=(("model",),)))
     rows = json.loads(archiver("query", "keys_without_use", "--json", "--db", str(db)).stdout)
     assert rows == []

@@ -1,4 +1,4 @@
-"""The admin key is nowhere but in the request: in no output, no file, no list of processes, and with no other host."""
+"""The admin key is only in requests to the API: in no output, file or list of processes, and at no other host."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def common(url: str, db: Path, *more: str) -> list[str]:
 
 
 def parts_of_the_key(text: str | bytes) -> list[str]:
-    """List the parts of the key, of a telling length, that are in a text; the beginning that all keys share is none."""
+    """List the parts of the key that a text contains, without the prefix that all keys share."""
     own = KEY.removeprefix("sk-ant-admin01-")
     parts = [own[i : i + SHORTEST_PART] for i in range(len(own) - SHORTEST_PART + 1)]
     text = text.decode("latin-1") if isinstance(text, bytes) else text
     return [part for part in parts if part in text]
 
 
-def check_hidden(told: str, folder: Path) -> None:
-    assert parts_of_the_key(told) == []
+def check_hidden(output: str, folder: Path) -> None:
+    assert parts_of_the_key(output) == []
     for file in folder.rglob("*"):
         assert file.is_dir() or parts_of_the_key(file.read_bytes()) == [], file.name
 
@@ -195,14 +195,14 @@ def escaped(text: str) -> str:
 
 
 def renamed(spelling: str) -> Spoil:
-    """Let every workspace, key, user and organisation be called by the key, and one of their fields too."""
+    """Return a change of lists that puts the key into each name and one more field."""
 
     def spoil(path: str, status: int, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        told = json.loads(body)
+        decoded = json.loads(body)
         if "report" not in path:
-            for one in told.get("data", [told]):
+            for one in decoded.get("data", [decoded]):
                 one["name"] = one["remark"] = "THE KEY"
-        return status, headers, json.dumps(told).replace("THE KEY", spelling).encode()
+        return status, headers, json.dumps(decoded).replace("THE KEY", spelling).encode()
 
     return spoil
 
@@ -249,7 +249,9 @@ def test_a_refusal_that_repeats_the_key_is_shown_without_it(
 
     def spoil(path: str, status: int, headers: dict[str, str], good: bytes) -> tuple[int, dict[str, str], bytes]:
         return (
-            (code, headers | {"x-told": KEY, "request-id": KEY}, body) if "report" in path else (status, headers, good)
+            (code, headers | {"x-repeated": KEY, "request-id": KEY}, body)
+            if "report" in path
+            else (status, headers, good)
         )
 
     with spoiling(keyed_api, spoil) as url:

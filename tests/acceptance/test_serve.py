@@ -1,4 +1,4 @@
-"""The archive in a browser: who may ask, what is shown, and that nothing more than reading comes of it."""
+"""The served archive: which requests are accepted, what is shown, and that all of it only reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 connection.execute("UPDATE _name SET name = ? WHERE id = ?", (name, identifier))
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
+    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files next to it
     return db
 
 
@@ -122,7 +122,7 @@ def test_every_view_has_a_page_with_all_of_its_rows_counted(server: Server, arch
     assert f"{count:,} row" in shown.text or count == 0
 
 
-def test_a_saved_query_says_what_archiver_query_says(server: Server, archive: Path) -> None:
+def test_a_saved_query_has_the_result_of_archiver_query(server: Server, archive: Path) -> None:
     rows = server.get("/archive/cost_by_day.csv").text
     assert rows.splitlines() == archiver("query", "cost_by_day", "--csv", "--db", str(archive)).stdout.splitlines()
 
@@ -147,7 +147,7 @@ def test_what_a_sync_brings_is_shown_at_once(shared_api: Simulator, db: Path) ->
         assert "2026-01-13" in server.get("/archive/cost_by_day").text
 
 
-def test_a_file_that_is_gone_is_said_and_missed_no_longer_than_that(archive: Path, db: Path) -> None:
+def test_a_missing_file_is_an_error_until_it_is_there_again(archive: Path, db: Path) -> None:
     shutil.copy(archive, db)
     away = db.with_name("away.db")
     with serving(db) as server:
@@ -161,20 +161,20 @@ def test_a_file_that_is_gone_is_said_and_missed_no_longer_than_that(archive: Pat
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LocalHost"])
-def test_names_of_this_machine_are_answered(server: Server, host: str) -> None:
+def test_requests_to_names_of_this_machine_are_served(server: Server, host: str) -> None:
     assert server.get("/archive", host=f"{host}:{server.port}").status == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example:{port}", "localhost", "localhost:1", "127.0.0.1.evil.example:{port}", ""]
 )
-def test_another_name_is_refused(server: Server, host: str) -> None:
+def test_requests_to_another_name_are_refused(server: Server, host: str) -> None:
     reply = server.get("/archive", host=host.format(port=server.port))
     assert reply.status == 421
     assert "daily" not in reply.text
 
 
-def test_a_name_that_was_allowed_is_answered(archive: Path) -> None:
+def test_requests_to_an_allowed_name_are_served(archive: Path) -> None:
     with serving(archive, "--allow-host", "usage.example", "--allow-host", "other.example") as server:
         for host in ("usage.example", f"usage.example:{server.port}", "other.example"):
             assert server.get("/archive", host=host).status == 200
@@ -226,7 +226,7 @@ def test_what_is_no_page_of_the_archive_is_not_there(server: Server, path: str) 
 
 
 @pytest.mark.parametrize("path", ["/", "/archive", "/archive/usage", "/archive/usage.csv", "/archive/none", "/-/none"])
-def test_every_answer_says_what_a_browser_may_do_with_it(server: Server, path: str) -> None:
+def test_every_response_has_its_security_headers(server: Server, path: str) -> None:
     headers = server.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
@@ -303,9 +303,9 @@ def test_json_without_a_mark_for_more_is_whole_or_refused(server: Server) -> Non
 def test_a_signal_ends_it_with_its_exit_code(archive: Path, number: int, code: int) -> None:
     server = Server(begin(archive))
     assert server.get("/archive").status == 200
-    ended, said = server.stop(number)
+    ended, stderr = server.stop(number)
     assert ended == code
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
 
 
 @pytest.mark.parametrize(("version", "sentence"), [(None, "not installed"), ("1.0a41", "not 1.0a41")])
-def test_datasette_that_is_not_there_or_another_is_said(
+def test_a_missing_or_wrong_datasette_is_an_error_with_a_message(
     archive: Path, monkeypatch: pytest.MonkeyPatch, version: str | None, sentence: str
 ) -> None:
     def found(_: str) -> str:

@@ -27,7 +27,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = tmp_path_factory.mktemp("asked") / "archive.db"
     with background(SMALL) as api:
         sync(api, db, Scope(since=day("2026-01-10")))
-    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files beside it
+    archiver("query", "--db", str(db), "SELECT 1")  # makes SQLite's own files next to it
     return db
 
 
@@ -68,7 +68,7 @@ def test_a_strange_statement_that_only_reads_is_run(server: Server, name: str) -
     assert server.query(HARMLESS[name]).status == 200
 
 
-def test_a_beginning_of_nothing_takes_no_time(server: Server) -> None:
+def test_a_statement_that_begins_with_a_comment_and_blanks_takes_no_time(server: Server) -> None:
     began = time.monotonic()
     assert server.query("/**/" + " " * 60_000 + "x").status == 400
     assert time.monotonic() - began < 3

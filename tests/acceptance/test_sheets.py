@@ -78,7 +78,7 @@ def test_text_that_begins_as_a_formula_stays_text_when_it_is_edited(tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", CONTROLS)
-def test_characters_that_do_something_are_spelled_out(tmp_path: Path, text: str) -> None:
+def test_control_characters_are_written_as_escapes(tmp_path: Path, text: str) -> None:
     value = written(tmp_path, [Column("name")], [(text,)])["A2"].value
     assert value.isprintable()
     assert value == "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -100,7 +100,7 @@ def test_money_is_a_number_to_the_last_digit(tmp_path: Path, amount: str, name: 
     assert cell.number_format == ("[$$-409]#,##0.00" if name == "amount_usd" else "#,##0.00")
 
 
-def test_numbers_of_more_digits_than_a_spreadsheet_keeps_are_text_and_it_says_so(tmp_path: Path) -> None:
+def test_numbers_of_more_digits_than_a_spreadsheet_keeps_are_text_with_a_note(tmp_path: Path) -> None:
     columns = [Column("amount_usd", Kind.MONEY), Column("n", Kind.COUNT), Column("was", Kind.EXACT), Column("id")]
     amount = "12345678.12345678"
     found = written(tmp_path, columns, [(amount, 2**63 - 1, "1234567890.123456", 10**15 + 1)], "costs")
@@ -144,7 +144,7 @@ def test_a_file_that_is_not_kept_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.xlsx"]
 
 
-def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(zipfile.ZipFile):
         def write(self, *_: Any, **__: Any) -> None:
             raise OSError(28, "No space left on device")
@@ -171,12 +171,12 @@ def test_a_report_in_a_sheet_is_the_report(archived: Path, tmp_path: Path) -> No
     done = archiver("report", "workspaces", "--xlsx", str(file), "--db", str(archived))
     assert (done.returncode, done.stdout) == (0, "")
     head, *rows = openpyxl.load_workbook(file).active.values
-    told = json.loads(archiver("report", "workspaces", "--json", "--db", str(archived)).stdout)
+    reported = json.loads(archiver("report", "workspaces", "--json", "--db", str(archived)).stdout)
     assert head == ("workspace_id", "workspace", "currency", "amount_usd", "amount_microcents", "share")
-    assert [(row[0], Decimal(f"{row[3]:.15g}")) for row in rows[: len(told)]] == [
-        (row["workspace_id"], Decimal(row["amount_usd"])) for row in told
+    assert [(row[0], Decimal(f"{row[3]:.15g}")) for row in rows[: len(reported)]] == [
+        (row["workspace_id"], Decimal(row["amount_usd"])) for row in reported
     ]
-    assert [row[1] for row in rows[: len(told)] if row[0] is None] == ["(default workspace)"]
+    assert [row[1] for row in rows[: len(reported)] if row[0] is None] == ["(default workspace)"]
     assert "not the invoice" in rows[-1][0]
 
 
@@ -238,20 +238,20 @@ def test_a_sheet_stands_alone(archived: Path, tmp_path: Path, more: list[str]) -
     assert not file.exists()
 
 
-def test_a_folder_that_is_not_there_is_said(archived: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_with_a_message(archived: Path, tmp_path: Path) -> None:
     done = archiver("report", "spend", "--xlsx", str(tmp_path / "no" / "x.xlsx"), "--db", str(archived))
     assert done.returncode == StorageError.exit_code
     assert "cannot write" in done.stderr
 
 
-def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_there_is_a_hint_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(ConfigurationError) as caught:
         sheet.load_library()
     assert "[xlsx]" in (caught.value.hint or "")
 
 
-def test_a_sheet_is_written_as_the_umask_says(archived: Path, tmp_path: Path) -> None:
+def test_a_sheet_has_the_permissions_of_the_umask(archived: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.xlsx"
     before = os.umask(0o077)
     try:

@@ -1,4 +1,4 @@
-"""What a person asks first of thirteen months, each in one command, right to the last digit of the truth."""
+"""Six common questions about thirteen months, each answered by one command to the last digit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Values = dict[tuple[str, str], dict[tuple[Any, ...], Decimal]]
 
 @dataclass(frozen=True)
 class World:
-    """An archive of thirteen months that was synced when October was closed and again now, and what was true then."""
+    """An archive of thirteen months, synced at the end of October and now, and October's costs at that time."""
 
     api: Simulator
     db: Path
@@ -88,7 +88,7 @@ def by_workspace(api: Simulator, since: str, until: str) -> dict[Any, int]:
 
 
 def values(api: Simulator, of: str) -> Values:
-    """Give what each row of a day says, by report and field, as restatements name them."""
+    """Return the value of each row of a day, by report and field as in restatements."""
     until = date.fromordinal(date.fromisoformat(of).toordinal() + 1).isoformat()
     found: Values = defaultdict(dict)
     for row in costs(api, of, until):
@@ -99,7 +99,7 @@ def values(api: Simulator, of: str) -> Values:
     return found
 
 
-def told(rows: Rows, name: str) -> dict[Any, int]:
+def microcents_by(rows: Rows, name: str) -> dict[Any, int]:
     """Return microcents by id, or by the label of this program in its place."""
     return {_who(row, name): row["amount_microcents"] for row in rows}
 
@@ -110,13 +110,13 @@ def _who(row: dict[str, Any], name: str) -> Any:
 
 
 def test_last_month_by_workspace(world: World) -> None:
-    assert told(world.ask("workspaces", "--month", "2025-12"), "workspace_id") == by_workspace(
+    assert microcents_by(world.ask("workspaces", "--month", "2025-12"), "workspace_id") == by_workspace(
         world.api, "2025-12-01", "2026-01-01"
     )
 
 
 def shared_out(api: Simulator, since: str, until: str) -> dict[Any, int]:
-    """Share money out to keys by the largest remainder, spelled in fractions."""
+    """Return the microcents of each key, shared by the largest remainder in fractions."""
     weights: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for row in uses(api, since, until):
         kind = (row["start"], row["workspace_id"], row["model"], row["service_tier"], row["context_window"])
@@ -175,12 +175,12 @@ def test_what_changed_in_settled_data_since_the_first(world: World) -> None:
     rows = world.ask("restatements", "--since", "2026-01-01")
     now = values(world.api, RESTATED)
     assert {row["bucket_start"] for row in rows} == {f"{RESTATED}T00:00:00Z"}
-    said = {(row["report"], row["field"]): (row["rows"], Decimal(row["was"]), Decimal(row["now"])) for row in rows}
+    reported = {(row["report"], row["field"]): (row["rows"], Decimal(row["was"]), Decimal(row["now"])) for row in rows}
     expected = {}
     for key, before in world.before.items():
         changed = [one for one in before if before[one] != now[key][one]]
         expected[key] = (len(changed), sum(before[one] for one in changed), sum(now[key][one] for one in changed))
-    assert said == expected
+    assert reported == expected
     assert [Decimal(row["change"]) for row in rows] == [Decimal(row["now"]) - Decimal(row["was"]) for row in rows]
 
 
@@ -206,6 +206,6 @@ def test_whether_a_budget_is_passed_is_right_to_the_last_cent(
 
 def test_what_october_looked_like_when_it_was_closed(world: World) -> None:
     asked = ("workspaces", "--month", "2025-10")
-    assert told(world.ask(*asked, "--as-of", "2025-11-03T12:00:00Z"), "workspace_id") == world.october
+    assert microcents_by(world.ask(*asked, "--as-of", "2025-11-03T12:00:00Z"), "workspace_id") == world.october
     today = by_workspace(world.api, "2025-10-01", "2025-11-01")
-    assert told(world.ask(*asked), "workspace_id") == today != world.october
+    assert microcents_by(world.ask(*asked), "workspace_id") == today != world.october

@@ -1,4 +1,4 @@
-"""What is surprising is a failure: named on stderr, also under --quiet, and in the exit code."""
+"""Suspects and collapses are failures, on stderr even with --quiet and in the exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archiver.model import Report
 from archiver.plan.scope import Scope
 from archiver.store.read.verify import verify_archive
 from tests.raw_server import Good, RawServer, raw_server
-from tests.support import NOW, archived, archiver, day, run_sync, said, select, sync, truth
+from tests.support import NOW, archived, archiver, day, printed_json, run_sync, select, sync, truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def test_a_loss_of_a_third_over_three_days_is_a_collapse(api: Simulator, db: Pat
     amend(api, 3, 0.66)
     done = run_sync(api, db, "--since", "2025-12-20", "--group-by", "none", "--quiet", "--json")
     assert done.returncode == 3
-    result = said(done)
+    result = printed_json(done)
     assert result["outcome"] == "partial"
     collapses = [failure for failure in result["failures"] if failure["error"] == "collapse"]
     assert {failure["report"] for failure in collapses} == {"usage", "cost"}
@@ -62,7 +62,7 @@ def test_a_suspect_day_is_exit_3_and_on_stderr_under_quiet(api: Simulator, db: P
     arguments = ("--report", "usage", "--group-by", "none", "--since", "2025-11-05", "--refresh", "300", "--quiet")
     done = run_sync(api, db, *arguments, "--json")
     assert done.returncode == 3
-    assert [failure["error"] for failure in said(done)["failures"]] == ["suspect"]
+    assert [failure["error"] for failure in printed_json(done)["failures"]] == ["suspect"]
     assert "suspect: usage 1d" in done.stderr
     assert "1 settled bucket came back with less than half" in done.stderr
 
@@ -79,7 +79,7 @@ def test_failures_are_on_stderr_under_quiet(api: Simulator, db: Path) -> None:
 
 @pytest.fixture
 def late_cost(api: Simulator) -> Iterator[RawServer]:
-    """The cost of 2026-01-14 is not there yet."""
+    """Run a simulator in which the cost of 2026-01-14 is still missing."""
     with raw_server(api) as server:
 
         def spoil(good: Good) -> bytes:

@@ -35,7 +35,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @contextmanager
 def https_server(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Run a server on the loopback address with a certificate that nobody knows."""
+    """Run a server on the loopback address with a certificate that no CA has signed."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]

@@ -1,4 +1,4 @@
-"""Damage is found, named, marked and healed; a copy is whole."""
+"""Damage is found, reported, marked and repaired, and a snapshot is complete."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_found_marked_and_healed_by_the_sync_that_is_named(
+def test_damage_is_found_marked_and_repaired_by_the_sync_that_verify_prints(
     shared_api: Simulator, archive: Path, name: str
 ) -> None:
     before = dump(archive)
     change(archive, DAMAGE[name])
     done = archiver("verify", "--json", "--db", str(archive))
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     assert done.returncode == 8
-    assert told["repair"]
+    assert reported["repair"]
     assert archiver("status", "--db", str(archive)).returncode == 3
-    for command in told["repair"]:
+    for command in reported["repair"]:
         common = ["--api-url", shared_api.url, "--db", str(archive), "--rate", "none"]
         healed = archiver(*shlex.split(command)[1:], *common, ANTHROPIC_ADMIN_API_KEY=shared_api.key)
         assert healed.returncode == 0, healed.stderr

@@ -1,4 +1,4 @@
-"""`verify --online` finds what the API says otherwise now about settled days, and changes nothing."""
+"""`verify --online` finds settled rows that differ from the API, and changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def verify(api: Simulator, db: Path, *more: str) -> subprocess.CompletedProcess[
 
 
 def restate(db: Path, tokens: str = "output_tokens + 1") -> None:
-    """Let a settled bucket hold other rows than the API has, with a digest that fits them: only the API can tell."""
+    """Change the rows and the digest of a settled bucket, so that only the API shows the difference."""
     with closing(sqlite3.connect(db)) as connection, connection:
         series, start = connection.execute(
             "SELECT series_id, min(bucket_start) FROM _usage_fact WHERE series_id = (SELECT id FROM _series "
@@ -55,13 +55,13 @@ def restate(db: Path, tokens: str = "output_tokens + 1") -> None:
         )
 
 
-def test_what_is_as_the_api_says_is_confirmed(api: Simulator, db: Path) -> None:
+def test_rows_that_equal_those_of_the_api_are_confirmed(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     done = verify(api, db, "--online", "1000", "--json")
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert told["ok"]
-    assert told["online"] >= 6
+    assert reported["ok"]
+    assert reported["online"] >= 6
 
 
 def test_a_sample_is_as_large_as_it_was_asked_for(api: Simulator, db: Path) -> None:
@@ -69,17 +69,17 @@ def test_a_sample_is_as_large_as_it_was_asked_for(api: Simulator, db: Path) -> N
     assert json.loads(verify(api, db, "--online", "2", "--json").stdout)["online"] == 2
 
 
-def test_what_the_api_says_otherwise_is_found_and_the_named_sync_takes_it_over(api: Simulator, db: Path) -> None:
+def test_rows_that_differ_from_the_api_are_found_and_the_printed_sync_replaces_them(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     clean = dump(db)
     restate(db)
     before = dump(db)
     done = verify(api, db, "--online", "1000", "--json")
     assert done.returncode == 3, done.stderr
-    told = json.loads(done.stdout)
-    assert {one["check"] for one in told["findings"]} == {"online", "sums"}
+    reported = json.loads(done.stdout)
+    assert {one["check"] for one in reported["findings"]} == {"online", "sums"}
     assert dump(db) == before
-    (heal,) = told["repair"]
+    (heal,) = reported["repair"]
     healed = archiver(*shlex.split(heal)[1:], "--api-url", api.url, "--rate", "none", ANTHROPIC_ADMIN_API_KEY=api.key)
     assert healed.returncode == 0, healed.stderr
     assert json.loads(dump(db))["usage"] == json.loads(clean)["usage"]
@@ -95,14 +95,14 @@ def test_another_organisations_key_is_refused(api: Simulator, db: Path) -> None:
     assert "another" in done.stderr
 
 
-def test_without_a_key_nothing_is_asked(api: Simulator, db: Path) -> None:
+def test_without_a_key_no_request_is_sent(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     done = archiver("verify", "--db", str(db), "--online", "1")
     assert done.returncode == 2
     assert "admin key" in done.stderr
 
 
-def test_damage_is_told_and_marked_though_the_api_cannot_be_asked(api: Simulator, db: Path) -> None:
+def test_damage_is_reported_and_marked_although_the_api_is_down(api: Simulator, db: Path) -> None:
     sync(api, db, SCOPE)
     with closing(sqlite3.connect(db)) as connection, connection:
         connection.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.spoiling import spoiling
-from tests.support import run_sync, said
+from tests.support import printed_json, run_sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,4 +24,4 @@ def test_a_host_that_answers_404_to_everything_ends_the_run(shared_api: Simulato
         done = run_sync(shared_api, db, "--json", "--since", "2024-01-01", "--api-url", url)
     assert done.returncode == 6, done.stderr
     assert len(asked) <= 12
-    assert said(done)["requests"] == len(asked)
+    assert printed_json(done)["requests"] == len(asked)

@@ -1,4 +1,4 @@
-"""A real Chromium, headless, that keeps count of what a page tries."""
+"""A headless Chromium that records the messages and requests of a page."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SWITCHES = [
 
 @dataclass
 class Seen:
-    """An open page, with what it said and asked for meanwhile."""
+    """An open page, its console messages and its requests."""
 
     page: Page
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def text(self, selector: str) -> str:
@@ -41,7 +41,7 @@ class Seen:
         return self.page.locator(selector).first.inner_text()
 
     def hover(self, chart: str, across: float = 0.5, down: float = 0.5) -> str:
-        """Point at a place of a chart, and read what the tooltip says."""
+        """Point at a place of a chart, and return the text of its tooltip."""
         place = self.page.locator(f"#{chart} .chart")
         place.scroll_into_view_if_needed()
         self.page.evaluate("scrollBy(0, -80)")
@@ -67,7 +67,7 @@ class Seen:
 
 @dataclass
 class Watched:
-    """A page, and what it asked for and complained of."""
+    """A page, its requests and its error messages."""
 
     page: Page
     requests: list[str] = field(default_factory=list)

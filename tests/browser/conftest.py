@@ -75,13 +75,13 @@ class Opener:
                 one.abort()
 
         def dismiss(dialog: Dialog) -> None:
-            seen.said.append(f"dialog: {dialog.message}")
+            seen.messages.append(f"dialog: {dialog.message}")
             dialog.dismiss()
 
         seen.page.set_default_timeout(10_000)
         seen.page.route("**/*", route)
-        seen.page.on("console", lambda message: seen.said.append(f"{message.type}: {message.text}"))
-        seen.page.on("pageerror", lambda error: seen.said.append(f"error: {error}"))
+        seen.page.on("console", lambda message: seen.messages.append(f"{message.type}: {message.text}"))
+        seen.page.on("pageerror", lambda error: seen.messages.append(f"error: {error}"))
         seen.page.on("dialog", dismiss)
         seen.page.goto(file.as_uri())
         if context.get("java_script_enabled", True):

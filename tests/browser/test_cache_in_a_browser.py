@@ -1,4 +1,4 @@
-"""The line of the cache hit rate ends where whole days do."""
+"""The chart of the cache hit rate ends with the last whole day."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ def test_the_day_in_progress_is_left_out_of_the_line(archive: Path, opened: Open
     assert "leaves out the day in progress" in seen.hover("cache", across=0.9)
     seen.choose("2026-01-12", "2026-01-14")
     assert places(seen) == 3
-    assert seen.said == []
+    assert seen.messages == []

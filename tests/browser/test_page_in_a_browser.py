@@ -1,4 +1,4 @@
-"""Pages in a real browser: drawn, exact under the pointer, obedient to the controls, silent, and alone."""
+"""Pages in a real browser: charts, tooltips and controls, without console messages and requests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def amount(of: Callable[[Bill], bool] = lambda _: True) -> str:
 
 
 def is_alone_and_silent(seen: Seen) -> None:
-    assert seen.said == []
+    assert seen.messages == []
     assert seen.asked == []
 
 
@@ -64,7 +64,7 @@ def colour(seen: Seen, selector: str, name: str) -> str:
     return str(seen.page.eval_on_selector(selector, f"(e) => getComputedStyle(e)['{name}']"))
 
 
-def test_every_chart_is_drawn_and_nothing_is_said_or_asked_for(overview: str, opened: Opener) -> None:
+def test_every_chart_is_drawn_without_console_messages_or_requests(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     for chart in ("spend", "tokens"):
         assert seen.page.locator(f"#{chart} .chart svg .mark-rect path").count() > 50, chart
@@ -96,19 +96,19 @@ def test_a_period_without_days_still_shows_what_is_archived(archive: Path, opene
 def test_the_tooltip_has_the_exact_amount_of_a_utc_day_anywhere(overview: str, opened: Opener, zone: str) -> None:
     seen = opened(overview, timezone_id=zone)
     seen.choose(A_DAY, A_DAY)
-    told = seen.hover("spend")
-    assert told.startswith(A_DAY)
+    tooltip = seen.hover("spend")
+    assert tooltip.startswith(A_DAY)
     assert "10 Dec" in seen.page.locator("#spend .chart svg .role-axis-label text").all_text_contents()
-    total = next(line for line in told.splitlines() if line.startswith("total"))
+    total = next(line for line in tooltip.splitlines() if line.startswith("total"))
     assert total.split("\t")[-1].strip() == amount(lambda bill: bill.day == A_DAY)
     of_the_day = [bill for bill in bills() if bill.day == A_DAY]
     for name, microcents in billed_by(lambda bill: bill.workspace, of_the_day).items():
-        line = next(line for line in told.splitlines() if line.startswith(name))
+        line = next(line for line in tooltip.splitlines() if line.startswith(name))
         assert line.split("\t")[-1].strip().rstrip("0") == exactly(microcents).rstrip("0")
     is_alone_and_silent(seen)
 
 
-def test_a_number_that_no_float_holds_is_told_to_its_last_digit(archive: Path, tmp_path: Path, opened: Opener) -> None:
+def test_a_number_that_no_float_holds_is_shown_to_its_last_digit(archive: Path, tmp_path: Path, opened: Opener) -> None:
     odd = 2**53 + 1
     large = shutil.copy(archive, tmp_path / "large.db")
     (first,) = select(archive, "SELECT min(bucket_start) FROM _usage_fact")[0]
@@ -192,7 +192,7 @@ def test_weeks_and_months_add_up_their_days(overview: str, opened: Opener) -> No
     assert amount(lambda bill: "2025-12-08" <= bill.day <= "2025-12-14") in seen.hover("spend")
 
 
-def test_another_dimension_tells_the_same_sum(overview: str, opened: Opener) -> None:
+def test_another_dimension_has_the_same_sum(overview: str, opened: Opener) -> None:
     seen = opened(overview)
     whole = seen.text("#tokens .shown b")
     for name in ("workspace", "kind"):
@@ -202,11 +202,11 @@ def test_another_dimension_tells_the_same_sum(overview: str, opened: Opener) -> 
     assert "read from the cache" in seen.text("#tokens .legend")
 
 
-def test_a_gap_is_shaded_and_told(gaping: Path, opened: Opener) -> None:
+def test_a_gap_is_shaded_and_named_in_the_tooltip(gaping: Path, opened: Opener) -> None:
     seen = opened(page.overview(gaping, EVERYTHING))
-    told = seen.hover("spend", across=0.5, down=0.3)
-    assert "not archived" in told
-    assert "total" not in told
+    tooltip = seen.hover("spend", across=0.5, down=0.3)
+    assert "not archived" in tooltip
+    assert "total" not in tooltip
     assert "6 days missing" in seen.text(".card.warn")
     seen.page.locator("#grain button", has_text="Month").click()
     seen.settle()
@@ -250,7 +250,7 @@ def test_hostile_names_are_shown_and_do_nothing(archive: Path, tmp_path: Path, o
 def test_an_injected_script_or_eval_is_refused(overview: str, opened: Opener) -> None:
     seen = opened(overview.replace("</main>", "<script>document.title = 'run'</script></main>"))
     assert seen.page.title() != "run"
-    assert any("Content Security Policy" in one for one in seen.said)
+    assert any("Content Security Policy" in one for one in seen.messages)
     refused = "() => { try { return Function('return 1')(); } catch (error) { return error.name; } }"
     assert seen.page.evaluate(f"({refused})()") in {"EvalError", 1}  # the debugger itself may be let through
     assert "'unsafe-eval'" not in overview.partition("</head>")[0][:2000]
@@ -323,7 +323,7 @@ def test_print_has_the_tables_and_no_controls(overview: str, opened: Opener) -> 
     is_alone_and_silent(seen)
 
 
-def test_without_a_script_the_tables_are_there_and_it_is_said(overview: str, opened: Opener) -> None:
+def test_without_scripts_the_tables_are_shown_with_a_notice(overview: str, opened: Opener) -> None:
     seen = opened(overview, java_script_enabled=False)
     assert "charts need JavaScript" in seen.text("noscript")
     tables = seen.page.locator("section table")

@@ -65,7 +65,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def watched(server: Server, browser: Browser) -> Iterator[Watched]:
-    """Open the first page; at the end nothing may have been complained of, asked elsewhere or run."""
+    """Open the first page, and check at the end that there were no errors, foreign requests or injected code."""
     with watching(browser) as one:
         one.page.goto(server.url)
         yield one

@@ -1,4 +1,4 @@
-"""Every fault does what its description says, only when it is set, and to nothing else."""
+"""Every fault of the simulator does what its description says, and only when it is set."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 async def ask(simulator: Simulator, report: str = "usage", patience: float = 60) -> Answer:
-    """The raw answer: nothing is unpacked or followed."""
+    """Send a request and return the raw response, without decompressing it or following redirects."""
     url = f"{simulator.url}/v1/organizations/{PATHS[report]}"
     truth = simulator.truth(report=report, start=START, end=START + timedelta(days=5), group_by=["workspace_id"])
     async with (
@@ -181,7 +181,9 @@ def tokens(rows: list[Any]) -> int:
 
 
 def unpacked_size(raw: bytes) -> int:
-    """Count without holding it: 400 MiB at once would count as memory of all later tests."""
+    """Return the size of inflated gzip.
+
+    It is inflated piece by piece, because 400 MiB at once would count as memory of all later tests."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     return sum(len(unpacker.decompress(raw[at : at + 4096])) for at in range(0, len(raw), 4096))
 
@@ -224,7 +226,7 @@ async def test_a_429_has_the_headers_of_its_name(simulator: Simulator, name: str
 
 
 @pytest.mark.parametrize("name", CONTENT)
-async def test_a_fault_does_what_it_says(simulator: Simulator, name: str) -> None:
+async def test_a_fault_does_what_its_description_says(simulator: Simulator, name: str) -> None:
     report, is_so = CONTENT[name]
     simulator.faults.set(name)
     assert is_so(await ask(simulator, report))

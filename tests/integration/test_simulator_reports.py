@@ -1,4 +1,4 @@
-"""The two simulated reports over HTTP: their answers, page by page, and every 400."""
+"""The two simulated reports over HTTP: responses, pages and every 400."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state machine: rows of the server appear late, change and vanish; syncs overlap, are interrupted and repeated.
+"""A state machine in which rows change on the server and syncs overlap, stop and are repeated.
 
 In any order, after a sync the archive equals the last responses of the API, and `verify` finds nothing.
 """

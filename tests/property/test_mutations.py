@@ -1,6 +1,6 @@
-"""Good answers, damaged at random: what should be refused is, and what is read is what is there.
+"""Randomly damaged responses are refused or read as an independent decoder reads them.
 
-The oracle is written anew here, plainly and slowly, and shares nothing with the decoder that it checks.
+That decoder, the oracle, is plain and slow, and shares no code with the one that it checks.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def need(good: bool) -> None:  # noqa: FBT001  # a plain question
 
 
 def oracle(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]]:
-    """Say which rows an answer has, or that it has to be refused."""
+    """Return the rows of each bucket of a body; raises Refused."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         need(len({name for name, _ in pairs}) == len(pairs))
@@ -122,17 +122,17 @@ def oracle(body: bytes, window: Window) -> list[tuple[int, set[tuple[Any, ...]]]
     need(raw.get("next_page") is None or type(raw["next_page"]) is str)
     need(not raw["has_more"] or bool(raw.get("next_page")))
     at = window.start
-    said = []
+    buckets = []
     for bucket in raw["data"]:
         need(isinstance(bucket, dict) and isinstance(bucket.get("results"), list))
         start, end = when(bucket.get("starting_at")), when(bucket.get("ending_at"))
         need(start % DAY == 0 and end == start + DAY and start >= at and end <= window.end)
         at = end
         rows = [judge_row(row, window.series.report) for row in bucket["results"]]
-        # Rows of equal dimensions are told apart by what they have besides, and must differ in that.
+        # Rows of equal dimensions must differ in their other fields.
         need(len({(row[0], row[2]) for row in rows}) == len(rows))
-        said.append((start, {(row[0], row[1]) for row in rows}))
-    return said
+        buckets.append((start, {(row[0], row[1]) for row in rows}))
+    return buckets
 
 
 def when(text: Any) -> int:
@@ -175,7 +175,7 @@ def judge_row(row: Any, report: str) -> tuple[Any, ...]:
 
 
 def extra_of(row: dict[str, Any], report: str) -> str:
-    """Spell all that is not known of a row."""
+    """Return the unknown fields of a row as JSON."""
     known = {*DIMENSIONS[report].split(), *MEASURES[report]} - NOT_REQUESTED[report]
     extra = {n: v for n, v in row.items() if n not in known and not (v is None and n in NOT_REQUESTED[report])}
     for outer, inner in NESTED.items():
@@ -196,7 +196,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 def mutate(raw: Any, chance: random.Random) -> bytes:
-    """Damage an answer in one to three places; now and then in its bytes too."""
+    """Damage a body in one to three places, and sometimes in its bytes too."""
     raw = copy.deepcopy(raw)
     for _ in range(chance.randint(1, 3)):
         spots = places(raw)

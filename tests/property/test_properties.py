@@ -1,4 +1,4 @@
-"""What holds for all input, tried on a thousand."""
+"""Properties of pure functions, checked on random input."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ counts = st.integers(0, 2**52)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), counts), max_size=6, unique_by=lambda row: row[0]))
-def test_the_quick_and_the_careful_way_read_the_same(rows: list[tuple[str, int]]) -> None:
+def test_the_fast_and_the_strict_decoder_read_the_same(rows: list[tuple[str, int]]) -> None:
     window = Window(SERIES, START, START + 2 * DAY)
     raw = page(*(usage_row(model=model, output_tokens=count) for model, count in rows))
     body = json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -100,16 +100,16 @@ def test_an_answer_changes_coverage_bucket_by_bucket(
     window = Window(SERIES, DAY, 5 * DAY)
     touching = [span for span in before if span.end > window.start and span.start < window.end]
     after = after_answer(window, touching, {day * DAY for day in present}, now * DAY, settled_until * DAY)
-    said = {span.start // DAY + n: span.state for span in after for n in range((span.end - span.start) // DAY)}
+    states = {span.start // DAY + n: span.state for span in after for n in range((span.end - span.start) // DAY)}
     for day in range(1, 5):
         ended = day + 1 <= now
         if day in present:
             settled = day + 1 <= settled_until or known[day] is State.SETTLED
-            assert said[day] is (State.SETTLED if settled else State.PROVISIONAL)
+            assert states[day] is (State.SETTLED if settled else State.PROVISIONAL)
         elif known[day] in COVERED:
-            assert said[day] is known[day]
+            assert states[day] is known[day]
         else:
-            assert said.get(day) is (State.MISSING if ended else None)
+            assert states.get(day) is (State.MISSING if ended else None)
     assert all(one.end <= two.start for one, two in pairwise(after))
 
 

@@ -1,4 +1,4 @@
-"""What a status means: worth a retry, or final."""
+"""Classification of responses: which are retried and which are final."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_will_not_change_is_not_retried(status: int) -> None:
     assert not is_retried(Response(status, {}, b""))
 
 
-def test_the_server_says_whether_to_retry() -> None:
+def test_the_servers_header_decides_whether_to_retry() -> None:
     assert not is_retried(Response(503, {"x-should-retry": "false"}, b""))
     assert is_retried(Response(400, {"x-should-retry": "true"}, b""))
 
@@ -43,7 +43,7 @@ def test_a_spent_limit_is_not_a_rate_limit(message: str, spent: bool) -> None:  
     assert is_spend_limit(message) is spent
 
 
-def failure(status: int, code: Any, message: str = "as the test says", **headers: str) -> FailedAttempt:
+def failure(status: int, code: Any, message: str = "an invented message", **headers: str) -> FailedAttempt:
     problem = {"type": "x", "message": message, "details": {"error_code": code}}
     body = json.dumps({"type": "error", "error": problem, "request_id": "req_1"}).encode()
     failed = classify(Response(status, {n.replace("_", "-"): v for n, v in headers.items()}, body), NOW)
@@ -69,7 +69,7 @@ def test_a_final_error_code_ends_the_run_whatever_the_words(status: int, code: s
     assert code in failed.error.message
 
 
-def test_a_key_without_a_scope_closes_one_report_alone() -> None:
+def test_a_key_without_a_scope_ends_one_report_alone() -> None:
     failed = failure(403, "api_key_scope_missing")
     assert isinstance(failed.error, KeyRefusedError)
     assert not failed.error.ends_run
@@ -86,7 +86,7 @@ def test_a_passing_error_code_is_retried_whatever_the_words(status: int, code: s
 def test_an_unknown_error_code_leaves_the_decision_to_status_and_words(code: Any) -> None:
     assert failure(429, code).again
     assert failure(429, code, "You have reached your usage limit").error.ends_run
-    assert failure(429, code).error.message.startswith("the API answered 429: as the test says")
+    assert failure(429, code).error.message.startswith("the API answered 429: an invented message")
 
 
 @pytest.mark.parametrize("status", [429, 529])

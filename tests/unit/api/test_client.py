@@ -79,7 +79,7 @@ async def test_the_key_and_the_version_go_with_every_request(client: AdminClient
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
-async def test_what_may_pass_is_asked_again(client: AdminClient, web: aioresponses, status: int) -> None:
+async def test_a_temporary_error_is_retried(client: AdminClient, web: aioresponses, status: int) -> None:
     web.get(ME, status=status, body="<html>")
     web.get(ME, payload=GOOD)
     assert (await fetch_organization(client)).id == "org-1"
@@ -104,7 +104,7 @@ async def test_a_429_without_advice_waits_at_least_15_seconds(
     assert 15 <= virtual.time - began < 20
 
 
-async def test_a_connection_error_is_asked_again(client: AdminClient, web: aioresponses) -> None:
+async def test_a_connection_error_is_retried(client: AdminClient, web: aioresponses) -> None:
     web.get(ME, exception=aiohttp.ServerDisconnectedError())
     web.get(ME, exception=TimeoutError())
     web.get(ME, payload=GOOD)
@@ -139,7 +139,7 @@ async def test_a_refused_key_is_not_tried_twice(client: AdminClient, web: aiores
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 405, 413, 302])
-async def test_what_will_not_change_is_asked_once(client: AdminClient, web: aioresponses, status: int) -> None:
+async def test_a_final_error_is_not_retried(client: AdminClient, web: aioresponses, status: int) -> None:
     web.get(ME, status=status, body="no", headers={"location": "https://elsewhere.example.com"})
     with pytest.raises(ApiError):
         await fetch_organization(client)
@@ -214,7 +214,7 @@ async def test_the_retries_of_a_run_have_a_budget(client: AdminClient, web: aior
     assert client.retries == 10
 
 
-async def test_html_with_200_is_asked_again_and_then_refused(client: AdminClient, web: aioresponses) -> None:
+async def test_html_with_200_is_retried_and_then_refused(client: AdminClient, web: aioresponses) -> None:
     web.get(ME, body="<html>proxy</html>", content_type="text/html", repeat=True)
     with pytest.raises(ContractError, match="text/html"):
         await fetch_organization(client)
@@ -357,7 +357,7 @@ def test_a_url_for_the_key_is_https_or_this_machine(url: str) -> None:
         "https://x:port",
     ],
 )
-def test_a_url_that_would_tell_the_key_is_refused(url: str) -> None:
+def test_a_url_that_would_reveal_the_key_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         check_api_url(url)
 

@@ -1,4 +1,4 @@
-"""The gate that every answer passes: what is believed, what is kept, what is refused and where."""
+"""Decoding of report pages: what is accepted, what is kept as extra, and what is refused."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_an_excerpt_of_a_strange_answer_is_short_and_harmless() -> None:
     assert len(str(refused.value)) < 300
 
 
-def test_an_escaped_colon_in_a_time_does_not_pay_for_a_repeated_key() -> None:
+def test_an_escaped_colon_in_a_time_does_not_hide_a_repeated_key() -> None:
     body = json.dumps(page(usage_row()), separators=(",", ":"))
     at = body.index('"starting_at":"') + len('"starting_at":"')
     hidden = body[:at] + body[at:].replace(":", "\\u003a", 1)
@@ -323,7 +323,7 @@ DRIFT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DRIFT)
-def test_drift_stays_on_the_fast_way_and_reads_the_same(name: str) -> None:
+def test_format_changes_stay_on_the_fast_path_and_read_the_same(name: str) -> None:
     body = json.dumps(DRIFT[name]).encode()
     fast = read_fast(body, BY_MODEL, BY_MODEL.start)
     strict = read_strict(body, BY_MODEL, BY_MODEL.start)
@@ -335,7 +335,7 @@ def test_drift_stays_on_the_fast_way_and_reads_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DRIFT)
-def test_a_repeated_key_is_found_beside_any_drift(name: str) -> None:
+def test_a_repeated_key_is_found_next_to_any_format_change(name: str) -> None:
     body = json.dumps(DRIFT[name]).encode()
     key = b'"output_tokens"' if b"output_tokens" in body else b'"results"'
     for again in (key + b": 9, ", key + b" :9,", b'"output_token\\u0073": 9, '):

@@ -1,4 +1,4 @@
-"""Response headers are read without trust: odd values are as good as none."""
+"""Response headers: invalid values are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The admin key: how it is sent, what is refused, and where it must not come back from."""
+"""The admin key: how it is sent, which keys are refused, and responses that repeat it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lists that give names to ids, each with its own paging and its own gaps."""
+"""The lists of workspaces, API keys, users and service accounts, each with its own paging."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_a_later_workspace_of_that_name_is_not_the_default_one(created_at:
     assert not any(named.is_default for named in await fetch_names(one, NameKind.WORKSPACE))
 
 
-async def test_an_api_without_include_default_is_asked_without() -> None:
+async def test_an_api_without_include_default_is_requested_without_it() -> None:
     def answer(url: str) -> tuple[int, Any]:
         listed = {"data": [workspace("Default")], "has_more": False}
         return (400, {"error": {"message": "include_default: unknown"}}) if "include_default" in url else (200, listed)

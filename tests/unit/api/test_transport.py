@@ -1,4 +1,4 @@
-"""What the client says about itself."""
+"""The User-Agent of the client."""
 
 from __future__ import annotations
 

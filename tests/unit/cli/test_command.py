@@ -48,9 +48,9 @@ def test_an_example_is_never_wrapped() -> None:
     assert long in made.get_help(click.Context(made, info_name="long"))
 
 
-@pytest.mark.parametrize(("word", "said"), [("stats", "; did you mean 'status'?"), ("xyzzy", "")])
-def test_the_nearest_known_word_is_suggested(word: str, said: str) -> None:
-    assert suggest(word, COMMANDS) == said
+@pytest.mark.parametrize(("word", "expected"), [("stats", "; did you mean 'status'?"), ("xyzzy", "")])
+def test_the_nearest_known_word_is_suggested(word: str, expected: str) -> None:
+    assert suggest(word, COMMANDS) == expected
 
 
 def test_a_word_out_of_a_list_is_suggested_too() -> None:
@@ -66,12 +66,12 @@ def test_a_word_out_of_a_list_is_suggested_too() -> None:
         (click.NoSuchOption("--colour"), "no such option: '--colour'"),
     ],
 )
-def test_an_error_of_clicks_is_one_line_of_ours(error: click.ClickException, message: str) -> None:
+def test_a_usage_error_of_click_is_printed_as_one_line(error: click.ClickException, message: str) -> None:
     ours = translate(error)
     assert (ours.message, ours.hint, ours.exit_code) == (message, "see archiver --help", 2)
 
 
-def test_a_usage_error_of_ours_can_bring_its_hint() -> None:
+def test_a_usage_error_can_have_its_own_hint() -> None:
     ours = translate(click.UsageError("the port is in use\nhint: --port 0 uses a free one"))
     assert (ours.message, ours.hint) == ("the port is in use", "--port 0 uses a free one")
 

@@ -21,7 +21,7 @@ DOLLAR = 100 * ATTOCENTS
         (ATTOCENTS // 200, "0.00", "0.01"),
     ],
 )
-def test_people_read_two_digits_rounded_half_away_from_zero(amount: int, usd: str, cents: str) -> None:
+def test_text_has_two_digits_rounded_half_away_from_zero(amount: int, usd: str, cents: str) -> None:
     assert (to_rounded(amount, "usd"), to_rounded(amount, "cents")) == (usd, cents)
 
 
@@ -34,7 +34,7 @@ def test_people_read_two_digits_rounded_half_away_from_zero(amount: int, usd: st
         (Estimate(1234 * DOLLAR + ATTOCENTS // 2), "1234.01", "123401.00"),
     ],
 )
-def test_programs_read_every_digit_but_of_an_estimate(amount: int, usd: str, cents: str) -> None:
+def test_formats_for_programs_have_every_digit_but_of_an_estimate(amount: int, usd: str, cents: str) -> None:
     assert (to_exact(amount, "usd"), to_exact(amount, "cents")) == (usd, cents)
 
 

@@ -98,7 +98,7 @@ def test_the_page_carries_the_licences_of_its_charts() -> None:
     assert "Mike Bostock" in made
 
 
-def test_a_source_tree_without_the_chart_runtime_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_tree_without_the_chart_runtime_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     html._runtime.cache_clear()
     monkeypatch.setattr(html, "RUNTIME", "is-not-there.js")
     with pytest.raises(ConfigurationError, match="runtime") as caught:
@@ -157,7 +157,7 @@ def test_a_column_is_of_a_kind_when_all_of_its_values_are(values: list[str], kin
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "expected"),
     [
         (994_999, ("994,999", "")),
         (1_994_999, ("1.99", "million")),
@@ -165,11 +165,11 @@ def test_a_column_is_of_a_kind_when_all_of_its_values_are(values: list[str], kin
         (2**63 - 1, ("9223372.04", "trillion")),
     ],
 )
-def test_counts_are_rounded_as_tables_round(count: int, told: tuple[str, str]) -> None:
-    assert compact(count) == told
+def test_counts_are_rounded_as_tables_round(count: int, expected: tuple[str, str]) -> None:
+    assert compact(count) == expected
 
 
-def test_our_script_makes_no_markup_of_text() -> None:
+def test_the_script_makes_no_markup_of_text() -> None:
     script = (Path(html.__file__).parent / "page.js").read_text("utf-8")
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(|setAttribute\(\"style", script

@@ -39,7 +39,7 @@ def tokens_cost(amount: str, token_type: str, geo: str = "global") -> Any:
     )
 
 
-def test_each_bill_is_shared_by_its_own_tokens(db: Path) -> None:
+def test_each_cost_is_shared_by_its_own_tokens(db: Path) -> None:
     """Shares 3:1, 1:3, 4:1, 1:4, 1:1 and 9:1; the searches of another workspace have no part in them."""
     made = Handmade(db)
     billed = [
@@ -71,7 +71,7 @@ def test_each_bill_is_shared_by_its_own_tokens(db: Path) -> None:
         (("api_key_id", "inference_geo"), READ_AT, {"k1": "20.00", "k2": "20.00"}),
     ],
 )
-def test_the_usage_that_shares_a_bill_is_whole_and_has_the_most_price_columns(
+def test_the_usage_that_shares_a_cost_is_whole_and_has_the_most_price_columns(
     db: Path, group_by: tuple[str, ...], read_at: str, shares: dict[str, str]
 ) -> None:
     def row(tokens: int, key: str) -> UsageRow:

@@ -1,4 +1,4 @@
-"""A trend beside a line: a mark a slot, true to scale, and a gap where nothing is known."""
+"""Sparklines of daily values: bars to scale, and gaps for days without data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_mark_is_the_mean_of_the_days_that_are_known() -> None:
     assert trend[4:] == [0] * 20
 
 
-def test_a_day_that_was_asked_differently_is_a_gap_of_the_others() -> None:
+def test_a_day_of_another_grouping_is_a_gap_of_the_others() -> None:
     both = days("2025-01-01", 4)
     slots = Slots.over(date(2025, 1, 1), date(2025, 1, 5), monthly=False)
     known = SlotDays(((day, NONE if i < 2 else UNASKED) for i, day in enumerate(both)), slots)

@@ -63,17 +63,17 @@ def test_raw_csv_is_exact(text: str) -> None:
 @pytest.mark.parametrize("text", [*HOSTILE, *HARMLESS])
 @pytest.mark.parametrize("how", [Format.JSON, Format.NL])
 def test_json_is_exact_and_printable(how: Format, text: str) -> None:
-    said = written(text, how)
-    assert all(c.isprintable() or c == "\n" for c in said)
-    read = json.loads(said)
+    printed = written(text, how)
+    assert all(c.isprintable() or c == "\n" for c in printed)
+    read = json.loads(printed)
     assert (read[0] if how is Format.JSON else read) == {"name": text}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_table_stays_on_its_line(text: str) -> None:
-    said = written(text, Format.TABLE)
-    assert len(said.splitlines()) == 3
-    assert all(c.isprintable() or c == "\n" for c in said)
+    printed = written(text, Format.TABLE)
+    assert len(printed.splitlines()) == 3
+    assert all(c.isprintable() or c == "\n" for c in printed)
 
 
 def test_a_raw_table_shows_text_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""Planning is a function of its arguments."""
+"""Planning: ranges, groupings, windows and their order."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_order_and_repeats_of_dimensions_mean_nothing() -> None:
     assert Series(Report.USAGE, BucketWidth.DAY, ("model", "api_key_id")).group_by == ("api_key_id", "model")
 
 
-def test_a_list_is_asked_of_each_report_that_has_all_of_it() -> None:
+def test_a_list_is_requested_of_each_report_that_has_all_of_it() -> None:
     chosen = groupings([("workspace_id",), ("model",), ("description",)], [USAGE, COST])
     assert chosen == {Report.USAGE: [("workspace_id",), ("model",)], Report.COST: [("workspace_id",), ("description",)]}
 
@@ -134,16 +134,16 @@ def test_an_empty_range_needs_no_window() -> None:
     assert cut(DAY, DAY, DAY, 31) == []
 
 
-def test_what_is_settled_is_not_asked_again() -> None:
+def test_settled_buckets_are_not_requested_again() -> None:
     spans = [Span(0, 10, State.SETTLED), Span(10, 20, State.PROVISIONAL), Span(20, 30, State.MISSING)]
     assert needed(0, 40, spans, refresh_from=100) == [(10, 40)]
 
 
-def test_the_refresh_days_are_asked_again_though_settled() -> None:
+def test_the_refresh_days_are_requested_again_although_settled() -> None:
     assert needed(0, 40, [Span(0, 40, State.SETTLED)], refresh_from=30) == [(30, 40)]
 
 
-def test_failed_and_missing_stretches_between_settled_ones_are_asked() -> None:
+def test_failed_and_missing_ranges_between_settled_ones_are_requested() -> None:
     spans = [Span(0, 10, State.SETTLED), Span(10, 20, State.FAILED), Span(20, 30, State.SETTLED)]
     assert needed(0, 30, spans, refresh_from=30) == [(10, 20)]
 
@@ -161,7 +161,7 @@ def test_the_default_end_is_that_of_the_bucket_in_progress() -> None:
     assert Scope(since=parse_time("2026-01-01")).range_of(DAYS, NOW, None) == (at("2026-01-01"), TODAY + DAY)
 
 
-def test_nothing_is_asked_beyond_the_bucket_in_progress() -> None:
+def test_nothing_is_requested_beyond_the_bucket_in_progress() -> None:
     scope = Scope(since=parse_time("2026-01-01"), until=parse_time("2999-01-01"))
     assert scope.range_of(DAYS, NOW, None)[1] == TODAY + DAY
 
@@ -181,7 +181,7 @@ def test_a_range_in_the_future_is_empty() -> None:
     assert start == end
 
 
-def test_cost_ends_with_yesterday_for_today_never_comes() -> None:
+def test_cost_ends_with_yesterday_because_the_report_never_has_today() -> None:
     cost = Series(Report.COST, BucketWidth.DAY)
     for until in (None, parse_time("2999-01-01")):
         assert Scope(since=parse_time("2026-01-01"), until=until).range_of(cost, NOW, None)[1] == TODAY
@@ -247,7 +247,7 @@ def probe() -> Probe:
     return Probe.begin(Report.USAGE, NOW, None)
 
 
-def test_a_probe_asks_for_all_time_since_2023_in_the_fewest_requests() -> None:
+def test_a_probe_requests_all_time_since_2023_in_the_fewest_requests() -> None:
     windows = probe().windows
     assert (windows[0].start, windows[-1].end) == (at("2023-01-01"), TODAY + DAY)
     assert len(windows) == -(-((TODAY + DAY - at("2023-01-01")) // DAY) // 31)

@@ -1,4 +1,4 @@
-"""The invented organisation and its use: repeatable, varied, and never mistaken for a real one."""
+"""The invented organisation and its use: repeatable, varied and recognisable as invented."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_day_is_the_same_whatever_was_read_before(simulator: Simulator) -> Non
     assert simulator.truth(start=late) == Simulator(PLAIN).truth(start=late)
 
 
-def test_nothing_happens_before_the_first_day(simulator: Simulator) -> None:
+def test_there_is_no_use_before_the_first_day(simulator: Simulator) -> None:
     for report in ("usage", "cost"):
         assert rows(simulator, report=report, start=START - timedelta(days=30), end=START) == []
 
@@ -65,7 +65,7 @@ def test_some_days_are_quiet_and_listed_all_the_same(simulator: Simulator) -> No
     assert 1 <= sum(not bucket["results"] for bucket in buckets) <= 30
 
 
-def test_nothing_happens_in_the_quiet_stretch_and_something_around_it() -> None:
+def test_there_is_no_use_in_the_quiet_range_and_some_around_it() -> None:
     settings = Settings(first_day=FIRST, now=NOW, quiet=(date(2024, 3, 1), date(2024, 8, 31)))
     buckets = Simulator(settings).truth(start=START, end=START + timedelta(days=366))
     used = {bucket["starting_at"][:7] for bucket in buckets if bucket["results"]}

@@ -1,4 +1,4 @@
-"""The simulator shares no code with the archiver, which is compared with it."""
+"""The simulator shares no code with the archiver, which tests compare with it."""
 
 from __future__ import annotations
 

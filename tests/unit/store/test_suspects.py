@@ -34,7 +34,7 @@ def test_a_credit_does_not_hide_what_a_day_can_lose() -> None:
     assert lost_over_half(Report.COST, was, {})
 
 
-async def test_a_loss_is_believed_when_the_same_rows_come_again(db: Path) -> None:
+async def test_a_loss_is_accepted_when_the_same_rows_are_returned_again(db: Path) -> None:
     kept = []
     with held_archive(db, now=0):
         async with open_archive(db) as archive:

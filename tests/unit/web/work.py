@@ -34,7 +34,7 @@ def raise_a_bug() -> None:
 
 
 def wait_forever(pid_file: str) -> None:
-    """Use no time on the processor, and write down which process has to be killed."""
+    """Wait without using CPU time; write the id of this process to a file."""
     with open(pid_file, "w", encoding="ascii") as file:  # noqa: PTH123  # as few imports as possible
         file.write(str(os.getpid()))
     signal.pause()

@@ -35,7 +35,7 @@ def test_a_second_sync_finds_nothing_new_and_writes_no_rows(api: Simulator, db: 
     assert dump(db) == before
 
 
-def test_a_second_sync_asks_only_for_the_trailing_refresh_days(api: Simulator, db: Path) -> None:
+def test_a_second_sync_requests_only_the_trailing_refresh_days(api: Simulator, db: Path) -> None:
     sync(api, db)
     second = sync(api, db)
     assert {plan.series.report: len(plan.windows) for plan in second.plans} == {Report.USAGE: 2, Report.COST: 2}
@@ -95,7 +95,7 @@ WIDE = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"), refre
 
 
 @pytest.mark.parametrize("factor", [0, 0.4])
-def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
+def test_a_settled_day_that_loses_most_is_kept_until_the_api_returns_that_twice(
     api: Simulator, db: Path, factor: float
 ) -> None:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
@@ -120,7 +120,7 @@ def test_a_settled_day_that_loses_most_is_kept_until_the_api_says_so_twice(
     assert select(db, "SELECT count(*) > 0 FROM restatement") == [(1,)]
 
 
-def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db: Path) -> None:
+def test_a_suspect_is_dropped_when_the_api_returns_the_old_rows_again(api: Simulator, db: Path) -> None:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
     api.remove(day("2025-11-12").date())
     sync(api, db, WIDE)
@@ -130,7 +130,7 @@ def test_a_suspicion_is_forgotten_when_the_api_takes_it_back(api: Simulator, db:
     assert select(db, "SELECT count(*) FROM _suspect") == [(0,)]
 
 
-def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: Simulator, db: Path) -> None:
+def test_a_suspect_bucket_is_requested_by_every_run_until_it_is_decided(api: Simulator, db: Path) -> None:
     scope = Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05"))
     sync(api, db, scope)
     api.remove(day("2025-11-12").date())
@@ -140,7 +140,7 @@ def test_a_suspect_bucket_is_asked_again_by_every_run_until_it_is_decided(api: S
     assert archived(db, "usage", "1d", ()) == truth(api, "usage", "1d", (), day("2025-11-05"))
 
 
-def test_accepting_restatements_believes_at_once(api: Simulator, db: Path) -> None:
+def test_accept_restatements_replaces_rows_at_once(api: Simulator, db: Path) -> None:
     sync(api, db, Scope((Report.USAGE,), group_by=("none",), since=day("2025-11-05")))
     api.remove(day("2025-11-12").date())
     assert sync(api, db, WIDE, accept_restatements=True).rows.removed == 1

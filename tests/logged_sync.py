@@ -1,7 +1,7 @@
-"""The program, with a log of each window that it reports as archived, written at that moment.
+"""Run the program, and log each window at the moment it is reported as archived.
 
-Run it as `telling.py FILE WISHES ARGUMENT...`. The wishes are a JSON object: `pragmas` to set on the writing
-connection, and `die_after` so many windows, without any tidying up.
+Run it as `logged_sync.py FILE WISHES ARGUMENT...`. The wishes are a JSON object: `pragmas` are set on the writing
+connection, and after `die_after` windows the process ends at once, without closing anything.
 """
 
 from __future__ import annotations
