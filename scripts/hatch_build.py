@@ -1,4 +1,4 @@
-"""What a build adds to the wheel: the chart runtime of the HTML pages, taken from a locked package."""
+"""Build hook: add the chart runtime of the HTML pages from a locked package."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 RUNTIME = "archiver/offline/page/vega.js"
 VEGA_LITE = "6.4"
 SHA256 = "3425bd951a44d478d0505c6b5d1e8d57656b6e9a4da7bfe88a718ce61d76e572"
-"""Of Vega 6.2.0, Vega-Lite 6.4.1 and Vega-Embed 7.0.2, as vl-convert-python 1.9.0.post1 bundles them."""
+"""The digest of Vega 6.2.0, Vega-Lite 6.4.1 and Vega-Embed 7.0.2 as vl-convert-python 1.9.0.post1 bundles them."""
 
 
 class RuntimeHook(BuildHookInterface[Any]):
-    """Makes the chart runtime where it is not there yet, in the source tree, from where the wheel takes it."""
+    """Write the chart runtime into the source tree, from which the wheel takes it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
-        """Make it, offline, and see that it is the one that was tested.
+        """Write the chart runtime, unless the file exists with the tested digest. No network is used.
 
         Raises:
-            RuntimeError: It is another one.
+            RuntimeError: The package bundles another runtime than the tested one.
         """
         target = Path(self.root) / RUNTIME
         if not (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == SHA256):
@@ -29,9 +29,9 @@ class RuntimeHook(BuildHookInterface[Any]):
 
 
 def _bundle() -> bytes:
-    import vl_convert  # noqa: PLC0415  # only needed where the runtime is not there yet
+    import vl_convert  # noqa: PLC0415  # only needed where the runtime does not exist yet
 
-    made = vl_convert.javascript_bundle(vl_version=VEGA_LITE).encode()  # type: ignore[call-arg]  # its stub has no default
+    made = vl_convert.javascript_bundle(vl_version=VEGA_LITE).encode()  # type: ignore[call-arg]  # its stub lacks the default values
     found = hashlib.sha256(made).hexdigest()
     if found != SHA256:
         message = f"the chart runtime that vl-convert-python bundles is not the tested one: its SHA-256 is {found}"

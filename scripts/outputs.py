@@ -1,4 +1,7 @@
-"""Put the real output of a page's commands into the page: each `text` block is that of the `sh` block before it."""
+"""Write the outputs of commands into README.md and docs/start.md.
+
+Each `text` block of a page is replaced by what the commands of the `sh` block before it print.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _VOLATILE = (
     (r"\(\d+ days ago\)", "(314 days ago)"),
     (r"\b[0-9.]+ MiB, schema (\d+), SQLite [0-9.]+", r"2.0 MiB, schema \1, SQLite 3.40.1"),
 )
-"""What differs from run to run, and from machine to machine."""
+"""Patterns of output that differs between runs or machines, and their fixed replacements."""
 
 
 def refresh(page: str, run: Callable[[str], str]) -> str:
@@ -48,7 +51,7 @@ def refresh(page: str, run: Callable[[str], str]) -> str:
 
 
 def environment(api: Simulator) -> dict[str, str]:
-    """Return the variables of a reader who has set up key, address and archive."""
+    """Return the environment of a reader who has set key, API address and archive."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHIVER_", "ANTHROPIC_"))}
     return kept | {
         "ANTHROPIC_ADMIN_API_KEY": api.key,
@@ -59,7 +62,9 @@ def environment(api: Simulator) -> dict[str, str]:
 
 
 def run_in(folder: Path, variables: dict[str, str]) -> Callable[[str], str]:
-    """Return a function that runs a command line in a folder and returns its output, without what varies.
+    """Return a function that runs a command line in a folder.
+
+    It returns the output with its varying parts replaced.
 
     Raises:
         AssertionError: The command failed.
@@ -67,7 +72,7 @@ def run_in(folder: Path, variables: dict[str, str]) -> Callable[[str], str]:
 
     def run(line: str) -> str:
         words = shlex.split(line, comments=True)[1:]
-        # `simulate` does not end, and `serve` neither: the caller has started what is needed.
+        # Neither of them ends by itself. The caller runs a simulator already.
         if words[0] in {"simulate", "serve"}:
             return ""
         command = [sys.executable, "-m", "archiver", *words]
@@ -87,12 +92,12 @@ def refreshed(path: Path, folder: Path, api: Simulator) -> str:
     run = run_in(folder, environment(api))
     if path.name != "README.md":
         return refresh(page, run)
-    # The reader of the README uses the real API, which needs no warning that its clock stands still.
+    # The README shows the real API, with which there is no warning about the simulator's frozen clock.
     return refresh(page, lambda line: re.sub(r"(?m)^warning: the local clock .*\n", "", run(line)))
 
 
 def main() -> None:
-    """Write the pages anew."""
+    """Write all pages with new outputs."""
     for path in PAGES:
         with background(INVENTED) as api, tempfile.TemporaryDirectory() as folder:
             path.write_text(refreshed(path, Path(folder), api), "utf-8")

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[1] / "docs"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTH, HEIGHT = 1180, 1700
+# No sandbox, which root cannot use, and no requests of Chromium itself.
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-MOST_BYTES = 300_000
+MOST_BYTES = 300_000  # pictures are committed, and every change of one stays in the history
 
 
 def make_page(folder: Path) -> Path:
@@ -31,7 +32,7 @@ def make_page(folder: Path) -> Path:
 
 
 def draw(browser: Browser, page: Path, scheme: Literal["light", "dark"]) -> Path:
-    """Draw the page down to its second chart, with a tooltip."""
+    """Take a screenshot of the page down to its second chart, with a tooltip."""
     target = DOCS / f"overview-{scheme}.png"
     context = browser.new_context(color_scheme=scheme, viewport={"width": WIDTH, "height": HEIGHT})
     shown = context.new_page()
@@ -51,7 +52,7 @@ def draw(browser: Browser, page: Path, scheme: Literal["light", "dark"]) -> Path
 
 
 def main() -> None:
-    """Draw both."""
+    """Write both pictures."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = make_page(Path(folder))

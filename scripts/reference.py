@@ -1,4 +1,4 @@
-"""Write docs/reference from the program: commands, reports, configuration, exit codes and views."""
+"""Generate docs/reference: commands, reports, configuration, exit codes, views."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OWN_KEYS = {
 
 
 def pages() -> dict[str, str]:
-    """Return the pages by file name."""
+    """Return the text of each page by its file name."""
     return {
         "commands.md": commands_page(),
         "reports.md": reports_page(),
@@ -58,7 +58,7 @@ def pages() -> dict[str, str]:
 
 
 def command_of(name: str) -> tuple[click.Command, click.Context]:
-    """Return a command, and a context to read its help in."""
+    """Return a command, and a context for its help."""
     root = click.Context(cli, info_name="archiver")
     command = cli.get_command(root, name)
     assert command is not None
@@ -66,7 +66,7 @@ def command_of(name: str) -> tuple[click.Command, click.Context]:
 
 
 def commands_page() -> str:
-    """Write every command with its options, their variables and defaults, and examples."""
+    """Return the page of commands, with options, variables, defaults and examples."""
     lines = ["# Commands", "", NOTE, ""]
     lines += [
         "An option is read from the command line, else from its environment variable, else from the",
@@ -83,7 +83,7 @@ def commands_page() -> str:
 
 
 def report_options() -> list[click.Parameter]:
-    """Return the options of all reports, each once."""
+    """Return the options of all reports, without duplicates."""
     group, ctx = command_of("report")
     assert isinstance(group, click.Group)
     found: dict[str | None, click.Parameter] = {}
@@ -95,12 +95,12 @@ def report_options() -> list[click.Parameter]:
 
 
 def section_of(name: str) -> list[str]:
-    """Write one command."""
+    """Return the lines about one command."""
     command, ctx = command_of(name)
     usage = " ".join(command.collect_usage_pieces(ctx))
     lines = [f"## archiver {name}", "", f"`archiver {name} {usage}`", "", *paragraphs(command.help or ""), ""]
     options = group_options(report_options() if name == "report" else command.get_params(ctx))
-    options.pop("Other")  # --help alone: a test holds every other option to a named group
+    options.pop("Other")  # it has --help alone, because a test requires a named group for every other option
     if options:
         lines += ["| | option | default | variable | meaning |", "|---|---|---|---|---|"]
     for heading, params in options.items():
@@ -120,7 +120,8 @@ def row_of(param: click.Option, ctx: click.Context) -> tuple[str, str, str, str]
 
 
 def default_of(param: click.Option) -> str:
-    """Return an option's default as text; that of `--db` depends on the machine."""
+    """Return an option's default as Markdown, empty without one."""
+    # The path depends on the machine that writes the page, so it is described in words.
     if param.name == "db" and callable(param.default):
         return "`archive.db` in the platform's data folder"
     if isinstance(param.show_default, str):
@@ -135,7 +136,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def reports_page() -> str:
-    """Write every report."""
+    """Return the page of reports."""
     lines = ["# Reports", "", NOTE, ""]
     lines += [
         "Every report takes `--db`, `--config`, `--html` and the [output formats](output.md); the others are its own,",
@@ -152,7 +153,7 @@ def reports_page() -> str:
 
 
 def configuration_page() -> str:
-    """Write every key of the configuration."""
+    """Return the page of configuration keys."""
     lines = [
         "# Configuration",
         "",
@@ -184,14 +185,14 @@ def configuration_page() -> str:
 
 
 def keys() -> Iterator[tuple[str, list[str], str]]:
-    """Return each key that is an option, the commands that take it, and its meaning there."""
+    """Yield each key that is an option, the commands that take it, and its meaning."""
     found: dict[str, tuple[list[str], str]] = {}
     for name in COMMANDS:
         command, ctx = command_of(name)
         of_command = report_options() if name == "report" else command.get_params(ctx)
         params = {param.name: param for param in of_command if isinstance(param, click.Option)}
         for param in params.values():
-            # In the file, since and until concern what to sync: `report` reads them from the command line alone.
+            # In the file, `since` and `until` are for syncs: `report` takes them from the command line alone.
             synced_only = name == "report" and param.name in {"since", "until"}
             if "config" in params and param.name in OPTION_KEYS and not synced_only:
                 meaning = (param.help or "").partition("  [default: ")[0].replace("|", "\\|")
@@ -200,7 +201,7 @@ def keys() -> Iterator[tuple[str, list[str], str]]:
 
 
 def exit_codes_page() -> str:
-    """Write every exit code with its outcome, as `sync --json` names it."""
+    """Return the page of exit codes, with the outcomes of `sync --json`."""
     codes = {"ok": "0", "partial": str(PARTIAL_EXIT), "bug": str(BUG_EXIT), "interrupted": "130, 143"}
     for error in descendants(ArchiverError):
         codes.setdefault(error.outcome, str(error.exit_code))
@@ -224,14 +225,14 @@ def exit_codes_page() -> str:
 
 
 def descendants(base: type[ArchiverError]) -> Iterator[type[ArchiverError]]:
-    """Return all kinds of an error."""
+    """Yield all subclasses of an error, direct and indirect."""
     for one in base.__subclasses__():
         yield one
         yield from descendants(one)
 
 
 def main() -> None:
-    """Write the pages."""
+    """Write all pages."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, "utf-8")
