@@ -101,16 +101,18 @@ def measure_growth(workload: Workload, runs: int) -> dict[str, Any]:
             run(sync_command(url, year, workload.arguments(since=since, until=until)), watched=True)
             for since, until in pairwise(marks)
         ]
-        beyond = (date.fromisoformat(marks[-1]) + timedelta(days=1)).isoformat()
+        beyond = _days_after(marks[-1], 1)
         day = workload.arguments(since=marks[-1], until=beyond)
         small = large = 0.0
+        warm = _days_after(beyond, runs)
+        run(sync_command(url, folder / "warm.db", workload.arguments(since=marks[-1], until=warm)))  # builds the pages
         for _ in range(runs):
             for file in folder.glob("archive.db*"):
                 file.unlink()
             small += run(sync_command(url, db, day)).seconds
             # The last day of the year and not a copy of the file: with 100 million rows it has gigabytes.
             large += run(sync_command(url, year, day)).seconds
-            day = workload.arguments(since=beyond, until=(beyond := _day_after(beyond)))
+            day = workload.arguments(since=beyond, until=(beyond := _days_after(beyond, 1)))
         with closing(sqlite3.connect(year)) as connection:
             (rows,) = connection.execute("SELECT count(*) FROM _usage_fact").fetchone()
         return {
@@ -125,8 +127,8 @@ def measure_growth(workload: Workload, runs: int) -> dict[str, Any]:
         }
 
 
-def _day_after(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+def _days_after(day: str, number: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=number)).isoformat()
 
 
 def measure_starts(runs: int) -> dict[str, float]:
