@@ -1,6 +1,7 @@
 """The API's answer about one window, in memory.
 
-Rows are held as columns of 64-bit integers: a page of 28,800 rows takes two MiB that way, and fourteen as tuples.
+Rows are held as columns, of 64-bit integers but for text: a page of 28,800 rows takes two MiB that way, and fourteen
+as tuples.
 """
 
 from __future__ import annotations

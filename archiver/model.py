@@ -90,7 +90,7 @@ class Series:
     def filters_text(self) -> str:
         """The filters as `dimension=value` pairs joined with `&`.
 
-        Values are percent-encoded like a query. The text is empty without filters.
+        Values are percent-encoded, but for spaces and `/:,@`. The text is empty without filters.
         """
         pairs = ((dimension, quote(value, safe=" /:,@")) for dimension, values in self.filters for value in values)
         return "&".join(f"{dimension}={value}" for dimension, value in pairs)

@@ -17,7 +17,7 @@ from archiver.errors import excerpt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Longer advice, in seconds, is taken for a mistake: the API's rate limits are by the minute.
+# Advice of this many seconds or more is taken for a mistake: the API's rate limits are by the minute.
 LONGEST_RETRY_AFTER = 3600.0
 
 # A request id has about 30 characters. A longer header is not one, and must not fill messages.

@@ -111,7 +111,7 @@ def _check_budgets(value: Any, path: Path) -> Any:
     workspaces = value.get("workspaces", {}) if isinstance(value, dict) else None
     if not isinstance(workspaces, dict) or value.keys() - {"total", "workspaces"}:
         raise ConfigurationError(
-            f"[budgets] in {path} has an unknown key", hint="write `total` and [budgets.workspaces], nothing else"
+            f"[budgets] in {path} is not as expected", hint="write `total` and [budgets.workspaces], nothing else"
         )
     for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
         # No isinstance: a bool is an int in Python. TOML's `nan` fails the comparison.

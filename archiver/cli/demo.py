@@ -28,7 +28,7 @@ DEMO_FILE = "archiver-demo.db"
 
 
 @click.command(cls=Command, examples=["archiver demo", "archiver demo --db /tmp/invented.db"])
-@option("--quiet", "-q", is_flag=True, help="Print only errors and the table.")
+@option("--quiet", "-q", is_flag=True, help="Print only errors, the two tables, and what to run next.")
 @click.option(
     "--db",
     type=click.Path(path_type=Path),
@@ -39,7 +39,7 @@ DEMO_FILE = "archiver-demo.db"
 def demo(*, quiet: bool, db: Path, **_: Any) -> int:
     """Archive 13 months of an invented organisation.
 
-    It runs a local Admin API with invented data on a free port, syncs it, prints spend by month and workspace, and
+    It runs a local Admin API with invented data on a free port, syncs it, prints spend by month and by workspace, and
     suggests what to run next. It needs no key and no network.
     """
     summary = _archive(db, quiet=quiet)

@@ -17,7 +17,7 @@ def parse_time(text: str) -> datetime:
     """Parse `YYYY-MM-DD` or RFC 3339; a time without an offset is UTC.
 
     Raises:
-        ValueError: The text is neither, or there is no such day.
+        ValueError: The text is neither, or there is no such day or time in the years 1 to 9999 of UTC.
     """
     text = text.strip()
     if _DATE.fullmatch(text):
@@ -26,7 +26,10 @@ def parse_time(text: str) -> datetime:
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"{text!r} is neither YYYY-MM-DD nor an RFC 3339 time")
     parsed = datetime.fromisoformat(text.upper())
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    try:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is not a time in the years 1 to 9999") from None
 
 
 def to_microseconds(time: datetime) -> int:

@@ -50,7 +50,7 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 
     `spans` are disjoint and in order. The result is disjoint, in order, and merged.
     """
-    # A span that begins at `refresh_from` or later ends before it starts here; `subtract` ignores it.
+    # A span that begins at `refresh_from` or later is empty or ends before it starts here; `subtract` ignores it.
     settled = [
         (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
     ]

@@ -97,7 +97,7 @@ def null_results(payload: Payload, _: Query) -> None:
 
 @_fault
 def duplicate_row(payload: Payload, _: Query) -> None:
-    """A row comes twice in one bucket."""
+    """A row of every bucket comes twice."""
     for rows in _filled(payload):
         rows.append(dict(rows[0]))
 
@@ -111,7 +111,7 @@ def shuffled_rows(payload: Payload, _: Query) -> None:
 
 @_fault
 def split_rows(payload: Payload, _: Query) -> None:
-    """A row is split into two that differ in an unknown field (harmless)."""
+    """A row of every bucket is split by an unknown field (harmless)."""
     for rows in _filled(payload):
         first, second = _split(rows[0])
         rows[:1] = [first | {"invented_region": "eu"}, second | {"invented_region": "us"}]
@@ -119,7 +119,7 @@ def split_rows(payload: Payload, _: Query) -> None:
 
 @_fault
 def missing_field(payload: Payload, _: Query) -> None:
-    """A row has no count of output tokens, or no amount."""
+    """A row of every bucket has no count of output tokens, or no amount."""
     for rows in _filled(payload):
         rows[0].pop("output_tokens", None)
         rows[0].pop("amount", None)
@@ -203,7 +203,7 @@ def number_amount(payload: Payload, _: Query) -> None:
 
 @_fault
 def unknown_currency(payload: Payload, _: Query) -> None:
-    """An amount is in XTS, the currency of tests (cost)."""
+    """An amount of every bucket is in XTS, the currency of tests (cost)."""
     for rows in _filled(payload):
         if "currency" in rows[0]:
             rows[0]["currency"] = "XTS"

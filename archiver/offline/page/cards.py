@@ -37,7 +37,8 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
 ) -> list[Card]:
     """Return the cards: totals, the month to date with projection, coverage.
 
-    A dash stands for a number that does not exist: nothing is archived, or amounts are of several currencies.
+    A dash stands for a number that does not exist: nothing is archived, or amounts are of several
+    currencies, or a rate is of no input.
     """
     total = totals.total or {}
     used, rate = total.get("tokens"), total.get("cache_hit_rate")
@@ -84,7 +85,7 @@ def _only(amounts: dict[str, int] | None, unit: str) -> str:
 
 
 def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
-    """Return the card of coverage: the worst that is known of the days, in the order of the returns below."""
+    """Return the card of coverage: the first of the returns below."""
     # A day counts once, whichever of the two reports lacks it.
     missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
     suspects = count(len(status.suspects), "bucket") + " to confirm" if status.suspects else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from archiver.model import COVERED
 from archiver.offline.tables.table import Table, plain
 from archiver.offline.tables.write import show
 
@@ -57,7 +58,7 @@ def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
             "state": one.state,
             "from": one.start,
             "to": one.end,
-            "read": f"{one.fetched_at} or later" if one.fetched_at else "",
+            "read": f"{one.fetched_at} or later" if one.fetched_at and one.state in COVERED else "",
         }
         for key, one in enumerate(coverage)
     ]
@@ -71,9 +72,11 @@ def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) 
 
     `as_of` is the moment that the archive is read at: what was fetched later does not count.
     """
-    # Times are ISO texts in UTC, which compare as texts; a date compares as its midnight.
-    end = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
-    reads = [o.fetched_at for o in coverage if o.report == "usage" and o.fetched_at and o.start < end and o.end > day]
+    # Times are ISO texts in UTC, which compare as texts.
+    begin, end = f"{day}T00:00:00Z", f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
+    # A range that is missing or failed has the time of a request that returned none of it.
+    covered = [one for one in coverage if one.report == "usage" and one.state in COVERED]
+    reads = [one.fetched_at for one in covered if one.fetched_at and begin < one.end and one.start < end]
     then = f"{datetime.fromtimestamp(as_of, UTC):%Y-%m-%dT%H:%M:%SZ}" if as_of is not None else end
     return day if reads and min(max(reads), then) < end else ""
 

@@ -103,8 +103,8 @@ ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 INSERT INTO as_of (moment) VALUES (?);
 
 -- name: insert_days_after_as_of
--- Note the days of series of hours and minutes with a bucket that changed after a moment. A bucket that lost all rows
--- may be in its revision alone.
+-- Note the days of series of hours and minutes with a bucket that changed after a moment. A bucket that was deleted as
+-- damaged may be in its revisions alone.
 INSERT INTO later_day (series_id, day_start)
 SELECT b.series_id, b.bucket_start / 86400 * 86400
 FROM main._series AS s

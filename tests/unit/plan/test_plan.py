@@ -54,7 +54,8 @@ def test_a_date_is_read_as_utc(text: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-02-30", "2026-1-5", "20260105", "15.1.2026", "2026-W03", "2026"]
+    "text",
+    ["", "yesterday", "2026-02-30", "2026-1-5", "20260105", "15.1.2026", "2026-W03", "2026", "0001-01-01T00:00+01:00"],
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
