@@ -27,7 +27,7 @@ from archiver.store.read.reader import open_archive_reader
 DEMO_FILE = "archiver-demo.db"
 
 
-@click.command(cls=Command, examples=["archiver demo", "archiver demo --db /tmp/invented.db"])
+@click.command(cls=Command, examples=["archiver demo", "archiver demo --db invented.db"])
 @option("--quiet", "-q", is_flag=True, help="Print only errors, the two tables, and what to run next.")
 @click.option(
     "--db",
