@@ -133,6 +133,12 @@ def test_more_than_a_sheet_holds_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert write_sheet(tmp_path / "full.xlsx", [Column("name")], [("x",)] * 5) == 5
     with pytest.raises(ConfigurationError, match="rows"):
         write_sheet(tmp_path / "rows.xlsx", [Column("name")], [("x",)] * 6)
+    notes = [f"note {number}" for number in range(5)]
+    write_sheet(tmp_path / "notes.xlsx", [Column("name")], [("x",)] * 2, notes=notes)
+    cells = [cell for (cell,) in openpyxl.load_workbook(tmp_path / "notes.xlsx").active.values]
+    assert [cell for cell in cells if str(cell).startswith("note")] == [f"note: {note}" for note in notes]
+    with pytest.raises(ConfigurationError, match="rows"):
+        write_sheet(tmp_path / "rows.xlsx", [Column("name")], [("x",)] * 3, notes=notes)
 
 
 def test_a_file_that_is_not_kept_leaves_what_was_there(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # The limits of the format: rows of a sheet, and UTF-16 code units of a cell.
 MOST_ROWS = 1_048_576
+_ROWS_OF_NOTES = 4  # kept free below the rows, or more where there are more notes
 LONGEST_TEXT = 32_767
 # Spreadsheets compute with 64-bit floats, which keep any decimal number of up to 15 digits.
 _MOST_DIGITS = 15
@@ -95,10 +96,11 @@ class _Sheet:
             self._write_text(0, at, column.name)
         self._sheet.set_row(0, None, self._bold)
         self._sheet.freeze_panes(1, 0)
+        # Below the rows come an empty row, the notes, and perhaps one about long numbers.
+        below = max(_ROWS_OF_NOTES, 1 + len(notes) + 1)
         count = 0
         for count, row in enumerate(rows, 1):
-            # Below the header and the rows come an empty row, the notes, and perhaps one about long numbers.
-            if count > MOST_ROWS - 2 - len(notes) - 1:
+            if count > MOST_ROWS - 1 - below:
                 raise ConfigurationError(f"a sheet has {MOST_ROWS:,} rows, and there are more", hint=_INSTEAD)
             for at, value in enumerate(row):
                 self._write(count, at, value)
