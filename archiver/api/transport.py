@@ -75,7 +75,7 @@ async def exchange(
 
     Raises:
         ConfigurationError: The server's certificate cannot be verified.
-        TransportError: The network failed, or the response is damaged or too large.
+        TransportError: The network failed, there was no answer in time, or the body is too large.
     """
     try:
         async with session.get(URL(url).with_query(query), headers=headers, allow_redirects=False) as response:

@@ -132,7 +132,7 @@ async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a lis
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Remove coverage of days that are in the future by both clocks."""
+    """Remove coverage of buckets that had not ended when they were read."""
     # One clock alone is not trusted, because a clock that is slow would remove days that are archived.
     if client.server_time is None:
         return
@@ -179,8 +179,8 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
         return Beginning(first_bucket, first_bucket)
     if oldest_object is None:
         return Beginning(None, checked_until)
-    # An object can be older than the API, or newer than `now` by the server's clock. The time that was checked already
-    # has no rows, so it need not be fetched.
+    # An object can be older than `EARLIEST_HISTORY`, or created after `now` where `now` is behind. The time
+    # that was checked already has no rows, so it need not be fetched.
     start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
     return Beginning(start, min(checked_until, start))
 
@@ -262,7 +262,7 @@ async def make_plans(
     """Plan every series from its coverage in the archive.
 
     Raises:
-        ConfigurationError: The range contains no bucket of any series.
+        ConfigurationError: The scope has a `--since`, and its range contains no bucket of any series.
     """
     plans = []
     for one in series:

@@ -42,8 +42,8 @@ class RequestPlan:
     Attributes:
         plans: The plans of all series.
         organization_and_names: The number of requests for the organisation and the lists of names.
-        probes: The number of coarse requests that search for older history.
-        exact: False until a first sync has recorded where history begins.
+        probes: The number of coarse requests that search for the beginning of history, or for rows before it.
+        exact: False if a report's history decides where the range begins, and no sync has recorded that history.
         warnings: Sentences about what could not be read.
     """
 

@@ -139,7 +139,7 @@ class Run:
     async def _watch(
         self, work: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Stop the work on SIGINT or SIGTERM; further signals change nothing."""
+        """Stop the work on SIGINT or SIGTERM; the last signal is the one named."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
             async for number in signals:
@@ -184,7 +184,7 @@ class Run:
         names_read.set()
 
     async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
-        """Find the beginning of each report; none with an explicit `--since`."""
+        """Find the beginning of each report; none with a `--since`, given or remembered."""
         if self.scope.since is not None:
             return {}
         # The lists of names take a few requests and save dozens of coarse ones. Later runs need not wait for them.
