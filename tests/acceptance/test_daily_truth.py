@@ -52,6 +52,15 @@ def test_of_two_readings_of_a_day_in_progress_the_later_is_used(db: Path) -> Non
     assert select(db, TOKENS) == [("2026-01-05", 31)]  # of the same hour: the finer
 
 
+def test_a_settled_reading_ranks_before_a_finer_one_that_may_still_change(db: Path) -> None:
+    made = Handmade(db)
+    made.usage({"2026-01-05": [usage_row(777_070, **KEYS)]}, read_at=NEXT)
+    made.usage({"2026-01-05": [usage_row(777_076)]}, read_at="2026-03-01T03:00:00", group_by=())
+    assert select(db, TOKENS) == [("2026-01-05", 777_076)]
+    assert select(db, "SELECT group_by, state FROM day_series") == [("", "settled")]
+    assert as_of(db, LATER) == [("2026-01-05", 777_070)]
+
+
 def test_a_damaged_day_is_taken_out_of_views_and_reports(db: Path) -> None:
     made = Handmade(db)
     made.cost({day: [cost_row("10000", description="x")] for day in days("2026-01-01", "2026-01-03")}, read_at=LATER)

@@ -15,6 +15,7 @@ from archiver.offline.periods import Period
 from archiver.offline.reports.request import ReportRequest
 from archiver.plan.scope import Scope
 from archiver.simulator import background
+from tests.handmade import Handmade, cost_row, days
 from tests.pages import Read
 from tests.support import NOW, SMALL, archiver, day, sync
 
@@ -102,6 +103,18 @@ def test_a_period_that_is_not_archived_has_no_totals(restated: Path) -> None:
     assert json.loads(done.stdout) == []
     shown = archiver("report", "overview", "--db", str(restated), "--month", "2020-01")
     assert "0.00" not in shown.stdout
+
+
+def test_the_month_to_date_is_that_of_the_moment_and_counts_its_own_days_alone(restated: Path, db: Path) -> None:
+    before = int(day("2025-03-10").timestamp())
+    cards = Read(page.overview(restated, replace(EVERYTHING, as_of=before))).cards
+    assert cards["2025-03 to date"].endswith("not archived")
+    made = Handmade(db)  # January lacks two days, February lacks none of those that have passed
+    for first, last in (("2026-01-01", "2026-01-10"), ("2026-01-13", "2026-02-03")):
+        made.cost({one: [cost_row("100", description="x")] for one in days(first, last)}, read_at="2026-02-04T03:00:00")
+    cards = Read(page.overview(db, replace(EVERYTHING, today=date(2026, 2, 4)))).cards
+    assert cards["2026-02 to date"].endswith("projected 28.00")
+    assert cards["Spend"].endswith("; 2 days not archived")
 
 
 def test_settled_now_is_not_settled_then(restated: Path) -> None:
