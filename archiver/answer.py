@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from archiver.model import DimensionValues, Values, Window
+    from archiver.model import DimensionValues, NamedObject, Values, Window
 
 
 class Bucket(NamedTuple):
@@ -193,6 +193,38 @@ class DecodedPage:
     request_id: str | None = None
 
 
+class Row(NamedTuple):
+    """One row of an analytics report.
+
+    `start` is that of its bucket. `values` are its measures, without `extra`.
+    """
+
+    start: int
+    dimensions: DimensionValues
+    values: tuple[Any, ...]
+    extra: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """One page of an analytics report, decoded and checked.
+
+    Attributes:
+        rows: The rows in the order of the response.
+        complete_until: The `data_refreshed_at` of the response, in UTC seconds; None without one.
+
+    The other attributes are as in `DecodedPage` and `Answer`.
+    """
+
+    rows: Sequence[Row]
+    next_page: str | None = None
+    complete_until: int | None = None
+    warnings: tuple[str, ...] = ()
+    people: tuple[NamedObject, ...] = ()
+    server_time: int | None = None
+    request_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The whole answer about one window, of one page or several.
@@ -204,6 +236,8 @@ class Answer:
         server_time: The `Date` of the first page, in UTC seconds; None without one.
         request_id: The vendor's id of the first request.
         warnings: Sentences about fields that are new in the API's format.
+        complete_until: The time up to which the answer has all use, where the API says so; None: up to `server_time`.
+        people: The users that occur in the rows, with their names.
     """
 
     window: Window
@@ -212,3 +246,5 @@ class Answer:
     server_time: int | None
     request_id: str | None = None
     warnings: tuple[str, ...] = ()
+    complete_until: int | None = None
+    people: tuple[NamedObject, ...] = ()

@@ -11,6 +11,7 @@ ArchiverError
 │   └── ContractError       6  contract: an answer that is not as documented
 │       ├── RequestRefusedError    a status that means that the request itself is wrong
 │       │   └── GroupByCapError    more dimensions in one request than the API allows
+│       ├── ReportUnavailableError the key or the organisation does not have the report
 │       ├── TooWideError           too large or too slow: the window is fetched in halves
 │       ├── DamagedAnswerError     not JSON, most likely damaged in transit
 │       ├── KeyEchoError           the response contains the admin key
@@ -149,6 +150,16 @@ class GroupByCapError(RequestRefusedError):
     def __init__(self, message: str, *, status: int, cap: int, request_id: str | None = None) -> None:
         super().__init__(message, status=status, request_id=request_id)
         self.cap = cap
+
+
+class ReportUnavailableError(ContractError):
+    """The key may not read a report, or the organisation does not have it.
+
+    The other reports are not concerned.
+    """
+
+    exit_code = 4
+    outcome = "auth"
 
 
 class TooWideError(ContractError):

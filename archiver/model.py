@@ -26,10 +26,18 @@ Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Report(StrEnum):
-    """The reports of the Admin API that are archived."""
+    """The reports of the Admin API that are archived.
+
+    The first two are archived unless others are chosen. The last two are those of the Usage and Cost Analytics API.
+    """
 
     USAGE = "usage"
     COST = "cost"
+    ANALYTICS_USAGE = "analytics-usage"
+    ANALYTICS_COST = "analytics-cost"
+
+
+DEFAULT_REPORTS = (Report.USAGE, Report.COST)
 
 
 class BucketWidth(StrEnum):
@@ -141,13 +149,15 @@ Values = tuple[int | str | None, ...]
 """The values of a row, in the order of its report's measures, and behind them `extra`, the JSON text of unknown fields.
 
 A usage row has six integer counts. A cost row has the amount's text (cents), its microcents, and the remainder in 1e-18
-cents.
+cents. Rows of the analytics reports have further measures behind these.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """A range of buckets of one state.
+
+    `complete_until` is the time up to which that response had all use, where the API says so; None is `fetched_at`.
 
     `fetched_at` is the time of the response that last contained the buckets. For a missing or failed range it is the
     time of the request that brought none of them. None has a meaning of its own for each state: a missing range was not
@@ -159,6 +169,12 @@ class Span:
     end: int
     state: State
     fetched_at: int | None = None
+    complete_until: int | None = None
+
+    @property
+    def known_until(self) -> int:
+        """The time up to which the response had all use; 0 without a response."""
+        return self.fetched_at or 0 if self.complete_until is None else self.complete_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +210,19 @@ class Organization:
 
 
 class NameKind(StrEnum):
-    """The lists that give names to ids."""
+    """The kinds of objects that have names.
+
+    A person is a user as the analytics reports name it. All others have a list of their own in the API.
+    """
 
     WORKSPACE = "workspace"
     API_KEY = "api_key"
     USER = "user"
     SERVICE_ACCOUNT = "service_account"
+    PERSON = "person"
+
+
+LISTED_NAMES = (NameKind.WORKSPACE, NameKind.API_KEY, NameKind.USER, NameKind.SERVICE_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ CREATE TABLE _organization (
 -- One report, width, grouping and filter. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
 CREATE TABLE _series (
   id INTEGER PRIMARY KEY,
-  report TEXT NOT NULL CHECK (report IN ('usage', 'cost')),
+  report TEXT NOT NULL CHECK (report IN ('usage', 'cost', 'analytics-usage', 'analytics-cost')),
   bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
   bucket_seconds INTEGER NOT NULL,
   group_by TEXT NOT NULL,
@@ -102,6 +102,89 @@ CREATE TABLE _cost_fact (
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
 
+-- The Usage and Cost Analytics API. `actor_type` and `actor_id` identify the person, service account or other identity
+-- that the API attributes use to; names are in `_name`. `requests` is NULL where the API does not tell it.
+CREATE TABLE _analytics_usage_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  api_key_id TEXT,
+  actor_type TEXT,
+  actor_id TEXT,
+  model TEXT,
+  product TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  inference_geo TEXT,
+  speed TEXT,
+  agent_id TEXT,
+  claude_tag_category TEXT,
+  claude_tag_user_id TEXT,
+  deployment_id TEXT,
+  environment_id TEXT,
+  organization_id TEXT,
+  rbac_group_id TEXT,
+  session_id TEXT,
+  slack_channel_id TEXT,
+  user_profile_id TEXT
+) STRICT;
+
+CREATE TABLE _analytics_cost_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  workspace_id TEXT,
+  api_key_id TEXT,
+  actor_type TEXT,
+  actor_id TEXT,
+  model TEXT,
+  product TEXT,
+  service_tier TEXT,
+  context_window TEXT,
+  inference_geo TEXT,
+  speed TEXT,
+  agent_id TEXT,
+  claude_tag_category TEXT,
+  claude_tag_user_id TEXT,
+  deployment_id TEXT,
+  environment_id TEXT,
+  organization_id TEXT,
+  rbac_group_id TEXT,
+  session_id TEXT,
+  slack_channel_id TEXT,
+  user_profile_id TEXT,
+  cost_type TEXT,
+  token_type TEXT,
+  currency TEXT
+) STRICT;
+
+CREATE TABLE _analytics_usage_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  uncached_input_tokens INTEGER NOT NULL,
+  cache_creation_1h_input_tokens INTEGER NOT NULL,
+  cache_creation_5m_input_tokens INTEGER NOT NULL,
+  cache_read_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  web_search_requests INTEGER NOT NULL,
+  requests INTEGER,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _analytics_cost_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  amount TEXT NOT NULL,
+  amount_microcents INTEGER NOT NULL,
+  amount_remainder INTEGER NOT NULL,
+  list_amount TEXT NOT NULL,
+  requests INTEGER,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+
 -- One row for each bucket that has, or once had, rows: the digest of its rows, and when they were first seen. An empty
 -- digest marks a bucket that `verify` found damaged; its `learnt_at` is still that of the rows before the damage.
 CREATE TABLE _bucket (
@@ -114,13 +197,15 @@ CREATE TABLE _bucket (
 
 -- Coverage: disjoint ranges of buckets, each of one state and one time of reading. `fetched_at` is NULL in three cases:
 -- missing and planned, but not requested yet; failed, because `verify` found damage; provisional without any reading,
--- for cost that the API may still publish.
+-- for cost that the API may still publish. `complete_until` is the time up to which the response had all use, where the
+-- API says so (`data_refreshed_at`); NULL means that it was complete at `fetched_at`.
 CREATE TABLE _span (
   series_id INTEGER NOT NULL,
   span_start INTEGER NOT NULL,
   span_end INTEGER NOT NULL CHECK (span_end > span_start),
   state TEXT NOT NULL CHECK (state IN ('settled', 'provisional', 'missing', 'failed')),
   fetched_at INTEGER,
+  complete_until INTEGER,
   PRIMARY KEY (series_id, span_start)
 ) STRICT, WITHOUT ROWID;
 
@@ -177,6 +262,46 @@ CREATE TABLE _cost_revision (
   now_amount TEXT,
   now_amount_microcents INTEGER,
   now_amount_remainder INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _analytics_usage_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_uncached_input_tokens INTEGER,
+  was_cache_creation_1h_input_tokens INTEGER,
+  was_cache_creation_5m_input_tokens INTEGER,
+  was_cache_read_input_tokens INTEGER,
+  was_output_tokens INTEGER,
+  was_web_search_requests INTEGER,
+  was_requests INTEGER,
+  was_extra TEXT,
+  now_uncached_input_tokens INTEGER,
+  now_cache_creation_1h_input_tokens INTEGER,
+  now_cache_creation_5m_input_tokens INTEGER,
+  now_cache_read_input_tokens INTEGER,
+  now_output_tokens INTEGER,
+  now_web_search_requests INTEGER,
+  now_requests INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _analytics_cost_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_amount TEXT,
+  was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
+  was_list_amount TEXT,
+  was_requests INTEGER,
+  was_extra TEXT,
+  now_amount TEXT,
+  now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
+  now_list_amount TEXT,
+  now_requests INTEGER,
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
@@ -243,9 +368,10 @@ CREATE TABLE _run (
   version TEXT NOT NULL
 ) STRICT;
 
--- Names over time: an object has a new row only when its name or details changed.
+-- Names over time: an object has a new row only when its name or details changed. A person is a user as the analytics
+-- reports name it, also one that is no member any more.
 CREATE TABLE _name (
-  kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account')),
+  kind TEXT NOT NULL CHECK (kind IN ('workspace', 'api_key', 'user', 'service_account', 'person')),
   id TEXT NOT NULL,
   learnt_at INTEGER NOT NULL,
   name TEXT,
@@ -312,8 +438,98 @@ FROM _cost_fact AS f
 JOIN _series AS s ON s.id = f.series_id
 JOIN _cost_key AS k ON k.id = f.key_id;
 
+CREATE VIEW analytics_usage AS
+SELECT
+  f.series_id,
+  s.bucket_width,
+  s.group_by,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start, 'unixepoch') AS bucket_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start + s.bucket_seconds, 'unixepoch') AS bucket_end,
+  k.workspace_id,
+  k.api_key_id,
+  k.actor_type,
+  k.actor_id,
+  k.model,
+  k.product,
+  k.service_tier,
+  k.context_window,
+  k.inference_geo,
+  k.speed,
+  k.agent_id,
+  k.claude_tag_category,
+  k.claude_tag_user_id,
+  k.deployment_id,
+  k.environment_id,
+  k.organization_id,
+  k.rbac_group_id,
+  k.session_id,
+  k.slack_channel_id,
+  k.user_profile_id,
+  f.uncached_input_tokens,
+  f.cache_creation_1h_input_tokens,
+  f.cache_creation_5m_input_tokens,
+  f.cache_read_input_tokens,
+  f.output_tokens,
+  f.web_search_requests,
+  f.requests,
+  f.extra
+FROM _analytics_usage_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _analytics_usage_key AS k ON k.id = f.key_id;
+
+-- `amount` is after discounts, `list_amount` before them.
+CREATE VIEW analytics_cost AS
+SELECT
+  f.series_id,
+  s.bucket_width,
+  s.group_by,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start, 'unixepoch') AS bucket_start,
+  strftime('%Y-%m-%dT%H:%M:%SZ', f.bucket_start + s.bucket_seconds, 'unixepoch') AS bucket_end,
+  k.workspace_id,
+  k.api_key_id,
+  k.actor_type,
+  k.actor_id,
+  k.model,
+  k.product,
+  k.service_tier,
+  k.context_window,
+  k.inference_geo,
+  k.speed,
+  k.agent_id,
+  k.claude_tag_category,
+  k.claude_tag_user_id,
+  k.deployment_id,
+  k.environment_id,
+  k.organization_id,
+  k.rbac_group_id,
+  k.session_id,
+  k.slack_channel_id,
+  k.user_profile_id,
+  k.cost_type,
+  k.token_type,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
+  f.list_amount,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.list_amount GLOB '*[eE]*' THEN CAST(f.list_amount AS REAL) / 100
+    ELSE CAST(f.list_amount || 'e-2' AS REAL)
+  END AS list_amount_usd,
+  f.requests,
+  f.extra
+FROM _analytics_cost_fact AS f
+JOIN _series AS s ON s.id = f.series_id
+JOIN _analytics_cost_key AS k ON k.id = f.key_id;
+
 -- The newest row of each id: with max() as the only aggregate, SQLite takes the other columns from the row of the
--- maximum. The next three views rely on the same rule.
+-- maximum. The next four views rely on the same rule.
 CREATE VIEW workspace AS
 SELECT
   id,
@@ -364,6 +580,18 @@ FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
 
+CREATE VIEW person AS
+SELECT
+  id,
+  name,
+  details ->> 'email' AS email,
+  details ->> 'deleted' AS deleted,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(learnt_at), 'unixepoch') AS learnt_at,
+  details
+FROM _name
+WHERE kind = 'person'
+GROUP BY id;
+
 -- From when to when an object had a name. The first name that was read counts for all time before, the last one for
 -- ever. 9223372036854775807 is the largest integer.
 CREATE VIEW _name_period AS
@@ -371,6 +599,7 @@ SELECT
   kind,
   id,
   name,
+  details ->> 'email' AS email,
   iif(row_number() OVER by_time = 1, 0, learnt_at) AS since,
   lead(learnt_at, 1, 9223372036854775807) OVER by_time AS until
 FROM _name
@@ -482,6 +711,110 @@ LEFT JOIN _name_period AS w
   ON w.kind = 'workspace' AND w.id = k.workspace_id
   AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
 WHERE d.report = 'cost';
+
+-- Billed cost by API key, from the analytics report. Names, labels and `amount_usd` are as above.
+CREATE VIEW daily_cost_by_key AS
+SELECT
+  date(d.day_start, 'unixepoch') AS date,
+  k.workspace_id,
+  w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
+  k.api_key_id,
+  a.name AS api_key_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,api_key_id,%' THEN '(not grouped)'
+    WHEN k.api_key_id IS NULL THEN '(no API key)'
+    ELSE coalesce(a.name, k.api_key_id)
+  END AS api_key,
+  k.model,
+  k.product,
+  k.cost_type,
+  k.token_type,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
+  f.list_amount,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.list_amount GLOB '*[eE]*' THEN CAST(f.list_amount AS REAL) / 100
+    ELSE CAST(f.list_amount || 'e-2' AS REAL)
+  END AS list_amount_usd
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _analytics_cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
+  ON w.kind = 'workspace' AND w.id = k.workspace_id
+  AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
+LEFT JOIN _name_period AS a
+  ON a.kind = 'api_key' AND a.id = k.api_key_id
+  AND a.since < d.day_start + 86400 AND a.until >= d.day_start + 86400
+WHERE d.report = 'analytics-cost';
+
+-- The same by the identity that the API attributes use to, such as a user or a service account.
+CREATE VIEW daily_cost_by_person AS
+SELECT
+  date(d.day_start, 'unixepoch') AS date,
+  k.workspace_id,
+  w.name AS workspace_name,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
+  k.actor_type,
+  k.actor_id,
+  p.name AS person_name,
+  p.email,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,actor,%' THEN '(not grouped)'
+    WHEN k.actor_id IS NULL THEN '(not attributed)'
+    ELSE coalesce(p.name, p.email, k.actor_id)
+  END AS person,
+  k.model,
+  k.product,
+  k.cost_type,
+  k.token_type,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
+  f.list_amount,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.list_amount GLOB '*[eE]*' THEN CAST(f.list_amount AS REAL) / 100
+    ELSE CAST(f.list_amount || 'e-2' AS REAL)
+  END AS list_amount_usd
+FROM _canonical_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _analytics_cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
+  ON w.kind = 'workspace' AND w.id = k.workspace_id
+  AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
+LEFT JOIN _name_period AS p
+  ON p.kind = CASE k.actor_type
+    WHEN 'user_actor' THEN 'person'
+    WHEN 'service_account_actor' THEN 'service_account'
+    WHEN 'api_actor' THEN 'api_key'
+  END
+  AND p.id = k.actor_id AND p.since < d.day_start + 86400 AND p.until >= d.day_start + 86400
+WHERE d.report = 'analytics-cost';
 
 -- The series that the daily views use for each day. Where its `group_by` has a dimension, a NULL in a daily view is the
 -- API's null. Where it has not, the dimension was not requested.
@@ -736,6 +1069,30 @@ usage_field AS (
   FROM _usage_revision AS u
   CROSS JOIN field
 ),
+analytics_usage_field AS (
+  SELECT
+    u.revision_id,
+    u.key_id,
+    field.name AS field,
+    CASE field.name
+      WHEN 'uncached_input_tokens' THEN u.was_uncached_input_tokens
+      WHEN 'cache_creation_1h_input_tokens' THEN u.was_cache_creation_1h_input_tokens
+      WHEN 'cache_creation_5m_input_tokens' THEN u.was_cache_creation_5m_input_tokens
+      WHEN 'cache_read_input_tokens' THEN u.was_cache_read_input_tokens
+      WHEN 'output_tokens' THEN u.was_output_tokens
+      ELSE u.was_web_search_requests
+    END AS was,
+    CASE field.name
+      WHEN 'uncached_input_tokens' THEN u.now_uncached_input_tokens
+      WHEN 'cache_creation_1h_input_tokens' THEN u.now_cache_creation_1h_input_tokens
+      WHEN 'cache_creation_5m_input_tokens' THEN u.now_cache_creation_5m_input_tokens
+      WHEN 'cache_read_input_tokens' THEN u.now_cache_read_input_tokens
+      WHEN 'output_tokens' THEN u.now_output_tokens
+      ELSE u.now_web_search_requests
+    END AS now
+  FROM _analytics_usage_revision AS u
+  CROSS JOIN field
+),
 changed AS (
   SELECT
     f.revision_id,
@@ -778,6 +1135,48 @@ changed AS (
     c.now_amount
   FROM _cost_revision AS c
   JOIN _cost_key AS k ON k.id = c.key_id
+  UNION ALL
+  SELECT
+    f.revision_id,
+    k.workspace_id,
+    k.api_key_id,
+    k.model,
+    k.service_tier,
+    k.context_window,
+    k.inference_geo,
+    k.speed,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    f.field,
+    f.was,
+    f.now
+  FROM analytics_usage_field AS f
+  JOIN _analytics_usage_key AS k ON k.id = f.key_id
+  UNION ALL
+  SELECT
+    c.revision_id,
+    k.workspace_id,
+    k.api_key_id,
+    k.model,
+    k.service_tier,
+    k.context_window,
+    k.inference_geo,
+    k.speed,
+    NULL,
+    NULL,
+    NULL,
+    k.cost_type,
+    k.token_type,
+    k.currency,
+    'amount',
+    c.was_amount,
+    c.now_amount
+  FROM _analytics_cost_revision AS c
+  JOIN _analytics_cost_key AS k ON k.id = c.key_id
 )
 SELECT
   s.report,
@@ -829,7 +1228,7 @@ WITH line (number, text) AS (
   VALUES
     (1, 'An archive of an organisation''s Claude API usage and cost reports, made by archiver. Read it; do not write to it.'),
     (2, 'daily_cost, daily_tokens, monthly_cost and monthly_tokens are safe to sum: one series a day, with names.'),
-    (3, 'cost and usage hold every series that was archived: never sum over several series.'),
+    (3, 'cost, usage and the analytics_ views hold every series that was archived: never sum over several series.'),
     (4, 'amount is the text of the API, in cents. amount_microcents is an integer (1e-6 cents); amount_usd is in dollars.'),
     (5, 'Times are UTC: YYYY-MM-DDTHH:MM:SSZ. A NULL dimension was null in the API, or not asked for: see group_by.'),
     (6, 'coverage lists what is settled, provisional, missing or failed: a day that is not covered is unknown, not zero.'),

@@ -1,89 +1,56 @@
-"""Fetch one window of a report, and the lists that give names to ids."""
+"""Fetch one window of a report."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from archiver.answer import Answer
 from archiver.api.client import decode_here
 from archiver.api.decode.page import PageReader
+from archiver.api.row_pages import fetch_row_window
 from archiver.errors import (
     ContractError,
-    DamagedAnswerError,
     GroupByCapError,
     KeyRefusedError,
     NotReadyError,
+    ReportUnavailableError,
     RequestRefusedError,
 )
-from archiver.model import DAY, NamedObject, NameKind, Organization, Report, to_text
+from archiver.model import DAY, Report, to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from archiver.answer import Buckets, DecodedPage
     from archiver.api.client import AdminClient, Decode
-    from archiver.api.response import Response
     from archiver.model import Window
 
-# This is more than any list has. It ends the reading of a list with cursors that form a circle.
-_MOST_LIST_PAGES = 10_000
-
-_DEFAULT_WORKSPACE = "Default"
 # An example is "ending date must be after starting date". The API returns it after it has moved an end in the future to
 # today, which then is not after the start.
 _END_REFUSED = re.compile(r"\bend(?:ing)?[ _](?:at|date|time)\b.*\b(?:after|before|later|future|exceed)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _NameList:
-    """The endpoint of a list of names and its parameters.
-
-    Attributes:
-        path: The path below the host.
-        query: The parameters of every request.
-        optional: Parameters that are left out when the API refuses them with 400, as some versions do.
-        cursor: The name of the parameter that requests the next page. `after_id` is sent with the last id of a page,
-            and `page` with its `next_page`.
-    """
-
-    path: str
-    query: tuple[tuple[str, str], ...] = (("limit", "1000"),)
-    optional: tuple[tuple[str, str], ...] = ()
-    cursor: str = "after_id"
-
-
-_LISTS = {
-    # `include_default` exists since 2026-10-07.
-    NameKind.WORKSPACE: _NameList(
-        "/v1/organizations/workspaces",
-        (("include_archived", "true"), ("limit", "1000")),
-        optional=(("include_default", "true"),),
-    ),
-    NameKind.API_KEY: _NameList("/v1/organizations/api_keys"),
-    NameKind.USER: _NameList("/v1/organizations/users"),
-    # The largest limit of this list is not documented.
-    NameKind.SERVICE_ACCOUNT: _NameList(
-        "/v1/organizations/service_accounts", (), optional=(("limit", "1000"),), cursor="page"
-    ),
-}
+# The analytics reports do not exist for organisations with HIPAA readiness (documented; the words are not).
+_NOT_AVAILABLE = re.compile(r"\bHIPAA\b|\bnot available\b|organization_type_not_supported", re.IGNORECASE)
 
 
 def window_query(window: Window) -> list[tuple[str, str]]:
     """Return the query parameters of a window, which is aligned to buckets."""
     spec = SPECS[window.series.report]
     width = window.series.bucket_width
+    if spec.rows is None:
+        paging = [("bucket_width", str(width)), ("limit", str(spec.limits[width]))]
+    else:  # only in order of time is the walk over the pages stable
+        paging = [("time_bucket_width", str(width)), ("limit", str(spec.rows.limit))]
+        paging += [("order", "asc"), ("order_by", "time")]
     return [
         ("starting_at", to_text(window.start)),
         ("ending_at", to_text(window.end)),
-        ("bucket_width", str(width)),
-        ("limit", str(spec.limits[width])),
+        *paging,
         *(("group_by[]", dimension) for dimension in window.series.group_by),
         *((spec.filters[name], value) for name, values in window.series.filters for value in values),
     ]
@@ -92,8 +59,10 @@ def window_query(window: Window) -> list[tuple[str, str]]:
 def window_beta(window: Window) -> str | None:
     """Return the `anthropic-beta` header that a window needs, or None.
 
-    It depends on the window's dimensions and filters.
+    It depends on the report, and on the window's dimensions and filters.
     """
+    if SPECS[window.series.report].beta is not None:
+        return SPECS[window.series.report].beta
     betas = SPECS[window.series.report].betas
     used = {*window.series.group_by, *(name for name, _ in window.series.filters)}
     return ",".join(sorted({betas[name] for name in used if name in betas})) or None
@@ -109,11 +78,18 @@ async def fetch_window(
 
     Raises:
         NotReadyError: The API returned 400 because the window holds no complete bucket yet.
+        ReportUnavailableError: The key may not read the analytics reports, or the organisation does not have them.
         ApiError: There is no answer, or it breaks the contract.
     """
     try:
         return await _fetch(client, window, decode, release)
+    except KeyRefusedError as error:
+        if SPECS[window.series.report].rows is None or error.ends_run:
+            raise
+        raise ReportUnavailableError(error.message, request_id=error.request_id) from error
     except RequestRefusedError as error:
+        if SPECS[window.series.report].rows is not None and _is_unavailable(error):
+            raise ReportUnavailableError(error.message, request_id=error.request_id) from error
         if error.status != HTTPStatus.BAD_REQUEST or isinstance(error, GroupByCapError):
             raise
         if _is_too_recent(window, client.server_time):
@@ -124,6 +100,13 @@ async def fetch_window(
     # requested without that day, and the answer lacks it.
     shorter = replace(window, end=window.end - DAY, digest=None)
     return replace(await _fetch(client, shorter, decode, release), window=window, digest=None)
+
+
+def _is_unavailable(error: RequestRefusedError) -> bool:
+    """Return whether an API, or the organisation, does not have a report at all."""
+    if error.status == HTTPStatus.NOT_FOUND:
+        return True
+    return error.status == HTTPStatus.BAD_REQUEST and _NOT_AVAILABLE.search(error.message) is not None
 
 
 def _is_too_recent(window: Window, server_time: int | None) -> bool:
@@ -138,6 +121,8 @@ def _is_too_recent(window: Window, server_time: int | None) -> bool:
 async def _fetch(client: AdminClient, window: Window, decode: Decode, release: Callable[[], None]) -> Answer:
     spec = SPECS[window.series.report]
     query, beta = window_query(window), window_beta(window)
+    if spec.rows is not None:
+        return await fetch_row_window(client, window, query, decode, release)
     read = PageReader(window, window.start, window.digest)
     splittable = window.buckets > 1
     page = first = await client.get(spec.path, query, read, beta=beta, splittable=splittable, decode=decode)
@@ -169,137 +154,3 @@ async def _fetch_more(client: AdminClient, window: Window, token: str, so_far: B
     query = [*window_query(window), ("page", token)]
     path = SPECS[window.series.report].path
     return await client.get(path, query, PageReader(window, after), beta=window_beta(window), decode=decode)
-
-
-async def fetch_organization(client: AdminClient) -> Organization:
-    """Fetch the organisation of the key.
-
-    Raises:
-        ApiError: There is no answer, or it is not as documented.
-    """
-
-    def read(response: Response) -> Organization:
-        raw = _read_object(response.body)
-        identity, name = raw.get("id"), raw.get("name")
-        if not isinstance(identity, str) or not identity or not isinstance(name, str | None):
-            raise ContractError("the organisation has no id", place="id")
-        return Organization(identity, name)
-
-    return await client.get("/v1/organizations/me", (), read)
-
-
-async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    """Fetch one list of names to its end.
-
-    The list of service accounts needs an OAuth token. For an Admin API key it is returned empty.
-
-    Raises:
-        ApiError: There is no answer, or it is not as documented.
-    """
-    try:
-        return await _fetch_names(client, kind)
-    except KeyRefusedError as error:
-        if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
-            return []
-        raise
-
-
-async def _fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    names = _LISTS[kind]
-    try:
-        objects = await _fetch_list(client, kind, (*names.query, *names.optional))
-    except RequestRefusedError as error:
-        if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
-            raise
-        # An API of before does not know the optional parameters: workspaces are then without the default one.
-        return await _fetch_list(client, kind, names.query)
-    return _mark_default(objects) if kind is NameKind.WORKSPACE else objects
-
-
-async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple[str, str]]) -> list[NamedObject]:
-    path, cursor = _LISTS[kind].path, _LISTS[kind].cursor
-    objects: list[NamedObject] = []
-    position: str | None = None
-    for _ in range(_MOST_LIST_PAGES):
-        further = ((cursor, position),) if position is not None else ()
-        page, following = await client.get(
-            path, (*query, *further), lambda response: _read_list(response.body, kind, cursor)
-        )
-        objects += page
-        if following is None:
-            return objects
-        if following == position:
-            break
-        position = following
-    raise ContractError("the pages of the list do not end", place=cursor)
-
-
-def _mark_default(objects: Sequence[NamedObject]) -> list[NamedObject]:
-    """Mark the default workspace.
-
-    The API distinguishes it by its name alone, and another workspace may have the same name. The default workspace was
-    created with the organisation, so it is also the oldest of all.
-    """
-    created = {one.id: _created_at(one) for one in objects}
-    oldest = min((time for time in created.values() if time is not None), default=None)
-    return [
-        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and oldest is not None and created[one.id] == oldest)
-        for one in objects
-    ]
-
-
-def _created_at(named: NamedObject) -> datetime | None:
-    try:
-        return datetime.fromisoformat(msgspec.json.decode(named.details)["created_at"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
-    """Return the objects of a page of a list, and the cursor of the next page."""
-    raw = _read_object(body)
-    data = raw.get("data")
-    if not isinstance(data, list):
-        raise ContractError("Expected a list", place="data")
-    following = _read_next_page(raw) if cursor == "page" else _read_last_id(raw)
-    return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], following
-
-
-def _read_last_id(raw: Mapping[str, Any]) -> str | None:
-    more, last = raw.get("has_more"), raw.get("last_id")
-    if not isinstance(more, bool):
-        raise ContractError("Expected true or false", place="has_more")
-    if not more:  # `last_id` is set on the last page too
-        return None
-    if not isinstance(last, str) or not last:
-        raise ContractError("has_more is true and there is no last_id", place="last_id")
-    return last
-
-
-def _read_next_page(raw: Mapping[str, Any]) -> str | None:
-    token = raw.get("next_page")
-    if not isinstance(token, str | None) or (raw.get("has_more") is True and not token):
-        raise ContractError("Expected the token of a page or null", place="next_page")
-    return token or None
-
-
-def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
-    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not isinstance(raw.get("name"), str | None):
-        raise ContractError("Expected an object with id and name", place=place)
-    details = {name: value for name, value in raw.items() if name not in {"id", "name", "type"}}
-    if kind is NameKind.API_KEY and "workspace_id" not in details:  # since anthropic-version 2026-10-21
-        scope = details.get("scope")
-        details["workspace_id"] = scope.get("workspace_id") if isinstance(scope, dict) else None
-    return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
-
-
-def _read_object(body: bytes | bytearray) -> dict[str, Any]:
-    try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise DamagedAnswerError("the answer is not JSON") from None
-    except RecursionError:
-        raise ContractError("the answer is nested too deeply") from None
-    if not isinstance(raw, dict):
-        raise ContractError("Expected an object", place="the answer")
-    return raw

@@ -16,6 +16,7 @@ _LARGEST_BUDGET = 10**10  # dollars; above it is a mistake, or TOML's `inf`
 OPTION_KEYS = frozenset(
     {
         "account_id",
+        "actor_id",
         "admin_key_command",
         "admin_key_file",
         "allow_host",
@@ -32,7 +33,9 @@ OPTION_KEYS = frozenset(
         "max_memory",
         "max_runtime",
         "model",
+        "no_people",
         "port",
+        "product",
         "quiet",
         "rate",
         "refresh",

@@ -80,6 +80,7 @@ async def _sync(settings: Settings, progress: Progress, summary: Summary) -> Non
             concurrency=settings.concurrency,
             max_runtime=settings.max_runtime,
             accept_restatements=settings.accept_restatements,
+            people=settings.people,
             progress=progress,
             summary=summary,
         )

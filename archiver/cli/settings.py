@@ -27,7 +27,8 @@ class Connect:
 class Settings(Connect):
     """The options of a sync.
 
-    `max_runtime` and `wait` are in seconds, and `max_runtime` of None is no limit.
+    `max_runtime` and `wait` are in seconds, and `max_runtime` of None is no limit. `people` is whether names and e-mail
+    addresses of people are archived.
     """
 
     db: Path
@@ -35,3 +36,4 @@ class Settings(Connect):
     max_runtime: float | None
     wait: float
     accept_restatements: bool = False
+    people: bool = True

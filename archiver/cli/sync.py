@@ -21,10 +21,10 @@ from archiver.cli.settings import Settings
 from archiver.cli.talk import print_money, print_request_plan, print_summary, print_warnings
 from archiver.crawl.summary import Summary
 from archiver.errors import ArchiverError, ConfigurationError, InterruptedRunError, StorageError
-from archiver.model import BucketWidth, Report, make_filters
+from archiver.model import DEFAULT_REPORTS, BucketWidth, Report, make_filters
 from archiver.plan.groupings import DEFAULT_CAP, parse_group_by
 from archiver.plan.scope import DEFAULT_REFRESH_DAYS, Scope
-from archiver.reports import SPECS, USAGE
+from archiver.reports import ANALYTICS_COST, SPECS, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,12 @@ DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
 
 
+# All but the last two are of the usage report; the analytics reports have most of them, and the last two.
+_FILTERS = tuple(dict.fromkeys((*USAGE.filters, *ANALYTICS_COST.filters)))
+
+
 def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for dimension in reversed(tuple(USAGE.filters)):
+    for dimension in reversed(_FILTERS):
         name = f"--{dimension.replace('_', '-')}"
         command = option(name, multiple=True, help=f"Fetch usage of this {dimension} only (repeatable).")(command)
     return command
@@ -61,8 +65,8 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @option(
     "--report",
     multiple=True,
-    type=click.Choice([r.value for r in Report]),
-    help="Archive this report (repeatable).  [default: both]",
+    type=click.Choice([*(r.value for r in Report), "all"]),
+    help="Archive this report (repeatable).  [default: usage and cost]",
 )
 @option(
     "--bucket-width",
@@ -102,6 +106,11 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--accept-restatements",
     is_flag=True,
     help="Accept a drop of more than half in a settled bucket without a second confirmation.",
+)
+@option(
+    "--no-people",
+    is_flag=True,
+    help="Archive no names and no e-mail addresses of people; ids stay.",
 )
 @option(
     "--dry-run", is_flag=True, help="Show the plan, the number of requests and how long they take; archive nothing."
@@ -192,10 +201,10 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
         api_url=check_api_url(options["api_url"]),
         key=find_key(options["admin_key_file"], options["admin_key_command"]),
         scope=Scope(
-            reports=tuple(dict.fromkeys(Report(r) for r in options["report"])) or tuple(Report),
+            reports=_reports(options["report"]),
             bucket_widths=tuple(dict.fromkeys(BucketWidth(w) for w in options["bucket_width"])),
             group_by=tuple(parse_group_by(text) for text in options["group_by"]),
-            filters=make_filters({dimension: options[dimension] for dimension in USAGE.filters}),
+            filters=make_filters({dimension: options[dimension] for dimension in _FILTERS}),
             since=None if since == "auto" else since,
             whole_history=since == "auto",
             until=options["until"],
@@ -208,7 +217,14 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
         max_runtime=options["max_runtime"],
         wait=options["wait"],
         accept_restatements=options["accept_restatements"],
+        people=not options["no_people"],
     )
+
+
+def _reports(names: tuple[str, ...]) -> tuple[Report, ...]:
+    if "all" in names:
+        return tuple(Report)
+    return tuple(dict.fromkeys(Report(name) for name in names)) or DEFAULT_REPORTS
 
 
 def _show_request_plan(settings: Settings, log: Log, *, as_json: bool, quiet: bool) -> int:

@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from archiver.api.endpoints import fetch_names, fetch_organization
+from archiver.api.lists import fetch_names, fetch_organization
 from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
 from archiver.model import DAY, WORST_CLOCK_SKEW, NameKind, Organization, to_text
 from archiver.plan.calendar import EARLIEST_HISTORY, floor, parse_time
 from archiver.plan.probe import Probe
 from archiver.plan.scope import no_bucket
 from archiver.plan.work import SeriesPlan, plan_series, reopen_suspects
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 LONGEST_KEPT_WAIT = 3600
 # The API may raise the cap at any time. After a week the configured one is tried again, which costs one request.
 CAP_SECONDS = 7 * DAY
+UNAVAILABLE_SECONDS = 7 * DAY
+"""For how long a report that is not available is not asked for again."""
 COARSE_WINDOWS = 6
 """The largest number of coarse windows of a report that one run fetches after its rows.
 
@@ -93,14 +96,17 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
     return client.server_time
 
 
-async def read_names(client: AdminClient, kind: NameKind) -> list[NamedObject] | str:
+async def read_names(client: AdminClient, kind: NameKind, *, people: bool = True) -> list[NamedObject] | str:
     """Fetch one list of names; return a warning when it cannot be read.
+
+    Without `people`, users have neither name nor e-mail address.
 
     Raises:
         TemporaryError: The wait for the API is longer than this run may take.
     """
     try:
-        return await fetch_names(client, kind)
+        names = await fetch_names(client, kind)
+        return names if people or kind is not NameKind.USER else [_without_person(one) for one in names]
     except ApiError as error:
         # Rows matter more than names, so the run goes on without them. But a wait that is longer than the run concerns
         # every other request as well.
@@ -129,6 +135,13 @@ async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a lis
         return []
     await archive.save_names(names, client.server_time or int(clock.now()))
     return creation_times(names)
+
+
+def _without_person(user: NamedObject) -> NamedObject:
+    """Return a user without name and e-mail address."""
+    details = json.loads(user.details)
+    kept = {name: details[name] for name in ("added_at", "role") if name in details}
+    return replace(user, name=None, details=json.dumps(kept, separators=(",", ":")))
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
@@ -170,7 +183,12 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
 
     Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
     pass checks this later, because deleted objects are not listed.
+
+    The analytics reports begin where the API still answers for them, and are not searched: one window more costs less.
     """
+    if SPECS[report].rows is not None:
+        oldest = SPECS[report].oldest(now, DAY)
+        return Beginning(oldest, oldest)
     history = await reader.history(report)
     if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
         history = (EARLIEST_HISTORY, None)
@@ -254,6 +272,20 @@ async def known_cap(reader: PlanReader, scope: Scope, now: int) -> int:
 async def remember_cap(archive: Archive, cap: int, now: int) -> None:
     """Remember how many dimensions the API allows in one request, for a week."""
     await archive.remember("group_by_cap", f"{cap} {now}")
+
+
+async def recall_unavailable(reader: PlanReader, report: Report, now: int) -> str | None:
+    """Return why a report was not available within the last week.
+
+    None is returned if it was available, or was not asked for.
+    """
+    at, _, message = (await reader.recall(f"unavailable {report}") or "").partition(" ")
+    return message if at.isdecimal() and 0 <= now - int(at) < UNAVAILABLE_SECONDS else None
+
+
+async def remember_unavailable(archive: Archive, report: Report, message: str, now: int) -> None:
+    """Remember why a report is not available, for a week."""
+    await archive.remember(f"unavailable {report}", f"{now} {message}")
 
 
 async def make_plans(

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archiver.answer import Answer
+from archiver.crawl.prepare import recall_unavailable, remember_unavailable
 from archiver.crawl.summary import Failure, count
-from archiver.errors import PARTIAL_EXIT, ApiError, GroupByCapError, KeyRefusedError, NotReadyError, TemporaryError
+from archiver.errors import (
+    PARTIAL_EXIT,
+    ApiError,
+    GroupByCapError,
+    KeyRefusedError,
+    NotReadyError,
+    ReportUnavailableError,
+    TemporaryError,
+)
 from archiver.model import Organization, Report, Window, to_text
 from archiver.plan.work import newest_range
 from archiver.reports import SPECS
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from archiver.plan.probe import Probe
     from archiver.store.archive import Archive
 
+_ANALYTICS_HINT = "use a key with the scope read:analytics, or an Admin API key"
 # Further suspects are summed up as "and more", so that the message stays on a line or two.
 _MOST_NAMED = 3
 
@@ -37,6 +47,8 @@ class Recorder:
         accept_restatements: Whether a large loss in a settled bucket is accepted without a second confirmation.
         closed: The reports that the key may not read; no more of their windows are fetched.
         cap: The number of dimensions that the API allows in one request, when it refused more in this run.
+        people: Whether names and e-mail addresses of people are archived.
+        unavailable: The reports that the key or the organisation does not have, and why.
         bound: Whether the archive was compared with the organisation in the response headers.
     """
 
@@ -50,6 +62,8 @@ class Recorder:
     closed: set[Report] = field(default_factory=set)
     cap: int | None = None
     bound: bool = False
+    people: bool = True
+    unavailable: dict[Report, str] = field(default_factory=dict)
 
     async def write(self, window: Window, result: Answer | ApiError) -> bool:
         """Write one result; return False to end the crawl."""
@@ -63,9 +77,11 @@ class Recorder:
             self._note_hole(window, _due(window, self._now()), result.request_id)
         # The cap has to be smaller than the grouping that was refused, or planning again would lead to the same request
         # without end. Any other refusal is a failure of the window, below.
-        elif isinstance(result, GroupByCapError) and result.cap < len(window.series.group_by):
+        elif isinstance(result, GroupByCapError) and result.cap < _counted(window):
             self.cap = min(result.cap, self.cap or result.cap)
             return False
+        elif isinstance(result, ReportUnavailableError):
+            await self._leave_out(window.series.report, result)
         elif isinstance(result, KeyRefusedError) or result.ends_run:
             self._refuse(window, result)
             return not result.ends_run
@@ -98,6 +114,42 @@ class Recorder:
         else:
             self.closed.add(report)
 
+    async def _leave_out(self, report: Report, error: ReportUnavailableError) -> None:
+        """Go on without a report that the key or the organisation does not have."""
+        if report in self.closed:
+            return
+        self.closed.add(report)
+        await remember_unavailable(self.archive, report, error.message, self._now())
+        self.leave_out(report, error.message)
+        # Its buckets are no gaps: nothing can be done about them.
+        mine = [plan for plan in self.summary.plans if plan.series.report is report]
+        await self.archive.remove_planned([plan.series for plan in mine])
+        self.summary.plans = [plan for plan in self.summary.plans if plan.series.report is not report]
+        self.summary.planned -= sum(len(plan.windows) for plan in mine)
+
+    def leave_out(self, report: Report, reason: str) -> None:
+        """Note why a report is not archived, and fetch no more of its windows."""
+        self.closed.add(report)
+        self.unavailable[report] = reason
+        self.summary.warnings[f"{report} is not available, and is asked for again after a week: {reason}"] = None
+
+    async def leave_out_known(self, reports: Sequence[Report], now: int) -> None:
+        """Leave out the reports that were not available within the last week.
+
+        If only such reports are asked for, they are asked for again.
+        """
+        known = {report: await recall_unavailable(self.archive, report, now) for report in reports}
+        if not all(known.values()):
+            for report, reason in known.items():
+                if reason is not None:
+                    self.leave_out(report, reason)
+
+    def check_available(self, reports: Sequence[Report]) -> None:
+        """End the run with an error if none of its reports is available."""
+        reasons = [self.unavailable.get(report) for report in reports]
+        if all(reasons) and self.summary.stopped is None:
+            self.summary.stopped = KeyRefusedError(str(reasons[0]), hint=_ANALYTICS_HINT)
+
     async def _bind(self) -> None:
         """Bind the archive to the organisation of the response headers."""
         # `identify` may have found no organisation, for its response was not as documented and had no such header. Then
@@ -110,15 +162,18 @@ class Recorder:
         await self._bind()
         now = answer.server_time or self._now()
         # Without the server's time nothing becomes settled, because the local clock alone is not trusted.
-        settled_until = 0 if answer.server_time is None else max(0, now - self.refresh)
-        written = await self.archive.record(answer, AnswerTime(now, settled_until, self.accept_restatements))
+        complete = now if answer.complete_until is None else answer.complete_until
+        settled_until = 0 if answer.server_time is None else max(0, complete - self.refresh)
+        times = AnswerTime(now, settled_until, self.accept_restatements, answer.complete_until)
+        answer = answer if self.people else replace(answer, people=())
+        written = await self.archive.record(answer, times)
         rows, summary = written.rows, self.summary
         summary.rows += rows
         summary.fetched += 1
         summary.unchanged += not rows.changed
         summary.warnings |= dict.fromkeys(answer.warnings)
         self._note_suspects(answer, written.suspects)
-        summary.note_rewritten(answer.window.series, written.rewritten, now)
+        summary.note_rewritten(answer.window.series, written.rewritten, complete)
         if answer.buckets is not None:
             self._note_hole(answer.window, _due(answer.window, now) - set(answer.buckets.starts), answer.request_id)
         self.progress.done(answer.window, rows)
@@ -166,6 +221,10 @@ class Recorder:
 
     def _now(self) -> int:
         return self.client.server_time or int(self.clock.now())
+
+
+def _counted(window: Window) -> int:
+    return SPECS[window.series.report].counted(window.series.group_by)
 
 
 def _due(window: Window, now: int) -> set[int]:

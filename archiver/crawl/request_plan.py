@@ -16,12 +16,14 @@ from archiver.crawl.prepare import (
     make_plans,
     read_names,
     recall_oldest,
+    recall_unavailable,
     respect_not_before,
     server_now,
 )
 from archiver.crawl.summary import Summary
-from archiver.model import NameKind, Report, to_text
+from archiver.model import LISTED_NAMES, Report, to_text
 from archiver.plan.probe import Probe
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,8 @@ class RequestPlan:
         plans: The plans of all series.
         organization_and_names: The number of requests for the organisation and the lists of names.
         probes: The number of coarse requests that search for the beginning of history, or for rows before it.
-        exact: False if a report's history decides where the range begins, and no sync has recorded that history.
+        exact: False if a report's history decides where the range begins and no sync has recorded that history, or if
+            the number of rows decides how many pages a window has.
         warnings: Sentences about what could not be read.
     """
 
@@ -117,14 +120,17 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
         probes += len(probe.windows) if probe else 0
         # Without a known beginning the longest possible history is planned: all time that is not yet checked.
         starts[report] = beginning.checked_until if beginning.start is None else beginning.start
-        exact = exact and await reader.history(report) is not None
-    plans = await make_plans(reader, scope, scope.series(), now, starts)
+        exact = exact and (SPECS[report].rows is not None or await reader.history(report) is not None)
+    series = [one for one in scope.series() if await recall_unavailable(reader, one.report, now) is None]
+    plans = await make_plans(reader, scope, series, now, starts)
+    # How many rows there are, and so how many pages, only the API can tell.
+    exact = exact and not any(SPECS[plan.series.report].rows for plan in plans)
     return RequestPlan(plans, names, probes, exact, tuple(summary.warnings))
 
 
 async def _creation_times(client: AdminClient, summary: Summary) -> list[int]:
     created: list[int] = []
-    for kind in NameKind:
+    for kind in LISTED_NAMES:
         names = await read_names(client, kind)
         if isinstance(names, str):
             summary.warnings[names] = None

@@ -18,31 +18,23 @@ import anyio
 
 from archiver.answer import Answer
 from archiver.api.endpoints import fetch_window
+from archiver.crawl import prepare
 from archiver.crawl.decoding import DecodeSlots, Slot
-from archiver.crawl.prepare import (
-    Beginning,
-    apply_memory,
-    drop_future_coverage,
-    find_beginning,
-    identify,
-    make_plans,
-    read_names,
-    recall_oldest,
-    remember_cap,
-    remember_oldest,
-    remember_since,
-    respect_not_before,
-    save_names,
-    server_now,
-)
 from archiver.crawl.progress import Progress
 from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
-from archiver.errors import ApiError, ArchiverError, InterruptedRunError, TimeLimitError, TooWideError
-from archiver.model import DAY, NameKind, Report, Window, to_text
+from archiver.errors import (
+    ApiError,
+    ArchiverError,
+    InterruptedRunError,
+    TimeLimitError,
+    TooWideError,
+)
+from archiver.model import DAY, LISTED_NAMES, NameKind, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
 from archiver.plan.work import fetch_order
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -65,6 +57,7 @@ class Run:
 
     Attributes:
         max_runtime: The seconds after which the run stops; None without a limit.
+        people: Whether names and e-mail addresses of people are archived.
         _widths: The largest number of buckets in a window of a series, where a wider one was refused.
         _probing: Whether the windows being fetched are those of the coarse pass, which do not count as planned.
     """
@@ -76,6 +69,7 @@ class Run:
     concurrency: int = 4
     max_runtime: float | None = None
     accept_restatements: bool = False
+    people: bool = True
     progress: Progress = field(default_factory=Progress)
     summary: Summary = field(default_factory=Summary)
     _recorder: Recorder = field(init=False)
@@ -92,6 +86,7 @@ class Run:
             self.progress,
             refresh=self.scope.refresh_days * DAY,
             accept_restatements=self.accept_restatements,
+            people=self.people,
         )
 
     async def execute(self) -> Summary:
@@ -151,52 +146,56 @@ class Run:
         self.client.on_wait = self.progress.waiting
         if self.max_runtime is not None:
             self.client.retry_policy.deadline = self.clock.monotonic() + self.max_runtime
-        await respect_not_before(self.archive, self.clock)
+        await prepare.respect_not_before(self.archive, self.clock)
         self.scope.series()  # raises before the first request
         identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
             # Names are for display only, so rows do not wait for them. The exception is a first run without `--since`,
             # which takes the beginning of history from the same lists.
             tasks.start_soon(self._save_all_names, identified, names_read)
-            await identify(self.archive, self.client, self.summary)
+            await prepare.identify(self.archive, self.client, self.summary)
             identified.set()
-            now = server_now(self.client, self.clock, self.summary)
-            await drop_future_coverage(self.archive, self.client, self.clock, self.summary)
+            now = prepare.server_now(self.client, self.clock, self.summary)
+            await prepare.drop_future_coverage(self.archive, self.client, self.clock, self.summary)
             # The scope without the remembered `--since` is kept: only a date chosen now may be remembered.
-            chosen, self.scope = self.scope, await apply_memory(self.archive, self.scope, now)
+            chosen, self.scope = self.scope, await prepare.apply_memory(self.archive, self.scope, now)
+            await self._recorder.leave_out_known(self.scope.reports, now)
             beginnings = await self._find_beginnings(now, names_read)
             await self._archive_all(chosen, now, {report: one.start for report, one in beginnings.items()})
             await self._check_older(now, beginnings)
+            self._recorder.check_available(self.scope.reports)
 
     async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
         """Fetch the lists of names, and save them once the organisation is known."""
         created: list[int] = []
 
         async def save(kind: NameKind) -> None:
-            names = await read_names(self.client, kind)
+            names = await prepare.read_names(self.client, kind, people=self.people)
             await identified.wait()  # or else another organisation's names could reach the archive
-            created.extend(await save_names(self.archive, self.client, self.clock, self.summary, kind, names))
+            created.extend(await prepare.save_names(self.archive, self.client, self.clock, self.summary, kind, names))
 
         async with anyio.create_task_group() as tasks:
-            for kind in NameKind:
+            for kind in LISTED_NAMES:
                 tasks.start_soon(save, kind)
-        await remember_oldest(self.archive, created)
+        await prepare.remember_oldest(self.archive, created)
         names_read.set()
 
-    async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, Beginning]:
+    async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, prepare.Beginning]:
         """Find the beginning of each report; none with a `--since`, given or remembered."""
         if self.scope.since is not None:
             return {}
         # The lists of names take a few requests and save dozens of coarse ones. Later runs need not wait for them.
-        if await recall_oldest(self.archive) is None:
+        if await prepare.recall_oldest(self.archive) is None:
             await names_read.wait()
-        oldest = await recall_oldest(self.archive)
+        oldest = await prepare.recall_oldest(self.archive)
         beginnings = {}
         for report in self.scope.reports:
-            known = await find_beginning(self.archive, report, now, oldest)
+            if report in self._recorder.closed:
+                continue
+            known = await prepare.find_beginning(self.archive, report, now, oldest)
             if known.start is None:  # the lists were not read, or empty: only the coarse pass finds the beginning
                 probe = Probe.begin(report, now, known.checked_until)
-                known = Beginning(await self._probe(report, probe, now), probe.empty_until)
+                known = prepare.Beginning(await self._probe(report, probe, now), probe.empty_until)
             beginnings[report] = known
         return beginnings
 
@@ -204,15 +203,15 @@ class Run:
         """Plan and crawl, again when the API allows fewer dimensions."""
         while True:
             series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
-            plans = await make_plans(self.archive, self.scope, series, now, starts)
-            await remember_since(self.archive, chosen)
+            plans = await prepare.make_plans(self.archive, self.scope, series, now, starts)
+            await prepare.remember_since(self.archive, chosen)
             await self._crawl_plans(plans, now)
             cap, self._recorder.cap = self._recorder.cap, None
             if cap is None:
                 return
-            await remember_cap(self.archive, cap, now)
+            await prepare.remember_cap(self.archive, cap, now)
             self.scope = replace(self.scope, group_by_cap=cap)
-            await self.archive.remove_planned([one for one in series if len(one.group_by) > cap])
+            await self.archive.remove_planned([one for one in series if SPECS[one.report].counted(one.group_by) > cap])
             self.summary.begin_again()
 
     async def _crawl_plans(self, plans: Sequence[SeriesPlan], now: int) -> None:
@@ -226,7 +225,7 @@ class Run:
         self.progress.planned(plans)
         await self._crawl(windows, self._recorder.write)
 
-    async def _check_older(self, now: int, beginnings: Mapping[Report, Beginning]) -> None:
+    async def _check_older(self, now: int, beginnings: Mapping[Report, prepare.Beginning]) -> None:
         """Check a part of the time before each beginning for rows.
 
         If there are any, the time from their first day on is archived too.
@@ -242,7 +241,9 @@ class Run:
             elif found is not None:
                 scope = self.scope.before(beginning.start)
                 series = [one for one in self.scope.series() if one.report is report]
-                await self._crawl_plans(await make_plans(self.archive, scope, series, now, {report: found}), now)
+                await self._crawl_plans(
+                    await prepare.make_plans(self.archive, scope, series, now, {report: found}), now
+                )
 
     async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
         """Fetch coarse windows, and return the first day with rows or None.

@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from archiver.api.endpoints import fetch_organization, fetch_window
+from archiver.api.endpoints import fetch_window
+from archiver.api.lists import fetch_organization
 from archiver.errors import OrganizationMismatchError, TooWideError
 from archiver.model import to_text
 from archiver.plan.windows import halve
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from archiver.api.client import AdminClient
@@ -37,12 +39,18 @@ async def spot_check(
             f"the archive is of organisation {owner}, the key belongs to {organization.id}",
             hint="use the admin key of that organisation, or another archive: --db PATH",
         )
-    windows = sample.settled_windows()
+    # What the API has forgotten cannot be compared any more.
+    now = client.server_time or 0
+    windows = [one for one in sample.settled_windows() if one.start >= _oldest(one, now)]
     if len(windows) > count:
         # Each check has to choose other windows, so the generator is never seeded but in tests.
         windows = (chance or random.SystemRandom()).sample(windows, count)
     findings = [finding for window in windows for finding in await _compare(client, sample, window)]
     return len(windows), findings
+
+
+def _oldest(window: Window, now: int) -> int:
+    return SPECS[window.series.report].oldest(now, window.series.bucket_width.seconds)
 
 
 async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[Finding]:

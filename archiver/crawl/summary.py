@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import PARTIAL_EXIT, ApiError, ArchiverError
-from archiver.model import DAY, Report, RowCounts, Series, Window, to_text
+from archiver.model import DAY, RowCounts, Series, Window, to_text
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +76,7 @@ def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Fai
         was, now = (sum(change[i] for change in lost.values()) for i in (0, 1))
         if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * (was - now) > was:
             # The message has a percentage and no amount, because a sum over currencies would have no unit.
-            what = "money" if series.report is Report.COST else "tokens"
+            what = "money" if SPECS[series.report].is_money else "tokens"
             message = (
                 f"{count(len(lost), 'day')} lost {(was - now) / was:.0%} of their {what} since they were last read; "
                 "compare with the Console before you rely on these days"

@@ -8,8 +8,14 @@ from __future__ import annotations
 VIEWS = {
     "usage": "Every current usage row of every series. Never sum over several series.",
     "cost": "Every current cost row of every series. Never sum over several series.",
+    "analytics_usage": "Every current analytics usage row of every series. Never sum over several series.",
+    "analytics_cost": "Every current analytics cost row of every series: the money of `cost` once more, without "
+    "credits and with other products. Never sum over several series.",
     "daily_tokens": "Tokens of one canonical series a day, with names. Safe to sum.",
     "daily_cost": "Money of one canonical series a day, with names. Safe to sum.",
+    "daily_cost_by_key": "Billed cost of one canonical analytics series a day, with names of API keys. Safe to sum; "
+    "the same money as daily_cost_by_person and, but for credits and other products, as daily_cost.",
+    "daily_cost_by_person": "The same money by the person, service account or key that used it. Safe to sum.",
     "day_series": "Which series the daily views use for a day, and how it was grouped.",
     "monthly_tokens": "daily_tokens by month. Safe to sum.",
     "monthly_cost": "daily_cost by month. Safe to sum.",
@@ -21,6 +27,7 @@ VIEWS = {
     "api_key": "API keys by id, with their current names.",
     "user": "Users by id, with their current names.",
     "service_account": "Service accounts by id, with their current names.",
+    "person": "Users as the analytics reports name them, with their current names, also of users who left.",
     "readme": "What this file is, for whoever opens it with another tool.",
 }
 
@@ -28,6 +35,26 @@ COLUMNS = {
     "workspace": "name of the workspace, else its id; (default workspace), (not grouped): never null",
     "api_key": "name of the API key, else its id; (no API key), (not grouped): never null",
     "text": "one line of text",
+    "person": "name of who used it, else e-mail address or id; (not attributed), (not grouped): never null",
+    "person_name": "the name at the end of the day; NULL: none is known",
+    "actor_id": "id of the user, service account or API key; of an identity of a cloud platform, its provider and "
+    "subject as JSON; NULL: not attributed, or not grouped by actor",
+    "actor_type": "user_actor, service_account_actor, federated_actor or api_actor; NULL: none, or not grouped",
+    "agent_id": "agent of a managed session; NULL: none, or not grouped by it",
+    "claude_tag_category": "category of use of Claude in Slack; NULL: none, or not grouped by it",
+    "claude_tag_user_id": "Slack user; NULL: none, or not grouped by it",
+    "deleted": "1: the account was deleted, or the user left the organisation",
+    "deployment_id": "deployment that started the session; NULL: none, or not grouped by it",
+    "environment_id": "environment of the session; NULL: none, or not grouped by it",
+    "list_amount": "the amount before discounts, exact decimal text in cents",
+    "list_amount_usd": "the same in dollars as a float, for convenience",
+    "organization_id": "child organisation; NULL: not grouped by it",
+    "product": "product, as messages_api, claude_code or chat; NULL: none, or not grouped by it",
+    "rbac_group_id": "group of the user; NULL: in none, or not grouped by it. Users of several groups are in the rows "
+    "of each: never sum over groups",
+    "session_id": "managed session; NULL: none, or not grouped by it",
+    "slack_channel_id": "Slack channel; NULL: none, or not grouped by it",
+    "user_profile_id": "user profile; NULL: none, or not grouped by it",
     "account_id": "account; NULL: none, or not grouped by account",
     "amount": "exact decimal text in cents (1/100 of the currency): the API's own, or of a month the sum",
     "amount_microcents": "the amount in millionths of a cent, exact to six fractional digits",
@@ -73,8 +100,8 @@ COLUMNS = {
     "added_at": "when the user was added",
     "range_end": "end of the range, exclusive, UTC",
     "range_start": "start of the range, UTC",
-    "report": "usage or cost",
-    "requests": "requests sent, retries included",
+    "report": "usage, cost, analytics-usage or analytics-cost",
+    "requests": "of a run, requests sent, retries included; of use, API requests, NULL where the API does not tell",
     "retries": "retries among them",
     "role": "role in the organisation",
     "rows_inserted": "rows that are new in the archive",
@@ -93,7 +120,7 @@ COLUMNS = {
     "version": "version of archiver",
     "was": "older value; NULL: there was no such row",
     "web_search_requests": "web searches",
-    "workspace_id": "workspace; NULL: the default workspace, or not grouped by workspace",
+    "workspace_id": "workspace; NULL: the default workspace, which has an id in analytics alone, or not grouped by it",
     "workspace_name": "its name at the end of the day or month; NULL: none is known",
 }
 

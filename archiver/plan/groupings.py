@@ -68,16 +68,17 @@ def parse_group_by(text: str) -> str | Grouping:
 
 
 def _expand(wanted: str | Grouping, spec: ReportSpec, dimensions: Sequence[str], cap: int) -> list[Grouping]:
+    if isinstance(wanted, tuple):
+        return [wanted] if set(wanted) <= set(spec.group_by) else []
     if wanted == "none":
         return [()]
     if wanted == "finest":
-        return finest(dimensions, cap)
-    if wanted == "each":
-        return each(dimensions)
-    if wanted == "all":
-        return every_subset(dimensions, cap)
-    assert isinstance(wanted, tuple)
-    return [wanted] if set(wanted) <= set(spec.group_by) else []
+        passes = finest(dimensions, cap)
+    elif wanted == "each":
+        passes = each(dimensions)
+    else:
+        passes = every_subset(dimensions, cap)
+    return [tuple(sorted({*one, *spec.always_grouped})) if one else () for one in passes]
 
 
 def groupings(
@@ -106,21 +107,24 @@ def groupings(
 
 def _ranged_over(spec: ReportSpec, dimensions: Sequence[str] | None) -> tuple[str, ...]:
     """Return the dimensions of a report that the presets range over."""
-    # A configured list applies to usage, and to cost only when it contains `description`, which only cost has. Without
-    # this rule a list for usage that contains `workspace_id` would lead to a cost archive without descriptions.
-    named = tuple(d for d in dict.fromkeys(dimensions or ()) if d in spec.group_by)
-    applies = spec.report is Report.USAGE or "description" in named
+    # A configured list applies to usage, and to another report only when it contains the dimension that only that one
+    # has. Without this rule a list for usage that contains `workspace_id` would lead to a cost archive without
+    # descriptions, and to one of the analytics reports without people.
+    named = tuple(d for d in dict.fromkeys(dimensions or ()) if d in spec.group_by and d not in spec.always_grouped)
+    applies = spec.report is Report.USAGE or ("actor" if spec.rows else "description") in named
     return named if named and applies else spec.default_dimensions
 
 
 def _check_list(wanted: Grouping, specs: Sequence[ReportSpec], cap: int) -> None:
-    if not any(set(wanted) <= set(spec.group_by) for spec in specs):
+    fitting = [spec for spec in specs if set(wanted) <= set(spec.group_by)]
+    if not fitting:
         known = "; ".join(f"{spec.report}: {' '.join(sorted(spec.group_by))}" for spec in specs)
         raise ConfigurationError(
             f"no selected report can be grouped by {','.join(wanted)}", hint=f"the dimensions are {known}"
         )
-    if len(wanted) > cap:
+    number = min(spec.counted(wanted) for spec in fitting)
+    if number > cap:
         raise ConfigurationError(
-            f"--group-by {','.join(wanted)} has {len(wanted)} dimensions; one request may ask for {cap}",
+            f"--group-by {','.join(wanted)} has {number} dimensions; one request may ask for {cap}",
             hint="set `dimensions` in the configuration file and use --group-by finest, which takes several passes",
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from archiver.errors import ConfigurationError
-from archiver.model import DAY, BucketWidth, Filters, Report, Series
+from archiver.model import DAY, DEFAULT_REPORTS, BucketWidth, Filters, Report, Series
 from archiver.plan.calendar import ceiling, floor, snap_since, snap_until
 from archiver.plan.groupings import DEFAULT_CAP, Grouping, groupings
 from archiver.reports import SPECS
@@ -28,7 +28,7 @@ class Scope:
         whole_history: Whether `--since auto` was given.
     """
 
-    reports: tuple[Report, ...] = (Report.USAGE, Report.COST)
+    reports: tuple[Report, ...] = DEFAULT_REPORTS
     bucket_widths: tuple[BucketWidth, ...] = (BucketWidth.DAY,)
     group_by: tuple[str | Grouping, ...] = ("finest",)
     filters: Filters = ()
@@ -42,17 +42,27 @@ class Scope:
     def series(self) -> list[Series]:
         """Return the series to fetch, without repeats.
 
-        Cost is always `1d` and unfiltered, because the API has no other widths and no filters for it.
+        A report that does not have a width has its days, and one that does not have a filter is not filtered by it.
+        Cost is thus always `1d` and unfiltered.
 
         Raises:
-            ConfigurationError: A list of dimensions fits no selected report, or is longer than the cap.
+            ConfigurationError: A list of dimensions or a filter fits no selected report, or a list is longer than the
+                cap.
         """
+        for dimension, _ in self.filters:
+            if not any(dimension in SPECS[report].filters for report in self.reports):
+                raise ConfigurationError(
+                    f"no selected report has the filter {dimension}",
+                    hint="leave the filter out, or choose other reports with --report",
+                )
         chosen = groupings(self.group_by, [SPECS[r] for r in self.reports], self.dimensions, self.group_by_cap)
         wanted = []
         for report, sets in chosen.items():
-            usage = report is Report.USAGE
-            for width in dict.fromkeys(self.bucket_widths) if usage else (BucketWidth.DAY,):
-                wanted += [Series(report, width, grouping, self.filters if usage else ()) for grouping in sets]
+            spec = SPECS[report]
+            filters = tuple(one for one in self.filters if one[0] in spec.filters)
+            widths = [width for width in dict.fromkeys(self.bucket_widths) if width in spec.limits]
+            for width in widths or [BucketWidth.DAY]:
+                wanted += [Series(report, width, grouping, filters) for grouping in sets]
         return wanted
 
     def check(self) -> None:
@@ -82,6 +92,8 @@ class Scope:
             start = snap_since(self.since, width)
         else:
             start = floor(now if first_bucket is None else first_bucket, width)
+        # What the API has forgotten cannot be fetched any more, whether it is archived or not.
+        start = max(start, SPECS[series.report].oldest(now, width))
         # A start in the future makes an empty range here; the caller reports it when no series has a bucket.
         return min(start, end), end
 

@@ -4,10 +4,11 @@ Nothing in this package reads or writes.
 """
 
 from archiver.model import Report
+from archiver.reports.analytics import ANALYTICS_COST, ANALYTICS_USAGE
 from archiver.reports.cost import COST
 from archiver.reports.spec import ReportSpec
 from archiver.reports.usage import USAGE
 
-SPECS: dict[Report, ReportSpec] = {Report.USAGE: USAGE, Report.COST: COST}
+SPECS: dict[Report, ReportSpec] = {one.report: one for one in (USAGE, COST, ANALYTICS_USAGE, ANALYTICS_COST)}
 
-__all__ = ["COST", "SPECS", "USAGE", "ReportSpec"]
+__all__ = ["ANALYTICS_COST", "ANALYTICS_USAGE", "COST", "SPECS", "USAGE", "ReportSpec"]

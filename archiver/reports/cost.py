@@ -68,9 +68,12 @@ def _scaled(digits: int, shift: int) -> int:
     return whole + (rest > half or (rest == half and whole % 2 == 1))
 
 
-def _amount(result: Any) -> str:
-    """Return the text of an amount, which may be sent as a text or as a JSON number."""
-    amount = result.amount
+def amount_text(amount: Any) -> str:
+    """Return an amount that is sent as text or as a JSON number as text.
+
+    Raises:
+        ValueError: It is neither.
+    """
     if type(amount) is str:
         return amount
     if type(amount) is int:  # not isinstance: a bool is an int in Python
@@ -78,6 +81,10 @@ def _amount(result: Any) -> str:
     if isinstance(amount, JsonNumber):
         return amount.text
     raise ValueError("Expected a decimal amount of cents")
+
+
+def _amount(result: Any) -> str:
+    return amount_text(result.amount)
 
 
 def _microcents(result: Any) -> int:
@@ -107,4 +114,5 @@ COST = ReportSpec(
     lag_seconds=DAY,
     texts=("amount",),
     parsed=_PARSED,
+    is_money=True,
 )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from archiver.answer import Buckets
+from archiver.model import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from archiver.model import BucketWidth, Report
 
@@ -41,6 +42,30 @@ class JsonNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class RowPaging:
+    """The paging of a report by rows and not by buckets.
+
+    Such a report has a row for each combination of values with use, and no empty buckets: what was not used and what
+    was not requested differ by the requested range alone.
+
+    Attributes:
+        metrics: The field of a row that holds its measures.
+        metrics_type: The type of that field.
+        add: Adds the measures of two rows.
+        earliest: The API has nothing before this time, in UTC seconds.
+        retention_days: The API forgets a day after so many days.
+        limit: The largest number of rows of a page.
+    """
+
+    metrics: str
+    metrics_type: type[msgspec.Struct]
+    add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]]
+    earliest: int
+    retention_days: int
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSpec:
     """A report of the Admin API, as the vendor documents it.
 
@@ -64,6 +89,11 @@ class ReportSpec:
         lag_seconds: For how long after its end the API may leave a bucket out. A report with a lag never returns the
             bucket in progress.
         texts: Those of `measures` that are text; the others are 64-bit integers.
+        nullable: Those of `measures` that the API may leave open.
+        is_money: Whether the first three measures are an amount: its text, microcents and remainder.
+        always_grouped: Dimensions that every preset groups by, and that do not count toward the cap.
+        beta: The `anthropic-beta` header of every request.
+        rows: How its rows are paged; None for a report with pages of buckets.
     """
 
     report: Report
@@ -83,10 +113,37 @@ class ReportSpec:
     filters: Mapping[str, str] = field(default_factory=dict)
     betas: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, Any] = field(default_factory=dict)
+    nullable: tuple[str, ...] = ()
+    is_money: bool = False
+    always_grouped: tuple[str, ...] = ()
+    beta: str | None = None
+    rows: RowPaging | None = None
+
+    def counted(self, group_by: Iterable[str]) -> int:
+        """Return how many dimensions of a grouping count toward the cap."""
+        return sum(1 for one in group_by if one not in self.always_grouped)
+
+    def oldest(self, now: int, width: int) -> int:
+        """Return the start of the oldest bucket that the API answers for.
+
+        It is in UTC seconds, and `width` is that of a bucket in seconds. A report that the API does not forget has 0.
+        """
+        if self.rows is None:
+            return 0
+        # A request may be sent an hour after it was planned, and the oldest bucket would be refused by then.
+        kept_from = now - self.rows.retention_days * DAY + HOUR
+        return max(self.rows.earliest, -(-kept_from // width) * width)
+
+    def adds_up(self, group_by: Collection[str]) -> bool:
+        """Return whether the rows of a grouping add up to the whole of the report."""
+        # A user who is in several groups is in the rows of each of them. Grouping by token type without cost type
+        # leaves out all cost that is not of tokens.
+        overlaps = "rbac_group_id" in group_by
+        return not overlaps and not (self.rows and "token_type" in group_by and "cost_type" not in group_by)
 
     def empty_buckets(self) -> Buckets:
         """Return a container for buckets of this report, with none in it."""
-        return Buckets(measure in self.texts for measure in self.measures)
+        return Buckets(measure in self.texts or measure in self.nullable for measure in self.measures)
 
     def wire_row(self, group_by: tuple[str, ...]) -> type[msgspec.Struct]:
         """Build the type of a sent row of a series.

@@ -58,7 +58,10 @@ class InventedData:
 
     def events(self, day: int) -> tuple[UsageEvent, ...]:
         """Return the use of a day that is visible now."""
-        now = self.clock.seconds
+        return self.visible(day, self.clock.seconds)
+
+    def visible(self, day: int, now: int) -> tuple[UsageEvent, ...]:
+        """Return the use of a day that is visible at a time, in UTC seconds."""
         start = day * DAY
         # Days are generated as a whole, so use of the future exists already and has to be hidden.
         if start >= now:

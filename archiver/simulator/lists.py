@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LISTS = ("workspaces", "users", "api_keys", "service_accounts")
 OAUTH_ONLY = "service_accounts"
-_PARAMETERS = {"limit", "after_id", "before_id", "include_archived"}
+_PARAMETERS = {"limit", "after_id", "before_id", "include_archived", "beta"}
 _FIELDS = {"api_keys": ("status", "workspace_id"), "users": ("email",)}
 _PAGE_PREFIX = "page_"
 
@@ -55,7 +55,7 @@ def find_record(organization: Organization, name: str, record_id: str) -> Record
 
 
 def _page_of_service_accounts(organization: Organization, pairs: Pairs) -> dict[str, Any]:
-    parameters = _parameters(pairs, {"limit", "page", "include_archived"})
+    parameters = _parameters(pairs, {"limit", "page", "include_archived", "beta"})
     records = _matching(organization.service_accounts, parameters)
     limit, start = _limit(parameters), _page_start(parameters)
     following = start + limit
@@ -70,7 +70,7 @@ def _page_start(parameters: dict[str, str]) -> int:
     text = parameters.get("page", f"{_PAGE_PREFIX}0").removeprefix(_PAGE_PREFIX)
     if not (text.isascii() and text.isdigit()):
         raise invalid_request("page: invalid page token")
-    return int(text)
+    return int(text[:9])  # int() refuses thousands of digits
 
 
 def _parameters(pairs: Pairs, known: set[str]) -> dict[str, str]:

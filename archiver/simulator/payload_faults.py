@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from archiver.simulator.clock import stamp
+from archiver.simulator.clock import DAY, stamp
 from archiver.simulator.errors import ApiError, error_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archiver.simulator.analytics_query import AnalyticsQuery
     from archiver.simulator.query import Query
 
 Payload = dict[str, Any]
-PayloadFault = Callable[[Payload, "Query"], None]
+PayloadFault = Callable[[Payload, "Query | AnalyticsQuery"], None]
 
 PAYLOAD_FAULTS: dict[str, PayloadFault] = {}
 
@@ -36,7 +37,7 @@ def _fault(function: PayloadFault) -> PayloadFault:
 
 
 @_fault
-def missing_bucket(payload: Payload, _: Query) -> None:
+def missing_bucket(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A bucket in the middle of the answer is missing."""
     # A bucket missing at an end would be a shorter range, and no hole.
     middle = len(payload["data"]) // 2
@@ -44,33 +45,33 @@ def missing_bucket(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def no_empty_buckets(payload: Payload, _: Query) -> None:
+def no_empty_buckets(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Buckets without use are left out, as older documentation allowed."""
     payload["data"] = [bucket for bucket in payload["data"] if bucket["results"]]
 
 
 @_fault
-def unordered_buckets(payload: Payload, _: Query) -> None:
+def unordered_buckets(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Buckets come newest first."""
     payload["data"].reverse()
 
 
 @_fault
-def duplicate_bucket(payload: Payload, _: Query) -> None:
+def duplicate_bucket(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """The first bucket comes twice."""
     payload["data"][:0] = payload["data"][:1]
 
 
 @_fault
-def bucket_outside(payload: Payload, query: Query) -> None:
+def bucket_outside(payload: Payload, query: Query | AnalyticsQuery) -> None:
     """The first bucket lies before the requested range."""
-    start, width = query.selection.start, query.selection.width
+    start, width = query.selection.start, query.selection.width or DAY
     early = {"starting_at": stamp(start - width), "ending_at": stamp(start), "results": []}
     payload["data"].insert(0, early)
 
 
 @_fault
-def misaligned_bucket(payload: Payload, _: Query) -> None:
+def misaligned_bucket(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """The last bucket begins and ends 17 seconds late."""
     for bucket in payload["data"][-1:]:
         bucket["starting_at"] = bucket["starting_at"].replace("00Z", "17Z")
@@ -78,7 +79,7 @@ def misaligned_bucket(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def offset_times(payload: Payload, _: Query) -> None:
+def offset_times(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Times end in +00:00 instead of Z (harmless)."""
     for bucket in payload["data"]:
         for name in ("starting_at", "ending_at"):
@@ -86,7 +87,7 @@ def offset_times(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def null_results(payload: Payload, _: Query) -> None:
+def null_results(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """The results of a bucket are null instead of a list."""
     for bucket in payload["data"][:1]:
         bucket["results"] = None
@@ -96,21 +97,21 @@ def null_results(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def duplicate_row(payload: Payload, _: Query) -> None:
+def duplicate_row(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A row of every bucket comes twice."""
     for rows in _filled(payload):
         rows.append(dict(rows[0]))
 
 
 @_fault
-def shuffled_rows(payload: Payload, _: Query) -> None:
+def shuffled_rows(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Rows come in another order (harmless: no order is documented)."""
     for bucket in payload["data"]:
         bucket["results"].reverse()
 
 
 @_fault
-def split_rows(payload: Payload, _: Query) -> None:
+def split_rows(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A row of every bucket is split by an unknown field (harmless)."""
     for rows in _filled(payload):
         first, second = _split(rows[0])
@@ -118,7 +119,7 @@ def split_rows(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def missing_field(payload: Payload, _: Query) -> None:
+def missing_field(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A row of every bucket has no count of output tokens, or no amount."""
     for rows in _filled(payload):
         rows[0].pop("output_tokens", None)
@@ -126,7 +127,7 @@ def missing_field(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def flat_cache_field(payload: Payload, _: Query) -> None:
+def flat_cache_field(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Cache writes are one flat field instead of a nested object (usage)."""
     for row in _rows(payload):
         if nested := row.pop("cache_creation", None):
@@ -134,21 +135,21 @@ def flat_cache_field(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def unknown_field(payload: Payload, _: Query) -> None:
+def unknown_field(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Every row has a new, undocumented field (harmless: must be kept)."""
     for row in _rows(payload):
         row["invented_field"] = {"invented": 1}
 
 
 @_fault
-def colon_in_field(payload: Payload, _: Query) -> None:
+def colon_in_field(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Every row has a new field with a colon in its name (harmless)."""
     for row in _rows(payload):
         row["invented:field"] = 'a:b, "c": 1'
 
 
 @_fault
-def unknown_dimension_value(payload: Payload, _: Query) -> None:
+def unknown_dimension_value(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A dimension has an undocumented value (harmless: must be kept)."""
     names = ("service_tier", "context_window", "inference_geo", "model", "workspace_id")
     filled = ((row, name) for row in _rows(payload) for name in names if row.get(name))
@@ -157,7 +158,7 @@ def unknown_dimension_value(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def ungrouped_value(payload: Payload, query: Query) -> None:
+def ungrouped_value(payload: Payload, query: Query | AnalyticsQuery) -> None:
     """Every row has a value in an ungrouped dimension (harmless)."""
     values = {"service_tier": "standard", "context_window": "0-200k", "inference_geo": "global", "model": "invented"}
     # Grouping by `description` fills all of these fields, as they are parsed from it: then there is nothing to add.
@@ -170,39 +171,39 @@ def ungrouped_value(payload: Payload, query: Query) -> None:
 
 
 @_fault
-def nan_amount(payload: Payload, _: Query) -> None:
+def nan_amount(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """An amount is NaN (cost)."""
     _change(payload, "amount", lambda _: "NaN", rows=1)
 
 
 @_fault
-def exponent_amount(payload: Payload, _: Query) -> None:
+def exponent_amount(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Every amount has an exponent (cost; harmless)."""
     # Amounts have six fractional digits: without the point they are 10**6 times as large.
     _change(payload, "amount", lambda amount: f"{amount.replace('.', '')}E-6")
 
 
 @_fault
-def huge_exponent_amount(payload: Payload, _: Query) -> None:
+def huge_exponent_amount(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """An amount is a JSON number with an exponent of nineteen digits (cost)."""
     # Raw, because no Python number would be encoded like that. It is a trap for a client that computes the power.
     _change(payload, "amount", lambda _: msgspec.Raw(b"1e9999999999999999999"), rows=1)
 
 
 @_fault
-def long_amount(payload: Payload, _: Query) -> None:
+def long_amount(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """An amount has more than six fractional digits (cost; harmless)."""
     _change(payload, "amount", lambda amount: f"{amount}25", rows=1)
 
 
 @_fault
-def number_amount(payload: Payload, _: Query) -> None:
+def number_amount(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """Every amount is a JSON number instead of a string (cost; harmless)."""
     _change(payload, "amount", float)
 
 
 @_fault
-def unknown_currency(payload: Payload, _: Query) -> None:
+def unknown_currency(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """An amount of every bucket is in XTS, the currency of tests (cost)."""
     for rows in _filled(payload):
         if "currency" in rows[0]:
@@ -210,26 +211,26 @@ def unknown_currency(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def float_tokens(payload: Payload, _: Query) -> None:
+def float_tokens(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A token count has a fraction (usage)."""
     _change(payload, "output_tokens", lambda count: count + 0.5, rows=1)
 
 
 @_fault
-def negative_tokens(payload: Payload, _: Query) -> None:
+def negative_tokens(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A token count is negative (usage)."""
     # A count may be 0, so changing the sign is not enough.
     _change(payload, "output_tokens", lambda count: -1 - count, rows=1)
 
 
 @_fault
-def text_tokens(payload: Payload, _: Query) -> None:
+def text_tokens(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A token count is a string (usage)."""
     _change(payload, "output_tokens", str, rows=1)
 
 
 @_fault
-def huge_tokens(payload: Payload, _: Query) -> None:
+def huge_tokens(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """A token count does not fit 64 bits (usage)."""
     _change(payload, "output_tokens", lambda count: count + 2**70, rows=1)
 
@@ -238,26 +239,26 @@ def huge_tokens(payload: Payload, _: Query) -> None:
 
 
 @_fault
-def has_more_without_token(payload: Payload, _: Query) -> None:
+def has_more_without_token(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """`has_more` is true, but there is no token for the next page."""
     payload.update(has_more=True, next_page=None)
 
 
 @_fault
-def repeated_token(payload: Payload, query: Query) -> None:
+def repeated_token(payload: Payload, query: Query | AnalyticsQuery) -> None:
     """The token for the next page is that of the same page, endlessly."""
     payload.update(has_more=True, next_page=query.token(query.first))
 
 
 @_fault
-def error_in_200(payload: Payload, _: Query) -> None:
+def error_in_200(payload: Payload, _: Query | AnalyticsQuery) -> None:
     """The status is 200, but the body is an error."""
     payload.clear()
     payload.update(error_body(ApiError(500, "Internal server error (simulated)"), "req_invented"))
 
 
 @_fault
-def error_in_200_with_float(payload: Payload, query: Query) -> None:
+def error_in_200_with_float(payload: Payload, query: Query | AnalyticsQuery) -> None:
     """The status is 200, but the body is an error that contains a float."""
     error_in_200(payload, query)
     payload["error"]["retry_in"] = payload["version"] = 0.5
@@ -276,8 +277,17 @@ LIST_FAULTS: dict[str, Callable[[Payload], None]] = {"colon_in_names": colon_in_
 
 
 def _filled(payload: Payload) -> list[list[dict[str, Any]]]:
-    """Return the rows of every bucket that has any."""
-    return [bucket["results"] for bucket in payload["data"] if bucket["results"]]
+    """Return the rows of every bucket that has any.
+
+    A page of an analytics report has no buckets. There it is the numbers of each row, as if it were a bucket.
+    """
+    found: list[list[dict[str, Any]]] = []
+    for bucket in payload["data"]:
+        if "group" in bucket:
+            found.append([bucket["usage"] if "usage" in bucket else bucket["cost"]])
+        elif bucket["results"]:
+            found.append(bucket["results"])
+    return found
 
 
 def _rows(payload: Payload) -> Iterator[dict[str, Any]]:

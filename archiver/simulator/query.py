@@ -97,7 +97,7 @@ def parse_query(report: str, pairs: Pairs, now: int, *, fast: bool, cap: int) ->
     if values["speeds[]"] and not fast:
         raise invalid_request(f"speeds[]: requires the header anthropic-beta: {FAST_BETA}")
     filters = tuple((_FILTERS[name], _allowed(name, values[name])) for name in _FILTERS if values[name])
-    limit = _limit(values["limit"], *_LIMITS[width_name])
+    limit = parse_limit(values["limit"], *_LIMITS[width_name])
     start, end = _range(report, values, width, now)
     digest = _digest(report, pairs)
     first = _first(values["page"], digest) if values["page"] else start
@@ -146,7 +146,8 @@ def _allowed(name: str, values: Sequence[str]) -> frozenset[str]:
     return frozenset(values)
 
 
-def _limit(values: Sequence[str], default: int, largest: int) -> int:
+def parse_limit(values: Sequence[str], default: int, largest: int) -> int:
+    """Return the value of `limit`; raises a 400."""
     if not values:
         return default
     if not re.fullmatch(r"-?\d{1,9}", values[0], re.ASCII):
@@ -163,10 +164,10 @@ def _range(report: str, values: Mapping[str, Sequence[str]], width: int, now: in
     """Return start and end of the whole buckets of a range; raises a 400."""
     if not values["starting_at"]:
         raise invalid_request("starting_at: Field required")
-    starting = _time("starting_at", values["starting_at"][0])
+    starting = parse_seconds("starting_at", values["starting_at"][0])
     start, end = _snap(starting, width), _snap(now, width)
     if values["ending_at"]:
-        ending = _time("ending_at", values["ending_at"][0])
+        ending = parse_seconds("ending_at", values["ending_at"][0])
         if ending <= starting:
             raise invalid_request("ending_at must be after starting_at")
         # The cost report replaces a later end by today 00:00 UTC before it checks the range.
@@ -182,7 +183,7 @@ def _snap(seconds: int, width: int) -> int:
     return seconds // width * width
 
 
-def _time(name: str, text: str) -> int:
+def parse_seconds(name: str, text: str) -> int:
     """Return UTC seconds, without fractions of a second; raises a 400."""
     wrong = invalid_request(f"{name}: Input should be a valid datetime in RFC 3339 format")
     if not _RFC3339.fullmatch(text):
@@ -203,7 +204,7 @@ def _first(page: Sequence[str], digest: str) -> int:
     # The token contains the start of its page and the digest of its query, so the server keeps no state for it.
     try:
         start, bound = urlsafe_b64decode(page[0].removeprefix("page_")).decode().split(".")
-        first = _time("page", start)
+        first = parse_seconds("page", start)
     except (ValueError, ApiError):
         raise invalid_request("page: invalid page token") from None
     if bound != digest:

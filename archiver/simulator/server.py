@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from archiver.simulator.analytics import Analytics
+from archiver.simulator.analytics_query import BETA, parse_analytics
 from archiver.simulator.body_faults import BODY_FAULTS
 from archiver.simulator.errors import ApiError, error_body, invalid_request
 from archiver.simulator.lists import LISTS, OAUTH_ONLY, find_record, list_page
@@ -26,7 +28,12 @@ if TYPE_CHECKING:
     from archiver.simulator.settings import Settings
 
 _ROOT = "/v1/organizations/"
-_REPORTS = {"usage_report/messages": "usage", "cost_report": "cost"}
+_REPORTS = {
+    "usage_report/messages": "usage",
+    "cost_report": "cost",
+    "analytics/usage": "analytics-usage",
+    "analytics/cost": "analytics-cost",
+}
 _WITHOUT_RESPONSE = ("timeout", "disconnect")
 _JSON = {"content-type": "application/json"}
 
@@ -69,11 +76,13 @@ class Server:
     _ids: Random = field(init=False)
     _reports: Reports = field(init=False)
     _pages: PageCache = field(init=False)
+    _analytics: Analytics = field(init=False)
 
     def __post_init__(self) -> None:
         self._ids = Random(f"{self.settings.seed}:requests")
         self._reports = Reports(self.data)
         self._pages = PageCache(self.data, self._reports)
+        self._analytics = Analytics(self.data)
 
     def app(self) -> web.Application:
         """Return the aiohttp application."""
@@ -156,6 +165,8 @@ class Server:
         return encode(self._list(rest, record))
 
     def _report(self, report: str, record: RecordedRequest) -> bytes:
+        if report.startswith("analytics-"):
+            return self._analytics_report(report, record)
         fast = FAST_BETA in record.headers.get("anthropic-beta", "")
         now = self.data.clock.seconds
         query = parse_query(report, record.query, now, fast=fast, cap=self.settings.group_by_cap)
@@ -164,6 +175,23 @@ class Server:
             return self._pages.body(query)
         payload = self._reports.page(query)
         fault(payload, query)
+        return encode(payload)
+
+    def _analytics_report(self, report: str, record: RecordedRequest) -> bytes:
+        """Return a page of an analytics report (documented in the SDK; the messages are invented)."""
+        if self.settings.analytics == "hipaa":
+            raise invalid_request("Analytics are not available to organizations with HIPAA readiness enabled.")
+        if self.settings.analytics == "no_scope":
+            message = "This API key lacks a scope: it has org:read, and the endpoint needs read:analytics"
+            raise ApiError(403, message, code="api_key_scope_missing")
+        if self.settings.analytics == "absent":
+            raise ApiError(404, "Not found")
+        if BETA not in record.headers.get("anthropic-beta", ""):
+            raise invalid_request(f"anthropic-beta: {BETA} is required")
+        query = parse_analytics(report, record.query, self.data.clock.seconds, cap=self.settings.group_by_cap)
+        payload = self._analytics.page(query)
+        if fault := PAYLOAD_FAULTS.get(record.fault or ""):
+            fault(payload, query)
         return encode(payload)
 
     def _list(self, rest: str, record: RecordedRequest) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Settings:
         cost_lag: How long after its end a day is still missing in the cost report.
         include_default: Whether the list of workspaces has the parameter `include_default`, as newer APIs do.
         key_scope: Whether API keys have `scope` instead of `workspace_id` (anthropic-version 2026-10-21).
+        analytics: `on`, or why the analytics reports are refused: `hipaa`, `no_scope`, `absent`.
+        analytics_lag: How late use is in the analytics reports.
         omit_ungrouped: Whether usage rows lack the dimensions that are not grouped by.
         omit_server_tool_use: Whether usage rows lack `server_tool_use`.
     """
@@ -65,5 +67,7 @@ class Settings:
     cost_lag: timedelta = timedelta(0)
     include_default: bool = True
     key_scope: bool = False
+    analytics: str = "on"
+    analytics_lag: timedelta = timedelta(hours=4)
     omit_ungrouped: bool = False
     omit_server_tool_use: bool = False

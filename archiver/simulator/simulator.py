@@ -7,11 +7,13 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
 from archiver.simulator.activity import COUNTS, UsageEvent
+from archiver.simulator.analytics import Analytics
+from archiver.simulator.analytics_query import AnalyticsQuery
 from archiver.simulator.clock import DAY, Clock, date_of, day_number
 from archiver.simulator.faults import Faults
 from archiver.simulator.invented_data import InventedData
@@ -135,6 +137,35 @@ class Simulator:
         selection = Selection(report, first, last, width, tuple(sorted(group_by)), wanted)
         reports = Reports(self._data)
         return reports.buckets(selection, reports.starts(selection))
+
+    def analytics_truth(
+        self,
+        report: str,
+        start: datetime,
+        end: datetime,
+        *,
+        bucket_width: str = "1d",
+        group_by: Sequence[str] = (),
+    ) -> list[dict[str, Any]]:
+        """Return every row of an analytics report as the API would return it now.
+
+        There are no pages and no faults here.
+        """
+        query = AnalyticsQuery(
+            report,
+            _seconds(start),
+            _seconds(end),
+            WIDTHS[bucket_width],
+            tuple(sorted(group_by)),
+            filters=(),
+            order_by="time",
+            ascending=True,
+            without_deleted=False,
+            limit=1,
+            first=0,
+            digest=f"{start} {end} {bucket_width} {group_by} {report}",
+        )
+        return [row for rows in Analytics(self._data).groups(query) for row in rows]
 
     def amend(self, day: date, factor: float | Fraction, **where: str | None) -> None:
         """Multiply the counts of a day by `factor`.

@@ -5,6 +5,7 @@ Each window is written in one transaction.
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from archiver.store.read.verify import Finding
     from archiver.store.writer import Written
 
+FORGOTTEN = "forgotten"
+"""The name of the fact that lists the ids of forgotten users, as a JSON array."""
+
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
 
@@ -41,11 +45,14 @@ def fineness(series: Series) -> int | None:
     """Return the rank of a series in the choice of canonical series.
 
     Higher is better. It is the number of the report's default dimensions that the series is grouped by, then the width
-    of its buckets. A filtered series has None: it is never canonical.
+    of its buckets. A series that is never canonical has None: one with filters, one with rows that overlap or leave out
+    a part, and one of the analytics reports by hours or minutes, as there are no daily sums of it.
     """
-    if series.filters:
+    spec = SPECS[series.report]
+    has_days = spec.rows is None or series.bucket_width is BucketWidth.DAY
+    if series.filters or not has_days or not spec.adds_up(series.group_by):
         return None
-    grouped = set(series.group_by) & set(SPECS[series.report].default_dimensions)
+    grouped = set(series.group_by) & set(spec.default_dimensions)
     # A factor above the largest bonus keeps one dimension ahead of any width.
     return 10 * len(grouped) + _WIDTH_BONUS[series.bucket_width]
 
@@ -131,13 +138,13 @@ class Archive(PlanReader):
         """
         async with self._db.transaction():
             future = await self._db.fetch("select_future_spans", {"now": now, "skew": WORST_CLOCK_SKEW})
-            for series_id, width, start, end, state, fetched_at, report in future:
+            for series_id, width, start, end, state, fetched_at, complete_until, report in future:
                 where = {"series_id": series_id, "start": start, "end": end}
                 await self._db.execute("delete_span", where)
                 # With the digest kept, an equal next response to the same window would be skipped as unchanged. The
                 # rows may stay: they are compared with that response.
                 await self._db.execute("delete_answers", where)
-                span = Span(start, end, State(state), fetched_at)
+                span = Span(start, end, State(state), fetched_at, complete_until)
                 await self._writer.add_spans(series_id, drop_future(span, width, now))
                 await self._writer.recheck_days(Report(report), series_id, start, end)
             return len(future)
@@ -160,10 +167,12 @@ class Archive(PlanReader):
             await self._db.execute("upsert_memory", {"key": key, "value": value})
 
     async def record(self, answer: Answer, answer_time: AnswerTime) -> Written:
-        """Write the rows, history, coverage and digests of one window."""
+        """Write the rows, history, coverage, digests and names of one window."""
         try:
             async with self._db.transaction():
-                return await self._writer.write(await self._series_id(answer.window.series), answer, answer_time)
+                series_id = await self._series_id(answer.window.series)
+                await self._insert_names(answer.people, answer_time.now)
+                return await self._writer.write(series_id, answer, answer_time)
         except BaseException:
             self._writer.clear_caches()  # they may have ids that the rollback removed
             raise
@@ -200,9 +209,38 @@ class Archive(PlanReader):
 
         An unchanged object adds no row.
         """
-        rows = [{"kind": o.kind, "id": o.id, "learnt_at": now, "name": o.name, "details": o.details} for o in objects]
         async with self._db.transaction():
-            await self._db.execute_many("insert_name", rows)
+            await self._insert_names(objects, now)
+
+    async def _insert_names(self, objects: Sequence[NamedObject], now: int) -> None:
+        if not objects:
+            return
+        # The name of a person who was forgotten may not come back.
+        remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
+        forgotten = set(json.loads(remembered[0][0])) if remembered else set()
+        rows = [
+            {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
+            for one in objects
+            if one.id not in forgotten
+        ]
+        await self._db.execute_many("insert_name", rows)
+
+    async def forget(self, identity: str) -> int:
+        """Remove the names and e-mail addresses of a user, and return their number.
+
+        Those of earlier times are removed too. Later syncs archive none of them. Deleted content stays in the file until it is overwritten; see `vacuum`.
+        """
+        async with self._db.transaction():
+            ((found,),) = await self._db.fetch("count_names", {"id": identity})
+            await self._db.execute("delete_names", {"id": identity})
+            remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
+            forgotten = {identity, *(json.loads(remembered[0][0]) if remembered else ())}
+            await self._db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(forgotten))})
+        return int(found)
+
+    async def vacuum(self) -> None:
+        """Rewrite the file without deleted content, and empty the write-ahead log."""
+        await self._db.vacuum()
 
     async def _series_id(self, series: Series) -> int:
         """Return the id of a series, inserting it when it is new."""

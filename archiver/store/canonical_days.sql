@@ -18,13 +18,14 @@ WHERE series_id = :series_id AND day_start IN (SELECT value FROM json_each(:days
 -- name: upsert_series_days
 -- Store when the days that a series wholly covers were read: first, first after their end, first as settled, and last.
 -- Parts of a day can be read at different times, so each is the time of the last part. A provisional bucket that was
--- never read (cost that the API may still publish) covers nothing, as its amount is not known.
+-- never read (cost that the API may still publish) covers nothing, as its amount is not known. A response that was
+-- complete up to an earlier time (`complete_until`) counts as read after the end of the day only from there on.
 INSERT INTO _series_day (series_id, day_start, first_read_at, whole_at, settled_at, last_read_at)
 SELECT
   c.series_id,
   d.value,
   max(c.fetched_at),
-  iif(min(c.fetched_at) >= d.value + 86400, max(c.fetched_at), NULL),
+  iif(min(coalesce(c.complete_until, c.fetched_at)) >= d.value + 86400, max(c.fetched_at), NULL),
   iif(min(c.state = 'settled'), max(c.fetched_at), NULL),
   max(c.fetched_at)
 FROM json_each(:days) AS d

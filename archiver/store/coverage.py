@@ -5,6 +5,7 @@ All functions are pure.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,38 +16,40 @@ from archiver.reports import SPECS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-BucketState = tuple[State, int | None] | None
-"""The state of one bucket and the time of its reading (None: not read); None for a bucket without coverage."""
+    from archiver.store.history import AnswerTime
+
+BucketState = tuple[State, int | None, int | None] | None
+"""The state of one bucket, the time of its reading (None: not read) and the time up to which that was complete, as in
+`Span`; None for a bucket without coverage."""
 
 
 def after_answer(
     window: Window,
     before: Sequence[Span],
     present: Collection[int],
-    now: int,
-    settled_until: int,
+    answer_time: AnswerTime,
 ) -> list[Span]:
     """Return the coverage that replaces `before` after a response.
 
-    `before` holds the spans that touch `window`. `present` holds the starts of the buckets in the response. A bucket
-    that ends by `settled_until` is settled. Times are UTC seconds.
+    `before` holds the spans that touch `window`. `present` holds the starts of the buckets in the response.
     """
+    now, settled_until, complete_until = answer_time.now, answer_time.settled_until, answer_time.complete_until
     width, lag = window.series.bucket_width.seconds, SPECS[window.series.report].lag_seconds
 
     def decide(start: int, known: Span | None) -> BucketState:
         if start in present:
             # A settled bucket stays settled: a longer --refresh must not turn restatements back into provisional days.
             settled = start + width <= settled_until or (known is not None and known.state is State.SETTLED)
-            return (State.SETTLED if settled else State.PROVISIONAL), now
+            return (State.SETTLED if settled else State.PROVISIONAL), now, complete_until
         # When the response lacks the bucket, an earlier response that contained it stays valid.
         if known is not None and is_fetched(known):
-            return known.state, known.fetched_at
+            return known.state, known.fetched_at, known.complete_until
         # The bucket in progress may be left out by the API; only an ended one is a gap.
         if start + width <= now - lag:
-            return State.MISSING, now
+            return State.MISSING, now, None
         # Cost is up to a day late: until then an absent bucket is neither a gap nor zero. It is provisional without
         # `fetched_at`. A bucket in progress gets no coverage.
-        return (State.PROVISIONAL, None) if start + width <= now else None
+        return (State.PROVISIONAL, None, None) if start + width <= now else None
 
     return _replace(window, before, decide)
 
@@ -60,8 +63,8 @@ def after_failure(window: Window, before: Sequence[Span], now: int) -> list[Span
 
     def decide(start: int, known: Span | None) -> BucketState:
         if known is not None and is_fetched(known):
-            return known.state, known.fetched_at
-        return (State.FAILED, now) if start + width <= now else None
+            return known.state, known.fetched_at, known.complete_until
+        return (State.FAILED, now, None) if start + width <= now else None
 
     return _replace(window, before, decide)
 
@@ -76,10 +79,10 @@ def drop_future(span: Span, width: int, now: int) -> list[Span]:
     # The clocks of the API's servers may differ: a bucket that ended within the skew counts as ended.
     then = now if span.fetched_at is None else min(span.fetched_at + WORST_CLOCK_SKEW, now)
     ended = then - then % width
-    pieces = [Span(span.start, min(span.end, ended), span.state, read_at)]
+    pieces = [Span(span.start, min(span.end, ended), span.state, read_at, span.complete_until)]
     # A covered span that ends after a bucket in progress did not come from a response: that bucket is dropped too.
     if span.state in COVERED and span.end == ended + width:
-        pieces.append(Span(max(span.start, ended), span.end, State.PROVISIONAL, read_at))
+        pieces.append(Span(max(span.start, ended), span.end, State.PROVISIONAL, read_at, span.complete_until))
     return [piece for piece in pieces if piece.start < piece.end]
 
 
@@ -89,8 +92,8 @@ def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span
     Parts of spans outside the window stay as they are.
     """
     width = window.series.bucket_width.seconds
-    outside = [Span(s.start, window.start, s.state, s.fetched_at) for s in before if s.start < window.start]
-    beyond = [Span(window.end, s.end, s.state, s.fetched_at) for s in before if s.end > window.end]
+    outside = [replace(s, end=window.start) for s in before if s.start < window.start]
+    beyond = [replace(s, start=window.end) for s in before if s.end > window.end]
     known: dict[int, Span] = {}
     for span in before:
         first = max(span.start, window.start)
@@ -105,12 +108,12 @@ def _replace(window: Window, before: Sequence[Span], decide: Callable[[int, Span
 
 
 def merge(spans: Sequence[Span]) -> list[Span]:
-    """Join adjacent spans that have the same state and the same time."""
+    """Join adjacent spans that have the same state and the same times."""
     merged: list[Span] = []
     for span in spans:
         last = merged[-1] if merged else None
-        if last and (last.end, last.state, last.fetched_at) == (span.start, span.state, span.fetched_at):
-            merged[-1] = Span(last.start, span.end, span.state, span.fetched_at)
+        if last and last.end == span.start and last == replace(span, start=last.start, end=last.end):
+            merged[-1] = replace(span, start=last.start)
         else:
             merged.append(span)
     return merged

@@ -25,11 +25,13 @@ class AnswerTime:
         settled_until: The time up to which buckets are settled.
         accept_restatements: Whether to accept a drop of more than half in a settled bucket without a second
             confirmation.
+        complete_until: The time up to which the response had all use, where the API says so; None: up to `now`.
     """
 
     now: int
     settled_until: int
     accept_restatements: bool = False
+    complete_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Prior:
         end.
         """
         span = next((s for s in self.spans if s.start <= start < s.end), None)
-        if span is None or span.state not in COVERED or (span.fetched_at or 0) < start + width:
+        if span is None or span.state not in COVERED or span.known_until < start + width:
             return None
         # A bucket that was read without rows has no digest: only its span has a time.
         first_seen_at = self.buckets[start][1] if start in self.buckets else span.fetched_at

@@ -40,7 +40,7 @@ class PlanReader:
         """Return the coverage of a series that touches a range, in order."""
         values = {"series_id": await self.series_id(series), "start": start, "end": end}
         rows = await self._fetch("select_spans", values)
-        return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
+        return [Span(start, end, State(state), *times) for start, end, state, *times in rows]
 
     async def digests(self, series: Series) -> dict[tuple[int, int], bytes]:
         """Return the digests of responses, by the (start, end) of their windows.

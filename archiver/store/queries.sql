@@ -22,7 +22,7 @@ WHERE report = :report AND bucket_width = :bucket_width AND group_by = :group_by
 
 -- name: select_spans
 -- Select the coverage of a series that touches a range, in order.
-SELECT span_start, span_end, state, fetched_at FROM _span
+SELECT span_start, span_end, state, fetched_at, complete_until FROM _span
 WHERE series_id = :series_id AND span_start < :end AND span_end > :start
 ORDER BY span_start;
 
@@ -32,13 +32,13 @@ DELETE FROM _span WHERE series_id = :series_id AND span_start < :end AND span_en
 
 -- name: insert_span
 -- Insert coverage: one state for a range of buckets.
-INSERT INTO _span (series_id, span_start, span_end, state, fetched_at) VALUES (?, ?, ?, ?, ?);
+INSERT INTO _span (series_id, span_start, span_end, state, fetched_at, complete_until) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: select_future_spans
 -- Select coverage of buckets that had not ended when it was read, and coverage with a time of reading after now.
 -- The clocks of the API's servers may differ by `skew` seconds. A provisional span may end with the bucket that was in
 -- progress when it was read; every other span ends before that bucket.
-SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at, report
+SELECT series_id, bucket_seconds, span_start, span_end, state, fetched_at, complete_until, report
 FROM (
   SELECT p.*, s.report, s.bucket_seconds, min(coalesce(p.fetched_at + :skew, :now), :now) AS read_at
   FROM _span AS p JOIN _series AS s ON s.id = p.series_id
@@ -141,6 +141,14 @@ WHERE NOT EXISTS (
   WHERE name IS :name AND details = :details
 )
 ON CONFLICT DO UPDATE SET name = excluded.name, details = excluded.details;
+
+-- name: count_names
+-- Select the number of names that are stored of a user.
+SELECT count(*) FROM _name WHERE id = :id AND kind IN ('user', 'person');
+
+-- name: delete_names
+-- Delete the names of a user.
+DELETE FROM _name WHERE id = :id AND kind IN ('user', 'person');
 
 -- name: usage.select_keys
 -- Select the ids of sets of dimension values, by a JSON array of their keys.
@@ -254,3 +262,89 @@ UPDATE _usage_key SET key = 'damaged ' || id WHERE id = :id;
 -- name: cost.update_damaged_key
 -- Update the key of a damaged set of dimension values to one that no set has.
 UPDATE _cost_key SET key = 'damaged ' || id WHERE id = :id;
+
+-- name: analytics-usage.select_keys
+-- Select the ids of sets of dimension values, by a JSON array of their keys.
+SELECT key, id FROM _analytics_usage_key WHERE key IN (SELECT value FROM json_each(?));
+
+-- name: analytics-usage.insert_key
+-- Insert a set of dimension values.
+INSERT INTO _analytics_usage_key (
+  key, workspace_id, api_key_id, actor_type, actor_id, model, product, service_tier, context_window, inference_geo,
+  speed, agent_id, claude_tag_category, claude_tag_user_id, deployment_id, environment_id, organization_id,
+  rbac_group_id, session_id, slack_channel_id, user_profile_id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-usage.select_facts
+-- Select the rows of a window.
+SELECT
+  bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests, requests, extra
+FROM _analytics_usage_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: analytics-usage.count_facts
+-- Select the number of rows of a window.
+SELECT count(*) FROM _analytics_usage_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: analytics-usage.delete_facts
+-- Delete the rows of one bucket.
+DELETE FROM _analytics_usage_fact WHERE series_id = ? AND bucket_start = ?;
+
+-- name: analytics-usage.insert_fact
+-- Insert a row.
+INSERT INTO _analytics_usage_fact (
+  series_id, bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens,
+  cache_creation_5m_input_tokens, cache_read_input_tokens, output_tokens, web_search_requests, requests, extra
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-usage.insert_change
+-- Insert a row of a revision, before and after it.
+INSERT INTO _analytics_usage_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-usage.update_damaged_key
+-- Update the key of a damaged set of dimension values to one that no set has.
+UPDATE _analytics_usage_key SET key = 'damaged ' || id WHERE id = :id;
+
+-- name: analytics-cost.select_keys
+-- Select the ids of sets of dimension values, by a JSON array of their keys.
+SELECT key, id FROM _analytics_cost_key WHERE key IN (SELECT value FROM json_each(?));
+
+-- name: analytics-cost.insert_key
+-- Insert a set of dimension values.
+INSERT INTO _analytics_cost_key (
+  key, workspace_id, api_key_id, actor_type, actor_id, model, product, service_tier, context_window, inference_geo,
+  speed, agent_id, claude_tag_category, claude_tag_user_id, deployment_id, environment_id, organization_id,
+  rbac_group_id, session_id, slack_channel_id, user_profile_id, cost_type, token_type, currency
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-cost.select_facts
+-- Select the rows of a window.
+SELECT
+  bucket_start, key_id, amount, amount_microcents, amount_remainder, list_amount, requests, extra
+FROM _analytics_cost_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: analytics-cost.count_facts
+-- Select the number of rows of a window.
+SELECT count(*) FROM _analytics_cost_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: analytics-cost.delete_facts
+-- Delete the rows of one bucket.
+DELETE FROM _analytics_cost_fact WHERE series_id = ? AND bucket_start = ?;
+
+-- name: analytics-cost.insert_fact
+-- Insert a row.
+INSERT INTO _analytics_cost_fact (
+  series_id, bucket_start, key_id, amount, amount_microcents, amount_remainder, list_amount, requests, extra
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-cost.insert_change
+-- Insert a row of a revision, before and after it.
+INSERT INTO _analytics_cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: analytics-cost.update_damaged_key
+-- Update the key of a damaged set of dimension values to one that no set has.
+UPDATE _analytics_cost_key SET key = 'damaged ' || id WHERE id = :id;

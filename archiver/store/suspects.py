@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archiver.model import Report, State
+from archiver.model import State
+from archiver.reports import SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from archiver.model import Span, Window
+    from archiver.model import Report, Span, Window
     from archiver.store.connection import WriteConnection
     from archiver.store.diff import Facts
     from archiver.store.history import AnswerTime
@@ -35,10 +36,10 @@ def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
 def magnitude(report: Report, facts: Facts) -> int:
     """Return the size of a bucket, for comparing it before and after.
 
-    For usage it is the sum of all counts. For cost it is the sum of absolute amounts in microcents.
+    For usage it is the sum of all counts. For money it is the sum of absolute amounts in microcents.
     """
     # Credits are negative: with signs, a day of 100 with a credit of 100 would have a size of 0.
-    if report is Report.COST:
+    if SPECS[report].is_money:
         return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
 

@@ -76,7 +76,7 @@ class WindowWriter:
             # With a bucket held back the stored rows differ from the response: a stored digest would cause an equal
             # next response to be skipped.
             await self._replace_digest(series_id, answer, keep=not written.suspects)
-        after = after_answer(window, before, present, answer_time.now, answer_time.settled_until)
+        after = after_answer(window, before, present, answer_time)
         await self.replace_coverage(series_id, window, before, after)
         await self.refresh_days(window.series.report, series_id, window.start, window.end)
         return written
@@ -84,7 +84,7 @@ class WindowWriter:
     async def spans(self, series_id: int, start: int, end: int) -> list[Span]:
         """Read the coverage that touches a range, in order."""
         rows = await self._db.fetch("select_spans", _range(series_id, start, end))
-        return [Span(start, end, State(state), fetched_at) for start, end, state, fetched_at in rows]
+        return [Span(start, end, State(state), *times) for start, end, state, *times in rows]
 
     async def replace_coverage(
         self, series_id: int, window: Window, before: Sequence[Span], after: Sequence[Span]
@@ -96,7 +96,7 @@ class WindowWriter:
 
     async def add_spans(self, series_id: int, spans: Sequence[Span]) -> None:
         """Add coverage where there is none."""
-        rows = [(series_id, span.start, span.end, span.state, span.fetched_at) for span in spans]
+        rows = [(series_id, s.start, s.end, s.state, s.fetched_at, s.complete_until) for s in spans]
         await self._db.execute_many("insert_span", rows)
 
     async def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
@@ -114,8 +114,8 @@ class WindowWriter:
             await self._sum_days(series_id, [start])
         if not archived:
             return
-        kept = [Span(s.start, start, s.state, s.fetched_at) for s in before if s.start < start]
-        kept += [Span(end, s.end, s.state, s.fetched_at) for s in before if s.end > end]
+        kept = [replace(s, end=start) for s in before if s.start < start]
+        kept += [replace(s, start=end) for s in before if s.end > end]
         where = _range(series_id, start, end)
         await self._db.execute("delete_spans", where)
         await self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])

@@ -184,12 +184,17 @@ BOMBS = {
 }
 
 
+# SQLite makes the text letter by letter and answers NULL in the end. On a fast machine that takes less than the limit.
+ENDS_BY_ITSELF = {"a gigabyte of one letter"}
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_statement_that_wants_too_much_is_stopped_with_a_sentence(archive: Path, ask: Ask, name: str) -> None:
     sql, sentence = BOMBS[name]
     with untouched(archive):
         done = ask(sql)
     allowed = {10} if sentence == TOO_LONG else {2} if sentence else {2, 10}
+    allowed |= {0} if name in ENDS_BY_ITSELF else set()
     assert done["code"] in allowed, done
     assert sentence in done["stderr"]
     check_bounded(done)

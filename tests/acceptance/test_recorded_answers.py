@@ -11,8 +11,9 @@ import pytest
 from archiver.api.classify import classify
 from archiver.api.client import AdminClient
 from archiver.api.decode.page import read_page
-from archiver.api.endpoints import fetch_names, fetch_organization, fetch_window
+from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
+from archiver.api.lists import fetch_names, fetch_organization
 from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
 from archiver.api.retry import RetryPolicy

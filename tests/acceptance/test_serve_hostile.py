@@ -12,7 +12,7 @@ import pytest
 
 from archiver.plan.scope import Scope
 from archiver.simulator import background
-from tests.acceptance.test_hostile_sql import BOMBS, HARMLESS, REFUSED, untouched
+from tests.acceptance.test_hostile_sql import BOMBS, ENDS_BY_ITSELF, HARMLESS, REFUSED, untouched
 from tests.serving import Server, begin, serving
 from tests.support import SMALL, archiver, day, sync
 
@@ -49,7 +49,8 @@ def test_a_statement_that_uses_too_much_leaves_the_server_as_it_was(server: Serv
         began = time.monotonic()
         reply = server.query(BOMBS[name][0])
         assert time.monotonic() - began < 20
-    assert reply.status == 400
+    assert reply.status in ({200, 400} if name in ENDS_BY_ITSELF else {400})
+    assert len(reply.text) < 100_000
     assert server.query("SELECT 1 AS x").json()["rows"] == [[1]]
     assert peak_mebibytes(server) < 500
 

@@ -17,6 +17,7 @@ from archiver.plan.work import needed
 from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT, split_amount
 from archiver.store.coverage import after_answer
 from archiver.store.diff import compare
+from archiver.store.history import AnswerTime
 from tests.unit.api.test_decode import START, page, usage_row
 
 SERIES = Series(Report.USAGE, BucketWidth.DAY, ("model",))
@@ -99,7 +100,7 @@ def test_an_answer_changes_coverage_bucket_by_bucket(
     before = [Span(day * DAY, (day + 1) * DAY, state, 1) for day, state in enumerate(known) if state is not None]
     window = Window(SERIES, DAY, 5 * DAY)
     touching = [span for span in before if span.end > window.start and span.start < window.end]
-    after = after_answer(window, touching, {day * DAY for day in present}, now * DAY, settled_until * DAY)
+    after = after_answer(window, touching, {day * DAY for day in present}, AnswerTime(now * DAY, settled_until * DAY))
     states = {span.start // DAY + n: span.state for span in after for n in range((span.end - span.start) // DAY)}
     for day in range(1, 5):
         ended = day + 1 <= now

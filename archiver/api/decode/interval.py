@@ -1,4 +1,4 @@
-"""Read the times of a bucket, and check them against the window."""
+"""Read times, and check those of a bucket against the window."""
 
 from __future__ import annotations
 
@@ -46,9 +46,14 @@ def _bad_time(text: str, place: str) -> ContractError:
 
 # Windows of several series cover the same buckets, so the same times are parsed again and again.
 @lru_cache(4096)
-def _seconds(text: str) -> int | None:
+def read_time(text: str) -> datetime | None:
+    """Return a time with an offset in UTC; None for any other text."""
     try:
-        time = datetime.fromisoformat(text).astimezone(UTC) if _TIME.fullmatch(text) else None
+        return datetime.fromisoformat(text).astimezone(UTC) if _TIME.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None
+
+
+def _seconds(text: str) -> int | None:
+    time = read_time(text)
     return None if time is None or time.microsecond else int(time.timestamp())

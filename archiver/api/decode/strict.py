@@ -5,7 +5,6 @@ It is slower than the fast one, and reports the reason and the place of an error
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -15,22 +14,19 @@ import msgspec
 from archiver.answer import Bucket, DecodedPage, distinguish
 from archiver.api.decode.interval import read_interval
 from archiver.api.decode.jsontext import read_json, to_json
-from archiver.api.decode.warn import unknown_around, unknown_in_rows
+from archiver.api.decode.structs import known_fields, number_text, refusal, split_struct, with_excerpt
+from archiver.api.decode.warn import unknown_in_rows
 from archiver.errors import ContractError, excerpt
 from archiver.reports import SPECS
-from archiver.reports.spec import JsonNumber
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from archiver.answer import Buckets
     from archiver.model import DimensionValues, Report, Values, Window
     from archiver.reports import ReportSpec
 
 R = TypeVar("R")
-
-_PLACE = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
-_LONGEST_VALUE_SHOWN = 60
 
 
 class _Envelope(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
@@ -77,7 +73,7 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
         draft = _draft(raw, window)
         buckets = _check_buckets(draft, window, after)
     except ContractError as error:
-        raise _with_excerpt(error, raw) from None
+        raise with_excerpt(error, raw) from None
     if draft.page.has_more and not draft.page.next_page:
         raise ContractError("has_more is true and there is no next_page", place="next_page")
     return DecodedPage(buckets, draft.page.next_page if draft.page.has_more else None, tuple(draft.warnings))
@@ -90,21 +86,21 @@ def _draft(raw: Any, window: Window) -> _Draft:
         raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
     row_type, page_type = _types(window.series.report, window.series.group_by)
     draft = _Draft(window)
-    known = _known_fields(raw, ("data", "has_more", "next_page"), "the answer", draft)
+    known = known_fields(raw, ("data", "has_more", "next_page"), "the answer", draft.warnings)
     data = known.get("data")
     if isinstance(data, list):
         known["data"] = [_split_bucket(bucket, i, row_type, draft) for i, bucket in enumerate(data)]
     try:
         draft.page = msgspec.convert(known, type=page_type)
     except msgspec.ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
     return draft
 
 
 def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draft) -> Any:
     if not isinstance(raw, dict):
         return raw
-    known = _known_fields(raw, ("starting_at", "ending_at", "results"), "a bucket", draft)
+    known = known_fields(raw, ("starting_at", "ending_at", "results"), "a bucket", draft.warnings)
     results = known.get("results")
     if isinstance(results, list):
         known["results"] = [_split_row(row, (i, j), row_type, draft) for j, row in enumerate(results)]
@@ -116,64 +112,18 @@ def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], dr
     if not isinstance(raw, dict):
         return raw
     spec, group_by = SPECS[draft.window.series.report], draft.window.series.group_by
-    known, extra = _split_struct(raw, row_type)
+    known, extra = split_struct(raw, row_type)
     # A dimension that was not requested is null or absent. If it has a value, that is kept in `extra`, and does not
     # distinguish rows.
     for name in spec.group_by:
         if name not in group_by and name not in spec.parsed and known.pop(name, None) is not None:
             extra[name] = raw[name]
     # An amount may be a number in JSON instead of a text. Its digits are kept as they were sent.
-    known |= {name: _number_text(known[name]) for name in spec.texts if name in known}
+    known |= {name: number_text(known[name]) for name in spec.texts if name in known}
     if extra:
         draft.extras[at] = to_json(extra)
         draft.warnings[unknown_in_rows(extra)] = None
     return known
-
-
-def _number_text(value: Any) -> Any:
-    if isinstance(value, JsonNumber):
-        return value.text
-    return str(value) if type(value) is int else value
-
-
-def _split_struct(raw: Mapping[str, Any], struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split an object, and its objects, into known and unknown fields."""
-    fields = {one.name: one.type for one in msgspec.structs.fields(struct)}
-    known = {name: value for name, value in raw.items() if name in fields}
-    extra = {name: value for name, value in raw.items() if name not in fields}
-    for name, value in known.items():
-        nested = fields[name]
-        if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, msgspec.Struct):
-            known[name], rest = _split_struct(value, nested)
-            extra |= {name: rest} if rest else {}
-    return known, extra
-
-
-def _known_fields(raw: Mapping[str, Any], names: Sequence[str], what: str, draft: _Draft) -> dict[str, Any]:
-    for name in raw.keys() - set(names):
-        draft.warnings[unknown_around(name, what)] = None
-    return {name: value for name, value in raw.items() if name in names}
-
-
-def _refusal(error: msgspec.ValidationError) -> ContractError:
-    """Return the error for a value of a wrong type, from msgspec's message."""
-    message, _, place = str(error).partition(" - at `$.")
-    message = message.replace("`", "").replace("JsonNumber", "another number")
-    return ContractError(message, place=place.rstrip("`") or None)
-
-
-def _with_excerpt(error: ContractError, raw: Any) -> ContractError:
-    """Add the value at the place of an error, short and escaped."""
-    found = raw
-    try:
-        for index, name in _PLACE.findall(error.place or ""):
-            found = found[int(index)] if index else found[name]
-    except (KeyError, IndexError, TypeError):
-        return error
-    if not error.place:
-        return error
-    shown = excerpt(to_json(found), _LONGEST_VALUE_SHOWN)
-    return ContractError(f"{error.message}: {shown}", place=error.place, append_place=False)
 
 
 def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:

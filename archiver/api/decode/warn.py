@@ -18,3 +18,8 @@ def unknown_in_rows(names: Iterable[str]) -> str:
 def unknown_around(name: str, what: str) -> str:
     """Return the warning about an unknown field of the answer or of a bucket."""
     return f"the unknown field {excerpt(name, 40)!r} of {what} is not kept"
+
+
+def unknown_values(dimension: str, values: Iterable[str]) -> str:
+    """Return the warning about values of a dimension that are new in the API."""
+    return f"values of {dimension} that are new in the API are archived: {', '.join(excerpt(v, 40) for v in values)}"

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from archiver.model import Report
+from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.reports.grouped import COUNTS, all_tokens
 from archiver.offline.reports.request import select_days
 from archiver.offline.tables.display import shared_names, shown_label
@@ -103,7 +103,7 @@ class PageDays:
 
 def page_days(reader: ArchiveReader, request: ReportRequest) -> PageDays:
     """Return all days from the first to the last selected day of any report."""
-    days = {report: select_days(reader, report, request).days for report in Report}
+    days = {report: select_days(reader, report, request).days for report in DEFAULT_REPORTS}
     dates = _between([f"{day.date}" for one in days.values() for day in one])
     return PageDays(dates, {report: _letters(dates, one, reader.as_of is not None) for report, one in days.items()})
 

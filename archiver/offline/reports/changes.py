@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from archiver.model import Report, to_text
+from archiver.model import DEFAULT_REPORTS, Report, to_text
 from archiver.offline.reports.grouped import all_tokens
 from archiver.offline.reports.known_days import not_archived
 from archiver.offline.reports.request import COST_NOTE
@@ -38,13 +38,13 @@ def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
     by = ("day" if "day" in request.by else "month", "workspace", "model")
     with open_archive_reader(reader.path, moment) as then:
         sides = {"now": reader, "was": then}
-        days = {(side, report): of.days(report) for side, of in sides.items() for report in Report}
-        if not any(days["was", report] for report in Report):
+        days = {(side, report): of.days(report) for side, of in sides.items() for report in DEFAULT_REPORTS}
+        if not any(days["was", report] for report in DEFAULT_REPORTS):
             archived = days["now", Report.COST] or days["now", Report.USAGE]
             sentence = not_archived("cost or usage", None, [], to_text(moment) if archived else None)
             return Table([], [], notes=(sentence,), is_known=False)
         found: dict[tuple[Any, ...], Row] = {}
-        for side, kind, report in product(sides, (CHANGED, NEW, GONE), Report):
+        for side, kind, report in product(sides, (CHANGED, NEW, GONE), DEFAULT_REPORTS):
             some = _days_of(kind, side, days["now", report], days["was", report])
             for line in sides[side].lines(report, by, some) if some else ():
                 _add_line(found, line, kind, side, report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from archiver.model import Report
+from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import COST_NOTE, select_days
@@ -33,7 +33,7 @@ def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
     Days are left out unless both reports are archived by all of the dimensions.
     """
     by = request.grouped(("day", "month", *_COMPARED_BY), ("month", *_COMPARED_BY), "reconcile")
-    selected = {report: select_days(reader, report, request) for report in Report}
+    selected = {report: select_days(reader, report, request) for report in DEFAULT_REPORTS}
     for one in (selected[Report.COST], selected[Report.USAGE]):
         if one.known is None:
             return one.unknown()

@@ -23,10 +23,13 @@ FROM _suspect AS u JOIN _series AS s ON s.id = u.series_id ORDER BY u.bucket_sta
 -- name: select_newest_complete
 -- Select, for each report, the end of the newest bucket that was read after its end. A span can end with a bucket that
 -- was in progress at `fetched_at`: only the buckets before it count.
-SELECT s.report, max(min(c.span_end, c.fetched_at - c.fetched_at % s.bucket_seconds))
-FROM _span AS c JOIN _series AS s ON s.id = c.series_id
-WHERE c.state IN ('settled', 'provisional') AND c.span_start + s.bucket_seconds <= c.fetched_at
-GROUP BY s.report;
+SELECT report, max(min(span_end, known - known % bucket_seconds))
+FROM (
+  SELECT c.*, s.report, s.bucket_seconds, coalesce(c.complete_until, c.fetched_at) AS known
+  FROM _span AS c JOIN _series AS s ON s.id = c.series_id
+)
+WHERE state IN ('settled', 'provisional') AND span_start + bucket_seconds <= known
+GROUP BY report;
 
 -- name: select_days
 -- Select the days of a report with the series that is used for each, and its rank.
@@ -121,6 +124,6 @@ WHERE s.bucket_seconds < 86400;
 -- runs of earlier times are not stored.
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
-  'usage', 'cost', 'daily_tokens', 'daily_cost', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',
-  'cache_efficiency'
+  'usage', 'cost', 'analytics_usage', 'analytics_cost', 'daily_tokens', 'daily_cost', 'daily_cost_by_key',
+  'daily_cost_by_person', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost', 'cache_efficiency'
 );

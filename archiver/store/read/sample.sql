@@ -32,3 +32,25 @@ SELECT
   k.token_type, k.inference_geo, k.currency, f.amount, f.amount_microcents, f.amount_remainder, f.extra
 FROM _cost_fact AS f JOIN _cost_key AS k ON k.id = f.key_id
 WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
+
+-- name: analytics-usage.sample_rows
+-- Select the rows of a window with the values of their dimensions.
+SELECT
+  f.bucket_start, k.workspace_id, k.api_key_id, k.actor_type, k.actor_id, k.model, k.product, k.service_tier,
+  k.context_window, k.inference_geo, k.speed, k.agent_id, k.claude_tag_category, k.claude_tag_user_id,
+  k.deployment_id, k.environment_id, k.organization_id, k.rbac_group_id, k.session_id, k.slack_channel_id,
+  k.user_profile_id, f.uncached_input_tokens, f.cache_creation_1h_input_tokens, f.cache_creation_5m_input_tokens,
+  f.cache_read_input_tokens, f.output_tokens, f.web_search_requests, f.requests, f.extra
+FROM _analytics_usage_fact AS f JOIN _analytics_usage_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
+
+-- name: analytics-cost.sample_rows
+-- Select the rows of a window with the values of their dimensions.
+SELECT
+  f.bucket_start, k.workspace_id, k.api_key_id, k.actor_type, k.actor_id, k.model, k.product, k.service_tier,
+  k.context_window, k.inference_geo, k.speed, k.agent_id, k.claude_tag_category, k.claude_tag_user_id,
+  k.deployment_id, k.environment_id, k.organization_id, k.rbac_group_id, k.session_id, k.slack_channel_id,
+  k.user_profile_id, k.cost_type, k.token_type, k.currency, f.amount, f.amount_microcents, f.amount_remainder,
+  f.list_amount, f.requests, f.extra
+FROM _analytics_cost_fact AS f JOIN _analytics_cost_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;

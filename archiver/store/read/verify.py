@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 from archiver.errors import StorageError
 from archiver.model import DAY, WORST_CLOCK_SKEW, BucketWidth, Report, Series, to_text
+from archiver.reports import SPECS
 from archiver.reports.cost import split_amount
 from archiver.store.diff import facts_digest
 from archiver.store.faults import translate
@@ -169,7 +170,7 @@ def _check_coverage(connection: sqlite3.Connection, series: dict[int, _StoredSer
     # `Archive.drop_future_coverage`, which removes that coverage.
     values = {"now": now, "skew": WORST_CLOCK_SKEW}
     rows = connection.execute(sql("select_future_spans"), values).fetchall()
-    for series_id, width, start, _, _, fetched_at, _ in rows:
+    for series_id, width, start, _, _, fetched_at, *_ in rows:
         if series_id in series:
             one = series[series_id]
             # Only the part from the bucket in progress at the time of reading is wrong.
@@ -204,7 +205,7 @@ def _check_digests(connection: sqlite3.Connection, series: _StoredSeries) -> Ite
             yield series.finding(start, "digest", "contains rows without a digest")
         elif digest != facts_digest(stored):
             yield series.finding(start, "digest", "the rows are not those that were archived")
-        elif series.report is Report.COST and not all(_is_exact(*values[:3]) for values in stored.values()):
+        elif SPECS[series.report].is_money and not all(_is_exact(*values[:3]) for values in stored.values()):
             yield series.finding(start, "digest", "an amount and its microcents do not agree")
     # The digests that are left belong to buckets without rows. That is right for a bucket that lost its last row by a
     # response: its digest is that of no rows.

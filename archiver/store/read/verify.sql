@@ -123,3 +123,78 @@ WHERE d.settled_at IS NOT NULL AND EXISTS (
   WHERE t.report = 'cost' AND t.filters = '' AND t.id <> d.series_id AND o.settled_at IS NOT NULL
 )
 GROUP BY d.day_start, d.series_id;
+
+-- name: analytics-usage.verify_keys
+-- Select the dictionary of dimension values.
+SELECT
+  id, key, workspace_id, api_key_id, actor_type, actor_id, model, product, service_tier, context_window,
+  inference_geo, speed, agent_id, claude_tag_category, claude_tag_user_id, deployment_id, environment_id,
+  organization_id, rbac_group_id, session_id, slack_channel_id, user_profile_id
+FROM _analytics_usage_key;
+
+-- name: analytics-usage.verify_facts
+-- Select the rows of a series, in order.
+SELECT
+  bucket_start, key_id, uncached_input_tokens, cache_creation_1h_input_tokens, cache_creation_5m_input_tokens,
+  cache_read_input_tokens, output_tokens, web_search_requests, requests, extra
+FROM _analytics_usage_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
+
+-- name: analytics-usage.buckets_of_key
+-- Select the buckets that use a set of dimension values.
+SELECT DISTINCT series_id, bucket_start FROM _analytics_usage_fact WHERE key_id = :id;
+
+-- name: analytics-usage.verify_sums
+-- Select the sums of settled days that several series cover which add up to the whole; a day without rows sums to zero.
+-- `fineness` is NULL for filtered series, and for groupings with rows that overlap or leave something out.
+SELECT
+  d.day_start, d.series_id,
+  coalesce(sum(f.uncached_input_tokens), 0) AS uncached_input_tokens,
+  coalesce(sum(f.cache_creation_1h_input_tokens), 0) AS cache_creation_1h_input_tokens,
+  coalesce(sum(f.cache_creation_5m_input_tokens), 0) AS cache_creation_5m_input_tokens,
+  coalesce(sum(f.cache_read_input_tokens), 0) AS cache_read_input_tokens,
+  coalesce(sum(f.output_tokens), 0) AS output_tokens,
+  coalesce(sum(f.web_search_requests), 0) AS web_search_requests
+FROM _series_day AS d
+JOIN _series AS s ON s.id = d.series_id AND s.report = 'analytics-usage' AND s.fineness IS NOT NULL
+LEFT JOIN _analytics_usage_fact AS f
+  ON f.series_id = d.series_id AND f.bucket_start >= d.day_start AND f.bucket_start < d.day_start + 86400
+WHERE d.settled_at IS NOT NULL AND EXISTS (
+  SELECT 1 FROM _series AS t JOIN _series_day AS o ON o.series_id = t.id AND o.day_start = d.day_start
+  WHERE t.report = 'analytics-usage' AND t.fineness IS NOT NULL AND t.id <> d.series_id AND o.settled_at IS NOT NULL
+)
+GROUP BY d.day_start, d.series_id;
+
+-- name: analytics-cost.verify_keys
+-- Select the dictionary of dimension values.
+SELECT
+  id, key, workspace_id, api_key_id, actor_type, actor_id, model, product, service_tier, context_window,
+  inference_geo, speed, agent_id, claude_tag_category, claude_tag_user_id, deployment_id, environment_id,
+  organization_id, rbac_group_id, session_id, slack_channel_id, user_profile_id, cost_type, token_type, currency
+FROM _analytics_cost_key;
+
+-- name: analytics-cost.verify_facts
+-- Select the rows of a series, in order.
+SELECT
+  bucket_start, key_id, amount, amount_microcents, amount_remainder, list_amount, requests, extra
+FROM _analytics_cost_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
+
+-- name: analytics-cost.buckets_of_key
+-- Select the buckets that use a set of dimension values.
+SELECT DISTINCT series_id, bucket_start FROM _analytics_cost_fact WHERE key_id = :id;
+
+-- name: analytics-cost.verify_sums
+-- Select the sums of settled days that several series cover which add up to the whole; a day without rows sums to zero.
+-- `fineness` is NULL for filtered series, and for groupings with rows that overlap or leave something out.
+SELECT
+  d.day_start, d.series_id,
+  coalesce(sum(f.amount_microcents), 0) AS amount_microcents,
+  coalesce(sum(f.amount_remainder), 0) AS amount_remainder
+FROM _series_day AS d
+JOIN _series AS s ON s.id = d.series_id AND s.report = 'analytics-cost' AND s.fineness IS NOT NULL
+LEFT JOIN _analytics_cost_fact AS f
+  ON f.series_id = d.series_id AND f.bucket_start >= d.day_start AND f.bucket_start < d.day_start + 86400
+WHERE d.settled_at IS NOT NULL AND EXISTS (
+  SELECT 1 FROM _series AS t JOIN _series_day AS o ON o.series_id = t.id AND o.day_start = d.day_start
+  WHERE t.report = 'analytics-cost' AND t.fineness IS NOT NULL AND t.id <> d.series_id AND o.settled_at IS NOT NULL
+)
+GROUP BY d.day_start, d.series_id;

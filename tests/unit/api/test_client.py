@@ -11,8 +11,9 @@ import pytest
 from aioresponses import aioresponses
 
 from archiver.api.client import AdminClient
-from archiver.api.endpoints import fetch_names, fetch_organization, fetch_window, window_beta, window_query
+from archiver.api.endpoints import fetch_window, window_beta, window_query
 from archiver.api.key import AdminKey
+from archiver.api.lists import fetch_names, fetch_organization
 from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.retry import MOST_ATTEMPTS, RetryPolicy
 from archiver.api.transport import open_session

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 
 from archiver.api.client import AdminClient
-from archiver.api.endpoints import fetch_names
 from archiver.api.key import AdminKey
+from archiver.api.lists import fetch_names
 from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
 from archiver.api.retry import RetryPolicy

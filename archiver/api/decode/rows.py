@@ -1,0 +1,181 @@
+"""Decode a page of rows, as the analytics reports send them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from archiver.answer import Row, RowPage
+from archiver.api import headers
+from archiver.api.decode.interval import read_interval, read_time
+from archiver.api.decode.jsontext import read_json, to_json
+from archiver.api.decode.structs import known_fields, number_text, refusal, split_struct, with_excerpt
+from archiver.api.decode.warn import unknown_in_rows, unknown_values
+from archiver.errors import ContractError, excerpt
+from archiver.reports import SPECS
+from archiver.reports.analytics import KNOWN_PRODUCTS, read_actor, read_person
+
+if TYPE_CHECKING:
+    from archiver.api.response import Response
+    from archiver.model import NamedObject, Window
+    from archiver.reports import ReportSpec
+    from archiver.reports.spec import RowPaging
+
+_ENVELOPE = ("data", "has_more", "next_page", "data_refreshed_at")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a page has shown so far."""
+
+    window: Window
+    spec: ReportSpec
+    paging: RowPaging
+    warnings: dict[str, None] = field(default_factory=dict)
+    people: dict[str, NamedObject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RowPageReader:
+    """A decoder for the pages of the answer to one window."""
+
+    window: Window
+
+    def __call__(self, response: Response) -> RowPage:
+        """Decode a page.
+
+        Raises:
+            TransportError: Its compression is damaged, or it is too large.
+            KeyEchoError: It contains the admin key.
+            DamagedAnswerError: The body is not JSON.
+            ContractError: The body is JSON, and breaks the contract.
+        """
+        page = read_row_page(response.body, self.window)
+        return replace(page, server_time=headers.server_time(response.headers), request_id=response.request_id)
+
+
+def read_row_page(body: bytes | bytearray, window: Window) -> RowPage:
+    """Decode a page of the answer to `window`.
+
+    Unknown fields of rows are kept as `extra`.
+
+    Raises:
+        DamagedAnswerError: The body is not JSON.
+        ContractError: The body is JSON, and breaks the contract.
+    """
+    raw = read_json(body)
+    try:
+        return _read_page(raw, window)
+    except ContractError as error:
+        raise with_excerpt(error, raw) from None
+
+
+def _read_page(raw: Any, window: Window) -> RowPage:
+    if not isinstance(raw, dict):
+        raise ContractError("Expected an object", place="the answer", append_place=False)
+    if raw.get("type") == "error" or "error" in raw:
+        raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
+    spec = SPECS[window.series.report]
+    assert spec.rows is not None
+    draft = _Draft(window, spec, spec.rows)
+    known = known_fields(raw, _ENVELOPE, "the answer", draft.warnings)
+    data, has_more, following = known.get("data"), known.get("has_more"), known.get("next_page")
+    if not isinstance(data, list):
+        raise ContractError("Expected a list", place="data")
+    if not isinstance(has_more, bool):
+        raise ContractError("Expected true or false", place="has_more")
+    if not isinstance(following, str | None) or (has_more and not following):
+        raise ContractError("has_more is true and there is no next_page", place="next_page")
+    refreshed = known.get("data_refreshed_at")
+    refreshed_at = read_time(refreshed) if isinstance(refreshed, str) else None
+    if refreshed is not None and refreshed_at is None:
+        raise ContractError("Expected a time with an offset, or null", place="data_refreshed_at")
+    rows = [_read_row(row, f"data[{i}]", draft) for i, row in enumerate(data)]
+    return RowPage(
+        rows,
+        following if has_more else None,
+        None if refreshed_at is None else int(refreshed_at.timestamp() // 1),
+        tuple(draft.warnings),
+        tuple(draft.people.values()),
+    )
+
+
+def _read_row(raw: Any, place: str, draft: _Draft) -> Row:
+    if not isinstance(raw, dict):
+        raise ContractError("Expected an object", place=place)
+    metrics = draft.paging.metrics
+    times = [raw.get(name) for name in ("starting_at", "ending_at")]
+    if not all(isinstance(time, str) for time in times):
+        raise ContractError("Expected the times of a bucket", place=place)
+    start = read_interval(str(times[0]), str(times[1]), draft.window, draft.window.start, place)
+    for name in ("group", metrics):
+        if not isinstance(raw.get(name), dict):
+            raise ContractError("Expected an object", place=f"{place}.{name}")
+    extra = {n: v for n, v in raw.items() if n not in {"starting_at", "ending_at", "group", metrics}}
+    dimensions, more = _read_group(raw["group"], f"{place}.group", draft)
+    extra |= {"group": more} if more else {}
+    values, currency, more = _read_metrics(raw[metrics], f"{place}.{metrics}", draft)
+    extra |= {metrics: more} if more else {}
+    if extra:
+        names = [*(extra.keys() - {"group", metrics}), *extra.get("group", ()), *extra.get(metrics, ())]
+        draft.warnings[unknown_in_rows(names)] = None
+    columns = {**dimensions, "currency": currency}
+    key = tuple(columns.get(name) for name in draft.spec.columns)
+    return Row(start, key, values, to_json(extra) if extra else None)
+
+
+def _read_group(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[dict[str, str | None], dict[str, Any]]:
+    """Return the dimensions of a row by column, and its other fields that have a value."""
+    group_by = draft.window.series.group_by
+    columns: dict[str, str | None] = {}
+    for name in group_by:
+        if name not in raw:
+            raise ContractError(f"Object missing required field {name}", place=place)
+        value = raw[name]
+        if name == "actor":
+            columns |= _read_actor(value, f"{place}.actor", draft)
+        elif not isinstance(value, str | None):
+            raise ContractError("Expected a string or null", place=f"{place}.{name}")
+        elif value is not None or name not in columns:  # the actor has shown its type already
+            columns[name] = value
+    product = columns.get("product")
+    if product is not None and product not in KNOWN_PRODUCTS:
+        draft.warnings[unknown_values("product", [product])] = None
+    # A dimension that was not requested is null. If it has a value, that is kept.
+    return columns, {name: value for name, value in raw.items() if name not in group_by and value is not None}
+
+
+def _read_actor(value: Any, place: str, draft: _Draft) -> dict[str, str | None]:
+    if value is None:
+        return {"actor_type": None, "actor_id": None}
+    if not isinstance(value, dict):
+        raise ContractError("Expected an object or null", place=place)
+    try:
+        kind, identity = read_actor(value)
+    except ValueError as error:
+        raise ContractError(str(error), place=place) from None
+    if person := read_person(value):
+        draft.people[person.id] = person
+    return {"actor_type": kind, "actor_id": identity}
+
+
+def _read_metrics(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[tuple[Any, ...], str | None, dict[str, Any]]:
+    """Return the measures of a row, its currency, and its other fields."""
+    known, extra = split_struct(raw, draft.paging.metrics_type)
+    known |= {name: number_text(known[name]) for name in draft.spec.texts if name in known}
+    try:
+        metrics: Any = msgspec.convert(known, type=draft.paging.metrics_type)
+    except msgspec.ValidationError as error:
+        found = refusal(error)
+        inner = f"{place}.{found.place}" if found.place else place
+        raise ContractError(found.message.partition(", at ")[0], place=inner) from None
+    try:
+        values = tuple(read(metrics) for read in draft.spec.read_measures)
+    except ValueError as error:
+        raise ContractError(str(error), place=place) from None
+    if not draft.spec.is_money and metrics.total_tokens != sum(values[:5]):
+        # The sum of the five counts, so far. Another number means that there are tokens of a kind that is new.
+        extra["total_tokens"] = metrics.total_tokens
+    return values, getattr(metrics, "currency", None), extra

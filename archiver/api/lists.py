@@ -1,0 +1,192 @@
+"""Fetch the organisation, and the lists that give names to ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from archiver.errors import ContractError, DamagedAnswerError, KeyRefusedError, RequestRefusedError
+from archiver.model import NamedObject, NameKind, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from archiver.api.client import AdminClient
+    from archiver.api.response import Response
+
+# This is more than any list has. It ends the reading of a list with cursors that form a circle.
+_MOST_LIST_PAGES = 10_000
+
+_DEFAULT_WORKSPACE = "Default"
+
+
+@dataclass(frozen=True, slots=True)
+class _NameList:
+    """The endpoint of a list of names and its parameters.
+
+    Attributes:
+        path: The path below the host.
+        query: The parameters of every request.
+        optional: Parameters that are left out when the API refuses them with 400, as some versions do.
+        cursor: The name of the parameter that requests the next page. `after_id` is sent with the last id of a page,
+            and `page` with its `next_page`.
+    """
+
+    path: str
+    query: tuple[tuple[str, str], ...] = (("limit", "1000"),)
+    optional: tuple[tuple[str, str], ...] = ()
+    cursor: str = "after_id"
+
+
+_LISTS = {
+    # `include_default` exists since 2026-10-07.
+    NameKind.WORKSPACE: _NameList(
+        "/v1/organizations/workspaces",
+        (("include_archived", "true"), ("limit", "1000")),
+        optional=(("include_default", "true"),),
+    ),
+    NameKind.API_KEY: _NameList("/v1/organizations/api_keys"),
+    NameKind.USER: _NameList("/v1/organizations/users"),
+    # The largest limit of this list is not documented.
+    NameKind.SERVICE_ACCOUNT: _NameList(
+        "/v1/organizations/service_accounts", (), optional=(("limit", "1000"),), cursor="page"
+    ),
+}
+
+
+async def fetch_organization(client: AdminClient) -> Organization:
+    """Fetch the organisation of the key.
+
+    Raises:
+        ApiError: There is no answer, or it is not as documented.
+    """
+
+    def read(response: Response) -> Organization:
+        raw = _read_object(response.body)
+        identity, name = raw.get("id"), raw.get("name")
+        if not isinstance(identity, str) or not identity or not isinstance(name, str | None):
+            raise ContractError("the organisation has no id", place="id")
+        return Organization(identity, name)
+
+    return await client.get("/v1/organizations/me", (), read)
+
+
+async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
+    """Fetch one list of names to its end.
+
+    The list of service accounts needs an OAuth token. For an Admin API key it is returned empty.
+
+    Raises:
+        ApiError: There is no answer, or it is not as documented.
+    """
+    try:
+        return await _fetch_names(client, kind)
+    except KeyRefusedError as error:
+        if kind is NameKind.SERVICE_ACCOUNT and not error.ends_run:
+            return []
+        raise
+
+
+async def _fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
+    names = _LISTS[kind]
+    try:
+        objects = await _fetch_list(client, kind, (*names.query, *names.optional))
+    except RequestRefusedError as error:
+        if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
+            raise
+        # An API of before does not know the optional parameters: workspaces are then without the default one.
+        return await _fetch_list(client, kind, names.query)
+    return _mark_default(objects) if kind is NameKind.WORKSPACE else objects
+
+
+async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple[str, str]]) -> list[NamedObject]:
+    path, cursor = _LISTS[kind].path, _LISTS[kind].cursor
+    objects: list[NamedObject] = []
+    position: str | None = None
+    for _ in range(_MOST_LIST_PAGES):
+        further = ((cursor, position),) if position is not None else ()
+        page, following = await client.get(
+            path, (*query, *further), lambda response: _read_list(response.body, kind, cursor)
+        )
+        objects += page
+        if following is None:
+            return objects
+        if following == position:
+            break
+        position = following
+    raise ContractError("the pages of the list do not end", place=cursor)
+
+
+def _mark_default(objects: Sequence[NamedObject]) -> list[NamedObject]:
+    """Mark the default workspace.
+
+    The API distinguishes it by its name alone, and another workspace may have the same name. The default workspace was
+    created with the organisation, so it is also the oldest of all.
+    """
+    created = {one.id: _created_at(one) for one in objects}
+    oldest = min((time for time in created.values() if time is not None), default=None)
+    return [
+        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and oldest is not None and created[one.id] == oldest)
+        for one in objects
+    ]
+
+
+def _created_at(named: NamedObject) -> datetime | None:
+    try:
+        return datetime.fromisoformat(msgspec.json.decode(named.details)["created_at"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
+    """Return the objects of a page of a list, and the cursor of the next page."""
+    raw = _read_object(body)
+    data = raw.get("data")
+    if not isinstance(data, list):
+        raise ContractError("Expected a list", place="data")
+    following = _read_next_page(raw) if cursor == "page" else _read_last_id(raw)
+    return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], following
+
+
+def _read_last_id(raw: Mapping[str, Any]) -> str | None:
+    more, last = raw.get("has_more"), raw.get("last_id")
+    if not isinstance(more, bool):
+        raise ContractError("Expected true or false", place="has_more")
+    if not more:  # `last_id` is set on the last page too
+        return None
+    if not isinstance(last, str) or not last:
+        raise ContractError("has_more is true and there is no last_id", place="last_id")
+    return last
+
+
+def _read_next_page(raw: Mapping[str, Any]) -> str | None:
+    token = raw.get("next_page")
+    if not isinstance(token, str | None) or (raw.get("has_more") is True and not token):
+        raise ContractError("Expected the token of a page or null", place="next_page")
+    return token or None
+
+
+def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
+    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not isinstance(raw.get("name"), str | None):
+        raise ContractError("Expected an object with id and name", place=place)
+    details = {name: value for name, value in raw.items() if name not in {"id", "name", "type"}}
+    if kind is NameKind.API_KEY and "workspace_id" not in details:  # since anthropic-version 2026-10-21
+        scope = details.get("scope")
+        details["workspace_id"] = scope.get("workspace_id") if isinstance(scope, dict) else None
+    return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
+
+
+def _read_object(body: bytes | bytearray) -> dict[str, Any]:
+    try:
+        raw = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise DamagedAnswerError("the answer is not JSON") from None
+    except RecursionError:
+        raise ContractError("the answer is nested too deeply") from None
+    if not isinstance(raw, dict):
+        raise ContractError("Expected an object", place="the answer")
+    return raw
