@@ -226,9 +226,10 @@ class Archive(PlanReader):
         await self._db.execute_many("insert_name", rows)
 
     async def forget(self, identity: str) -> int:
-        """Remove the names and e-mail addresses of a user, and return their number.
+        """Remove all names and addresses of a user, and return their number.
 
-        Those of earlier times are removed too. Later syncs archive none of them. Deleted content stays in the file until it is overwritten; see `vacuum`.
+        Those of earlier times are removed too. Later syncs archive none of them. Deleted content stays in the file
+        until it is overwritten; see `vacuum`.
         """
         async with self._db.transaction():
             ((found,),) = await self._db.fetch("count_names", {"id": identity})
