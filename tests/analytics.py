@@ -53,9 +53,15 @@ def archived(db: Path, report: Report, group_by: Sequence[str], width: str = "1d
     return sorted(json.dumps(dict(zip(columns, row, strict=True)), sort_keys=True) for row in rows)
 
 
-def truth(api: Simulator, report: Report, group_by: Sequence[str], start: datetime, width: str = "1d") -> list[str]:
+def truth(  # noqa: PLR0913, PLR0917  # the parts of a series
+    api: Simulator,
+    report: Report,
+    group_by: Sequence[str],
+    start: datetime,
+    width: str = "1d",
+    end: datetime = NOW + timedelta(days=1),  # a fixed time
+) -> list[str]:
     """Return the same of the simulator; rows of actors that it cannot show are added up."""
-    end = NOW + timedelta(days=1)
     added: dict[str, list[Any]] = {}
     for row in api.analytics_truth(report.value, start, end, bucket_width=width, group_by=group_by):
         group, metrics = row["group"], row.get("usage") or row["cost"]

@@ -13,11 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 from yarl import URL
 
+from archiver.reports import SPECS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from archiver.simulator import Simulator
 
+REPORTS = {spec.path for spec in SPECS.values()}
 _PASSED_ON = ("date", "request-id", "anthropic-organization-id", "content-type", "retry-after")
 
 
@@ -86,7 +89,7 @@ class RawServer:
         path = urlsplit(target).path
         self.asked.append(target)
         good = await self._ask_upstream(target, headers)
-        if self.spoil is None or "report" not in path:
+        if self.spoil is None or path not in REPORTS:
             return good.bytes()
         spoilt = self.spoil(good)
         if spoilt is None:

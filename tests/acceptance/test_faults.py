@@ -1,4 +1,4 @@
-"""Named faults in raw responses, each for both reports.
+"""Named faults in raw responses, each for every report to which it applies.
 
 After every fault the outcome is the documented one and nothing wrong is archived. The next run without a fault makes
 the archive equal to the simulator.
@@ -6,7 +6,7 @@ the archive equal to the simulator.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import anyio
@@ -20,11 +20,12 @@ from archiver.api.transport import open_session
 from archiver.clock import Clock
 from archiver.crawl.run import Run
 from archiver.crawl.summary import Summary
-from archiver.model import Report
+from archiver.model import DEFAULT_REPORTS, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.archive import held_archive, open_archive
-from tests.faults import FAULTS, HARMLESS, HOLE, TEMPORARY, raw
+from tests import analytics
+from tests.faults import FAULTS, HARMLESS, HOLE, OF_BUCKETS, TEMPORARY, raw
 from tests.raw_server import Good, RawServer, raw_server
 from tests.support import NOW, SMALL, archived, day, select, truth
 
@@ -100,20 +101,22 @@ def run(  # noqa: PLR0913  # what a run can differ in
     return summary, hurried.waited
 
 
-@pytest.mark.parametrize("report", Report)
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [(name, report) for name in FAULTS for report in Report if report in DEFAULT_REPORTS or name not in OF_BUCKETS],
+)
 def test_a_fault_has_its_outcome_archives_nothing_wrong_and_is_repaired(
     server: RawServer, upstream: Simulator, db: Path, name: str, report: Report
 ) -> None:
     spoil, expected = FAULTS[name]
-    true_rows = truth(upstream, report, "1d", ("workspace_id",), SINCE)
+    true_rows = true(upstream, report)
     server.spoil = spoil
     summary, waited = run(server, db, report)
     assert summary.exit_code == expected, summary.failures
     assert summary.failures or expected == HARMLESS
     assert waited <= 1200
     assert summary.requests <= 5 + 40
-    kept = archived(db, report, "1d", ("workspace_id",))
+    kept = kept_rows(db, report)
     if expected == HARMLESS:
         assert kept == true_rows
     elif expected == HOLE:
@@ -126,8 +129,22 @@ def test_a_fault_has_its_outcome_archives_nothing_wrong_and_is_repaired(
     with_later_clock(db)
     healed, _ = run(server, db, report)
     assert healed.exit_code == 0, healed.failures
-    assert archived(db, report, "1d", ("workspace_id",)) == true_rows
+    assert kept_rows(db, report) == true_rows
     assert select(db, "SELECT count(*) FROM coverage WHERE state IN ('missing', 'failed')") == [(0,)]
+
+
+def true(upstream: Simulator, report: Report) -> list[Any]:
+    """Return the rows of the simulator by workspace."""
+    if report in DEFAULT_REPORTS:
+        return truth(upstream, report, "1d", ("workspace_id",), SINCE)
+    return analytics.truth(upstream, report, ("workspace_id",), SINCE)
+
+
+def kept_rows(db: Path, report: Report) -> list[Any]:
+    """Return the rows of the archive by workspace."""
+    if report in DEFAULT_REPORTS:
+        return archived(db, report, "1d", ("workspace_id",))
+    return analytics.archived(db, report, ("workspace_id",))
 
 
 def with_later_clock(db: Path) -> None:
