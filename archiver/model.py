@@ -229,15 +229,13 @@ LISTED_NAMES = (NameKind.WORKSPACE, NameKind.API_KEY, NameKind.USER, NameKind.SE
 class NamedObject:
     """One entry of a list of names.
 
-    `details` is the rest of its fields, as JSON text. `is_default` marks the default workspace, for which the reports
-    return null instead of this id.
+    `details` is the rest of its fields, as JSON text.
     """
 
     kind: NameKind
     id: str
     name: str | None
     details: str
-    is_default: bool = False
 
 
 def to_text(seconds: int) -> str:

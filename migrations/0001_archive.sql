@@ -605,6 +605,14 @@ SELECT
 FROM _name
 WINDOW by_time AS (PARTITION BY kind, id ORDER BY learnt_at);
 
+-- The id of the default workspace, for which the usage and cost reports return null and the analytics reports do not.
+-- The API distinguishes it by its name alone, and another workspace may have the same name. The default workspace was
+-- created with the organization, so it is also the oldest of all.
+CREATE VIEW _default_workspace AS
+SELECT id
+FROM workspace
+WHERE name = 'Default' AND julianday(created_at) = (SELECT min(julianday(created_at)) FROM workspace);
+
 -- The first SELECT of `fact` reads the rows of series of days, and only of those: a series of hours has a row at
 -- `day_start` too. The second reads stored sums, which only series of hours and minutes have. Commas around `group_by`
 -- make LIKE compare whole names. A name is the last that was known by the end of the day. The end itself belongs to the
@@ -720,7 +728,7 @@ SELECT
   w.name AS workspace_name,
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
-    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    WHEN k.workspace_id IS NULL OR k.workspace_id IN (SELECT id FROM _default_workspace) THEN '(default workspace)'
     ELSE coalesce(w.name, k.workspace_id)
   END AS workspace,
   k.api_key_id,
@@ -769,7 +777,7 @@ SELECT
   w.name AS workspace_name,
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
-    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    WHEN k.workspace_id IS NULL OR k.workspace_id IN (SELECT id FROM _default_workspace) THEN '(default workspace)'
     ELSE coalesce(w.name, k.workspace_id)
   END AS workspace,
   k.actor_type,

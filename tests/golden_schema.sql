@@ -170,6 +170,10 @@ CREATE TABLE _cost_revision (
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
+CREATE VIEW _default_workspace AS
+SELECT id
+FROM workspace
+WHERE name = 'Default' AND julianday(created_at) = (SELECT min(julianday(created_at)) FROM workspace);
 CREATE TABLE _history (
   report TEXT PRIMARY KEY,
   empty_until INTEGER NOT NULL,
@@ -549,7 +553,7 @@ SELECT
   w.name AS workspace_name,
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
-    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    WHEN k.workspace_id IS NULL OR k.workspace_id IN (SELECT id FROM _default_workspace) THEN '(default workspace)'
     ELSE coalesce(w.name, k.workspace_id)
   END AS workspace,
   k.api_key_id,
@@ -596,7 +600,7 @@ SELECT
   w.name AS workspace_name,
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
-    WHEN k.workspace_id IS NULL THEN '(default workspace)'
+    WHEN k.workspace_id IS NULL OR k.workspace_id IN (SELECT id FROM _default_workspace) THEN '(default workspace)'
     ELSE coalesce(w.name, k.workspace_id)
   END AS workspace,
   k.actor_type,

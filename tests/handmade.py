@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINEST_COST = ("description", "workspace_id")
+FINEST_ANALYTICS = ("actor", "api_key_id", "cost_type", "model", "token_type", "workspace_id")
 FINEST_USAGE = ("api_key_id", "context_window", "model", "service_tier", "workspace_id")
 CostRow = tuple[str, dict[str, Any]]
 UsageRow = tuple[tuple[int, ...], dict[str, Any]]
@@ -71,6 +72,19 @@ class Handmade:
         }
         self._write(Series(Report.COST, BucketWidth.DAY, tuple(group_by)), values, read_at)
 
+    def analytics_cost(
+        self, rows: Mapping[str, Sequence[CostRow]], *, read_at: str, group_by: Sequence[str] = FINEST_ANALYTICS
+    ) -> None:
+        """Write cost of the analytics report by date."""
+        values = {
+            day: {
+                _dimensions(Report.ANALYTICS_COST, dimensions): (amount, *split_amount(amount), amount, None, None)
+                for amount, dimensions in of_day
+            }
+            for day, of_day in rows.items()
+        }
+        self._write(Series(Report.ANALYTICS_COST, BucketWidth.DAY, tuple(group_by)), values, read_at)
+
     def usage(
         self, rows: Mapping[str, Sequence[UsageRow]], *, read_at: str, group_by: Sequence[str] = FINEST_USAGE
     ) -> None:
@@ -81,9 +95,9 @@ class Handmade:
         }
         self._write(Series(Report.USAGE, BucketWidth.DAY, tuple(group_by)), values, read_at)
 
-    def names(self, kind: NameKind, names: Mapping[str, str], *, read_at: str) -> None:
+    def names(self, kind: NameKind, names: Mapping[str, str], *, read_at: str, details: str = "{}") -> None:
         """Write names that are first seen at `read_at`."""
-        objects = [NamedObject(kind, identity, name, "{}") for identity, name in names.items()]
+        objects = [NamedObject(kind, identity, name, details) for identity, name in names.items()]
 
         async def write() -> None:
             async with open_archive(self.path) as archive:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 # This is more than any list has. It ends the reading of a list with cursors that form a circle.
 _MOST_LIST_PAGES = 10_000
-
-_DEFAULT_WORKSPACE = "Default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +91,12 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
 async def _fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     names = _LISTS[kind]
     try:
-        objects = await _fetch_list(client, kind, (*names.query, *names.optional))
+        return await _fetch_list(client, kind, (*names.query, *names.optional))
     except RequestRefusedError as error:
         if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
             raise
         # An API of before does not know the optional parameters: workspaces are then without the default one.
         return await _fetch_list(client, kind, names.query)
-    return _mark_default(objects) if kind is NameKind.WORKSPACE else objects
 
 
 async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple[str, str]]) -> list[NamedObject]:
@@ -119,27 +115,6 @@ async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple
             break
         position = following
     raise ContractError("the pages of the list do not end", place=cursor)
-
-
-def _mark_default(objects: Sequence[NamedObject]) -> list[NamedObject]:
-    """Mark the default workspace.
-
-    The API distinguishes it by its name alone, and another workspace may have the same name. The default workspace was
-    created with the organisation, so it is also the oldest of all.
-    """
-    created = {one.id: _created_at(one) for one in objects}
-    oldest = min((time for time in created.values() if time is not None), default=None)
-    return [
-        replace(one, is_default=one.name == _DEFAULT_WORKSPACE and oldest is not None and created[one.id] == oldest)
-        for one in objects
-    ]
-
-
-def _created_at(named: NamedObject) -> datetime | None:
-    try:
-        return datetime.fromisoformat(msgspec.json.decode(named.details)["created_at"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
 
 
 def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:

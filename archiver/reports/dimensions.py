@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from archiver.model import Report
+from archiver.model import NameKind, Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ class Dimension:
         grouped_by: Report → the `group_by` dimension that a series needs for the column to have a meaning. For cost
             that is often `description`, because the API derives other columns from it.
         label_column: The column of the readable name; None where the value is readable itself.
+        kinds: The kinds of objects that the values are ids of.
         null_label: The label of an API null, in a series that is grouped by the dimension.
     """
 
@@ -54,34 +55,60 @@ class Dimension:
     column: str
     grouped_by: Mapping[Report, str]
     label_column: str | None = None
+    kinds: tuple[NameKind, ...] = ()
     null_label: str = NONE_LABEL
 
 
-def _with_description(name: str, *, usage: bool = False) -> Dimension:
+def _by_own_name(name: str, *reports: Report) -> dict[Report, str]:
+    """Return the reports that are grouped by a dimension of this name."""
+    return dict.fromkeys(reports, name)
+
+
+def _with_description(name: str, *reports: Report) -> Dimension:
     """Return a dimension that a cost series has if it is grouped by `description`.
 
-    `usage` adds it to the usage report, where it is requested by its own name.
+    Series of `reports` are grouped by its own name.
     """
-    return Dimension(name, name, {Report.COST: "description"} | ({Report.USAGE: name} if usage else {}))
+    return Dimension(name, name, {Report.COST: "description", **_by_own_name(name, *reports)})
 
+
+_USED = (Report.USAGE, Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
+_ANALYTICS = (Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
 
 DIMENSIONS = (
     Dimension(
         "workspace",
         "workspace_id",
-        {Report.COST: "workspace_id", Report.USAGE: "workspace_id"},
+        _by_own_name("workspace_id", *Report),
         label_column="workspace",
+        kinds=(NameKind.WORKSPACE,),
         null_label="(default workspace)",
     ),
-    Dimension("api_key", "api_key_id", {Report.USAGE: "api_key_id"}, label_column="api_key", null_label="(no API key)"),
-    _with_description("model", usage=True),
+    Dimension(
+        "api_key",
+        "api_key_id",
+        _by_own_name("api_key_id", *_USED),
+        label_column="api_key",
+        kinds=(NameKind.API_KEY,),
+        null_label="(no API key)",
+    ),
+    Dimension(
+        "person",
+        "actor_id",
+        _by_own_name("actor", *_ANALYTICS),
+        label_column="person",
+        kinds=(NameKind.PERSON, NameKind.SERVICE_ACCOUNT, NameKind.API_KEY),
+        null_label="(not attributed)",
+    ),
+    _with_description("model", *_USED),
+    Dimension("product", "product", _by_own_name("product", *_ANALYTICS)),
     _with_description("description"),
-    _with_description("cost_type"),
-    _with_description("service_tier", usage=True),
-    _with_description("context_window", usage=True),
-    _with_description("token_type"),
-    _with_description("inference_geo", usage=True),
-    Dimension("speed", "speed", {Report.USAGE: "speed"}),
+    _with_description("cost_type", Report.ANALYTICS_COST),
+    _with_description("service_tier", *_USED),
+    _with_description("context_window", *_USED),
+    _with_description("token_type", Report.ANALYTICS_COST),
+    _with_description("inference_geo", *_USED),
+    Dimension("speed", "speed", _by_own_name("speed", *_USED)),
 )
 BY_COLUMN = {one.column: one for one in DIMENSIONS}
 BY_NAME = {one.name: one for one in DIMENSIONS}

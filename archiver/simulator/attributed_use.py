@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Values = dict[str, str | None]
 _MINUTE_OF_CHARGES = 720
+_IDS = ("user_id", "service_account_id", "api_key_id")
 
 
 class Use(NamedTuple):
@@ -124,10 +125,11 @@ class AttributedUse:
             costs = _token_costs(values, counts)
             yield Use(second, self._values(values, product, "user_actor"), actor, actor["user_id"], counts, costs)
 
-    def _use(self, day: int, event: UsageEvent, values: Values, actor: Record, product: str) -> Use:
-        identity = actor.get("user_id") or actor.get("service_account_id") or actor["api_key_id"]
+    def _use(self, day: int, event: UsageEvent, values: Values, actor: Record | None, product: str) -> Use:
+        shown_actor = actor or {"type": None, "user_id": "hidden without key"}
+        identity = next(shown_actor[one] for one in _IDS if one in shown_actor)
         costs = _token_costs(values, event.counts)
-        shown = self._values(values, product, actor["type"])
+        shown = self._values(values, product, shown_actor["type"])
         return Use(day * DAY + event.minute * MINUTE, shown, actor, identity, event.counts, costs)
 
     def _values(self, values: Values, product: str | None, actor_type: str | None) -> Values:
@@ -141,13 +143,14 @@ class AttributedUse:
             "actor_type": actor_type,
         }
 
-    def _actor(self, values: Values) -> Record:
+    def _actor(self, values: Values) -> Record | None:
         user = values["account_id"] or self._principals.get(values["api_key_id"] or "")
         if user is not None:
             return _user_actor(self._users[user])
         if values["service_account_id"] is not None:
             return {"type": "service_account_actor", "service_account_id": values["service_account_id"]}
-        return {"type": "api_actor", "api_key_id": values["api_key_id"]}
+        key = values["api_key_id"]
+        return None if key is None else {"type": "api_actor", "api_key_id": key}
 
 
 def _principal(key: Record) -> str | None:

@@ -116,7 +116,7 @@ def test_without_any_list_the_coarse_pass_comes_first(
     async def refused(_client: object, kind: str) -> str:
         return f"cannot read the names of every {kind}: refused"
 
-    monkeypatch.setattr("archiver.crawl.run.read_names", refused)
+    monkeypatch.setattr("archiver.crawl.prepare.read_names", refused)
     assert sync(api, db, NONE).exit_code == 0
     assert select(db, FIRST) == [("cost", "2025-11-01T00:00:00Z"), ("usage", "2025-11-01T00:00:00Z")]
     before = len(api.requests)

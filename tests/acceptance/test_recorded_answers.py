@@ -124,7 +124,6 @@ async def test_a_recorded_list_is_read(name: str) -> None:
     raw |= {"has_more": False} if "has_more" in raw else {}
     names = await fetch_names(client_of(200, {}, json.dumps(raw).encode()), LISTS[name])
     assert [one.id for one in names] == [one["id"] for one in raw["data"]]
-    assert [one.is_default for one in names] == [one["name"] == "Default" for one in raw["data"]]
     if LISTS[name] is NameKind.API_KEY:
         assert all("workspace_id" in json.loads(one.details) for one in names)
 

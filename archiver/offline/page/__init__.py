@@ -13,22 +13,22 @@ from archiver import __version__
 from archiver.model import Report
 from archiver.offline.page import figures
 from archiver.offline.page.cards import cards_of
+from archiver.offline.page.charts import CHARTS, chart_keys
 from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table, in_progress
 from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.tables import currencies, page_table, unit_name
-from archiver.offline.reports.keys import keys_of_days, read_allocated_days
+from archiver.offline.reports.keys import keys_of_days, select_key_days
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import COST_NOTE, select_days
 from archiver.offline.reports.restatements import restated_days
-from archiver.reports.dimensions import TIMES
 from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from archiver.offline.page.figures import Chart, PageDays
+    from archiver.offline.page.figures import PageDays
     from archiver.offline.page.html import Card
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Table
@@ -39,7 +39,8 @@ _DESCRIPTIONS = {
     "spend": ("Spend", "Billed money over time. Shaded days are not archived, which is not the same as zero."),
     "tokens": ("Tokens", "Input, cache writes, cache reads and output together; choose kind to see them apart."),
     "cache": ("Cache hit rate", "Tokens read from the prompt cache, of all input tokens. A line breaks without input."),
-    "keys": ("Spend by API key", "Billed money, allocated to keys by their tokens of the same kind."),
+    "keys": ("Spend by API key", "Billed money of each key; where that is not archived, allocated by tokens."),
+    "people": ("Spend by person", "Billed money of each person, from the analytics cost report."),
     "restatements": ("Restatements", "Changes of settled amounts that were read again, by the day they belong to."),
     "coverage": ("Coverage", "What is archived of every series; always the whole archive."),
 }
@@ -74,6 +75,7 @@ def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequenc
         "tokens": [("By month, workspace and model", tables["tokens"])],
         "cache": [("By month and model", tables["cache"])],
         "keys": [("All keys", tables["keys"])],
+        **({"people": [("All people", tables["people"])]} if "people" in tables else {}),
         "restatements": [("All restatements", tables["restatements"])],
         "coverage": [("All ranges", coverage_table(status.coverage))],
     }
@@ -87,26 +89,31 @@ def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequenc
 def _tables_and_charts(
     reader: ArchiveReader, request: ReportRequest, days: PageDays
 ) -> tuple[dict[str, Table], list[dict[str, Any]]]:
-    """Compute all tables and charts, in four passes over the archive.
+    """Compute all tables and charts, in at most five passes over the archive.
 
-    Two passes are kept in memory for most tables and charts, and two more are by API key.
+    Three passes are kept in memory for most tables and charts: cost, usage, and analytics cost where that is archived.
+    Two more are for the days of which cost is allocated to API keys.
     """
     # Everything by workspace, model and currency is added up from these sums, at any grain of time.
     billed = select_days(reader, Report.COST, request).days
     reader.keep_sums(Report.COST, ("workspace_id", "model", "currency"), billed)
     reader.keep_sums(Report.USAGE, ("workspace_id", "model"), select_days(reader, Report.USAGE, request).days)
-    allocated = read_allocated_days(reader, request, billed)
+    attributed = select_days(reader, Report.ANALYTICS_COST, request).days
+    if attributed:
+        reader.keep_sums(Report.ANALYTICS_COST, ("workspace_id", "api_key_id", "actor_id", "currency"), attributed)
+    key_days = select_key_days(reader, request)
     tables = {name: REPORTS[name].compute(reader, request) for name in ("overview", "spend", "tokens", "cache")}
     tables["by_model"] = REPORTS["spend"].compute(reader, replace(request, by=("month", "model")))
     tables["restatements"] = restated_days(reader, request)
-    # Without a day of cost, the report itself returns the note on it.
-    tables["keys"] = keys_of_days(reader, request, allocated) if billed else REPORTS["keys"].compute(reader, request)
+    tables["keys"] = keys_of_days(reader, request, key_days)
+    if attributed:
+        tables["people"] = REPORTS["people"].compute(reader, request)
     if not days.dates:
         return tables, []
-    by_day = keys_of_days(reader, replace(request, by=("day", "api_key"), top=None), allocated)
     charts = [
-        *(_CHARTS[name](reader, request, days) for name in ("spend", "tokens", "cache")),
-        figures.keys(by_day, days, request.top),
+        *(CHARTS[name](reader, request, days) for name in ("spend", "tokens", "cache")),
+        chart_keys(reader, request, days, key_days),
+        *([CHARTS["people"](reader, request, days)] if attributed else []),
         figures.restatements(tables["restatements"], days),
     ]
     return tables, [asdict(chart) for chart in charts]
@@ -127,7 +134,7 @@ def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]
 
 def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table) -> str:
     days = figures.page_days(reader, request)
-    chart = _CHARTS[name](reader, request, days) if name in _CHARTS and days.dates and table.is_known else None
+    chart = CHARTS[name](reader, request, days) if name in CHARTS and days.dates and table.is_known else None
     # Reports without a chart, such as forecast, are a page with the table alone.
     charts = [asdict(chart)] if chart else []
     if chart:
@@ -248,35 +255,3 @@ def _first_and_last(charts: Sequence[dict[str, Any]]) -> tuple[str, str]:
     begins = [one["begin"] for one in charts if one.get("begin")]
     ends = [figures.day_after(one["begin"], len(one["states"]) - 1) for one in charts if one.get("begin")]
     return (min(begins), max(ends)) if begins else ("", "")
-
-
-def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
-    # A chart has its own axis of time, so only the other dimensions are its lines.
-    return [one for one in request.by if one not in TIMES] or default
-
-
-def _spend(*default: str) -> Callable[[ArchiveReader, ReportRequest, PageDays], Chart]:
-    return lambda reader, request, days: figures.money(reader, request, days, _by(request, default))
-
-
-def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
-    by_day = REPORTS["keys"].compute(reader, replace(request, by=("day", "api_key"), top=None, sparklines=False))
-    return figures.keys(by_day, days, request.top)
-
-
-def _restatements(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
-    # Selected by the time they were first seen, the changes may be of any day, so the chart has to cover more days.
-    table = REPORTS["restatements"].compute(reader, request)
-    return figures.restatements(table, figures.widened(days, table))
-
-
-_DEFAULT_BY = ("model", "workspace")
-_CHARTS: dict[str, Callable[[ArchiveReader, ReportRequest, PageDays], Chart]] = {
-    "spend": _spend("workspace", "model"),
-    "workspaces": _spend("workspace"),
-    "models": _spend("model"),
-    "tokens": lambda reader, request, days: figures.tokens(reader, request, days, _by(request, _DEFAULT_BY)),
-    "cache": lambda reader, request, days: figures.cache(reader, request, days, _by(request, _DEFAULT_BY)),
-    "keys": _keys,
-    "restatements": _restatements,
-}

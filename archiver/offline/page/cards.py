@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archiver.model import Report
+from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.page.html import Card
 from archiver.offline.page.tables import unit_name
 from archiver.offline.reports.forecast import forecast
@@ -86,8 +86,9 @@ def _only(amounts: dict[str, int] | None, unit: str) -> str:
 
 def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
     """Return the card of coverage: the first of the returns below."""
-    # A day counts once, whichever of the two reports lacks it.
-    missing = sum("-" in letters for letters in zip(*days.states.values(), strict=True))
+    # A day counts once, whichever of the two reports lacks it. The analytics reports need not be archived at all.
+    states = [days.states[report] for report in DEFAULT_REPORTS]
+    missing = sum("-" in letters for letters in zip(*states, strict=True))
     suspects = count(len(status.suspects), "bucket") + " to confirm" if status.suspects else ""
     note = "; ".join(filter(None, (_SEE_COVERAGE, suspects)))
     if missing:
@@ -97,7 +98,7 @@ def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
     if status.gaps:
         unit = "gap" if len(status.gaps) == 1 else "gaps"
         return Card("Coverage", str(len(status.gaps)), unit, note, warns=True)
-    letters = [set(one) for one in zip(*days.states.values(), strict=True)]
+    letters = [set(one) for one in zip(*states, strict=True)]
     if not letters:
         return Card("Coverage", _DASH, "", "no day is archived")
     if suspects:

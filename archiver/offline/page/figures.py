@@ -103,9 +103,9 @@ class PageDays:
 
 def page_days(reader: ArchiveReader, request: ReportRequest) -> PageDays:
     """Return all days from the first to the last selected day of any report."""
-    days = {report: select_days(reader, report, request).days for report in DEFAULT_REPORTS}
+    days = {report: select_days(reader, report, request).days for report in (*DEFAULT_REPORTS, Report.ANALYTICS_COST)}
     dates = _between([f"{day.date}" for one in days.values() for day in one])
-    return PageDays(dates, {report: _letters(dates, one, reader.as_of is not None) for report, one in days.items()})
+    return PageDays(dates, {report: letters(dates, one, reader.as_of is not None) for report, one in days.items()})
 
 
 def _between(days: Sequence[str]) -> list[str]:
@@ -121,26 +121,27 @@ def day_after(day: str, days: int) -> str:
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
-def _letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # noqa: FBT001  # whether days are of an earlier moment
+def letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # noqa: FBT001  # whether days are of an earlier moment
+    """Return the states of days, as in `Chart`."""
     ranks = {f"{day.date}": day.rank for day in days}
     # Ranks 0 and 1 are provisional, 2 is settled. As of an earlier moment these states are not known.
-    letters = "".join("-" if day not in ranks else "k" if then else "pps"[ranks[day]] for day in dates)
+    found = "".join("-" if day not in ranks else "k" if then else "pps"[ranks[day]] for day in dates)
     # Cost is archived later than usage: days after its last one are not reached yet, which is no gap.
-    reached = letters.rstrip("-")
-    return reached + " " * (len(letters) - len(reached))
+    reached = found.rstrip("-")
+    return reached + " " * (len(found) - len(reached))
 
 
 def money(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
     """Chart billed money over time."""
     facets = [_report_facet(reader, Report.COST, request, days, one, lambda sums: (sums[0],)) for one in by]
-    return _chart("spend", "stack", "money", facets, days, Report.COST)
+    return _chart("spend", "stack", "money", facets, days, days.states[Report.COST])
 
 
 def tokens(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
     """Chart tokens over time, by dimensions and by their kind."""
     facets = [_report_facet(reader, Report.USAGE, request, days, one, lambda sums: (all_tokens(sums),)) for one in by]
     kinds = Facet("kind", _kinds(reader, request, days))
-    return _chart("tokens", "stack", "tokens", [*facets, kinds], days, Report.USAGE)
+    return _chart("tokens", "stack", "tokens", [*facets, kinds], days, days.states[Report.USAGE])
 
 
 def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
@@ -150,22 +151,22 @@ def cache(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Ite
         _report_facet(reader, Report.USAGE, request, days, one, lambda sums: (sums[3], sum(sums[:4])))
         for one in by
     ]
-    return _chart("cache", "rate", "rate", facets, days, Report.USAGE)
+    return _chart("cache", "rate", "rate", facets, days, days.states[Report.USAGE])
 
 
-def keys(by_day: Table, days: PageDays, top: int | None) -> Chart:
-    """Chart money by key, from the report `keys` by day and key."""
+def ranked(name: str, by_day: Table, by: str, days: PageDays, states: str, top: int | None) -> Chart:  # noqa: PLR0913, PLR0917  # what differs
+    """Chart money by key or person, from the report `name` by day."""
     # The report has the most expensive rows first. In order of time, the last name of a renamed key is its newest.
     rows = [(row, (row["amount"],)) for row in sorted(by_day.rows, key=lambda row: str(row["date"]))]
-    facet = _facet("api_key", rows, days, top, MOST_RANKED)
+    facet = _facet(by, rows, days, top, MOST_RANKED)
     # Bars have their names next to them and need no colours. What is no key is grey: the others, and the labels.
-    labels = {BY_NAME["api_key"].null_label, *map(str, Label)}
+    labels = {BY_NAME[by].null_label, *map(str, Label)}
     grey = [one.rest or one.name in labels for one in facet.lines]
     lines = [
-        replace(one, colour=OTHERS_COLOUR if no_key else COLOURS[0])
-        for one, no_key in zip(facet.lines, grey, strict=True)
+        replace(one, colour=OTHERS_COLOUR if is_label else COLOURS[0])
+        for one, is_label in zip(facet.lines, grey, strict=True)
     ]
-    return _chart("keys", "ranked", "money", [replace(facet, lines=lines)], days, Report.COST)
+    return _chart(name, "ranked", "money", [replace(facet, lines=lines)], days, states)
 
 
 def widened(days: PageDays, restated: Table) -> PageDays:
@@ -184,13 +185,13 @@ def restatements(table: Table, days: PageDays) -> Chart:
     # A day without a change is not a gap here, whatever of it is archived.
     known = replace(days, states={Report.COST: "k" * len(days.dates)})
     lines = _lines({name: (name, by_day) for name, by_day in sums.items()}, known, None, len(COLOURS))
-    return _chart("restatements", "stack", "money", [Facet("series", lines)], known, Report.COST)
+    return _chart("restatements", "stack", "money", [Facet("series", lines)], known, known.states[Report.COST])
 
 
 def _chart(  # noqa: PLR0913, PLR0917  # the fields of a chart
-    name: str, kind: str, measure: str, facets: Sequence[Facet], days: PageDays, report: Report
+    name: str, kind: str, measure: str, facets: Sequence[Facet], days: PageDays, states: str
 ) -> Chart:
-    return Chart(name, kind, measure, facets, days.dates[0] if days.dates else "", days.states[report])
+    return Chart(name, kind, measure, facets, days.dates[0] if days.dates else "", states)
 
 
 def _report_facet(  # noqa: PLR0913, PLR0917  # what is read, and how

@@ -10,11 +10,12 @@ from archiver.offline.reports.budget import budget
 from archiver.offline.reports.changes import changes
 from archiver.offline.reports.compare import compare
 from archiver.offline.reports.forecast import OF_A_MONTH, forecast
+from archiver.offline.reports.keys import BY as KEY_DIMENSIONS
 from archiver.offline.reports.keys import keys
 from archiver.offline.reports.overview import overview
 from archiver.offline.reports.reconcile import reconcile
 from archiver.offline.reports.restatements import restatements
-from archiver.offline.reports.spend import ranked_by, spend
+from archiver.offline.reports.spend import people, ranked_by, spend
 from archiver.offline.reports.usage import cache, tokens
 from archiver.reports.dimensions import dimensions_of
 
@@ -87,11 +88,19 @@ _ALL = (
     ),
     BuiltInReport(
         "keys",
-        "Show billed money allocated to API keys by their tokens.",
+        "Show money by API key, billed where that is archived, else allocated by tokens.",
         "--since 2026-01-01 --top 5",
         (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         keys,
-        ("day", "month", "workspace", "api_key"),
+        KEY_DIMENSIONS,
+    ),
+    BuiltInReport(
+        "people",
+        "Show billed money by person, the most expensive first, with shares.",
+        "--month 2026-02 --by person --by product",
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        people,
+        (*dimensions_of(Report.ANALYTICS_COST), "id"),
     ),
     BuiltInReport(
         "tokens",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
 
 COST_NOTE = "amounts are from the cost report, not the invoice; priority tier is not included"
+ANALYTICS_NOTE = "amounts are from the analytics cost report, not the invoice; credits are not included"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,14 @@ class SelectedDays:
 
 def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
     """Return the archived days of a report that a request selects."""
-    archived = reader.days(report)
+    return select_of(reader.days(report), str(report), request)
+
+
+def select_of(archived: Sequence[Day], what: str, request: ReportRequest) -> SelectedDays:
+    """Return those of some archived days that a request selects.
+
+    `what` names the report in the note on days that are not archived.
+    """
     days = [
         day
         for day in archived
@@ -118,7 +126,7 @@ def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -
             since = request.since or archived[0].date
             asked = Period(since, request.until or max(archived[-1].date, since) + timedelta(days=1))
         as_of = None if request.as_of is None else to_text(request.as_of)
-        return SelectedDays([], None, not_archived(str(report), asked, archived, as_of))
+        return SelectedDays([], None, not_archived(what, asked, archived, as_of))
     # Without a bound the period ends with the archive: days that it never reached are not missing.
     period = Period(request.since or days[0].date, request.until or days[-1].date + timedelta(days=1))
     return SelectedDays(days, KnownDays.of(period, days))

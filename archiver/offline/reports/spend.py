@@ -1,15 +1,16 @@
-"""`report spend`, `workspaces` and `models`: money by dimensions."""
+"""`report spend`, `workspaces`, `models`, `people`: money by dimensions."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archiver.model import Report
 from archiver.offline.reports.grouped import is_by_time, read_grouped, times_of, total_row
-from archiver.offline.reports.request import COST_NOTE
+from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.offline.tables.sparkline import add_sparklines
 from archiver.offline.tables.table import Column, Kind, Ranked, Table, keep_top, money, plain, sum_by_currency
-from archiver.reports.dimensions import TIMES, dimensions_of
+from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,18 +27,46 @@ def spend(reader: ArchiveReader, request: ReportRequest) -> Table:
     return _spend(reader, request, ("month", "workspace"), "spend", ranked=request.top is not None)
 
 
+def people(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return billed money by person, the most expensive first.
+
+    With the word `id` in the grouping, people have their ids alone, and no names or addresses.
+    """
+    only_ids = "id" in request.by
+    words = tuple("person" if word == "id" else word for word in request.by)
+    selected = replace(request, by=words)
+    table = _spend(reader, selected, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST)
+    return _without(table, BY_NAME["person"].label_column) if only_ids else table
+
+
+def _without(table: Table, name: str | None) -> Table:
+    columns = [column for column in table.columns if column.name != name]
+    rows = [{column: value for column, value in row.items() if column != name} for row in table.rows]
+    return replace(table, columns=columns, rows=rows)
+
+
 def ranked_by(name: str, dimension: str) -> Callable[[ArchiveReader, ReportRequest], Table]:
     """Return the function of a report that ranks money by one dimension."""
     return lambda reader, request: _spend(reader, request, (dimension,), name, ranked=True)
 
 
-def _spend(reader: ArchiveReader, request: ReportRequest, default: Sequence[str], name: str, *, ranked: bool) -> Table:
-    by = request.grouped(dimensions_of(Report.COST), default, name)
-    grouped = read_grouped(reader, Report.COST, request, by)
+def _spend(  # noqa: PLR0913  # how the reports differ
+    reader: ArchiveReader,
+    request: ReportRequest,
+    default: Sequence[str],
+    name: str,
+    *,
+    ranked: bool,
+    report: Report = Report.COST,
+) -> Table:
+    by = request.grouped(dimensions_of(report), default, name)
+    grouped = read_grouped(reader, report, request, by)
     if grouped.selected.known is None:
         return grouped.selected.unknown()
     table, parts = _table(grouped, request.top, ranked=ranked)
-    return add_sparklines(table, grouped.sparkline_days, parts, lambda sums: sums[0]).noting(grouped.note, COST_NOTE)
+    return add_sparklines(table, grouped.sparkline_days, parts, lambda sums: sums[0]).noting(
+        grouped.note, COST_NOTE if report is Report.COST else ANALYTICS_NOTE
+    )
 
 
 def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, list[list[Line]]]:

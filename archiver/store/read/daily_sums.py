@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archiver.model import Report
+from archiver.reports import SPECS
 from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT
 from archiver.reports.dimensions import BY_NAME, Label, columns_of, missing_columns
 from archiver.store.statements import insert_many, script, sql
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from datetime import date
+
+    from archiver.model import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Sum(NamedTuple):
     """Sums of one part of time and one set of dimension values.
 
     `values` are in the order of the requested columns. `last_day` is the start of the newest day, in UTC seconds.
-    `sums` of usage are the six counts. `sums` of cost are the amount and the credits in it, in 1e-18 cents.
+    `sums` of usage are the six counts. `sums` of money are the amount and the credits in it, in 1e-18 cents.
     """
 
     part: Any
@@ -146,7 +148,7 @@ def read_sums(
     insert_many(connection, "insert_selected_key", keys)
     part_list, line_list = list(parts), list(lines)
     for part, line, last_day, *sums in connection.execute(sql(f"{report}.select_sums")):
-        exact = _exact(*sums) if report is Report.COST else sums
+        exact = _exact(*sums) if SPECS[report].is_money else sums
         yield Sum(part_list[part], line_list[line], last_day, exact)
 
 
@@ -180,11 +182,11 @@ class Cube:
 def group_columns(report: Report, by: Iterable[str]) -> list[str]:
     """Return the columns of a grouping in their fixed order.
 
-    They are those of time, the dimensions, and for cost the currency.
+    They are those of time, the dimensions, and for money the currency.
     """
     wanted = {BY_NAME[one].column if one in BY_NAME else {"day": "date"}.get(one, one) for one in by}
     times = [one for one in ("date", "month") if one in wanted]
-    return [*times, *(one for one in columns_of(report) if one in wanted), *["currency"] * (report is Report.COST)]
+    return [*times, *(one for one in columns_of(report) if one in wanted), *["currency"] * SPECS[report].is_money]
 
 
 def group_lines(

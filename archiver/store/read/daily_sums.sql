@@ -2,6 +2,7 @@
 -- the parts of time in a result (months, or slots of a sparkline), `line` its sets of values.
 
 DROP VIEW IF EXISTS temp.selected_cost;
+DROP VIEW IF EXISTS temp.selected_analytics_cost;
 DROP VIEW IF EXISTS temp.selected_usage;
 DROP TABLE IF EXISTS temp.selected_day;
 DROP TABLE IF EXISTS temp.selected_key;
@@ -21,6 +22,13 @@ CREATE TEMP VIEW selected_cost AS
 SELECT d.part, l.line, d.day_start, f.amount_microcents, f.amount_remainder
 FROM selected_day AS d
 CROSS JOIN _cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN selected_key AS l ON l.key_id = f.key_id;
+
+-- Of the analytics reports only series of days are canonical.
+CREATE TEMP VIEW selected_analytics_cost AS
+SELECT d.part, l.line, d.day_start, f.amount_microcents, f.amount_remainder
+FROM selected_day AS d
+CROSS JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN selected_key AS l ON l.key_id = f.key_id;
 
 -- The rows of series of days, and the stored daily sums of series of hours and minutes.

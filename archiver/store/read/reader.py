@@ -127,6 +127,8 @@ class ArchiveReader:
         self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
     ) -> Iterator[Sum]:
         """Yield the sums of days by part of time and by the values of columns."""
+        if not days:
+            return iter(())
         cube = self._cubes.get(report)
         if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
             return cube.sums(columns, days, part_of)
@@ -157,7 +159,9 @@ class ArchiveReader:
     def _label(self, dimension: Dimension, value: Any, day: int) -> Any:
         if value is None:
             return dimension.null_label
-        return value if isinstance(value, Label) else self.name_at(dimension.name, value, day) or value
+        if isinstance(value, Label):
+            return value
+        return next(filter(None, (self.name_at(kind, value, day) for kind in dimension.kinds)), value)
 
     def name_at(self, kind: str, key: str, day: int) -> str | None:
         """Return the name of an id as it was known at the end of a day."""

@@ -56,14 +56,21 @@ INSERT INTO selected_day (series_id, day_start, is_daily, part) VALUES (?, ?, ?,
 INSERT INTO selected_key (key_id, line) VALUES (?, ?);
 
 -- name: select_name_periods
--- Select names, and from when to when each was in use.
-SELECT kind, id, name, since, until FROM _name_period WHERE kind IN ('workspace', 'api_key');
+-- Select names, and from when to when each was in use. A person without a name is named by the address.
+SELECT kind, id, coalesce(name, email), since, until FROM _name_period;
 
 -- name: cost.select_dimensions
 -- Select the sets of dimension values.
 SELECT
   id, workspace_id, model, description, cost_type, service_tier, context_window, token_type, inference_geo, currency
 FROM _cost_key;
+
+-- name: analytics-cost.select_dimensions
+-- Select the sets of dimension values. The default workspace has its id here; NULL stands for it, as in the cost report.
+SELECT
+  id, nullif(workspace_id, (SELECT id FROM _default_workspace)) AS workspace_id, api_key_id, actor_id, model, product,
+  cost_type, service_tier, context_window, token_type, inference_geo, speed, currency
+FROM _analytics_cost_key;
 
 -- name: usage.select_dimensions
 -- Select the sets of dimension values.
@@ -76,6 +83,13 @@ SELECT
   part, line, max(day_start), sum(amount_microcents), sum(amount_remainder), sum(min(amount_microcents, 0)),
   sum(iif(amount_microcents < 0, amount_remainder, 0))
 FROM selected_cost GROUP BY part, line ORDER BY part;
+
+-- name: analytics-cost.select_sums
+-- The same of the analytics report.
+SELECT
+  part, line, max(day_start), sum(amount_microcents), sum(amount_remainder), sum(min(amount_microcents, 0)),
+  sum(iif(amount_microcents < 0, amount_remainder, 0))
+FROM selected_analytics_cost GROUP BY part, line ORDER BY part;
 
 -- name: usage.select_sums
 -- Sum the usage of the selected days by part and line.

@@ -83,18 +83,12 @@ async def test_other_refusals_of_lists_are_errors(kind: NameKind, status: int) -
         await fetch_names(one, kind)
 
 
-async def test_the_default_workspace_is_requested_and_marked() -> None:
+async def test_the_default_workspace_is_requested() -> None:
     default = workspace("Default", "2024-10-30T23:58:27.427722Z")
     one, asked = client(lambda _: (200, {"data": [workspace("a"), default], "has_more": False}))
     names = await fetch_names(one, NameKind.WORKSPACE)
-    assert [(named.name, named.is_default) for named in names] == [("a", False), ("Default", True)]
+    assert [named.name for named in names] == ["a", "Default"]
     assert asked == ["workspaces?include_archived=true&limit=1000&include_default=true"]
-
-
-@pytest.mark.parametrize("created_at", ["2025-06-01T00:00:00Z", None, "soon"])
-async def test_a_later_workspace_of_that_name_is_not_the_default_one(created_at: str | None) -> None:
-    one, _ = client(lambda _: (200, {"data": [workspace("a"), workspace("Default", created_at)], "has_more": False}))
-    assert not any(named.is_default for named in await fetch_names(one, NameKind.WORKSPACE))
 
 
 async def test_an_api_without_include_default_is_requested_without_it() -> None:
@@ -104,7 +98,7 @@ async def test_an_api_without_include_default_is_requested_without_it() -> None:
 
     one, asked = client(answer)
     names = await fetch_names(one, NameKind.WORKSPACE)
-    assert [(named.name, named.is_default) for named in names] == [("Default", False)]
+    assert [named.name for named in names] == ["Default"]
     assert asked[1:] == ["workspaces?include_archived=true&limit=1000"]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from archiver.model import Report
 from archiver.offline.page import figures
 from archiver.offline.page.coverage import coverage_strips, in_progress
 from archiver.offline.tables.money import ATTOCENTS
@@ -53,8 +52,8 @@ def test_bars_of_keys_have_the_newest_name_and_what_is_no_key_is_grey() -> None:
             ("2026-01-14", "c", "c", 1),
         )
     ]
-    days = figures.PageDays(["2026-01-14", "2026-01-15"], {Report.COST: "ss"})
-    (facet,) = figures.keys(Table([], rows), days, 2).facets
+    days = figures.PageDays(["2026-01-14", "2026-01-15"], {})
+    (facet,) = figures.ranked("keys", Table([], rows), "api_key", days, "ss", 2).facets
     grey = figures.OTHERS_COLOUR
     assert [(line.name, line.colour == grey) for line in facet.lines] == [
         ("(no API key)", True),

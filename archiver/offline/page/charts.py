@@ -1,0 +1,71 @@
+"""The chart of each built-in report that has one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archiver.model import Report
+from archiver.offline.page.figures import cache, letters, money, ranked, restatements, tokens, widened
+from archiver.offline.reports.keys import keys_of_days, select_key_days
+from archiver.offline.reports.registry import REPORTS
+from archiver.reports.dimensions import TIMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archiver.offline.page.figures import Chart, PageDays
+    from archiver.offline.reports.key_days import KeyDay
+    from archiver.offline.reports.request import ReportRequest, SelectedDays
+    from archiver.store.read.reader import ArchiveReader
+
+
+def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
+    # A chart has its own axis of time, so only the other dimensions are its lines.
+    return [one for one in request.by if one not in TIMES] or default
+
+
+def _spend(*default: str) -> Callable[[ArchiveReader, ReportRequest, PageDays], Chart]:
+    return lambda reader, request, days: money(reader, request, days, _by(request, default))
+
+
+def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
+    return chart_keys(reader, request, days, select_key_days(reader, request))
+
+
+def chart_keys(
+    reader: ArchiveReader, request: ReportRequest, days: PageDays, key_days: tuple[SelectedDays, Sequence[KeyDay]]
+) -> Chart:
+    """Chart money by key, of what `select_key_days` returned."""
+    by_day = keys_of_days(reader, _by_day(request, "api_key"), key_days)
+    # Not the states of one report: these days are of the cost report or of the analytics cost report.
+    states = letters(days.dates, key_days[0].days, reader.as_of is not None)
+    return ranked("keys", by_day, "api_key", days, states, request.top)
+
+
+def _people(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
+    by_day = REPORTS["people"].compute(reader, _by_day(request, "person"))
+    return ranked("people", by_day, "person", days, days.states[Report.ANALYTICS_COST], request.top)
+
+
+def _by_day(request: ReportRequest, dimension: str) -> ReportRequest:
+    return replace(request, by=("day", dimension), top=None, sparklines=False)
+
+
+def _restatements(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
+    # Selected by the time they were first seen, the changes may be of any day, so the chart has to cover more days.
+    table = REPORTS["restatements"].compute(reader, request)
+    return restatements(table, widened(days, table))
+
+
+_DEFAULT_BY = ("model", "workspace")
+CHARTS: dict[str, Callable[[ArchiveReader, ReportRequest, PageDays], Chart]] = {
+    "spend": _spend("workspace", "model"),
+    "workspaces": _spend("workspace"),
+    "models": _spend("model"),
+    "tokens": lambda reader, request, days: tokens(reader, request, days, _by(request, _DEFAULT_BY)),
+    "cache": lambda reader, request, days: cache(reader, request, days, _by(request, _DEFAULT_BY)),
+    "keys": _keys,
+    "people": _people,
+    "restatements": _restatements,
+}

@@ -1,0 +1,229 @@
+"""The cost of days by API key.
+
+It is billed where the analytics report is archived, and allocated where it is not.
+
+The cost report has no API keys, the usage report has no money. Of each day, the cost of one workspace, model, tier,
+context window, region and token type is shared by the tokens of the keys with the same values.
+
+A share is exact if all of these tokens have one price, that is, if they match one row of the cost report. They match
+several rows if the usage series is not grouped by something that changes the price: region, speed or context window.
+The share is an estimate then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import IntEnum
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archiver.model import Report
+from archiver.offline.reports.allocation import allocate
+from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES
+from archiver.reports.dimensions import Label, columns_of, missing_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.store.read.daily_sums import Day
+    from archiver.store.read.reader import ArchiveReader
+
+_PRICED_BY = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
+_BILLED = (*columns_of(Report.COST), "currency")
+_USED = (*_PRICED_BY, "api_key_id")
+_KEYS = ("workspace_id", "api_key_id", "currency")
+_MICROCENT = 10**12  # in 1e-18 cents
+
+_PriceKey = tuple[Any, ...]
+"""The values of `AllocatedDay.price_columns`: cost and usage are matched by them."""
+
+
+class Method(IntEnum):
+    """How an amount of a key is known, the surest first."""
+
+    BILLED = 0
+    """The API has it."""
+    EXACT = 1
+    """It is a share of tokens that have one price."""
+    ESTIMATED = 2
+    """It is a share of tokens that have several prices."""
+
+
+class Share(NamedTuple):
+    """A part of the cost of a day.
+
+    `amount` is in 1e-18 cents. `workspace` and `key` are ids, None, or labels.
+    """
+
+    workspace: Any
+    key: Any
+    currency: str
+    amount: int
+    method: Method
+
+
+@dataclass(slots=True)
+class _Bill:
+    """The cost that is shared by one count of one price key, and its rows."""
+
+    amount: int = 0
+    rows: int = 0
+
+
+@dataclass(slots=True)
+class AllocatedDay:
+    """One day of cost, and of the usage that it is allocated by.
+
+    Attributes:
+        day: The day of cost.
+        used: The day of usage; None: none is archived.
+        bills: Cost by price key, index of the count that it is shared by (None: no count fits), workspace, currency.
+        counts: Usage, by price key and API key.
+    """
+
+    day: Day
+    used: Day | None
+    bills: dict[tuple[_PriceKey, int | None, Any, str], _Bill] = field(default_factory=lambda: defaultdict(_Bill))
+    counts: dict[_PriceKey, dict[Any, list[int]]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def price_columns(self) -> tuple[str, ...]:
+        """The columns that affect the price and that both series are grouped by."""
+        cost_lacks = missing_columns(Report.COST, _PRICED_BY, self.day.group_by)
+        usage_lacks = missing_columns(Report.USAGE, _PRICED_BY, self.used.group_by) if self.used else frozenset()
+        return tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
+
+    def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
+        """Add one row of the cost report."""
+        # Code execution and session usage have no count in the usage report, and a cost row without description has no
+        # token type to choose a count by. Both stay unallocated.
+        count = {"tokens": COUNT_OF_TOKEN_TYPE.get(values["token_type"]), "web_search": WEB_SEARCHES}
+        number = count.get(values["cost_type"]) if "description" in self.day.group_by else None
+        price_key = tuple(values[one] for one in self.price_columns)
+        workspace = values["workspace_id"] if "workspace_id" in self.day.group_by else Label.NOT_GROUPED
+        bill = self.bills[price_key, number, workspace, values["currency"]]
+        bill.amount += amount
+        bill.rows += 1
+
+    def add_usage(self, values: Mapping[str, Any], sums: list[int]) -> None:
+        """Add the usage of one key."""
+        assert self.used is not None
+        key = values["api_key_id"] if "api_key_id" in self.used.group_by else Label.NOT_GROUPED
+        of_price = self.counts[tuple(values[one] for one in self.price_columns)]
+        of_price[key] = list(map(add, of_price[key], sums)) if key in of_price else sums
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the parts of the day's cost."""
+        for (price_key, number, workspace, currency), bill in self.bills.items():
+            weights = self._weights(price_key, number)
+            # A bill in whole microcents is shared in whole microcents, so that shares have no more digits than it has.
+            grain = _MICROCENT if bill.amount % _MICROCENT == 0 else 1
+            parts = allocate(bill.amount // grain, weights)
+            shares = {key: part * grain for key, part in parts.items()} or {Label.NOT_ALLOCATED: bill.amount}
+            used = sum(1 for weight in weights.values() if weight)
+            # Of several prices it is not known which key paid which. With a single key there is nothing to guess.
+            method = Method.ESTIMATED if bill.rows > 1 and used > 1 else Method.EXACT
+            for key, amount in shares.items():
+                yield Share(workspace, key, currency, amount, method)
+
+    def _weights(self, price_key: _PriceKey, number: int | None) -> dict[Any, int]:
+        """Return the counts by API key that a bill is shared by; empty for none."""
+        if number is None:
+            return {}
+        if number != WEB_SEARCHES:
+            return {key: sums[number] for key, sums in self.counts.get(price_key, {}).items()}
+        # A web search costs the same with any model, and its cost row has none: all searches of the workspace count.
+        weights: dict[Any, int] = defaultdict(int)
+        for other, of_keys in self.counts.items():
+            if not self.price_columns or self.price_columns[0] != "workspace_id" or other[0] == price_key[0]:
+                for key, sums in of_keys.items():
+                    weights[key] += sums[number]
+        return weights
+
+
+@dataclass(slots=True)
+class BilledDay:
+    """One day of the analytics report, which has the cost of each key.
+
+    Attributes:
+        day: The day.
+        parts: Its cost.
+    """
+
+    day: Day
+    parts: list[Share] = field(default_factory=list)
+
+    def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
+        """Add the cost of a workspace and a key."""
+        workspace = values["workspace_id"] if "workspace_id" in self.day.group_by else Label.NOT_GROUPED
+        self.parts.append(Share(workspace, values["api_key_id"], values["currency"], amount, Method.BILLED))
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the parts of the day's cost."""
+        return iter(self.parts)
+
+
+KeyDay = BilledDay | AllocatedDay
+
+
+def choose_days(reader: ArchiveReader) -> dict[int, tuple[Report, Day]]:
+    """Return the report and the series of each day, by its start.
+
+    It is the analytics report where that has all cost of a day by API key, and else the cost report. A day that the
+    cost report does not have, such as today, is of the analytics report as far as it goes.
+    """
+    billed = [day for day in reader.days(Report.ANALYTICS_COST) if "api_key_id" in day.group_by]
+    chosen = {day.start: (Report.ANALYTICS_COST, day) for day in billed}
+    chosen |= {day.start: (Report.COST, day) for day in reader.days(Report.COST)}
+    chosen |= {day.start: (Report.ANALYTICS_COST, day) for day in billed if day.is_whole}
+    return dict(sorted(chosen.items()))
+
+
+def read_key_days(
+    reader: ArchiveReader, request: ReportRequest, days: Mapping[int, tuple[Report, Day]]
+) -> list[KeyDay]:
+    """Read the cost of days by API key, each from its report."""
+    billed = {start: BilledDay(day) for start, (report, day) in days.items() if report is Report.ANALYTICS_COST}
+    for one in reader.sums(Report.ANALYTICS_COST, _KEYS, [one.day for one in billed.values()], lambda day: day):
+        billed[one.part.start].add_cost(dict(zip(_KEYS, one.values, strict=True)), one.sums[0])
+    allocated = _read_allocated_days(reader, request, [day for report, day in days.values() if report is Report.COST])
+    return sorted([*billed.values(), *allocated], key=lambda one: one.day.start)
+
+
+def _read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: Sequence[Day]) -> list[AllocatedDay]:
+    """Read the cost rows of days, and usage by API key of the same days.
+
+    Usage is read from the series of each day that keeps most prices apart.
+    """
+    used = _best_usage(reader, request)
+    days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
+    for one in reader.sums(Report.COST, _BILLED, billed, lambda day: day):
+        days[one.part.start].add_cost(dict(zip(_BILLED, one.values, strict=True)), one.sums[0])
+    for one in reader.sums(Report.USAGE, _USED, [d.used for d in days.values() if d.used], lambda day: day):
+        days[one.part.start].add_usage(dict(zip(_USED, one.values, strict=True)), one.sums)
+    return list(days.values())
+
+
+def _best_usage(reader: ArchiveReader, request: ReportRequest) -> dict[int, Day]:
+    """Return the usage series that each day is allocated by.
+
+    It is the one grouped by key that has the most price columns, and without such a series the canonical one.
+    """
+    best = {day.start: day for day in reader.days(Report.USAGE, *request.bounds)}
+    if reader.as_of is not None:
+        return best  # the archive can be read at an earlier time for canonical series only
+    # Of equally precise series the first is kept: the canonical one, or else the finest, as they come finest first.
+    for day in reader.key_days(*request.bounds):
+        if day.is_whole and _precision(day) > _precision(best.get(day.start)):
+            best[day.start] = day
+    return best
+
+
+def _precision(day: Day | None) -> tuple[bool, int, bool]:
+    """Return a rank of usage series: whole days, then price columns, then the region, which prices differ by."""
+    if day is None or "api_key_id" not in day.group_by:
+        return (False, 0, False)
+    priced = len(_PRICED_BY) - len(missing_columns(Report.USAGE, _PRICED_BY, day.group_by))
+    return (day.is_whole, priced, "inference_geo" in day.group_by)
