@@ -31,6 +31,7 @@ COMMANDS = {
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
+    "forget": ("archiver.cli.forget", "Remove the names and addresses of a person."),
     "migrate": ("archiver.cli.migrate", "Bring the archive's schema up to date."),
     "demo": ("archiver.cli.demo", "Archive 13 months of an invented organisation."),
     "simulate": ("archiver.cli.simulate", "Run a local Admin API with invented data."),

@@ -14,6 +14,7 @@ from archiver.cli.options import Duration, config_option, db_option, option
 from archiver.errors import PARTIAL_EXIT
 from archiver.model import HOUR, MINUTE, to_text
 from archiver.offline.reports.known_days import count
+from archiver.offline.retention import retentions
 from archiver.offline.tables.write import show
 from archiver.plan.calendar import parse_time
 from archiver.store.read.reader import open_archive_reader
@@ -21,13 +22,14 @@ from archiver.store.read.reader import open_archive_reader
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.offline.retention import Retention
     from archiver.store.read.status import ArchiveStatus, CoverageRange
 
 _KIB = 1024.0
 _TWO_DAYS = 48 * HOUR  # below, an age in days would be too coarse for a daily sync
 
 
-def status_to_json(status: ArchiveStatus, problems: list[str]) -> dict[str, Any]:
+def status_to_json(status: ArchiveStatus, problems: list[str], now: float) -> dict[str, Any]:
     """Return the object that `status --json` prints."""
     organization = status.organization
     return {
@@ -46,9 +48,21 @@ def status_to_json(status: ArchiveStatus, problems: list[str]) -> dict[str, Any]
             for one in status.suspects
         ],
         "collapses": list(status.collapses),
+        "retention": [_retention_to_json(one) for one in retentions(status, now)],
         "newest_complete": {report: to_text(end) for report, end in status.newest_complete.items()},
         "last_run": status.last_run,
         "problems": problems,
+    }
+
+
+def _retention_to_json(one: Retention) -> dict[str, Any]:
+    return {
+        "report": one.report,
+        "archived_since": str(one.archived_since) if one.archived_since else None,
+        "forgotten_before": str(one.forgotten_before),
+        "days_not_archived": len(one.not_archived),
+        "first_not_archived": str(one.not_archived[0]) if one.not_archived else None,
+        "next_loss": str(one.next_loss) if one.next_loss else None,
     }
 
 
@@ -129,11 +143,24 @@ def _print(status: ArchiveStatus, problems: list[str], now: float) -> None:
         for one in _coverage_of(status, series):
             fetched = f", read {_ago(one.fetched_at, now)} or later" if one.fetched_at else ""
             click.echo(f"  {one.start} to {one.end}  {one.state}{fetched}")
+    _print_retention(status, now)
     for suspect in status.suspects:
         click.echo(
             f"\nsuspect: {suspect.report} {suspect.bucket_width} {_grouping(suspect.group_by)}, {suspect.bucket_start}"
         )
     click.echo("\n" + "\n".join([*([] if status.gaps or status.is_empty else ["no gaps"]), *problems]))
+
+
+def _print_retention(status: ArchiveStatus, now: float) -> None:
+    kept = retentions(status, now)
+    if any(one.archived_since for one in kept):
+        for one in kept:
+            click.echo(f"\n{one.report}: {one.sentence()}")
+    elif not status.is_empty and not status.unavailable:
+        click.echo(
+            "\nbilled cost by key and person is not archived, and the API forgets it after a year: "
+            "archiver sync --report all archives it"
+        )
 
 
 def _print_last_run(status: ArchiveStatus, now: float) -> None:
@@ -169,7 +196,7 @@ def status(*, max_age: float | None, as_json: bool, db: Path, **_: Any) -> int:
     now = time.time()
     problems = problems_of(found, max_age, now)
     if as_json:
-        click.echo(json.dumps(status_to_json(found, problems), indent=2))
+        click.echo(json.dumps(status_to_json(found, problems, now), indent=2))
     else:
         _print(found, problems, now)
     return PARTIAL_EXIT if problems else 0

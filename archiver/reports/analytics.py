@@ -97,6 +97,11 @@ KNOWN_PRODUCTS = frozenset(
     }
 )
 
+API_PRODUCTS = frozenset(
+    {None, "claude_code", "claude_console", "managed_agents_api", "message_batches_api", "messages_api"}
+)
+"""The products that the cost report has too. None stands for charges that are of no product."""
+
 _FILTERS = {
     "workspace_id": "workspace_ids[]",
     "api_key_id": "api_key_ids[]",

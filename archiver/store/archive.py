@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.errors import OrganizationMismatchError
+from archiver.errors import ConfigurationError, LockedError, OrganizationMismatchError
 from archiver.model import WORST_CLOCK_SKEW, BucketWidth, Organization, Report, RowCounts, Span, State
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
@@ -226,22 +226,39 @@ class Archive(PlanReader):
         await self._db.execute_many("insert_name", rows)
 
     async def forget(self, identity: str) -> int:
-        """Remove all names and addresses of a user, and return their number.
+        """Remove all names and addresses of a user; return the number of records.
 
         Those of earlier times are removed too. Later syncs archive none of them. Deleted content stays in the file
         until it is overwritten; see `vacuum`.
+
+        Raises:
+            ConfigurationError: The archive has no name of this id, and it was not forgotten before.
         """
         async with self._db.transaction():
             ((found,),) = await self._db.fetch("count_names", {"id": identity})
-            await self._db.execute("delete_names", {"id": identity})
             remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
-            forgotten = {identity, *(json.loads(remembered[0][0]) if remembered else ())}
-            await self._db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(forgotten))})
+            before = set(json.loads(remembered[0][0])) if remembered else set()
+            if not found and identity not in before:
+                raise ConfigurationError(
+                    f"no name and no address of {identity} is archived",
+                    hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
+                )
+            await self._db.execute("delete_names", {"id": identity})
+            value = json.dumps(sorted(before | {identity}))
+            await self._db.execute("upsert_memory", {"key": FORGOTTEN, "value": value})
         return int(found)
 
     async def vacuum(self) -> None:
-        """Rewrite the file without deleted content, and empty the write-ahead log."""
-        await self._db.vacuum()
+        """Rewrite the file without deleted content, and empty the write-ahead log.
+
+        Raises:
+            LockedError: Another program reads the archive, so that the log cannot be emptied.
+        """
+        if not await self._db.vacuum():
+            raise LockedError(
+                f"another program reads {self._path}: deleted content is still in its write-ahead log",
+                hint="end that program, such as archiver serve, and run the same command again",
+            )
 
     async def _series_id(self, series: Series) -> int:
         """Return the id of a series, inserting it when it is new."""

@@ -75,14 +75,15 @@ class WriteConnection:
             # The cursor of `executemany` has finished and holds no statement, so it may be freed in this thread.
             await self._connection.executemany(sql(name), rows)
 
-    async def vacuum(self) -> None:
+    async def vacuum(self) -> bool:
         """Rewrite the file without deleted content, and empty the write-ahead log.
 
-        Call it outside of a transaction.
+        Call it outside of a transaction. Return whether the log is empty: a reader in another process can keep it.
         """
         # VACUUM leaves the pages of before in the log, and the checkpoint moves the new ones to the file.
         await self._connection.execute_fetchall("VACUUM")
-        await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((busy, *_),) = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not busy
 
     async def insert(self, name: str, values: Values) -> int:
         """Run the named INSERT of one row and return its rowid."""

@@ -113,7 +113,7 @@ def test_a_coarse_window_that_fails_costs_nothing_and_is_fetched_again(api: Simu
 def test_without_any_list_the_coarse_pass_comes_first(
     api: Simulator, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refused(_client: object, kind: str) -> str:
+    async def refused(_client: object, kind: str, **_more: object) -> str:
         return f"cannot read the names of every {kind}: refused"
 
     monkeypatch.setattr("archiver.crawl.prepare.read_names", refused)

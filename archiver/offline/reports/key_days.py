@@ -215,7 +215,7 @@ def _best_usage(reader: ArchiveReader, request: ReportRequest) -> dict[int, Day]
     if reader.as_of is not None:
         return best  # the archive can be read at an earlier time for canonical series only
     # Of equally precise series the first is kept: the canonical one, or else the finest, as they come finest first.
-    for day in reader.key_days(*request.bounds):
+    for day in reader.grouped_days(Report.USAGE, "api_key_id", *request.bounds):
         if day.is_whole and _precision(day) > _precision(best.get(day.start)):
             best[day.start] = day
     return best

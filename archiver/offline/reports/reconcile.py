@@ -9,6 +9,7 @@ from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.reports.sources import SOURCE, sources
 from archiver.offline.tables.table import Table, counts, keep_top, money, plain
 from archiver.reports.dimensions import TIMES, missing_columns
 from archiver.store.read.daily_sums import group_columns
@@ -30,8 +31,11 @@ def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
 
     Rows are by month, model, tier, context window and token type, or by some of them. A state is `billed and used`,
     `billed without usage`, or `used without billing`, as priority tier is. The implied price is for a million tokens.
-    Days are left out unless both reports are archived by all of the dimensions.
+    Days are left out unless both reports are archived by all of the dimensions. By `source`, money is compared with
+    money instead: see `sources`.
     """
+    if SOURCE in request.by:
+        return sources(reader, request)
     by = request.grouped(("day", "month", *_COMPARED_BY), ("month", *_COMPARED_BY), "reconcile")
     selected = {report: select_days(reader, report, request) for report in DEFAULT_REPORTS}
     for one in (selected[Report.COST], selected[Report.USAGE]):

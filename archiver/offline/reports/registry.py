@@ -143,11 +143,11 @@ _ALL = (
     ),
     BuiltInReport(
         "reconcile",
-        "Compare tokens with money by month, model, tier, context window and token type, and show the implied price.",
+        "Compare tokens with money, and show the implied price; by source, compare the two reports that have money.",
         "--month 2026-01",
         (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         reconcile,
-        ("day", "month", "model", "service_tier", "context_window", "token_type"),
+        ("day", "month", "model", "service_tier", "context_window", "token_type", "source"),
     ),
     BuiltInReport(
         "changes",

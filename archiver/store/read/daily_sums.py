@@ -101,13 +101,15 @@ def read_days(connection: sqlite3.Connection, report: Report, since: str | None,
     return [_day(row) for row in connection.execute(sql("select_days"), values)]
 
 
-def read_key_days(connection: sqlite3.Connection, since: str | None, until: str | None) -> list[Day]:
-    """Read the days of unfiltered usage series that are grouped by API key.
+def read_grouped_days(
+    connection: sqlite3.Connection, report: Report, dimension: str, since: str | None, until: str | None
+) -> list[Day]:
+    """Read the days of unfiltered series that are grouped by a dimension.
 
     A day can have several series. The one of the finest grouping is first.
     """
-    values = {"since": start_of(since), "until": start_of(until)}
-    return [_day(row) for row in connection.execute(sql("select_key_days"), values)]
+    values = {"report": report, "dimension": dimension, "since": start_of(since), "until": start_of(until)}
+    return [_day(row) for row in connection.execute(sql("select_grouped_days"), values)]
 
 
 def _day(row: tuple[Any, ...]) -> Day:

@@ -19,7 +19,7 @@ from archiver.store.faults import translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.read.as_of import open_as_of
-from archiver.store.read.daily_sums import Cube, Day, group_lines, read_days, read_key_days, read_sums
+from archiver.store.read.daily_sums import Cube, Day, group_lines, read_days, read_grouped_days, read_sums
 from archiver.store.read.status import ArchiveStatus, read_status
 from archiver.store.statements import sql
 
@@ -108,12 +108,14 @@ class ArchiveReader:
         """
         return read_days(self.connection, report, since, until)
 
-    def key_days(self, since: str | None = None, until: str | None = None) -> list[Day]:
-        """Read the days of unfiltered usage series that are grouped by API key.
+    def grouped_days(
+        self, report: Report, dimension: str, since: str | None = None, until: str | None = None
+    ) -> list[Day]:
+        """Read the days of unfiltered series that are grouped by a dimension.
 
-        A day can have several series. The one of the finest grouping is first.
+        They are as they are now. A day can have several series; the one of the finest grouping is first.
         """
-        return read_key_days(self.connection, since, until)
+        return read_grouped_days(self.connection, report, dimension, since, until)
 
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
         """Read sums by day and columns, and keep them in memory.

@@ -15,6 +15,10 @@ ORDER BY report DESC, bucket_width, group_by, filters, range_start;
 -- Select the newest run.
 SELECT * FROM sync_run ORDER BY id DESC LIMIT 1;
 
+-- name: select_unavailable_reports
+-- Select the reports that the last sync was refused. 13 is the position behind `unavailable `.
+SELECT substr(key, 13) FROM _memory WHERE key GLOB 'unavailable *';
+
 -- name: select_suspects
 -- Select the buckets with a last response that was held back.
 SELECT s.report, s.bucket_width, s.group_by, strftime('%Y-%m-%dT%H:%M:%SZ', u.bucket_start, 'unixepoch')
@@ -38,12 +42,12 @@ FROM _canonical_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start;
 
--- name: select_key_days
--- Select the days of all unfiltered usage series that are grouped by API key, for allocating costs to keys. The rank is
--- that of the canonical choice. Commas around `group_by` make LIKE compare whole names.
+-- name: select_grouped_days
+-- Select the days of all unfiltered series of a report that are grouped by a dimension. The rank is that of the canonical
+-- choice. Commas around `group_by` compare whole names.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
 FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
-WHERE s.report = 'usage' AND s.fineness IS NOT NULL AND ',' || s.group_by || ',' LIKE '%,api_key_id,%'
+WHERE s.report = :report AND s.fineness IS NOT NULL AND instr(',' || s.group_by || ',', ',' || :dimension || ',')
   AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start, s.fineness DESC, s.id;
 

@@ -59,6 +59,7 @@ class ArchiveStatus:
         newest_complete: Report → the end (UTC seconds) of its newest bucket that was read after its end.
         last_run: The row of `sync_run` by column; None before the first run.
         collapses: The series that lost over a fifth in the last run, as `sync --json` lists them.
+        unavailable: The reports that the last sync was refused, because the organisation or the key does not have them.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class ArchiveStatus:
     newest_complete: dict[str, int]
     last_run: dict[str, Any] | None
     collapses: tuple[dict[str, Any], ...] = ()
+    unavailable: frozenset[str] = frozenset()
 
     @property
     def gaps(self) -> list[CoverageRange]:
@@ -100,4 +102,5 @@ def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
         newest_complete=dict(connection.execute(sql("select_newest_complete")).fetchall()),
         last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
         collapses=tuple(json.loads(collapse[0])["collapses"]) if collapse else (),
+        unavailable=frozenset(key for (key,) in connection.execute(sql("select_unavailable_reports"))),
     )

@@ -1,0 +1,104 @@
+"""Personal data: what `--no-people` does not archive, and what `forget` removes for good."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.model import Report
+from archiver.plan.scope import Scope
+from archiver.simulator import background
+from archiver.store.read.verify import verify_archive
+from tests.analytics import SMALL
+from tests.support import archiver, day, dump, select, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from archiver.simulator import Simulator
+
+EVERYTHING = Scope(tuple(Report), since=day("2026-03-01"))
+NUMBERS = "SELECT date, actor_id, amount FROM daily_cost_by_person ORDER BY 1, 2, 3"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Simulator]:
+    with background(SMALL) as running:
+        yield running
+
+
+def person(api: Simulator) -> dict[str, Any]:
+    """Return a user whom both the list of users and the analytics reports name."""
+    return api.organization.users[0]
+
+
+def in_the_file(db: Path, text: str) -> bool:
+    files = [file for file in db.parent.iterdir() if file.name.startswith(db.name)]
+    return any(text.encode() in file.read_bytes() for file in files)
+
+
+def test_a_person_is_forgotten_in_every_page_of_the_file_and_the_numbers_stay(api: Simulator, db: Path) -> None:
+    sync(api, db, EVERYTHING)
+    user = person(api)
+    before = select(db, NUMBERS)
+    assert in_the_file(db, user["name"])
+    assert in_the_file(db, user["email"])
+    done = archiver("forget", user["id"], "--db", str(db))
+    assert (done.returncode, done.stdout) == (0, f"removed the names and addresses of {user['id']} (2 records)\n")
+    assert "copies that were made before" in done.stderr
+    assert not in_the_file(db, user["name"])
+    assert not in_the_file(db, user["email"])
+    assert select(db, NUMBERS) == before
+    assert any(row[1] == user["id"] for row in before)
+    assert verify_archive(db) == []
+
+
+def test_a_forgotten_person_does_not_come_back(api: Simulator, db: Path) -> None:
+    sync(api, db, EVERYTHING)
+    user = person(api)
+    assert archiver("forget", user["id"], "--db", str(db)).returncode == 0
+    sync(api, db, Scope(tuple(Report), since=day("2026-02-20"), refresh_days=90))
+    assert not in_the_file(db, user["email"])
+    labels = select(db, "SELECT DISTINCT person FROM daily_cost_by_person WHERE actor_id = ?", user["id"])
+    assert labels == [(user["id"],)]
+    again = archiver("forget", user["id"], "--db", str(db))
+    assert (again.returncode, again.stdout) == (0, f"{user['id']} is forgotten already\n")
+
+
+def test_an_unknown_id_is_refused_and_changes_nothing(api: Simulator, db: Path) -> None:
+    missing = archiver("forget", "user_x", "--db", str(db))
+    assert (missing.returncode, "there is no archive at" in missing.stderr) == (2, True)
+    assert not db.exists()
+    sync(api, db, EVERYTHING)
+    before = dump(db)
+    done = archiver("forget", "user_x", "--db", str(db))
+    assert done.returncode == 2
+    assert "no name and no address of user_x is archived" in done.stderr
+    assert "hint: the ids of people are in the views person and user" in done.stderr
+    assert dump(db) == before
+
+
+def test_a_reader_that_keeps_the_log_is_named_and_the_command_can_be_run_again(api: Simulator, db: Path) -> None:
+    sync(api, db, EVERYTHING)
+    user = person(api)
+    with closing(sqlite3.connect(db)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM cost").fetchall()
+        done = archiver("forget", user["id"], "--db", str(db))
+        assert done.returncode == 11, done.stderr
+        assert "another program reads" in done.stderr
+    assert archiver("forget", user["id"], "--db", str(db)).returncode == 0
+    assert not in_the_file(db, user["email"])
+
+
+def test_without_people_no_name_and_no_address_is_archived(api: Simulator, db: Path) -> None:
+    sync(api, db, EVERYTHING, people=False)
+    users = api.organization.users
+    assert not any(in_the_file(db, text) for user in users for text in (user["name"], user["email"]))
+    people = {row[0] for row in select(db, "SELECT person FROM daily_cost_by_person WHERE actor_type = 'user_actor'")}
+    assert people
+    assert all(one.startswith("user_") for one in people)
