@@ -238,6 +238,29 @@ class NamedObject:
     details: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpendLimit:
+    """A limit of spend that the vendor knows for the organisation.
+
+    Attributes:
+        id: Its id.
+        scope: What it limits: organization, usage_tier, workspace, user, and others.
+        scope_id: The id of what it limits; None for the organisation and its usage tier.
+        amount: A whole number of cents as text; None: no amount is configured.
+        currency: Its ISO 4217 code.
+        period: daily, weekly or monthly.
+        is_enabled: Whether it applies.
+    """
+
+    id: str
+    scope: str
+    scope_id: str | None
+    amount: str | None
+    currency: str
+    period: str
+    is_enabled: bool
+
+
 def to_text(seconds: int) -> str:
     """Return a time as `YYYY-MM-DDTHH:MM:SSZ`.
 

@@ -379,6 +379,12 @@ CREATE TABLE _name (
   PRIMARY KEY (kind, id, learnt_at)
 ) STRICT, WITHOUT ROWID;
 
+-- The spend limits of the API over time, each time all of them as a JSON array. A new row is added when they changed.
+CREATE TABLE _spend_limits (
+  learnt_at INTEGER PRIMARY KEY,
+  limits TEXT NOT NULL
+) STRICT;
+
 CREATE VIEW usage AS
 SELECT
   f.series_id,
@@ -591,6 +597,20 @@ SELECT
 FROM _name
 WHERE kind = 'person'
 GROUP BY id;
+
+-- The spend limits of the API as they were last read. `amount` is in cents.
+CREATE VIEW spend_limit AS
+SELECT
+  l.value ->> 'id' AS id,
+  l.value ->> 'scope' AS scope,
+  l.value ->> 'scope_id' AS scope_id,
+  l.value ->> 'amount' AS amount,
+  l.value ->> 'currency' AS currency,
+  l.value ->> 'period' AS period,
+  l.value ->> 'is_enabled' AS is_enabled,
+  strftime('%Y-%m-%dT%H:%M:%SZ', n.learnt_at, 'unixepoch') AS learnt_at
+FROM (SELECT learnt_at, limits FROM _spend_limits ORDER BY learnt_at DESC LIMIT 1) AS n
+JOIN json_each(n.limits) AS l;
 
 -- From when to when an object had a name. The first name that was read counts for all time before, the last one for
 -- ever. 9223372036854775807 is the largest integer.

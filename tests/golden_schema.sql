@@ -271,6 +271,10 @@ CREATE TABLE _span (
   complete_until INTEGER,
   PRIMARY KEY (series_id, span_start)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _spend_limits (
+  learnt_at INTEGER PRIMARY KEY,
+  limits TEXT NOT NULL
+) STRICT;
 CREATE TABLE _suspect (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -1056,6 +1060,18 @@ SELECT
 FROM _name
 WHERE kind = 'service_account'
 GROUP BY id;
+CREATE VIEW spend_limit AS
+SELECT
+  l.value ->> 'id' AS id,
+  l.value ->> 'scope' AS scope,
+  l.value ->> 'scope_id' AS scope_id,
+  l.value ->> 'amount' AS amount,
+  l.value ->> 'currency' AS currency,
+  l.value ->> 'period' AS period,
+  l.value ->> 'is_enabled' AS is_enabled,
+  strftime('%Y-%m-%dT%H:%M:%SZ', n.learnt_at, 'unixepoch') AS learnt_at
+FROM (SELECT learnt_at, limits FROM _spend_limits ORDER BY learnt_at DESC LIMIT 1) AS n
+JOIN json_each(n.limits) AS l;
 CREATE VIEW sync_run AS
 SELECT
   id,

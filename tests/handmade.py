@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from archiver.model import SpendLimit
+
 FINEST_COST = ("description", "workspace_id")
 FINEST_ANALYTICS = ("actor", "api_key_id", "cost_type", "model", "token_type", "workspace_id")
 FINEST_USAGE = ("api_key_id", "context_window", "model", "service_tier", "workspace_id")
@@ -103,6 +105,16 @@ class Handmade:
             async with open_archive(self.path) as archive:
                 await archive.bind_organization(Organization("org_invented", "Invented Organisation"))
                 await archive.save_names(objects, seconds(read_at))
+
+        self._hold(write)
+
+    def spend_limits(self, *limits: SpendLimit, read_at: str) -> None:
+        """Write all spend limits of the API as they are read at a time."""
+
+        async def write() -> None:
+            async with open_archive(self.path) as archive:
+                await archive.bind_organization(Organization("org_invented", "Invented Organisation"))
+                await archive.save_spend_limits(limits, seconds(read_at))
 
         self._hold(write)
 

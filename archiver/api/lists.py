@@ -63,7 +63,7 @@ async def fetch_organization(client: AdminClient) -> Organization:
     """
 
     def read(response: Response) -> Organization:
-        raw = _read_object(response.body)
+        raw = read_object(response.body)
         identity, name = raw.get("id"), raw.get("name")
         if not isinstance(identity, str) or not identity or not isinstance(name, str | None):
             raise ContractError("the organisation has no id", place="id")
@@ -119,11 +119,11 @@ async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple
 
 def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
     """Return the objects of a page of a list, and the cursor of the next page."""
-    raw = _read_object(body)
+    raw = read_object(body)
     data = raw.get("data")
     if not isinstance(data, list):
         raise ContractError("Expected a list", place="data")
-    following = _read_next_page(raw) if cursor == "page" else _read_last_id(raw)
+    following = read_next_page(raw) if cursor == "page" else _read_last_id(raw)
     return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], following
 
 
@@ -138,7 +138,12 @@ def _read_last_id(raw: Mapping[str, Any]) -> str | None:
     return last
 
 
-def _read_next_page(raw: Mapping[str, Any]) -> str | None:
+def read_next_page(raw: Mapping[str, Any]) -> str | None:
+    """Return the token of the next page; None on the last page.
+
+    Raises:
+        ContractError: It is no text.
+    """
     token = raw.get("next_page")
     if not isinstance(token, str | None) or (raw.get("has_more") is True and not token):
         raise ContractError("Expected the token of a page or null", place="next_page")
@@ -155,7 +160,12 @@ def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
     return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
 
 
-def _read_object(body: bytes | bytearray) -> dict[str, Any]:
+def read_object(body: bytes | bytearray) -> dict[str, Any]:
+    """Decode an answer that is a JSON object.
+
+    Raises:
+        ContractError, DamagedAnswerError: It is not.
+    """
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

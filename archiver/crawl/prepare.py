@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from archiver.api.lists import fetch_names, fetch_organization
-from archiver.errors import ApiError, ContractError, KeyRefusedError, TemporaryError
-from archiver.model import DAY, WORST_CLOCK_SKEW, NameKind, Organization, to_text
+from archiver.api.lists import fetch_organization
+from archiver.errors import ContractError, KeyRefusedError, TemporaryError
+from archiver.model import DAY, WORST_CLOCK_SKEW, Organization, to_text
 from archiver.plan.calendar import EARLIEST_HISTORY, floor, parse_time
 from archiver.plan.probe import Probe
 from archiver.plan.scope import no_bucket
@@ -17,12 +15,12 @@ from archiver.plan.work import SeriesPlan, plan_series, reopen_suspects
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from archiver.api.client import AdminClient
     from archiver.clock import Clock
     from archiver.crawl.summary import Summary
-    from archiver.model import NamedObject, Report, Series
+    from archiver.model import Report, Series
     from archiver.plan.scope import Scope
     from archiver.store.archive import Archive
     from archiver.store.plan_reader import PlanReader
@@ -96,54 +94,6 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
     return client.server_time
 
 
-async def read_names(client: AdminClient, kind: NameKind, *, people: bool = True) -> list[NamedObject] | str:
-    """Fetch one list of names; return a warning when it cannot be read.
-
-    Without `people`, users have neither name nor e-mail address.
-
-    Raises:
-        TemporaryError: The wait for the API is longer than this run may take.
-    """
-    try:
-        names = await fetch_names(client, kind)
-        return names if people or kind is not NameKind.USER else [_without_person(one) for one in names]
-    except ApiError as error:
-        # Rows matter more than names, so the run goes on without them. But a wait that is longer than the run concerns
-        # every other request as well.
-        if isinstance(error, TemporaryError) and error.not_before is not None:
-            raise
-        return f"cannot read the names of every {kind}: {error.message}"
-
-
-async def save_names(  # noqa: PLR0913, PLR0917  # the parts of a run that a list of names concerns
-    archive: Archive,
-    client: AdminClient,
-    clock: Clock,
-    summary: Summary,
-    kind: NameKind,
-    names: list[NamedObject] | str,
-) -> list[int]:
-    """Save one list of names, and return when its objects were created.
-
-    `names` is what `read_names` returned. When the list cannot be used there is a warning, and nothing is saved.
-    """
-    if isinstance(names, str):
-        summary.warnings[names] = None
-        return []
-    if summary.organization is None:
-        summary.warnings[f"the names of every {kind} are not kept: the organisation is unknown"] = None
-        return []
-    await archive.save_names(names, client.server_time or int(clock.now()))
-    return creation_times(names)
-
-
-def _without_person(user: NamedObject) -> NamedObject:
-    """Return a user without name and e-mail address."""
-    details = json.loads(user.details)
-    kept = {name: details[name] for name in ("added_at", "role") if name in details}
-    return replace(user, name=None, details=json.dumps(kept, separators=(",", ":")))
-
-
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
     """Remove coverage of buckets that had not ended when they were read."""
     # One clock alone is not trusted, because a clock that is slow would remove days that are archived.
@@ -201,36 +151,6 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
     # that was checked already has no rows, so it need not be fetched.
     start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
     return Beginning(start, min(checked_until, start))
-
-
-def creation_times(objects: Iterable[NamedObject]) -> list[int]:
-    """Return when objects were created, in UTC seconds.
-
-    Objects without a valid time are left out.
-    """
-    times = []
-    for one in objects:
-        details = json.loads(one.details)
-        # Users have `added_at` instead. Little is documented about these fields, so an invalid time is skipped.
-        with suppress(ValueError):
-            times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
-    return times
-
-
-async def recall_oldest(reader: PlanReader) -> int | None:
-    """Return when the oldest object that any run has seen was created.
-
-    The time is in UTC seconds. It is remembered because the lists lack deleted objects.
-    """
-    remembered = await reader.recall("oldest_object")
-    return int(remembered) if remembered and remembered.isdecimal() else None
-
-
-async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
-    """Remember when the oldest object was created, if no known one is older."""
-    known, seen = await recall_oldest(archive), min(created, default=0)
-    if 0 < seen < (known or seen + 1):
-        await archive.remember("oldest_object", str(seen))
 
 
 async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:

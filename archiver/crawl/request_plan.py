@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archiver.crawl.names import creation_times, read_names, read_spend_limits, recall_oldest
 from archiver.crawl.prepare import (
     apply_memory,
-    creation_times,
     find_beginning,
     identify,
     make_plans,
-    read_names,
-    recall_oldest,
     recall_unavailable,
     respect_not_before,
     server_now,
@@ -136,4 +134,7 @@ async def _creation_times(client: AdminClient, summary: Summary) -> list[int]:
             summary.warnings[names] = None
         else:
             created += creation_times(names)
+    limits = await read_spend_limits(client)
+    if isinstance(limits, str):
+        summary.warnings[limits] = None
     return created

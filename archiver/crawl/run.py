@@ -20,6 +20,7 @@ from archiver.answer import Answer
 from archiver.api.endpoints import fetch_window
 from archiver.crawl import prepare
 from archiver.crawl.decoding import DecodeSlots, Slot
+from archiver.crawl.names import Lists, recall_oldest, remember_oldest
 from archiver.crawl.progress import Progress
 from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
@@ -30,7 +31,7 @@ from archiver.errors import (
     TimeLimitError,
     TooWideError,
 )
-from archiver.model import DAY, LISTED_NAMES, NameKind, Report, Window, to_text
+from archiver.model import DAY, LISTED_NAMES, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
 from archiver.plan.work import fetch_order
@@ -152,7 +153,7 @@ class Run:
         async with anyio.create_task_group() as tasks:
             # Names are for display only, so rows do not wait for them. The exception is a first run without `--since`,
             # which takes the beginning of history from the same lists.
-            tasks.start_soon(self._save_all_names, identified, names_read)
+            tasks.start_soon(self._save_lists, identified, names_read)
             await prepare.identify(self.archive, self.client, self.summary)
             identified.set()
             now = prepare.server_now(self.client, self.clock, self.summary)
@@ -165,19 +166,13 @@ class Run:
             await self._check_older(now, beginnings)
             self._recorder.check_available(self.scope.reports)
 
-    async def _save_all_names(self, identified: anyio.Event, names_read: anyio.Event) -> None:
-        """Fetch the lists of names, and save them once the organisation is known."""
-        created: list[int] = []
-
-        async def save(kind: NameKind) -> None:
-            names = await prepare.read_names(self.client, kind, people=self.people)
-            await identified.wait()  # or else another organisation's names could reach the archive
-            created.extend(await prepare.save_names(self.archive, self.client, self.clock, self.summary, kind, names))
-
+    async def _save_lists(self, identified: anyio.Event, names_read: anyio.Event) -> None:
+        lists = Lists(self.archive, self.client, self.clock, self.summary, self.people)
         async with anyio.create_task_group() as tasks:
             for kind in LISTED_NAMES:
-                tasks.start_soon(save, kind)
-        await prepare.remember_oldest(self.archive, created)
+                tasks.start_soon(lists.save, kind, identified)
+            tasks.start_soon(lists.save_spend_limits, identified)
+        await remember_oldest(self.archive, lists.created)
         names_read.set()
 
     async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, prepare.Beginning]:
@@ -185,9 +180,9 @@ class Run:
         if self.scope.since is not None:
             return {}
         # The lists of names take a few requests and save dozens of coarse ones. Later runs need not wait for them.
-        if await prepare.recall_oldest(self.archive) is None:
+        if await recall_oldest(self.archive) is None:
             await names_read.wait()
-        oldest = await prepare.recall_oldest(self.archive)
+        oldest = await recall_oldest(self.archive)
         beginnings = {}
         for report in self.scope.reports:
             if report in self._recorder.closed:

@@ -28,10 +28,15 @@ VIEWS = {
     "user": "Users by id, with their current names.",
     "service_account": "Service accounts by id, with their current names.",
     "person": "Users as the analytics reports name them, with their current names, also of users who left.",
+    "spend_limit": "The spend limits that the API has for the organisation, as they were last read.",
     "readme": "What this file is, for whoever opens it with another tool.",
 }
 
 COLUMNS = {
+    "is_enabled": "1: the limit applies",
+    "period": "daily, weekly or monthly",
+    "scope": "what the limit is of: organization, usage_tier, workspace, user and others",
+    "scope_id": "id of that workspace, user or other; NULL: the organisation",
     "workspace": "name of the workspace, else its id; (default workspace), (not grouped): never null",
     "api_key": "name of the API key, else its id; (no API key), (not grouped): never null",
     "text": "one line of text",

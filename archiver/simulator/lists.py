@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from archiver.simulator.errors import ApiError, invalid_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from archiver.simulator.organization import Organization, Record
     from archiver.simulator.query import Pairs
 
 LISTS = ("workspaces", "users", "api_keys", "service_accounts")
 OAUTH_ONLY = "service_accounts"
+SPEND_LIMITS = "spend_limits"
+_LIMITS_BETA = "spend-limit-reads-2026-09-26"
 _PARAMETERS = {"limit", "after_id", "before_id", "include_archived", "beta"}
 _FIELDS = {"api_keys": ("status", "workspace_id"), "users": ("email",)}
 _PAGE_PREFIX = "page_"
@@ -63,6 +65,24 @@ def _page_of_service_accounts(organization: Organization, pairs: Pairs) -> dict[
     return {
         "data": records[start:following],
         "next_page": f"{_PAGE_PREFIX}{following}" if following < len(records) else None,
+    }
+
+
+def spend_limits_page(limits: Sequence[Mapping[str, Any]] | None, pairs: Pairs, beta: str) -> dict[str, Any]:
+    """Return one page of the spend limits (documented in the SDK).
+
+    It raises a 400 or, without access to them, a 403.
+    """
+    if limits is None:
+        raise ApiError(403, "Listing spend limits is in an early access preview")
+    if _LIMITS_BETA not in beta:
+        raise invalid_request(f"anthropic-beta: {_LIMITS_BETA} is required")
+    parameters = _parameters(pairs, {"limit", "page", "beta"})
+    limit, start = _limit(parameters), _page_start(parameters)
+    following = start + limit
+    return {
+        "data": [dict(one) for one in limits[start:following]],
+        "next_page": f"{_PAGE_PREFIX}{following}" if following < len(limits) else None,
     }
 
 

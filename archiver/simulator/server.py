@@ -14,7 +14,7 @@ from archiver.simulator.analytics import Analytics
 from archiver.simulator.analytics_query import BETA, parse_analytics
 from archiver.simulator.body_faults import BODY_FAULTS
 from archiver.simulator.errors import ApiError, error_body, invalid_request
-from archiver.simulator.lists import LISTS, OAUTH_ONLY, find_record, list_page
+from archiver.simulator.lists import LISTS, OAUTH_ONLY, SPEND_LIMITS, find_record, list_page, spend_limits_page
 from archiver.simulator.page_cache import PageCache, compress, encode
 from archiver.simulator.payload_faults import LIST_FAULTS, PAYLOAD_FAULTS
 from archiver.simulator.query import FAST_BETA, Pairs, parse_query
@@ -140,7 +140,7 @@ class Server:
     def _check_route(self, record: RecordedRequest) -> None:
         rest = record.path.removeprefix(_ROOT)
         name, _, record_id = rest.partition("/")
-        known = rest == "me" or rest in _REPORTS or (name in LISTS and "/" not in record_id)
+        known = rest in {"me", SPEND_LIMITS} or rest in _REPORTS or (name in LISTS and "/" not in record_id)
         if not record.path.startswith(_ROOT) or not known:
             raise ApiError(404, "Not found")
         if record.method != "GET":
@@ -199,6 +199,8 @@ class Server:
         name, _, record_id = rest.partition("/")
         if name == "me":
             return organization.me
+        if name == SPEND_LIMITS:
+            return spend_limits_page(self.settings.spend_limits, record.query, record.headers.get("anthropic-beta", ""))
         if name == OAUTH_ONLY and record.credential != self.settings.token:
             raise ApiError(403, "Admin API keys cannot read service accounts: an OAuth token with org:admin can")
         if record_id:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ class Settings:
         key_scope: Whether API keys have `scope` instead of `workspace_id` (anthropic-version 2026-10-21).
         analytics: `on`, or why the analytics reports are refused: `hipaa`, `no_scope`, `absent`.
         analytics_lag: How late use is in the analytics reports.
+        spend_limits: The limits of the organisation, as the API lists them; None: the key has no access to them.
         omit_ungrouped: Whether usage rows lack the dimensions that are not grouped by.
         omit_server_tool_use: Whether usage rows lack `server_tool_use`.
     """
@@ -69,5 +70,6 @@ class Settings:
     key_scope: bool = False
     analytics: str = "on"
     analytics_lag: timedelta = timedelta(hours=4)
+    spend_limits: tuple[Mapping[str, Any], ...] | None = None
     omit_ungrouped: bool = False
     omit_server_tool_use: bool = False

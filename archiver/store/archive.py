@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.answer import Answer
-    from archiver.model import NamedObject, Series, Window
+    from archiver.model import NamedObject, Series, SpendLimit, Window
     from archiver.plan.work import SeriesPlan
     from archiver.store.history import AnswerTime
     from archiver.store.read.verify import Finding
@@ -224,6 +225,12 @@ class Archive(PlanReader):
             if one.id not in forgotten
         ]
         await self._db.execute_many("insert_name", rows)
+
+    async def save_spend_limits(self, limits: Sequence[SpendLimit], now: int) -> None:
+        """Store the spend limits of the API, if they differ from the latest."""
+        text = json.dumps([asdict(one) for one in limits], separators=(",", ":"))
+        async with self._db.transaction():
+            await self._db.execute("insert_spend_limits", {"learnt_at": now, "limits": text})
 
     async def forget(self, identity: str) -> int:
         """Remove all names and addresses of a user; return the number of records.

@@ -142,6 +142,13 @@ WHERE NOT EXISTS (
 )
 ON CONFLICT DO UPDATE SET name = excluded.name, details = excluded.details;
 
+-- name: insert_spend_limits
+-- Insert the spend limits of the API, if they differ from the latest.
+INSERT INTO _spend_limits (learnt_at, limits)
+SELECT :learnt_at, :limits
+WHERE :limits IS NOT (SELECT limits FROM _spend_limits ORDER BY learnt_at DESC LIMIT 1)
+ON CONFLICT DO UPDATE SET limits = excluded.limits;
+
 -- name: count_names
 -- Select the number of names that are stored of a user.
 SELECT count(*) FROM _name WHERE id = :id AND kind IN ('user', 'person');

@@ -146,7 +146,7 @@ def test_a_dry_run_of_auto_is_exact_once_history_is_known(api: Simulator, db: Pa
 def test_the_text_of_a_dry_run_ends_with_the_number(api: Simulator, db: Path) -> None:
     done = run_sync(api, db, "--dry-run", "--since", "2026-01-01")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "in all: 7 requests"
+    assert done.stdout.splitlines()[-1] == "in all: 8 requests"
 
 
 def test_three_years_of_both_reports_are_72_windows() -> None:
@@ -172,7 +172,7 @@ def test_auto_looks_once_and_finds_what_lies_behind_a_quiet_year(db: Path) -> No
         sync(api, db, Scope(group_by=("none",)))  # the second part of the coarse pass, and the last
         asked = len(api.requests)
         again = sync(api, db, Scope(group_by=("none",)))
-        assert len(api.requests) - asked == again.planned + 5
+        assert len(api.requests) - asked == again.planned + 6
 
 
 def test_the_bucket_in_progress_is_provisional_when_given_and_no_gap_when_not(shared_api: Simulator, db: Path) -> None:

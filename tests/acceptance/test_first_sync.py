@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.crawl import prepare
+from archiver.crawl import names
 from archiver.model import to_text
 from archiver.plan.calendar import EARLIEST_HISTORY
 from archiver.plan.scope import Scope
@@ -65,7 +65,7 @@ def test_after_five_report_requests_the_newest_month_of_both_reports_is_archived
 @pytest.fixture
 def young_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """All objects were created on 2025-11-01, as if the older ones had been deleted."""
-    monkeypatch.setattr(prepare, "creation_times", lambda _: [int(day("2025-11-01").timestamp())])
+    monkeypatch.setattr(names, "creation_times", lambda _: [int(day("2025-11-01").timestamp())])
 
 
 @pytest.mark.usefixtures("young_objects")
@@ -82,7 +82,7 @@ def test_rows_before_the_oldest_object_and_behind_a_quiet_year_are_found_by_late
         assert select(db, "SELECT count(*) FROM coverage WHERE state IN ('missing', 'failed')") == [(0,)]
         before = len(api.requests)
         again = sync(api, db, NONE)
-        assert len(api.requests) - before == again.planned + 5
+        assert len(api.requests) - before == again.planned + 6
 
 
 @pytest.mark.usefixtures("young_objects")
@@ -92,7 +92,7 @@ def test_the_coarse_pass_takes_six_requests_of_a_report_in_a_run_and_ends(api: S
     for _ in range(8):
         before = len(api.requests)
         summary = sync(api, db, NONE)
-        spare.append(len(api.requests) - before - summary.planned - 5)
+        spare.append(len(api.requests) - before - summary.planned - 6)
     assert spare == [12, 12, 12, 12, 12, 8, 0, 0]
 
 
@@ -116,12 +116,12 @@ def test_without_any_list_the_coarse_pass_comes_first(
     async def refused(_client: object, kind: str, **_more: object) -> str:
         return f"cannot read the names of every {kind}: refused"
 
-    monkeypatch.setattr("archiver.crawl.prepare.read_names", refused)
+    monkeypatch.setattr("archiver.crawl.names.read_names", refused)
     assert sync(api, db, NONE).exit_code == 0
     assert select(db, FIRST) == [("cost", "2025-11-01T00:00:00Z"), ("usage", "2025-11-01T00:00:00Z")]
     before = len(api.requests)
     again = sync(api, db, NONE)
-    assert len(api.requests) - before == again.planned + 1  # the first bucket is known now
+    assert len(api.requests) - before == again.planned + 2  # the first bucket is known now
 
 
 # --since ------------------------------------------------------------------------------------------------------------
@@ -169,8 +169,8 @@ def test_a_run_ends_with_its_range_its_money_and_the_next_command(api: Simulator
 def test_a_dry_run_shows_minutes_at_the_rate(api: Simulator, db: Path) -> None:
     arguments = ("--dry-run", "--since", "2025-11-01", "--bucket-width", "1h")
     done = run_sync(api, db, *arguments, "--rate", "1/min")
-    assert done.stdout.splitlines()[-1] == "in all: 19 requests, about 9 min at 1 requests/min"
-    assert printed_json(run_sync(api, db, *arguments, "--json"))["requests"] == 19
+    assert done.stdout.splitlines()[-1] == "in all: 20 requests, about 10 min at 1 requests/min"
+    assert printed_json(run_sync(api, db, *arguments, "--json"))["requests"] == 20
 
 
 def test_a_dry_run_of_a_first_sync_knows_the_oldest_object(api: Simulator, db: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anthropic import Anthropic
 from anthropic.types.beta.organization.analytics import BetaAnalyticsCostItem, BetaAnalyticsUsageItem
+from anthropic.types.beta.organization.beta_spend_limit import BetaSpendLimit
 from pydantic import TypeAdapter
 
 from archiver.simulator import background
@@ -25,12 +26,32 @@ if TYPE_CHECKING:
 
     from archiver.simulator import Simulator
 
+LIMITS = tuple(
+    {
+        "id": f"spl_{number}",
+        "type": "spend_limit",
+        "amount": amount,
+        "currency": "USD",
+        "period": "monthly",
+        "scope": scope,
+        "is_enabled": True,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+    }
+    for number, (amount, scope) in enumerate(
+        [
+            ("500000", {"type": "organization"}),
+            (None, {"type": "usage_tier"}),
+            ("20000", {"type": "workspace", "workspace_id": "wrkspc_1"}),
+        ]
+    )
+)
 START, END = day("2026-03-01"), NOW + timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Simulator]:
-    with background(replace(SMALL, key_scope=True)) as running:
+    with background(replace(SMALL, key_scope=True, spend_limits=LIMITS)) as running:
         yield running
 
 
@@ -64,6 +85,13 @@ def test_the_names_are_those_of_the_archive(sdk: Anthropic, db: Path) -> None:
         assert {(one.id, one.name) for one in listed} == set(select(db, f"SELECT id, name FROM {table}"))  # noqa: S608
     known: dict[str, str] = dict(select(db, "SELECT id, name FROM workspace"))
     assert {(one.id, one.name) for one in workspaces} <= set(known.items())
+
+
+def test_the_spend_limits_are_those_of_the_archive(sdk: Anthropic, db: Path) -> None:
+    listed = checked(BetaSpendLimit, list(sdk.beta.organization.spend_limits.list(limit=2)))
+    found = {(one.id, one.scope.type, one.amount, one.period) for one in listed}
+    assert found == set(select(db, "SELECT id, scope, amount, period FROM spend_limit"))
+    assert len(found) == 3
 
 
 def test_cost_by_key_and_person_is_that_of_the_archive(sdk: Anthropic, db: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
-from archiver.model import Report
+from archiver.model import DAY, Report
 from archiver.offline.reports.forecast import projection_note
+from archiver.offline.reports.known_days import count
 from archiver.offline.reports.projection import project
 from archiver.offline.reports.request import COST_NOTE, month_period, of_month, select_days
 from archiver.offline.tables.money import Estimate, from_dollars, to_rounded
@@ -14,9 +18,10 @@ from archiver.offline.tables.table import Column, Kind, Table, money, plain
 from archiver.reports.dimensions import BY_NAME, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Collection, Mapping, Sequence
 
+    from archiver.model import SpendLimit
+    from archiver.offline.periods import Period
     from archiver.offline.reports.projection import DailyAmounts, Projection
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
@@ -26,8 +31,19 @@ PASSED, WILL_BE_PASSED, KEPT, UNKNOWN = "passed", "will be passed", "kept", "unk
 _DEFAULT_WORKSPACE = BY_NAME["workspace"].null_label
 
 
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A limit in dollars of the month of some workspaces; None: of all cost."""
+
+    name: str
+    amount: Decimal
+    workspaces: Collection[str | None] | None = None
+
+
 def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Compare a month with its limits, in US dollars.
+
+    The limits are those of the configuration, and the monthly ones of the API for the organisation and its workspaces.
 
     The state of a limit is the first of these that applies:
     `passed`: the archived days alone exceed it.
@@ -39,7 +55,9 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
         ConfigurationError: No limit is configured, or one is of a workspace that is not in the archive.
     """
     budgets = request.budgets
-    if budgets.total is None and not budgets.workspaces:
+    of_api = reader.spend_limits()
+    monthly = [one for one in of_api if _is_comparable(one)]
+    if budgets.total is None and not budgets.workspaces and not monthly:
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
     ids = {name: _workspace_ids(name, reader.workspaces()) for name in budgets.workspaces}
     period = month_period(reader, request)
@@ -47,26 +65,58 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     projected = project(reader, ("workspace",), period)
     # Limits are in dollars; a note names the other currencies.
     groups = [group for group in projected.groups if group.values["currency"] == "USD"]
-    limits: list[tuple[str, Decimal, list[DailyAmounts], bool]] = []
     ungrouped = [group for group in groups if group.values["workspace_id"] is Label.NOT_GROUPED]
-    if budgets.total is not None:
-        limits.append(("total", budgets.total, groups, False))
-    for name, limit in budgets.workspaces.items():
-        # Cost of days that are not grouped by workspace may belong to any of them, so their limits are not known.
-        mine = [group for group in groups if group.values["workspace_id"] in ids[name]]
-        limits.append((name, limit, mine, any(projected.to_date(group) for group in ungrouped)))
-    rows = [_against(name, limit, of, projected, is_partial=partial) for name, limit, of, partial in limits]
-    alarming = {PASSED, UNKNOWN} | ({WILL_BE_PASSED} if request.warn else set())
+    limits = [_Limit("total", budgets.total)] if budgets.total is not None else []
+    limits += [_Limit(name, limit, ids[name]) for name, limit in budgets.workspaces.items()]
+    limits += [_of_api(reader, one, period) for one in monthly]
+    # Cost of days that are not grouped by workspace may belong to any of them, so their limits are not known.
+    has_ungrouped = any(projected.to_date(group) for group in ungrouped)
+    rows = [_against(one, groups, projected, has_ungrouped=has_ungrouped) for one in limits]
+    table = _table(rows, warn=request.warn)
+    known = projected.known.sentence() if selected.known else selected.sentence
+    return table.noting(
+        known,
+        projection_note(projected) if selected.known else "",
+        *_notes(projected, ungrouped, request),
+        _others_note(len(of_api) - len(monthly)),
+    )
+
+
+def _table(rows: Sequence[Row], *, warn: bool) -> Table:
+    alarming = {PASSED, UNKNOWN} | ({WILL_BE_PASSED} if warn else set())
     columns = [*plain("budget"), *money("limit", "spent"), Column("used", Kind.SHARE)]
-    table = Table(
+    return Table(
         [*columns, *money("left", "projected"), *plain("state")],
         rows,
         needs_attention=any(row["state"] in alarming for row in rows),
     )
-    known = projected.known.sentence() if selected.known else selected.sentence
-    return table.noting(
-        known, projection_note(projected) if selected.known else "", *_notes(projected, ungrouped, request)
+
+
+def _is_comparable(limit: SpendLimit) -> bool:
+    """Return whether a limit of the API is one of the cost of a month of the organisation or a workspace."""
+    return (
+        limit.is_enabled
+        and limit.amount is not None
+        and (limit.period, limit.currency) == ("monthly", "USD")
+        and limit.scope in {"organization", "usage_tier", "workspace"}
     )
+
+
+def _of_api(reader: ArchiveReader, limit: SpendLimit, period: Period) -> _Limit:
+    amount = Decimal(str(limit.amount)) / 100
+    if limit.scope != "workspace":
+        return _Limit(f"API limit: {limit.scope.replace('_', ' ')}", amount)
+    # The name is that of the end of the month, as in other reports.
+    label = reader.with_labels(
+        {"workspace_id": limit.scope_id}, int(datetime.combine(period.until, time.min, UTC).timestamp()) - DAY
+    )["workspace"]
+    return _Limit(f"API limit: {label}", amount, {limit.scope_id})
+
+
+def _others_note(number: int) -> str:
+    if not number:
+        return ""
+    return f"{count(number, 'other limit')} of the API, such as daily ones and those of users: see the view spend_limit"
 
 
 def _notes(projected: Projection, ungrouped: Sequence[DailyAmounts], request: ReportRequest) -> list[str]:
@@ -102,11 +152,11 @@ def _workspace_ids(wanted: str, names: Mapping[str, Sequence[str | None]]) -> se
     return {*found}
 
 
-def _against(
-    name: str, limit: Decimal, groups: Sequence[DailyAmounts], projected: Projection, *, is_partial: bool
-) -> Row:
-    most = from_dollars(limit)
-    row: Row = {"budget": name, "limit": most, "spent": None, "used": None, "left": None, "projected": None}
+def _against(limit: _Limit, all_groups: Sequence[DailyAmounts], projected: Projection, *, has_ungrouped: bool) -> Row:
+    most = from_dollars(limit.amount)
+    groups = [one for one in all_groups if limit.workspaces is None or one.values["workspace_id"] in limit.workspaces]
+    is_partial = has_ungrouped and limit.workspaces is not None
+    row: Row = {"budget": limit.name, "limit": most, "spent": None, "used": None, "left": None, "projected": None}
     if not projected.known.archived:
         return row | {"state": UNKNOWN}
     spent = sum(projected.to_date(group) for group in groups)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.model import DAY
+from archiver.model import DAY, SpendLimit
 from archiver.reports.dimensions import BY_COLUMN, Label
 from archiver.store.damage import confirm_damage
 from archiver.store.faults import translated
@@ -173,6 +173,14 @@ class ArchiveReader:
                 self._names[one, identity].append((since, until, name))
         end = day + DAY  # a name that is first seen at the end itself belongs to the next day
         return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
+
+    def spend_limits(self) -> list[SpendLimit]:
+        """Read the spend limits of the API.
+
+        The default workspace has the `scope_id` None, as in the cost report.
+        """
+        found = self.connection.execute(sql("select_spend_limits"), {"moment": self.as_of})
+        return [SpendLimit(*row) for row in found]
 
     def workspaces(self) -> dict[str, list[str | None]]:
         """Read the names of every known workspace, by its id, the newest last.

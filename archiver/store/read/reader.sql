@@ -102,6 +102,17 @@ SELECT
   sum(cache_creation_5m_input_tokens), sum(cache_read_input_tokens), sum(output_tokens), sum(web_search_requests)
 FROM selected_usage GROUP BY part, line ORDER BY part;
 
+-- name: select_spend_limits
+-- Select the spend limits of the API as they were known at a moment (NULL: now). The default workspace has its id here;
+-- NULL stands for it, as in the cost report.
+SELECT
+  l.value ->> 'id', l.value ->> 'scope', nullif(l.value ->> 'scope_id', (SELECT id FROM _default_workspace)),
+  l.value ->> 'amount', l.value ->> 'currency', l.value ->> 'period', l.value ->> 'is_enabled'  -- 1 or 0
+FROM (
+  SELECT limits FROM _spend_limits WHERE :moment IS NULL OR learnt_at <= :moment ORDER BY learnt_at DESC LIMIT 1
+) AS n
+JOIN json_each(n.limits) AS l;
+
 -- name: select_workspaces
 -- Select every workspace with each of its names, the newest last. Workspaces that only occur in reports have NULL.
 SELECT id, name FROM (

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.crawl.prepare import (
-    COARSE_WINDOWS,
-    Beginning,
-    apply_memory,
-    creation_times,
-    find_beginning,
-    known_cap,
-    recall_oldest,
-    remember_oldest,
-    remember_since,
-)
+from archiver.crawl.names import creation_times, recall_oldest, remember_oldest
+from archiver.crawl.prepare import COARSE_WINDOWS, Beginning, apply_memory, find_beginning, known_cap, remember_since
 from archiver.model import DAY, NamedObject, NameKind, Report
 from archiver.plan.calendar import EARLIEST_HISTORY, parse_time
 from archiver.plan.scope import Scope
