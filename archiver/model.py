@@ -35,6 +35,7 @@ class Report(StrEnum):
     COST = "cost"
     ANALYTICS_USAGE = "analytics-usage"
     ANALYTICS_COST = "analytics-cost"
+    CLAUDE_CODE = "claude-code"
 
 
 DEFAULT_REPORTS = (Report.USAGE, Report.COST)

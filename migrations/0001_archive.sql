@@ -21,7 +21,7 @@ CREATE TABLE _organization (
 -- One report, width, grouping and filter. `fineness` ranks it as the canonical series of a day; NULL: never canonical.
 CREATE TABLE _series (
   id INTEGER PRIMARY KEY,
-  report TEXT NOT NULL CHECK (report IN ('usage', 'cost', 'analytics-usage', 'analytics-cost')),
+  report TEXT NOT NULL CHECK (report IN ('usage', 'cost', 'analytics-usage', 'analytics-cost', 'claude-code')),
   bucket_width TEXT NOT NULL CHECK (bucket_width IN ('1m', '1h', '1d')),
   bucket_seconds INTEGER NOT NULL,
   group_by TEXT NOT NULL,
@@ -157,6 +157,23 @@ CREATE TABLE _analytics_cost_key (
   currency TEXT
 ) STRICT;
 
+-- The Claude Code report. A record of the API is several rows: one of its sessions and lines, one for each tool, one
+-- for each model. `actor_id` of a person stands for an e-mail address, which is in `_name`.
+CREATE TABLE _claude_code_key (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  actor_type TEXT,
+  actor_id TEXT,
+  organization_id TEXT,
+  customer_type TEXT,
+  subscription_type TEXT,
+  terminal_type TEXT,
+  is_remote TEXT,
+  tool TEXT,
+  model TEXT,
+  currency TEXT
+) STRICT;
+
 CREATE TABLE _analytics_usage_fact (
   series_id INTEGER NOT NULL,
   bucket_start INTEGER NOT NULL,
@@ -181,6 +198,28 @@ CREATE TABLE _analytics_cost_fact (
   amount_remainder INTEGER NOT NULL,
   list_amount TEXT NOT NULL,
   requests INTEGER,
+  extra TEXT,
+  PRIMARY KEY (series_id, bucket_start, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _claude_code_fact (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  sessions INTEGER NOT NULL,
+  lines_added INTEGER NOT NULL,
+  lines_removed INTEGER NOT NULL,
+  commits INTEGER NOT NULL,
+  pull_requests INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_creation_tokens INTEGER NOT NULL,
+  amount TEXT,
+  amount_microcents INTEGER,
+  amount_remainder INTEGER,
   extra TEXT,
   PRIMARY KEY (series_id, bucket_start, key_id)
 ) STRICT, WITHOUT ROWID;
@@ -302,6 +341,42 @@ CREATE TABLE _analytics_cost_revision (
   now_amount_remainder INTEGER,
   now_list_amount TEXT,
   now_requests INTEGER,
+  now_extra TEXT,
+  PRIMARY KEY (revision_id, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _claude_code_revision (
+  revision_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  was_sessions INTEGER,
+  was_lines_added INTEGER,
+  was_lines_removed INTEGER,
+  was_commits INTEGER,
+  was_pull_requests INTEGER,
+  was_accepted INTEGER,
+  was_rejected INTEGER,
+  was_input_tokens INTEGER,
+  was_output_tokens INTEGER,
+  was_cache_read_tokens INTEGER,
+  was_cache_creation_tokens INTEGER,
+  was_amount TEXT,
+  was_amount_microcents INTEGER,
+  was_amount_remainder INTEGER,
+  was_extra TEXT,
+  now_sessions INTEGER,
+  now_lines_added INTEGER,
+  now_lines_removed INTEGER,
+  now_commits INTEGER,
+  now_pull_requests INTEGER,
+  now_accepted INTEGER,
+  now_rejected INTEGER,
+  now_input_tokens INTEGER,
+  now_output_tokens INTEGER,
+  now_cache_read_tokens INTEGER,
+  now_cache_creation_tokens INTEGER,
+  now_amount TEXT,
+  now_amount_microcents INTEGER,
+  now_amount_remainder INTEGER,
   now_extra TEXT,
   PRIMARY KEY (revision_id, key_id)
 ) STRICT, WITHOUT ROWID;
@@ -844,6 +919,49 @@ LEFT JOIN _name_period AS p
   AND p.id = k.actor_id AND p.since < d.day_start + 86400 AND p.until >= d.day_start + 86400
 WHERE d.report = 'analytics-cost';
 
+-- The numbers of a record are in one row each, so that they can be added up: those of its sessions and lines, of each
+-- tool, and of each model. A person is named by the list of users, which has the same e-mail address.
+CREATE VIEW claude_code AS
+SELECT
+  date(f.bucket_start, 'unixepoch') AS date,
+  k.actor_type,
+  k.actor_id,
+  p.email,
+  coalesce((SELECT u.name FROM user AS u WHERE u.email = p.email), p.email, k.actor_id) AS person,
+  k.organization_id,
+  k.customer_type,
+  k.subscription_type,
+  k.terminal_type,
+  k.is_remote,
+  k.tool,
+  k.model,
+  f.sessions,
+  f.lines_added,
+  f.lines_removed,
+  f.commits,
+  f.pull_requests,
+  f.accepted,
+  f.rejected,
+  f.input_tokens,
+  f.output_tokens,
+  f.cache_read_tokens,
+  f.cache_creation_tokens,
+  k.currency,
+  f.amount,
+  f.amount_microcents,
+  CASE
+    WHEN k.currency IS NOT 'USD' THEN NULL
+    WHEN f.amount_remainder = 0 THEN f.amount_microcents / 1e8
+    WHEN f.amount GLOB '*[eE]*' THEN CAST(f.amount AS REAL) / 100
+    ELSE CAST(f.amount || 'e-2' AS REAL)
+  END AS amount_usd,
+  f.extra
+FROM _claude_code_fact AS f
+JOIN _claude_code_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS p
+  ON p.kind = 'person' AND p.id = k.actor_id
+  AND p.since < f.bucket_start + 86400 AND p.until >= f.bucket_start + 86400;
+
 -- The series that the daily views use for each day. Where its `group_by` has a dimension, a NULL in a daily view is the
 -- API's null. Where it has not, the dimension was not requested.
 CREATE VIEW day_series AS
@@ -1121,6 +1239,66 @@ analytics_usage_field AS (
   FROM _analytics_usage_revision AS u
   CROSS JOIN field
 ),
+claude_code_field AS (
+  SELECT
+    c.revision_id,
+    c.key_id,
+    f.name AS field,
+    CASE f.name
+      WHEN 'sessions' THEN c.was_sessions
+      WHEN 'lines_added' THEN c.was_lines_added
+      WHEN 'lines_removed' THEN c.was_lines_removed
+      WHEN 'commits' THEN c.was_commits
+      WHEN 'pull_requests' THEN c.was_pull_requests
+      WHEN 'accepted' THEN c.was_accepted
+      WHEN 'rejected' THEN c.was_rejected
+      WHEN 'input_tokens' THEN c.was_input_tokens
+      WHEN 'output_tokens' THEN c.was_output_tokens
+      WHEN 'cache_read_tokens' THEN c.was_cache_read_tokens
+      WHEN 'cache_creation_tokens' THEN c.was_cache_creation_tokens
+      ELSE c.was_amount
+    END AS was,
+    CASE f.name
+      WHEN 'sessions' THEN c.now_sessions
+      WHEN 'lines_added' THEN c.now_lines_added
+      WHEN 'lines_removed' THEN c.now_lines_removed
+      WHEN 'commits' THEN c.now_commits
+      WHEN 'pull_requests' THEN c.now_pull_requests
+      WHEN 'accepted' THEN c.now_accepted
+      WHEN 'rejected' THEN c.now_rejected
+      WHEN 'input_tokens' THEN c.now_input_tokens
+      WHEN 'output_tokens' THEN c.now_output_tokens
+      WHEN 'cache_read_tokens' THEN c.now_cache_read_tokens
+      WHEN 'cache_creation_tokens' THEN c.now_cache_creation_tokens
+      ELSE c.now_amount
+    END AS now
+  FROM _claude_code_revision AS c
+  CROSS JOIN (
+    SELECT 'amount' AS name
+    UNION ALL
+    SELECT 'sessions'
+    UNION ALL
+    SELECT 'lines_added'
+    UNION ALL
+    SELECT 'lines_removed'
+    UNION ALL
+    SELECT 'commits'
+    UNION ALL
+    SELECT 'pull_requests'
+    UNION ALL
+    SELECT 'accepted'
+    UNION ALL
+    SELECT 'rejected'
+    UNION ALL
+    SELECT 'input_tokens'
+    UNION ALL
+    SELECT 'output_tokens'
+    UNION ALL
+    SELECT 'cache_read_tokens'
+    UNION ALL
+    SELECT 'cache_creation_tokens'
+  ) AS f
+),
 changed AS (
   SELECT
     f.revision_id,
@@ -1205,6 +1383,27 @@ changed AS (
     c.now_amount
   FROM _analytics_cost_revision AS c
   JOIN _analytics_cost_key AS k ON k.id = c.key_id
+  UNION ALL
+  SELECT
+    f.revision_id,
+    NULL,
+    NULL,
+    k.model,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    k.currency,
+    f.field,
+    f.was,
+    f.now
+  FROM claude_code_field AS f
+  JOIN _claude_code_key AS k ON k.id = f.key_id
 )
 SELECT
   s.report,

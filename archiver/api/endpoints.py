@@ -44,6 +44,8 @@ def window_query(window: Window) -> list[tuple[str, str]]:
     width = window.series.bucket_width
     if spec.rows is None:
         paging = [("bucket_width", str(width)), ("limit", str(spec.limits[width]))]
+    elif spec.rows.by_day:
+        return [("starting_at", to_text(window.start)[: len("2026-01-01")]), ("limit", str(spec.rows.limit))]
     else:  # only in order of time is the walk over the pages stable
         paging = [("time_bucket_width", str(width)), ("limit", str(spec.rows.limit))]
         paging += [("order", "asc"), ("order_by", "time")]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.answer import Answer, Bucket, distinguish
+from archiver.api.decode.claude_code import ClaudeCodePageReader
 from archiver.api.decode.rows import RowPageReader
 from archiver.errors import ContractError, TooWideError
-from archiver.model import DAY, to_text
+from archiver.model import Report, to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ async def fetch_row_window(
         TooWideError: The window has several buckets, and more rows than fit in memory.
         ApiError: There is no answer, or it breaks the contract.
     """
-    spec, read = SPECS[window.series.report], RowPageReader(window)
+    spec = SPECS[window.series.report]
+    read = (ClaudeCodePageReader if window.series.report is Report.CLAUDE_CODE else RowPageReader)(window)
     rows = _Rows(window)
     seen: set[str] = set()
     splittable = window.buckets > 1
@@ -102,7 +104,7 @@ class _Rows:
         bucket, identity = self.buckets[row.start], (row.dimensions, row.extra)
         if identity not in bucket:
             bucket[identity] = row.values
-        elif self._is_unknown_actor(row):
+        elif spec.rows.add is not None and self._is_unknown_actor(row):
             # Identities that the API cannot show are null, each in a row of its own (documented).
             try:
                 bucket[identity] = spec.rows.add(bucket[identity], row.values)
@@ -127,8 +129,10 @@ class _Rows:
     def answer(self, first: RowPage) -> Answer:
         """Return the answer, with the time and the request of its first page."""
         now = first.server_time if first.server_time is not None else self.window.end
-        # A time in the future would settle buckets too early. Without any time a day is a safe bound.
-        complete = now - DAY if self.complete_until is None else min(self.complete_until, now)
+        spec = SPECS[self.window.series.report]
+        assert spec.rows is not None
+        # A time in the future would settle buckets too early.
+        complete = now - spec.rows.delay if self.complete_until is None else min(self.complete_until, now)
         return Answer(
             self.window,
             self._all_buckets(now),

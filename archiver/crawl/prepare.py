@@ -136,8 +136,11 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
 
     The analytics reports begin where the API still answers for them, and are not searched: one window more costs less.
     """
-    if SPECS[report].rows is not None:
+    paging = SPECS[report].rows
+    if paging is not None:
         oldest = SPECS[report].oldest(now, DAY)
+        if paging.retention_days is None and oldest_object is not None:
+            oldest = max(oldest, min(floor(oldest_object, DAY), now))  # a request for each day is worth saving
         return Beginning(oldest, oldest)
     history = await reader.history(report)
     if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong

@@ -63,17 +63,16 @@ def retentions(status: ArchiveStatus, now: float) -> list[Retention]:
 
     `now` is in UTC seconds. Series with filters do not count, because they have a part of a day only.
     """
-    return [_retention(status, report, now) for report in Report if SPECS[report].rows is not None]
+    kept = {report: spec.rows.retention_days for report, spec in SPECS.items() if spec.rows is not None}
+    return [_retention(status, report, days, now) for report, days in kept.items() if days is not None]
 
 
-def _retention(status: ArchiveStatus, report: Report, now: float) -> Retention:
-    rows = SPECS[report].rows
-    assert rows is not None
+def _retention(status: ArchiveStatus, report: Report, retention_days: int, now: float) -> Retention:
     archived = set(_archived_days(status, report))
     oldest = SPECS[report].oldest(int(now), DAY)
     ended = range(oldest // DAY, int(now) // DAY)
     missing = tuple(one for one in map(_date, ended) if one not in archived)
-    return Retention(report, min(archived, default=None), _date(oldest // DAY), missing, rows.retention_days)
+    return Retention(report, min(archived, default=None), _date(oldest // DAY), missing, retention_days)
 
 
 def _archived_days(status: ArchiveStatus, report: Report) -> Iterator[date]:

@@ -16,6 +16,8 @@ VIEWS = {
     "daily_cost_by_key": "Billed cost of one canonical analytics series a day, with names of API keys. Safe to sum; "
     "the same money as daily_cost_by_person and, but for credits and other products, as daily_cost.",
     "daily_cost_by_person": "The same money by the person, service account or key that used it. Safe to sum.",
+    "claude_code": "Claude Code by person: a row of sessions and lines, one for each tool, one for each model. Safe to "
+    "sum. Its amounts are estimates of money that the other reports have too: never add the two.",
     "day_series": "Which series the daily views use for a day, and how it was grouped.",
     "monthly_tokens": "daily_tokens by month. Safe to sum.",
     "monthly_cost": "daily_cost by month. Safe to sum.",
@@ -33,6 +35,21 @@ VIEWS = {
 }
 
 COLUMNS = {
+    "accepted": "proposals of the tool that were accepted",
+    "cache_creation_tokens": "tokens written to the prompt cache",
+    "cache_read_tokens": "tokens read from the prompt cache",
+    "commits": "commits that Claude Code made",
+    "customer_type": "api or subscription",
+    "input_tokens": "input tokens that were neither written to nor read from the prompt cache",
+    "is_remote": "true: the session ran on another machine; NULL: the API did not say",
+    "lines_added": "lines of code added",
+    "lines_removed": "lines of code removed",
+    "pull_requests": "pull requests that Claude Code made",
+    "rejected": "proposals of the tool that were rejected",
+    "sessions": "sessions",
+    "subscription_type": "enterprise or team; NULL: none",
+    "terminal_type": "terminal or editor, as vscode",
+    "tool": "tool, as edit_tool; NULL: the row is of no tool",
     "is_enabled": "1: the limit applies",
     "period": "daily, weekly or monthly",
     "scope": "what the limit is of: organization, usage_tier, workspace, user and others",

@@ -86,7 +86,11 @@ class Scope:
         width = series.bucket_width.seconds
         # Usage includes the bucket in progress; the 1 includes it also at the second at which it begins. A report with
         # a lag (cost) never returns that bucket, so there it is neither fetched nor missing.
-        newest = floor(now, width) if SPECS[series.report].lag_seconds else ceiling(now + 1, width)
+        newest = (
+            floor(now, width)
+            if SPECS[series.report].lag_seconds
+            else ceiling(now - SPECS[series.report].youngest_seconds + 1, width)
+        )
         end = newest if self.until is None else min(newest, snap_until(self.until, width))
         if self.since is not None:
             start = snap_since(self.since, width)

@@ -238,6 +238,7 @@ ANALYTICS_USAGE = ReportSpec(
         metrics_type=UsageMetrics,
         add=add_counts,
         earliest=_EARLIEST,
+        delay=DAY,
         retention_days=_RETENTION_DAYS,
     ),
 )
@@ -270,6 +271,7 @@ ANALYTICS_COST = ReportSpec(
         metrics_type=CostMetrics,
         add=add_amounts,
         earliest=_EARLIEST,
+        delay=DAY,
         retention_days=_RETENTION_DAYS,
     ),
 )

@@ -45,7 +45,7 @@ class Dimension:
         name: The word of `--by`.
         column: The column of its values, in the archive and in results.
         grouped_by: Report → the `group_by` dimension that a series needs for the column to have a meaning. For cost
-            that is often `description`, because the API derives other columns from it.
+            that is often `description`, because the API derives other columns from it. `ALWAYS` needs none.
         label_column: The column of the readable name; None where the value is readable itself.
         kinds: The kinds of objects that the values are ids of.
         null_label: The label of an API null, in a series that is grouped by the dimension.
@@ -72,6 +72,9 @@ def _with_description(name: str, *reports: Report) -> Dimension:
     return Dimension(name, name, {Report.COST: "description", **_by_own_name(name, *reports)})
 
 
+ALWAYS = ""
+"""In place of a dimension of `group_by`, for a column that every series of a report has."""
+
 _USED = (Report.USAGE, Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
 _ANALYTICS = (Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
 
@@ -79,7 +82,7 @@ DIMENSIONS = (
     Dimension(
         "workspace",
         "workspace_id",
-        _by_own_name("workspace_id", *Report),
+        _by_own_name("workspace_id", Report.COST, *_USED),
         label_column="workspace",
         kinds=(NameKind.WORKSPACE,),
         null_label="(default workspace)",
@@ -95,7 +98,7 @@ DIMENSIONS = (
     Dimension(
         "person",
         "actor_id",
-        _by_own_name("actor", *_ANALYTICS),
+        {**_by_own_name("actor", *_ANALYTICS), Report.CLAUDE_CODE: ALWAYS},
         label_column="person",
         kinds=(NameKind.PERSON, NameKind.SERVICE_ACCOUNT, NameKind.API_KEY),
         null_label="(not attributed)",
@@ -109,6 +112,8 @@ DIMENSIONS = (
     _with_description("token_type", Report.ANALYTICS_COST),
     _with_description("inference_geo", *_USED),
     Dimension("speed", "speed", _by_own_name("speed", *_USED)),
+    Dimension("terminal_type", "terminal_type", {Report.CLAUDE_CODE: ALWAYS}),
+    Dimension("customer_type", "customer_type", {Report.CLAUDE_CODE: ALWAYS}),
 )
 BY_COLUMN = {one.column: one for one in DIMENSIONS}
 BY_NAME = {one.name: one for one in DIMENSIONS}
@@ -133,4 +138,4 @@ def missing_columns(report: Report, columns: tuple[str, ...], group_by: frozense
     Columns that are no dimensions, such as the currency, always have one.
     """
     known = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
-    return frozenset(column for column, needed in known.items() if needed not in group_by)
+    return frozenset(column for column, needed in known.items() if needed != ALWAYS and needed not in group_by)

@@ -49,19 +49,23 @@ class RowPaging:
     was not requested differ by the requested range alone.
 
     Attributes:
+        earliest: The API has nothing before this time, in UTC seconds.
+        delay: The seconds after which a response has all use, if it does not say so itself.
+        retention_days: The API forgets a day after so many days; None: it is not known to forget any.
+        by_day: Whether a request names one day, and not a range and a width.
         metrics: The field of a row that holds its measures.
         metrics_type: The type of that field.
-        add: Adds the measures of two rows.
-        earliest: The API has nothing before this time, in UTC seconds.
-        retention_days: The API forgets a day after so many days.
+        add: Adds the measures of two rows; None where two rows are never of the same values.
         limit: The largest number of rows of a page.
     """
 
-    metrics: str
-    metrics_type: type[msgspec.Struct]
-    add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]]
     earliest: int
-    retention_days: int
+    delay: int
+    retention_days: int | None = None
+    by_day: bool = False
+    metrics: str = ""
+    metrics_type: type[msgspec.Struct] = msgspec.Struct
+    add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]] | None = None
     limit: int = 1000
 
 
@@ -88,6 +92,7 @@ class ReportSpec:
         absent: Those of `wire_measures` that rows of an older API lack → the value that stands for it.
         lag_seconds: For how long after its end the API may leave a bucket out. A report with a lag never returns the
             bucket in progress.
+        youngest_seconds: For how long after its start a bucket is not requested.
         texts: Those of `measures` that are text; the others are 64-bit integers.
         nullable: Those of `measures` that the API may leave open.
         is_money: Whether the first three measures are an amount: its text, microcents and remainder.
@@ -107,6 +112,7 @@ class ReportSpec:
     read_dimensions: Callable[[Any], tuple[str | None, ...]]
     read_measures: tuple[Callable[[Any], Any], ...]
     lag_seconds: int = 0
+    youngest_seconds: int = 0
     texts: tuple[str, ...] = ()
     parsed: tuple[str, ...] = ()
     only_when_asked: tuple[str, ...] = ()
@@ -130,6 +136,8 @@ class ReportSpec:
         """
         if self.rows is None:
             return 0
+        if self.rows.retention_days is None:
+            return self.rows.earliest
         # A request may be sent an hour after it was planned, and the oldest bucket would be refused by then.
         kept_from = now - self.rows.retention_days * DAY + HOUR
         return max(self.rows.earliest, -(-kept_from // width) * width)

@@ -13,6 +13,7 @@ from aiohttp import web
 from archiver.simulator.analytics import Analytics
 from archiver.simulator.analytics_query import BETA, parse_analytics
 from archiver.simulator.body_faults import BODY_FAULTS
+from archiver.simulator.claude_code import ClaudeCode
 from archiver.simulator.errors import ApiError, error_body, invalid_request
 from archiver.simulator.lists import LISTS, OAUTH_ONLY, SPEND_LIMITS, find_record, list_page, spend_limits_page
 from archiver.simulator.page_cache import PageCache, compress, encode
@@ -33,6 +34,7 @@ _REPORTS = {
     "cost_report": "cost",
     "analytics/usage": "analytics-usage",
     "analytics/cost": "analytics-cost",
+    "usage_report/claude_code": "claude-code",
 }
 _WITHOUT_RESPONSE = ("timeout", "disconnect")
 _JSON = {"content-type": "application/json"}
@@ -77,12 +79,14 @@ class Server:
     _reports: Reports = field(init=False)
     _pages: PageCache = field(init=False)
     _analytics: Analytics = field(init=False)
+    _claude_code: ClaudeCode = field(init=False)
 
     def __post_init__(self) -> None:
         self._ids = Random(f"{self.settings.seed}:requests")
         self._reports = Reports(self.data)
         self._pages = PageCache(self.data, self._reports)
         self._analytics = Analytics(self.data)
+        self._claude_code = ClaudeCode(self.data)
 
     def app(self) -> web.Application:
         """Return the aiohttp application."""
@@ -167,6 +171,8 @@ class Server:
     def _report(self, report: str, record: RecordedRequest) -> bytes:
         if report.startswith("analytics-"):
             return self._analytics_report(report, record)
+        if report == "claude-code":
+            return encode(self._claude_code.page(record.query))
         fast = FAST_BETA in record.headers.get("anthropic-beta", "")
         now = self.data.clock.seconds
         query = parse_query(report, record.query, now, fast=fast, cap=self.settings.group_by_cap)

@@ -14,6 +14,7 @@ from aiohttp import web
 from archiver.simulator.activity import COUNTS, UsageEvent
 from archiver.simulator.analytics import Analytics
 from archiver.simulator.analytics_query import AnalyticsQuery
+from archiver.simulator.claude_code import ClaudeCode
 from archiver.simulator.clock import DAY, Clock, date_of, day_number
 from archiver.simulator.faults import Faults
 from archiver.simulator.invented_data import InventedData
@@ -166,6 +167,10 @@ class Simulator:
             digest=f"{start} {end} {bucket_width} {group_by} {report}",
         )
         return [row for rows in Analytics(self._data).groups(query) for row in rows]
+
+    def claude_code_truth(self, day: date) -> list[dict[str, Any]]:
+        """Return all records of the Claude Code report of a day, as of now."""
+        return ClaudeCode(self._data).records((day - date(1970, 1, 1)).days)
 
     def amend(self, day: date, factor: float | Fraction, **where: str | None) -> None:
         """Multiply the counts of a day by `factor`.

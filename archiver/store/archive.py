@@ -16,6 +16,7 @@ from archiver.model import WORST_CLOCK_SKEW, BucketWidth, Organization, Report, 
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
+from archiver.reports.claude_code import pseudonym
 from archiver.store.connection import WriteConnection, open_connection
 from archiver.store.coverage import after_failure, drop_future
 from archiver.store.damage import confirm_damage
@@ -242,7 +243,10 @@ class Archive(PlanReader):
             ConfigurationError: The archive has no name of this id, and it was not forgotten before.
         """
         async with self._db.transaction():
-            ((found,),) = await self._db.fetch("count_names", {"id": identity})
+            addresses = await self._db.fetch("select_addresses", {"ids": json.dumps([identity])})
+            # The Claude Code report has the address alone, under an id that is made of it.
+            ids = sorted({identity, *(pseudonym(address) for (address,) in addresses if address)})
+            found = len(await self._db.fetch("select_addresses", {"ids": json.dumps(ids)}))
             remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
             before = set(json.loads(remembered[0][0])) if remembered else set()
             if not found and identity not in before:
@@ -250,10 +254,10 @@ class Archive(PlanReader):
                     f"no name and no address of {identity} is archived",
                     hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
                 )
-            await self._db.execute("delete_names", {"id": identity})
-            value = json.dumps(sorted(before | {identity}))
+            await self._db.execute("delete_names", {"ids": json.dumps(ids)})
+            value = json.dumps(sorted(before.union(ids)))
             await self._db.execute("upsert_memory", {"key": FORGOTTEN, "value": value})
-        return int(found)
+        return found
 
     async def vacuum(self) -> None:
         """Rewrite the file without deleted content, and empty the write-ahead log.

@@ -149,13 +149,13 @@ SELECT :learnt_at, :limits
 WHERE :limits IS NOT (SELECT limits FROM _spend_limits ORDER BY learnt_at DESC LIMIT 1)
 ON CONFLICT DO UPDATE SET limits = excluded.limits;
 
--- name: count_names
--- Select the number of names that are stored of a user.
-SELECT count(*) FROM _name WHERE id = :id AND kind IN ('user', 'person');
+-- name: select_addresses
+-- Select the names that are stored of some users, by a JSON array of their ids: the address of each, or NULL.
+SELECT details ->> 'email' FROM _name WHERE id IN (SELECT value FROM json_each(:ids)) AND kind IN ('user', 'person');
 
 -- name: delete_names
--- Delete the names of a user.
-DELETE FROM _name WHERE id = :id AND kind IN ('user', 'person');
+-- Delete the names of some users, by a JSON array of their ids.
+DELETE FROM _name WHERE id IN (SELECT value FROM json_each(:ids)) AND kind IN ('user', 'person');
 
 -- name: usage.select_keys
 -- Select the ids of sets of dimension values, by a JSON array of their keys.
@@ -355,3 +355,50 @@ INSERT INTO _analytics_cost_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 -- name: analytics-cost.update_damaged_key
 -- Update the key of a damaged set of dimension values to one that no set has.
 UPDATE _analytics_cost_key SET key = 'damaged ' || id WHERE id = :id;
+
+-- name: claude-code.select_keys
+-- Select the ids of sets of dimension values, by a JSON array of their keys.
+SELECT key, id FROM _claude_code_key WHERE key IN (SELECT value FROM json_each(?));
+
+-- name: claude-code.insert_key
+-- Insert a set of dimension values.
+INSERT INTO _claude_code_key (
+  key, actor_type, actor_id, organization_id, customer_type, subscription_type, terminal_type, is_remote, tool,
+  model, currency
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: claude-code.select_facts
+-- Select the rows of a window.
+SELECT
+  bucket_start, key_id, sessions, lines_added, lines_removed, commits, pull_requests, accepted, rejected,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, amount, amount_microcents, amount_remainder,
+  extra
+FROM _claude_code_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: claude-code.count_facts
+-- Select the number of rows of a window.
+SELECT count(*) FROM _claude_code_fact
+WHERE series_id = :series_id AND bucket_start >= :start AND bucket_start < :end;
+
+-- name: claude-code.delete_facts
+-- Delete the rows of one bucket.
+DELETE FROM _claude_code_fact WHERE series_id = ? AND bucket_start = ?;
+
+-- name: claude-code.insert_fact
+-- Insert a row.
+INSERT INTO _claude_code_fact (
+  series_id, bucket_start, key_id, sessions, lines_added, lines_removed, commits, pull_requests, accepted, rejected,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, amount, amount_microcents, amount_remainder,
+  extra
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: claude-code.insert_change
+-- Insert a row of a revision, before and after it.
+INSERT INTO _claude_code_revision VALUES (
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+);
+
+-- name: claude-code.update_damaged_key
+-- Update the key of a damaged set of dimension values to one that no set has.
+UPDATE _claude_code_key SET key = 'damaged ' || id WHERE id = :id;

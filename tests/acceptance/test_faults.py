@@ -24,8 +24,8 @@ from archiver.model import DEFAULT_REPORTS, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.archive import held_archive, open_archive
-from tests import analytics
-from tests.faults import FAULTS, HARMLESS, HOLE, OF_BUCKETS, TEMPORARY, raw
+from tests import analytics, claude_code
+from tests.faults import FAULTS, HARMLESS, HOLE, TEMPORARY, applies, raw
 from tests.raw_server import Good, RawServer, raw_server
 from tests.support import NOW, SMALL, archived, day, select, truth
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from archiver.simulator import Simulator
 
 SINCE = day("2026-01-06")
+YESTERDAY = day("2026-01-14").date()
 PATIENCE = aiohttp.ClientTimeout(total=0.4)
 
 
@@ -78,11 +79,16 @@ def run(  # noqa: PLR0913  # what a run can differ in
     until: str | None = None,
     later: float = 0.0,
 ) -> tuple[Summary, float]:
-    """Sync ten days of one report; return its summary and the seconds that it would have waited."""
+    """Sync ten days of one report; return its summary and the seconds that it would have waited.
+
+    Of the Claude Code report, which has one day a request, it is one day.
+    """
     hurried = Hurried(later)
+    if report is Report.CLAUDE_CODE:
+        since, until = "2026-01-14", "2026-01-15"
     scope = Scope(
         (report,),
-        group_by=(("workspace_id",),),
+        group_by=("none",) if report is Report.CLAUDE_CODE else (("workspace_id",),),
         since=None if since == "auto" else day(since),
         until=day(until) if until else None,
     )
@@ -103,7 +109,7 @@ def run(  # noqa: PLR0913  # what a run can differ in
 
 @pytest.mark.parametrize(
     ("name", "report"),
-    [(name, report) for name in FAULTS for report in Report if report in DEFAULT_REPORTS or name not in OF_BUCKETS],
+    [(name, report) for name in FAULTS for report in Report if applies(name, report)],
 )
 def test_a_fault_has_its_outcome_archives_nothing_wrong_and_is_repaired(
     server: RawServer, upstream: Simulator, db: Path, name: str, report: Report
@@ -137,6 +143,8 @@ def true(upstream: Simulator, report: Report) -> list[Any]:
     """Return the rows of the simulator by workspace."""
     if report in DEFAULT_REPORTS:
         return truth(upstream, report, "1d", ("workspace_id",), SINCE)
+    if report is Report.CLAUDE_CODE:
+        return claude_code.truth(upstream, YESTERDAY, YESTERDAY)
     return analytics.truth(upstream, report, ("workspace_id",), SINCE)
 
 
@@ -144,6 +152,8 @@ def kept_rows(db: Path, report: Report) -> list[Any]:
     """Return the rows of the archive by workspace."""
     if report in DEFAULT_REPORTS:
         return archived(db, report, "1d", ("workspace_id",))
+    if report is Report.CLAUDE_CODE:
+        return claude_code.archived(db, YESTERDAY, YESTERDAY)
     return analytics.archived(db, report, ("workspace_id",))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from archiver.api.classify import classify
 from archiver.api.client import AdminClient
+from archiver.api.decode.claude_code import ClaudeCodePageReader
 from archiver.api.decode.page import read_page
 from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
@@ -131,3 +132,32 @@ async def test_a_recorded_list_is_read(name: str) -> None:
 async def test_the_recorded_organisation_is_read() -> None:
     body = (FOLDER / "platform-docs__organizations_me_2026-08.json").read_bytes()
     assert (await fetch_organization(client_of(200, {}, body))).id == json.loads(body)["id"]
+
+
+CLAUDE_CODE = [pytest.param(e, id=e["file"]) for e in ENTRIES if e["endpoint"] == "usage_report/claude_code"]
+
+
+@pytest.mark.parametrize("entry", CLAUDE_CODE)
+def test_a_recorded_page_of_claude_code_is_read_or_refused(entry: dict[str, Any]) -> None:
+    body = body_of(entry)
+    raw = json.loads(body)
+    date = raw["data"][0]["date"] if raw["data"] else "2026-01-24T00:00:00Z"
+    first = int(parse_time(date).timestamp())
+    read = ClaudeCodePageReader(Window(Series(Report.CLAUDE_CODE, BucketWidth.DAY), first, first + DAY))
+    response = Response(200, {}, body)
+    if "has_more" not in raw:  # an invented server, which leaves out what every page of the API has
+        with pytest.raises(ContractError, match="Expected true or false"):
+            read(response)
+        return
+    page = read(response)
+    rows = [
+        part
+        for record in raw["data"]
+        for part in (record["core_metrics"], *record["tool_actions"], *record["model_breakdown"])
+    ]
+    assert len(page.rows) == len(rows)
+    sessions = sum(record["core_metrics"]["num_sessions"] for record in raw["data"])
+    assert sum(row.values[0] for row in page.rows) == sessions
+    cents = sum(one["estimated_cost"]["amount"] for record in raw["data"] for one in record["model_breakdown"])
+    assert sum(row.values[-2] or 0 for row in page.rows) == cents * 10**6
+    assert page.warnings == ()

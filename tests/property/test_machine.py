@@ -21,7 +21,7 @@ from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from archiver.store.read.verify import verify_archive
-from tests import analytics
+from tests import analytics, claude_code
 from tests.support import NOW, archived, day, sync, truth
 
 EXAMPLES = int(os.environ.get("ARCHIVER_TEST_EXAMPLES", "12"))
@@ -38,6 +38,7 @@ series = st.sampled_from(
         (Report.ANALYTICS_USAGE, BucketWidth.DAY, ("actor", "model")),
         (Report.ANALYTICS_USAGE, BucketWidth.HOUR, ()),
         (Report.ANALYTICS_COST, BucketWidth.DAY, ("api_key_id", "workspace_id")),
+        (Report.CLAUDE_CODE, BucketWidth.DAY, ()),
     ]
 )
 
@@ -99,6 +100,9 @@ class Machine(RuleBasedStateMachine):
         assert {failure.error for failure in summary.failures} <= {"collapse"}
         assert summary.exit_code == (3 if summary.failures else 0)
         end = day((last + timedelta(days=1)).isoformat())
+        if report is Report.CLAUDE_CODE:
+            assert claude_code.archived(self.db, first, last) == claude_code.truth(self.api, first, last)
+            return
         if report in analytics.BOTH:
             kept = [
                 row

@@ -11,9 +11,9 @@ from archiver.answer import Row, RowPage
 from archiver.api import headers
 from archiver.api.decode.interval import read_interval, read_time
 from archiver.api.decode.jsontext import read_json, to_json
-from archiver.api.decode.structs import known_fields, number_text, refusal, split_struct, with_excerpt
+from archiver.api.decode.structs import number_text, read_envelope, refusal, split_struct, with_excerpt
 from archiver.api.decode.warn import unknown_in_rows, unknown_values
-from archiver.errors import ContractError, excerpt
+from archiver.errors import ContractError
 from archiver.reports import SPECS
 from archiver.reports.analytics import KNOWN_PRODUCTS, read_actor, read_person
 
@@ -73,21 +73,10 @@ def read_row_page(body: bytes | bytearray, window: Window) -> RowPage:
 
 
 def _read_page(raw: Any, window: Window) -> RowPage:
-    if not isinstance(raw, dict):
-        raise ContractError("Expected an object", place="the answer", append_place=False)
-    if raw.get("type") == "error" or "error" in raw:
-        raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
     spec = SPECS[window.series.report]
     assert spec.rows is not None
     draft = _Draft(window, spec, spec.rows)
-    known = known_fields(raw, _ENVELOPE, "the answer", draft.warnings)
-    data, has_more, following = known.get("data"), known.get("has_more"), known.get("next_page")
-    if not isinstance(data, list):
-        raise ContractError("Expected a list", place="data")
-    if not isinstance(has_more, bool):
-        raise ContractError("Expected true or false", place="has_more")
-    if not isinstance(following, str | None) or (has_more and not following):
-        raise ContractError("has_more is true and there is no next_page", place="next_page")
+    data, following, known = read_envelope(raw, _ENVELOPE, draft.warnings)
     refreshed = known.get("data_refreshed_at")
     refreshed_at = read_time(refreshed) if isinstance(refreshed, str) else None
     if refreshed is not None and refreshed_at is None:
@@ -95,7 +84,7 @@ def _read_page(raw: Any, window: Window) -> RowPage:
     rows = [_read_row(row, f"data[{i}]", draft) for i, row in enumerate(data)]
     return RowPage(
         rows,
-        following if has_more else None,
+        following,
         None if refreshed_at is None else int(refreshed_at.timestamp() // 1),
         tuple(draft.warnings),
         tuple(draft.people.values()),

@@ -26,6 +26,29 @@ def known_fields(raw: Mapping[str, Any], names: Sequence[str], what: str, warnin
     return {name: value for name, value in raw.items() if name in names}
 
 
+def read_envelope(
+    raw: Any, names: Sequence[str], warnings: dict[str, None]
+) -> tuple[list[Any], str | None, dict[str, Any]]:
+    """Return the rows of a page, the next page's token, and all known fields.
+
+    Raises:
+        ContractError: It is an error with status 200, or the fields are not as documented.
+    """
+    if not isinstance(raw, dict):
+        raise ContractError("Expected an object", place="the answer", append_place=False)
+    if raw.get("type") == "error" or "error" in raw:
+        raise ContractError(f"an error with status 200: {excerpt(to_json(raw.get('error')))}")
+    known = known_fields(raw, names, "the answer", warnings)
+    data, has_more, following = known.get("data"), known.get("has_more"), known.get("next_page")
+    if not isinstance(data, list):
+        raise ContractError("Expected a list", place="data")
+    if not isinstance(has_more, bool):
+        raise ContractError("Expected true or false", place="has_more")
+    if not isinstance(following, str | None) or (has_more and not following):
+        raise ContractError("has_more is true and there is no next_page", place="next_page")
+    return data, following if has_more else None, known
+
+
 def split_struct(raw: Mapping[str, Any], struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split an object, and its objects, into known and unknown fields."""
     fields = {one.name: one.type for one in msgspec.structs.fields(struct)}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from archiver.model import Report
 from archiver.offline.reports.budget import budget
 from archiver.offline.reports.changes import changes
+from archiver.offline.reports.claude_code import DIMENSIONS as CLAUDE_CODE_DIMENSIONS
+from archiver.offline.reports.claude_code import claude_code
 from archiver.offline.reports.compare import compare
 from archiver.offline.reports.forecast import OF_A_MONTH, forecast
 from archiver.offline.reports.keys import BY as KEY_DIMENSIONS
@@ -101,6 +103,14 @@ _ALL = (
         (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         people,
         (*dimensions_of(Report.ANALYTICS_COST), "id"),
+    ),
+    BuiltInReport(
+        "claude-code",
+        "Show people by their use of Claude Code: sessions, commits, lines, acceptance rate, estimated cost.",
+        "--month 2026-01 --top 5",
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        claude_code,
+        CLAUDE_CODE_DIMENSIONS,
     ),
     BuiltInReport(
         "tokens",

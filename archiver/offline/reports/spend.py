@@ -36,10 +36,12 @@ def people(reader: ArchiveReader, request: ReportRequest) -> Table:
     words = tuple("person" if word == "id" else word for word in request.by)
     selected = replace(request, by=words)
     table = _spend(reader, selected, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST)
-    return _without(table, BY_NAME["person"].label_column) if only_ids else table
+    return without_names(table) if only_ids else table
 
 
-def _without(table: Table, name: str | None) -> Table:
+def without_names(table: Table) -> Table:
+    """Return a table without the names of people."""
+    name = BY_NAME["person"].label_column
     columns = [column for column in table.columns if column.name != name]
     rows = [{column: value for column, value in row.items() if column != name} for row in table.rows]
     return replace(table, columns=columns, rows=rows)

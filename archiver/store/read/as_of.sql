@@ -205,6 +205,48 @@ FROM undone AS d
 JOIN main._analytics_cost_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_amount IS NOT NULL;
 
+-- The same over the tables of the Claude Code report.
+CREATE TEMP VIEW _claude_code_fact AS
+WITH later AS (
+  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
+),
+first_later AS (
+  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
+),
+revised AS (
+  SELECT r.series_id, r.bucket_start
+  FROM first_later AS f
+  JOIN main._revision AS r ON r.id = f.id
+  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
+),
+undone AS (
+  SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
+  FROM revised AS v
+  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  JOIN main._claude_code_revision AS u ON u.revision_id = l.id
+  GROUP BY l.series_id, l.bucket_start, u.key_id
+)
+SELECT f.*
+FROM main._claude_code_fact AS f
+JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucket_start
+JOIN as_of AS a ON b.learnt_at <= a.moment
+UNION ALL
+SELECT f.*
+FROM revised AS v
+JOIN main._claude_code_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
+LEFT JOIN undone AS d
+  ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
+WHERE d.revision_id IS NULL
+UNION ALL
+SELECT
+  d.series_id, d.bucket_start, d.key_id, u.was_sessions, u.was_lines_added, u.was_lines_removed, u.was_commits,
+  u.was_pull_requests, u.was_accepted, u.was_rejected, u.was_input_tokens, u.was_output_tokens,
+  u.was_cache_read_tokens, u.was_cache_creation_tokens, u.was_amount, u.was_amount_microcents,
+  u.was_amount_remainder, u.was_extra
+FROM undone AS d
+JOIN main._claude_code_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
+WHERE u.was_sessions IS NOT NULL;
+
 -- The series of each day, by the readings up to the moment: `insert_canonical_days` fills it.
 CREATE TEMP TABLE _canonical_day (
   report TEXT NOT NULL,

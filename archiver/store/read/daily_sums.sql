@@ -3,6 +3,7 @@
 
 DROP VIEW IF EXISTS temp.selected_cost;
 DROP VIEW IF EXISTS temp.selected_analytics_cost;
+DROP VIEW IF EXISTS temp.selected_claude_code;
 DROP VIEW IF EXISTS temp.selected_usage;
 DROP TABLE IF EXISTS temp.selected_day;
 DROP TABLE IF EXISTS temp.selected_key;
@@ -29,6 +30,16 @@ CREATE TEMP VIEW selected_analytics_cost AS
 SELECT d.part, l.line, d.day_start, f.amount_microcents, f.amount_remainder
 FROM selected_day AS d
 CROSS JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN selected_key AS l ON l.key_id = f.key_id;
+
+CREATE TEMP VIEW selected_claude_code AS
+SELECT
+  d.part, l.line, d.day_start, f.sessions, f.lines_added, f.lines_removed, f.commits, f.pull_requests, f.accepted,
+  f.rejected, f.input_tokens, f.output_tokens, f.cache_read_tokens, f.cache_creation_tokens, f.amount_microcents,
+  f.amount_remainder, k.currency
+FROM selected_day AS d
+CROSS JOIN _claude_code_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _claude_code_key AS k ON k.id = f.key_id
 JOIN selected_key AS l ON l.key_id = f.key_id;
 
 -- The rows of series of days, and the stored daily sums of series of hours and minutes.

@@ -43,9 +43,10 @@ WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:unt
 ORDER BY d.day_start;
 
 -- name: select_grouped_days
--- Select the days of all unfiltered series of a report that are grouped by a dimension. The rank is that of the canonical
--- choice. Commas around `group_by` compare whole names.
-SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
+-- Select the days of all unfiltered series of a report that are grouped by a dimension. The rank is that of the
+-- canonical choice. Commas around `group_by` compare whole names.
+SELECT
+  d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
 FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
 WHERE s.report = :report AND s.fineness IS NOT NULL AND instr(',' || s.group_by || ',', ',' || :dimension || ',')
   AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
@@ -60,8 +61,11 @@ INSERT INTO selected_day (series_id, day_start, is_daily, part) VALUES (?, ?, ?,
 INSERT INTO selected_key (key_id, line) VALUES (?, ?);
 
 -- name: select_name_periods
--- Select names, and from when to when each was in use. A person without a name is named by the address.
-SELECT kind, id, coalesce(name, email), since, until FROM _name_period;
+-- Select names, and from when to when each was in use. A person without a name is named by the list of users, which has
+-- the same address, or else by the address.
+SELECT
+  p.kind, p.id, coalesce(p.name, (SELECT u.name FROM user AS u WHERE u.email = p.email), p.email), p.since, p.until
+FROM _name_period AS p;
 
 -- name: cost.select_dimensions
 -- Select the sets of dimension values.
@@ -70,11 +74,16 @@ SELECT
 FROM _cost_key;
 
 -- name: analytics-cost.select_dimensions
--- Select the sets of dimension values. The default workspace has its id here; NULL stands for it, as in the cost report.
+-- Select the sets of dimension values. The default workspace has its id here; NULL stands for it, as in the cost
+-- report.
 SELECT
   id, nullif(workspace_id, (SELECT id FROM _default_workspace)) AS workspace_id, api_key_id, actor_id, model, product,
   cost_type, service_tier, context_window, token_type, inference_geo, speed, currency
 FROM _analytics_cost_key;
+
+-- name: claude-code.select_dimensions
+-- Select the sets of dimension values.
+SELECT id, actor_id, terminal_type, customer_type FROM _claude_code_key;
 
 -- name: usage.select_dimensions
 -- Select the sets of dimension values.
@@ -94,6 +103,16 @@ SELECT
   part, line, max(day_start), sum(amount_microcents), sum(amount_remainder), sum(min(amount_microcents, 0)),
   sum(iif(amount_microcents < 0, amount_remainder, 0))
 FROM selected_analytics_cost GROUP BY part, line ORDER BY part;
+
+-- name: claude-code.select_sums
+-- Sum Claude Code of the selected days by part and line: counts, the estimated cost in dollars, and the number of rows
+-- with a cost in another currency.
+SELECT
+  part, line, max(day_start), sum(sessions), sum(lines_added), sum(lines_removed), sum(commits), sum(pull_requests),
+  sum(accepted), sum(rejected), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
+  sum(cache_creation_tokens), coalesce(sum(iif(currency = 'USD', amount_microcents, 0)), 0),
+  coalesce(sum(iif(currency = 'USD', amount_remainder, 0)), 0), coalesce(sum(currency <> 'USD'), 0)
+FROM selected_claude_code GROUP BY part, line ORDER BY part;
 
 -- name: usage.select_sums
 -- Sum the usage of the selected days by part and line.
@@ -154,5 +173,6 @@ WHERE s.bucket_seconds < 86400;
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
   'usage', 'cost', 'analytics_usage', 'analytics_cost', 'daily_tokens', 'daily_cost', 'daily_cost_by_key',
-  'daily_cost_by_person', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost', 'cache_efficiency'
+  'daily_cost_by_person', 'claude_code', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',
+  'cache_efficiency'
 );

@@ -54,3 +54,13 @@ SELECT
   f.list_amount, f.requests, f.extra
 FROM _analytics_cost_fact AS f JOIN _analytics_cost_key AS k ON k.id = f.key_id
 WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;
+
+-- name: claude-code.sample_rows
+-- Select the rows of a window with the values of their dimensions.
+SELECT
+  f.bucket_start, k.actor_type, k.actor_id, k.organization_id, k.customer_type, k.subscription_type, k.terminal_type,
+  k.is_remote, k.tool, k.model, k.currency, f.sessions, f.lines_added, f.lines_removed, f.commits, f.pull_requests,
+  f.accepted, f.rejected, f.input_tokens, f.output_tokens, f.cache_read_tokens, f.cache_creation_tokens, f.amount,
+  f.amount_microcents, f.amount_remainder, f.extra
+FROM _claude_code_fact AS f JOIN _claude_code_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :end;

@@ -198,3 +198,26 @@ WHERE d.settled_at IS NOT NULL AND EXISTS (
   WHERE t.report = 'analytics-cost' AND t.fineness IS NOT NULL AND t.id <> d.series_id AND o.settled_at IS NOT NULL
 )
 GROUP BY d.day_start, d.series_id;
+
+-- name: claude-code.verify_keys
+-- Select the dictionary of dimension values.
+SELECT
+  id, key, actor_type, actor_id, organization_id, customer_type, subscription_type, terminal_type, is_remote, tool,
+  model, currency
+FROM _claude_code_key;
+
+-- name: claude-code.verify_facts
+-- Select the rows of a series, in order.
+SELECT
+  bucket_start, key_id, sessions, lines_added, lines_removed, commits, pull_requests, accepted, rejected,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, amount, amount_microcents, amount_remainder,
+  extra
+FROM _claude_code_fact WHERE series_id = ? ORDER BY bucket_start, key_id;
+
+-- name: claude-code.buckets_of_key
+-- Select the buckets that use a set of dimension values.
+SELECT DISTINCT series_id, bucket_start FROM _claude_code_fact WHERE key_id = :id;
+
+-- name: claude-code.verify_sums
+-- The report has one series, so no day has sums of two that could differ.
+SELECT day_start, series_id FROM _series_day WHERE false;
