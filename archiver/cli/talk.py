@@ -146,7 +146,7 @@ def _print_failure(failure: Failure, others: int, log: Log) -> None:
 
 def print_request_plan(plan: RequestPlan, rate: Rate) -> None:
     """Print the plan of a dry run on stdout: series, requests and their time."""
-    about = "" if plan.exact else "about "
+    about = "" if plan.exact else "at least " if plan.is_paged_by_rows else "about "
     for one in plan.plans:
         times = f"{to_text(one.start)} to {to_text(one.end)}"
         click.echo(f"{one.series}: {times}, {count(len(one.windows), 'window')}")
@@ -156,6 +156,8 @@ def print_request_plan(plan: RequestPlan, rate: Rate) -> None:
     seconds = request_seconds(plan.requests, rate)
     minutes = f", about {duration(seconds)} at {_per_minute(rate)}" if seconds else ""
     click.echo(f"in all: {about}{count(plan.requests, 'request')}{minutes}")
+    if plan.is_paged_by_rows:
+        click.echo("a window of the analytics reports has a page for each thousand rows, which only the API can count")
 
 
 def _per_minute(rate: Rate) -> str:

@@ -5,7 +5,7 @@ Only the organisation and the lists of names are fetched, and the archive is not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archiver.crawl.names import creation_times, read_names, read_spend_limits, recall_oldest
@@ -53,6 +53,11 @@ class RequestPlan:
     probes: int
     exact: bool
     warnings: Sequence[str]
+
+    @property
+    def is_paged_by_rows(self) -> bool:
+        """Whether the number of rows decides how many requests a window takes."""
+        return any(SPECS[one.series.report].rows is not None for one in self.plans)
 
     @property
     def windows(self) -> int:
@@ -122,8 +127,8 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
     series = [one for one in scope.series() if await recall_unavailable(reader, one.report, now) is None]
     plans = await make_plans(reader, scope, series, now, starts)
     # How many rows there are, and so how many pages, only the API can tell.
-    exact = exact and not any(SPECS[plan.series.report].rows for plan in plans)
-    return RequestPlan(plans, names, probes, exact, tuple(summary.warnings))
+    plan = RequestPlan(plans, names, probes, exact, tuple(summary.warnings))
+    return replace(plan, exact=exact and not plan.is_paged_by_rows)
 
 
 async def _creation_times(client: AdminClient, summary: Summary) -> list[int]:

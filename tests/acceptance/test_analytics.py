@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.model import BucketWidth, Report
+from archiver.model import DEFAULT_REPORTS, BucketWidth, Report
 from archiver.plan.groupings import parse_group_by
 from archiver.plan.scope import Scope
 from archiver.simulator import background
@@ -180,7 +180,7 @@ def test_a_settled_day_that_loses_most_is_held_back_until_it_is_confirmed(db: Pa
 
 
 def test_the_two_sources_have_the_same_money_but_for_credits_and_other_products(api: Simulator, db: Path) -> None:
-    sync(api, db, Scope(tuple(Report), since=START, until=day("2026-03-15")))
+    sync(api, db, Scope((*DEFAULT_REPORTS, *BOTH), since=START, until=day("2026-03-15")))
     (billed,) = select(db, "SELECT sum(amount_microcents) FROM daily_cost WHERE amount_microcents > 0")
     others = ("chat", "cowork")
     rows = [
@@ -220,7 +220,7 @@ def test_a_window_with_more_rows_than_fit_in_memory_is_fetched_in_halves(
 
 @pytest.mark.parametrize("reason", ["hipaa", "no_scope", "absent"])
 def test_an_organisation_without_the_reports_is_told_once_and_the_others_go_on(db: Path, reason: str) -> None:
-    everything = Scope(tuple(Report), since=START)
+    everything = Scope((*DEFAULT_REPORTS, *BOTH), since=START)
 
     def asked(api: Simulator) -> int:
         return sum("/analytics/" in one.path for one in api.requests)

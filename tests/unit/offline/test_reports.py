@@ -183,6 +183,21 @@ def test_the_line_of_the_others_has_a_label(ten_days: Handmade) -> None:
     ]
 
 
+def test_reconcile_says_what_is_billed_and_what_is_used(db: Path) -> None:
+    made = Handmade(db)
+    made.cost(
+        {"2026-01-01": [tokens_cost("1000", "uncached_input_tokens"), tokens_cost("500", "output_tokens")]},
+        read_at=READ_AT,
+    )
+    made.usage({"2026-01-01": [usage_row(1_000_000, 7, api_key_id="k", **KIND)]}, read_at=READ_AT)
+    rows = report(db, "reconcile", "--by", "token_type")
+    assert values(rows, "token_type", "tokens", "amount_usd", "state") == [
+        ("cache_creation.ephemeral_1h_input_tokens", 7, None, "used without billing"),
+        ("output_tokens", 0, "5.00", "billed without usage"),
+        ("uncached_input_tokens", 1_000_000, "10.00", "billed and used"),
+    ]
+
+
 def test_reconcile_is_of_the_days_of_both_reports_and_of_tokens(db: Path) -> None:
     made = Handmade(db)
     search = cost_row("90000", workspace_id="w", description="Web Search", cost_type="web_search")
