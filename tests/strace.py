@@ -79,7 +79,20 @@ def traced(
     paths = [word for file in (files or [Path(f"{db}{s}") for s in SUFFIXES]) for word in ("-P", str(file))]
     command = [shutil.which("strace") or "strace", "-f", "-o", str(log), *paths, *options]
     command += [sys.executable, str(LOGGED_SYNC), str(reported), json.dumps(wishes)]
-    command += ["sync", "--api-url", api.url, "--db", str(db), "--rate", "none", "--since", since, "--quiet"]
+    command += [
+        "sync",
+        "--api-url",
+        api.url,
+        "--db",
+        str(db),
+        "--rate",
+        "none",
+        "--since",
+        since,
+        "--quiet",
+        "--report",
+        "all",
+    ]
     run = subprocess.run(
         command + [word for group in GROUPS for word in ("--group-by", group)],
         capture_output=True,

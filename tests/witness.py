@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.errors import ArchiverError
-from archiver.model import DAY
+from archiver.model import DAY, Report
 from archiver.plan.groupings import parse_group_by
 from archiver.plan.scope import Scope
 from archiver.store.archive import held_archive
@@ -30,6 +30,15 @@ FROM _usage_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.b
 UNION ALL
 SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(amount_microcents), NULL
 FROM _cost_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+UNION ALL
+SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(uncached_input_tokens), sum(output_tokens)
+FROM _analytics_usage_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+UNION ALL
+SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(amount_microcents), NULL
+FROM _analytics_cost_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
+UNION ALL
+SELECT s.report, s.bucket_width, s.group_by, f.bucket_start, count(*), sum(sessions), sum(amount_microcents)
+FROM _claude_code_fact AS f JOIN _series AS s ON s.id = f.series_id GROUP BY s.id, f.bucket_start
 """
 _COVERED = """
 SELECT s.report, s.bucket_width, s.group_by, p.span_start, p.span_end
@@ -40,7 +49,10 @@ FROM _span AS p JOIN _series AS s ON s.id = p.series_id WHERE p.state IN ('settl
 def scope(since: str = SINCE, until: str | None = None) -> Scope:
     """Return the scope of every sync here, for running one in this process."""
     return Scope(
-        group_by=tuple(parse_group_by(group) for group in GROUPS), since=day(since), until=day(until) if until else None
+        tuple(Report),
+        group_by=tuple(parse_group_by(group) for group in GROUPS),
+        since=day(since),
+        until=day(until) if until else None,
     )
 
 

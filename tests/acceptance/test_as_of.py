@@ -24,6 +24,14 @@ SQL = {
     "usage": "SELECT bucket_start, model, workspace_id, output_tokens, uncached_input_tokens FROM usage "
     "WHERE bucket_end <= '2026-01-15' ORDER BY 1, 2, 3",
     "cost": "SELECT bucket_start, workspace_id, description, amount FROM cost ORDER BY 1, 2, 3, 4",
+    "analytics_usage": "SELECT bucket_start, model, workspace_id, output_tokens, requests FROM analytics_usage "
+    "WHERE bucket_end <= '2026-01-15' ORDER BY 1, 2, 3, 4",
+    "analytics_cost": "SELECT bucket_start, model, workspace_id, amount, list_amount FROM analytics_cost "
+    "WHERE bucket_end <= '2026-01-15' ORDER BY 1, 2, 3, 4",
+    "claude_code": "SELECT date, actor_id, terminal_type, tool, model, sessions, accepted, amount FROM claude_code "
+    "WHERE date < '2026-01-15' ORDER BY 1, 2, 3, 4, 5, 6",
+    "daily_cost_by_key": "SELECT date, sum(amount_microcents) FROM daily_cost_by_key WHERE date < '2026-01-15' "
+    "GROUP BY date ORDER BY date",
     "daily_cost": "SELECT date, sum(amount_microcents) FROM daily_cost GROUP BY date ORDER BY date",
 }
 

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from archiver.model import Report
 from archiver.plan.scope import Scope
 from archiver.store.read.verify import verify_archive
 from tests.support import day, dump, environment, select, sync
@@ -26,7 +27,7 @@ SINCE = "2025-12-01"
 def test_a_killed_sync_loses_nothing_that_was_archived(api: Simulator, tmp_path: Path) -> None:
     chance = random.Random(KILLS)  # noqa: S311  # a fixed seed
     clean = tmp_path / "clean.db"
-    scope = Scope(group_by=("none", "finest"), since=day(SINCE))
+    scope = Scope(tuple(Report), group_by=("none", "finest"), since=day(SINCE))
     began = time.monotonic()
     sync(api, clean, scope, concurrency=2)
     whole = time.monotonic() - began
@@ -48,6 +49,8 @@ def test_a_killed_sync_loses_nothing_that_was_archived(api: Simulator, tmp_path:
             "2",
             "--since",
             SINCE,
+            "--report",
+            "all",
         ]
         process = subprocess.Popen(
             [sys.executable, "-m", "archiver", *common, "--group-by", "none", "--group-by", "finest", "--quiet"],
