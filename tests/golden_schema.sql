@@ -724,6 +724,7 @@ SELECT
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,actor,%' THEN '(not grouped)'
     WHEN k.actor_id IS NULL THEN '(not attributed)'
+    WHEN k.actor_type = 'federated_actor' THEN coalesce(nullif(k.actor_id ->> 'subject', ''), k.actor_id)
     ELSE coalesce(p.name, p.email, k.actor_id)
   END AS person,
   k.model,

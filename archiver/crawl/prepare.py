@@ -56,7 +56,8 @@ async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
     """Fetch the organisation of the key, and bind the archive to it.
 
-    When the response breaks the contract, there is a warning, and the organisation is that of the response headers.
+    When the response breaks the contract, there is a warning, and the organisation is that of the response headers. An
+    archive is bound to none if they do not have it either.
 
     Raises:
         KeyRefusedError, TemporaryError: The organisation could not be fetched.

@@ -165,6 +165,17 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str]:
     return kind, identity
 
 
+def actor_label(identity: str) -> str:
+    """Return the readable part of the id of an actor.
+
+    It is the subject of an identity of a cloud platform, and any other id itself.
+    """
+    if not identity.startswith("{"):
+        return identity
+    subject = json.loads(identity).get("subject")
+    return subject if isinstance(subject, str) and subject else identity
+
+
 def read_person(actor: Mapping[str, Any]) -> NamedObject | None:
     """Return the name and the e-mail address of a user.
 

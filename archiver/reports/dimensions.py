@@ -14,9 +14,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from archiver.model import NameKind, Report
+from archiver.reports.analytics import actor_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NONE_LABEL = "(none)"
 
@@ -48,6 +49,7 @@ class Dimension:
             that is often `description`, because the API derives other columns from it. `ALWAYS` needs none.
         label_column: The column of the readable name; None where the value is readable itself.
         kinds: The kinds of objects that the values are ids of.
+        unnamed: Returns the label of an id without a name.
         null_label: The label of an API null, in a series that is grouped by the dimension.
     """
 
@@ -56,6 +58,7 @@ class Dimension:
     grouped_by: Mapping[Report, str]
     label_column: str | None = None
     kinds: tuple[NameKind, ...] = ()
+    unnamed: Callable[[str], str] = str
     null_label: str = NONE_LABEL
 
 
@@ -101,6 +104,7 @@ DIMENSIONS = (
         {**_by_own_name("actor", *_ANALYTICS), Report.CLAUDE_CODE: ALWAYS},
         label_column="person",
         kinds=(NameKind.PERSON, NameKind.SERVICE_ACCOUNT, NameKind.API_KEY),
+        unnamed=actor_label,
         null_label="(not attributed)",
     ),
     _with_description("model", *_USED),

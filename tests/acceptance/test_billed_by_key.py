@@ -122,6 +122,10 @@ def test_people_are_what_the_api_billed_them(whole: tuple[Simulator, Path]) -> N
     assert named
     assert all(row["person"] == names[row["actor_id"]] for row in named)
     assert {row["person"] for row in rows if row["actor_id"] is None} == {"(not attributed)"}
+    clouds = {row["person"] for row in rows if (row["actor_id"] or "").startswith("{")}
+    assert clouds == {"arn:aws:iam::000000000000:role/invented"}
+    labels = select(db, "SELECT DISTINCT person FROM daily_cost_by_person WHERE actor_type = 'federated_actor'")
+    assert labels == [("arn:aws:iam::000000000000:role/invented",)]
 
 
 def test_people_by_id_have_no_names(whole: tuple[Simulator, Path]) -> None:
@@ -214,6 +218,9 @@ def test_the_page_has_the_billed_cost_of_keys_and_people(whole: tuple[Simulator,
     no_key = sum(read.lines("keys")["(no API key)"])
     assert Decimal(no_key) / scale == cents[None]
     assert read.tables["All people"][0][0] == "person"
+    people = true_cost(api, lambda group: identity(group["actor"]))
+    share = 1 - people[None] / sum(people.values())
+    assert read.cards["Attributed cost"].startswith(f"{share:.1%}; {SINCE} to 2026-03-09")
     states = {chart["id"]: set(chart["states"]) for chart in read.figures["charts"] if "states" in chart}
     assert states["keys"] == states["people"] == {"s", "p"}
 
@@ -221,4 +228,6 @@ def test_the_page_has_the_billed_cost_of_keys_and_people(whole: tuple[Simulator,
 def test_a_page_without_the_analytics_report_has_no_people(db: Path) -> None:
     made = Handmade(db)
     made.cost({"2026-01-01": [cost_row("100", description="d")]}, read_at=READ_AT)
-    assert "Spend by person" not in page.overview(db, ReportRequest())
+    written = page.overview(db, ReportRequest())
+    assert "Spend by person" not in written
+    assert "Attributed cost" not in written

@@ -51,6 +51,7 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
         _month_to_date(reader, request, unit),
         Card("Tokens", number, word, usage, "tokens" if charted else ""),
         Card("Cache hit rate", _DASH if rate is None else f"{rate:.1%}", "", usage, "cache" if charted else ""),
+        *_attributed(reader, request),
         _coverage(status, days),
     ]
 
@@ -75,6 +76,21 @@ def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> 
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
     note = f"projected {_only(table.total['projected'], request.unit)}{missing}"
     return Card(title, _only(table.total["to_date"], request.unit), unit, note)
+
+
+def _attributed(reader: ArchiveReader, request: ReportRequest) -> list[Card]:
+    """Return the card of how much of the cost the API attributes to somebody; none without the analytics report."""
+    selected = select_days(reader, Report.ANALYTICS_COST, request)
+    if selected.known is None:
+        return []
+    lines = reader.lines(Report.ANALYTICS_COST, ("person",), selected.days)
+    whole = sum(line.sums[0] for line in lines)
+    known = sum(line.sums[0] for line in lines if isinstance(line.values["actor_id"], str))
+    is_one_currency = len({line.values["currency"] for line in lines}) == 1
+    share = f"{known / whole:.1%}" if whole and is_one_currency else _DASH
+    holes = selected.known.holes()
+    missing = f"; {count(holes, 'day')} not archived" if holes else ""
+    return [Card("Attributed cost", share, "", f"{selected.days[0].date} to {selected.days[-1].date}{missing}")]
 
 
 def _only(amounts: dict[str, int] | None, unit: str) -> str:

@@ -163,7 +163,8 @@ class ArchiveReader:
             return dimension.null_label
         if isinstance(value, Label):
             return value
-        return next(filter(None, (self.name_at(kind, value, day) for kind in dimension.kinds)), value)
+        names = (self.name_at(kind, value, day) for kind in dimension.kinds)
+        return next(filter(None, names), None) or dimension.unnamed(value)
 
     def name_at(self, kind: str, key: str, day: int) -> str | None:
         """Return the name of an id as it was known at the end of a day."""
