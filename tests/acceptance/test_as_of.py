@@ -13,6 +13,8 @@ import pytest
 
 from archiver.model import BucketWidth, Report
 from archiver.plan.scope import Scope
+from tests.faults import put, row
+from tests.raw_server import raw_server
 from tests.support import NOW, archiver, day, sync
 
 if TYPE_CHECKING:
@@ -71,6 +73,23 @@ def test_every_earlier_state_can_be_queried(api: Simulator, db: Path, seed: int)
     for moment, state in states:
         for view, sql in SQL.items():
             assert ask(db, sql, "--as-of", moment) == state[view], (moment, view)
+
+
+@pytest.mark.parametrize("report", Report)
+def test_an_unknown_field_is_read_as_it_was_then(api: Simulator, db: Path, report: Report) -> None:
+    """A field that is new in the API is a part of a row, also of a row before it changed."""
+    view = report.value.replace("-", "_")
+    sql = f"SELECT extra FROM {view} WHERE extra IS NOT NULL"  # noqa: S608  # the name of a view
+    scope = Scope((report,), group_by=("none",), since=day("2026-01-13"), until=day("2026-01-14"))
+    with raw_server(api) as server:
+        for hours, colour in enumerate(("red", "blue")):
+            api.clock.now = NOW + timedelta(hours=hours)
+            server.spoil = row(put("colour", colour))
+            assert sync(api, db, scope, api_url=server.url).exit_code == 0
+    (now,) = ask(db, sql)
+    assert json.loads(now["extra"]) == {"colour": "blue"}
+    (then,) = ask(db, sql, "--as-of", "2026-01-15T12:45:00Z")
+    assert json.loads(then["extra"]) == {"colour": "red"}
 
 
 def test_before_the_first_sync_nothing_was_known(api: Simulator, db: Path) -> None:

@@ -221,7 +221,8 @@ def test_changes_rank_losses_by_size_and_show_tokens_alone_and_days_that_are_gon
 
     def write(small: str, large: str, tokens: int, read_at: str) -> None:
         rows = [cost_row(small, workspace_id="v", description="d"), cost_row(large, workspace_id="w", description="d")]
-        changed = {first[0]: rows} | {day: [cost_row("10", workspace_id="u", description="d")] for day in first[1:]}
+        others = [cost_row(amount, workspace_id=one, description="d") for one, amount in (("u", "10"), ("free", "0"))]
+        changed = {first[0]: rows} | dict.fromkeys(first[1:], others)
         made.cost(changed, read_at=read_at)
         made.usage({first[0]: [usage_row(tokens, workspace_id="x", model="m")]}, read_at=read_at)
 
@@ -235,6 +236,7 @@ def test_changes_rank_losses_by_size_and_show_tokens_alone_and_days_that_are_gon
         ("v", "changed", "10.00", "12.00", "2.00", None, None, None),
         ("w", "changed", "90.00", "85.00", "-5.00", None, None, None),
         ("x", "changed", None, None, None, 100, 150, 50),
+        ("free", "gone", "0.00", None, "0.00", None, None, None),
         ("u", "gone", "0.10", None, "-0.10", None, None, None),
     ]
     assert values(report(db, *asked, "--top", "1"), "change_usd", "change_tokens") == [("-5.00", None), ("1.90", 50)]
