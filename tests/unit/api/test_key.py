@@ -15,17 +15,15 @@ from archiver.api.rate_limit import Rate, RateLimiter
 from archiver.api.response import Response
 from archiver.api.retry import RetryPolicy
 from archiver.errors import ApiError, ConfigurationError, ContractError, KeyEchoError, KeyRefusedError
-from archiver.model import DAY, BucketWidth, NameKind, Report, Series, Window
-from archiver.plan.calendar import parse_time
+from archiver.model import NameKind
 from tests.support import INVENTED_KEY
+from tests.unit.api.invented import WINDOW
 from tests.unit.api.test_decode import page, usage_row
 from tests.unit.api.virtual import Virtual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-START = int(parse_time("2026-01-01").timestamp())
-WINDOW = Window(Series(Report.USAGE, BucketWidth.DAY, ("model",)), START, START + 2 * DAY)
 TOKEN = "sk-ant-oat01-invented-access-token"
 ESCAPED = "".join(f"\\u{ord(c):04X}" for c in INVENTED_KEY)
 
@@ -40,6 +38,21 @@ def client(status: int, body: bytes, headers: Mapping[str, str] | None = None) -
     limiter = RateLimiter(Rate(None), 1, clock)
     policy = RetryPolicy(limiter, clock, chance=lambda: 0.5)
     return AdminClient(None, "http://x", AdminKey(INVENTED_KEY, "a test"), limiter, clock, policy, exchange)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "a b", "a\nb", "a\tb", "schlüssel", "x" * 5000, "a\0b"])
+def test_an_odd_key_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        AdminKey(text, "the file")
+    assert text.strip() == "" or text not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_key_is_shown_nowhere() -> None:
+    key = AdminKey(f" {INVENTED_KEY}\n", "the file")
+    assert INVENTED_KEY not in f"{key} {key!r} {[key]}"
+    assert key.header() == {"x-api-key": INVENTED_KEY}
+    with pytest.raises(TypeError):
+        __import__("pickle").dumps(key)
 
 
 def test_an_oauth_token_is_sent_as_bearer() -> None:
