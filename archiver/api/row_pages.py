@@ -1,4 +1,8 @@
-"""Fetch one window of an analytics report, and add up its buckets."""
+"""Fetch one window of a report that is paged by rows.
+
+The rows are collected by bucket. The reports are the two analytics reports and the Claude Code report; usage and cost
+are paged by buckets.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archiver.answer import Answer, Bucket, distinguish
-from archiver.api.decode.claude_code import ClaudeCodePageReader
-from archiver.api.decode.rows import RowPageReader
+from archiver.api.decode.page import RowPageReader
 from archiver.errors import ContractError, TooWideError
-from archiver.model import Report, to_text
+from archiver.model import to_text
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
@@ -35,22 +38,26 @@ async def fetch_row_window(
 ) -> Answer:
     """Fetch all pages of a window, and return its buckets.
 
-    Buckets without rows are among them. `query` is that of the first page.
+    Buckets without rows are among them. `query` is that of the first page, `decode` runs the decoder of a page away
+    from the event loop, and `release` is called between two pages, so that a window that waits for the API keeps no
+    other from being decoded.
 
     Raises:
         TooWideError: The window has several buckets, and more rows than fit in memory.
         ApiError: There is no answer, or it breaks the contract.
     """
     spec = SPECS[window.series.report]
-    read = (ClaudeCodePageReader if window.series.report is Report.CLAUDE_CODE else RowPageReader)(window)
+    read = RowPageReader(window)
     rows = _Rows(window)
     seen: set[str] = set()
     splittable = window.buckets > 1
     page = first = await client.get(spec.path, query, read, beta=spec.beta, splittable=splittable, decode=decode)
     rows.add(page)
     while page.next_page is not None:
-        if page.next_page in seen or len(seen) >= _MOST_PAGES:
+        if page.next_page in seen:
             raise ContractError("the page tokens form a circle", place="next_page", request_id=first.request_id)
+        if len(seen) >= _MOST_PAGES:
+            raise ContractError(f"more than {_MOST_PAGES:,} pages", place="next_page", request_id=first.request_id)
         if not page.rows:
             raise ContractError("a page without rows is not the last", place="data", request_id=first.request_id)
         seen.add(page.next_page)
@@ -64,7 +71,7 @@ async def fetch_row_window(
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of the pages so far, by bucket and by what tells them apart."""
+    """The rows so far, by bucket, and by dimensions and unknown fields."""
 
     window: Window
     buckets: dict[int, dict[tuple[DimensionValues, str | None], Values]] = field(
@@ -80,7 +87,8 @@ class _Rows:
         """Add the rows of a page.
 
         Raises:
-            ContractError: A row is older than one of an earlier page, or repeats one and may not be added to it.
+            ContractError: A row is older than the one before it. Or it has the dimensions of another row of its bucket,
+                and is not one of several unknown actors.
         """
         try:
             for row in page.rows:
@@ -114,10 +122,13 @@ class _Rows:
             raise ContractError("two rows of one bucket have the same dimensions", place=to_text(row.start))
 
     def check_size(self) -> None:
-        """Check that the rest of the window fits in memory, by its part so far.
+        """Check that all rows of the window will fit in memory.
+
+        Their number is estimated from the rows so far and from the part of the window that they cover. A window of one
+        bucket cannot be split, and is read whole.
 
         Raises:
-            TooWideError: The window has several buckets, and its rows do not fit.
+            TooWideError: The window has several buckets, and its rows will not fit.
         """
         width = self.window.series.bucket_width.seconds
         # Rows are in order of time, and more pages follow: of the newest bucket so far, some rows are still to come.
@@ -145,9 +156,9 @@ class _Rows:
         )
 
     def _all_buckets(self, now: int) -> Buckets:
-        """Return every bucket of the window that has begun by `now`.
+        """Return the buckets of the window that have rows or have begun by `now`.
 
-        The API lists no empty buckets: the range was answered whole, so one without rows had no use.
+        The API lists no empty buckets. All pages were read, so a bucket without rows had no use.
         """
         buckets = SPECS[self.window.series.report].empty_buckets()
         for start in range(self.window.start, self.window.end, self.window.series.bucket_width.seconds):

@@ -152,12 +152,14 @@ def print_request_plan(plan: RequestPlan, rate: Rate) -> None:
         click.echo(f"{one.series}: {times}, {count(len(one.windows), 'window')}")
     if plan.probes:
         click.echo(f"check for older history: {count(plan.probes, 'request')}")
-    click.echo(f"organisation and names: {count(plan.organization_and_names, 'request')}")
+    click.echo(f"organisation, names and limits: {count(plan.before_rows, 'request')}")
     seconds = request_seconds(plan.requests, rate)
     minutes = f", about {duration(seconds)} at {_per_minute(rate)}" if seconds else ""
     click.echo(f"in all: {about}{count(plan.requests, 'request')}{minutes}")
     if plan.is_paged_by_rows:
-        click.echo("a window of the analytics reports has a page for each thousand rows, which only the API can count")
+        click.echo(
+            "a window of these reports takes a request for each thousand rows; only the API knows how many there are"
+        )
 
 
 def _per_minute(rate: Rate) -> str:

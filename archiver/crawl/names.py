@@ -1,4 +1,4 @@
-"""The lists of names and the spend limits of the API."""
+"""Fetch and save the lists of names, and the API's spend limits."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The lists of one run: names, and the spend limits of the API.
+    """Fetches the lists of one run and saves them in the archive.
 
     Attributes:
         people: Whether names and e-mail addresses of people are archived.
-        created: When the objects of the lists that were saved were created, in UTC seconds.
+        created: When the objects that were saved were created, in UTC seconds.
     """
 
     archive: Archive

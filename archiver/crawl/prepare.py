@@ -1,4 +1,7 @@
-"""Steps before the plan: organisation, time, names and remembered facts."""
+"""Steps before the plan.
+
+They are the organisation, the time, the beginning of history, and the facts that earlier runs remembered.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archiver.api.lists import fetch_organization
-from archiver.errors import ContractError, KeyRefusedError, TemporaryError
+from archiver.errors import ContractError, TemporaryError
 from archiver.model import DAY, WORST_CLOCK_SKEW, Organization, to_text
 from archiver.plan.calendar import EARLIEST_HISTORY, floor, parse_time
 from archiver.plan.probe import Probe
@@ -65,8 +68,6 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
     """
     try:
         organization = await fetch_organization(client)
-    except (KeyRefusedError, TemporaryError):
-        raise
     except ContractError as error:
         # The name is for display only, and the id is also in a header of every response.
         summary.warnings[f"cannot read the organisation's name: {error.message}"] = None
@@ -96,7 +97,10 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Remove coverage of buckets that had not ended when they were read."""
+    """Remove coverage that lies in the future.
+
+    It was recorded while a clock was wrong, and would keep the days from being archived when they come.
+    """
     # One clock alone is not trusted, because a clock that is slow would remove days that are archived.
     if client.server_time is None:
         return
@@ -110,7 +114,7 @@ class Beginning:
 
     Attributes:
         start: The time from which rows are archived; None when nothing is known yet.
-        checked_until: The time before which the coarse pass has found no rows.
+        checked_until: The time before which there are no rows; the coarse pass has looked for them.
     """
 
     start: int | None
@@ -130,18 +134,20 @@ class Beginning:
 async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
     """Return the beginning of a report's history.
 
-    It is the first bucket with rows where an earlier run found it, or else the creation of the oldest object.
+    It is the first bucket with rows if an earlier run found it, or else the day on which the oldest object was created.
 
     Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
     pass checks this later, because deleted objects are not listed.
 
-    The analytics reports begin where the API still answers for them, and are not searched: one window more costs less.
+    Reports that are paged by rows begin with the oldest day that the API still has. A search would cost more requests
+    than it saves, because one request for them covers many days without rows. The Claude Code report needs a request
+    for each day and keeps them without a known limit, so it begins with the oldest object as well.
     """
     paging = SPECS[report].rows
     if paging is not None:
         oldest = SPECS[report].oldest(now, DAY)
         if paging.retention_days is None and oldest_object is not None:
-            oldest = max(oldest, min(floor(oldest_object, DAY), now))  # a request for each day is worth saving
+            oldest = max(oldest, min(floor(oldest_object, DAY), now))
         return Beginning(oldest, oldest)
     history = await reader.history(report)
     if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
@@ -160,7 +166,7 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
 async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
     """Complete the scope with the remembered `--since` and cap."""
     since = scope.since
-    # A remembered `auto` means that an earlier run asked for all history, so nothing bounds this one.
+    # `auto` was remembered by a run for all history, so this one has no bound either.
     remembered = await reader.recall("since")
     if since is None and not scope.whole_history and remembered not in {None, "auto"}:
         since = parse_time(str(remembered))
@@ -170,7 +176,7 @@ async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
 async def remember_since(archive: Archive, scope: Scope) -> None:
     """Remember the `--since` of a first run as the beginning of the archive.
 
-    Later runs can only move it back.
+    Later runs can only make it earlier.
     """
     known = await archive.recall("since")
     wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))

@@ -1,6 +1,6 @@
 """Plan the requests that a sync would send, for `sync --dry-run`.
 
-Only the organisation and the lists of names are fetched, and the archive is not changed.
+Only the organisation, the lists of names and the spend limits are fetched. The archive is not changed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ class RequestPlan:
     """The requests of a sync.
 
     The numbers are exact if no request has to be retried or split, and there are no rows before the known beginning.
+    For reports that are paged by rows they are the least that is needed: one request for each window.
 
     Attributes:
         plans: The plans of all series.
-        organization_and_names: The number of requests for the organisation and the lists of names.
+        before_rows: The number of requests for the organisation, the lists of names and the spend limits.
         probes: The number of coarse requests that search for the beginning of history, or for rows before it.
         exact: False if a report's history decides where the range begins and no sync has recorded that history, or if
             the number of rows decides how many pages a window has.
@@ -49,7 +50,7 @@ class RequestPlan:
     """
 
     plans: Sequence[SeriesPlan]
-    organization_and_names: int
+    before_rows: int
     probes: int
     exact: bool
     warnings: Sequence[str]
@@ -66,8 +67,8 @@ class RequestPlan:
 
     @property
     def requests(self) -> int:
-        """The number of all requests."""
-        return self.organization_and_names + self.probes + self.windows
+        """The number of all requests; the least number if not `exact`."""
+        return self.before_rows + self.probes + self.windows
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `sync --dry-run --json` prints.
@@ -96,11 +97,13 @@ class RequestPlan:
 async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
     """Plan a sync.
 
-    The organisation and its names are fetched, and the server's time is taken from the responses.
+    The organisation, its names and its spend limits are fetched, and the server's time is taken from the responses.
 
     Raises:
         ConfigurationError: The range contains no bucket, or a list of dimensions fits no report.
-        KeyRefusedError, TemporaryError: The organisation could not be fetched.
+        KeyRefusedError: The API refuses the key.
+        TemporaryError: The API cannot be reached or is overloaded, or the wait that an earlier run remembered is not
+            over.
     """
     await respect_not_before(reader, clock)
     scope.series()  # raises before the first request
@@ -108,10 +111,10 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
     # A dry run writes nothing, so the times from the lists are joined here with the one that earlier runs remembered.
-    created = await _creation_times(client, summary)
+    created = await _read_lists(client, summary)
     if known := await recall_oldest(reader):
         created.append(known)
-    names = client.requests - client.retries  # a sync sends the same requests
+    before_rows = client.requests - client.retries  # a sync sends the same requests
     scope = await apply_memory(reader, scope, now)
     starts: dict[Report, int | None] = {}
     probes, exact = 0, True
@@ -127,11 +130,12 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
     series = [one for one in scope.series() if await recall_unavailable(reader, one.report, now) is None]
     plans = await make_plans(reader, scope, series, now, starts)
     # How many rows there are, and so how many pages, only the API can tell.
-    plan = RequestPlan(plans, names, probes, exact, tuple(summary.warnings))
+    plan = RequestPlan(plans, before_rows, probes, exact, tuple(summary.warnings))
     return replace(plan, exact=exact and not plan.is_paged_by_rows)
 
 
-async def _creation_times(client: AdminClient, summary: Summary) -> list[int]:
+async def _read_lists(client: AdminClient, summary: Summary) -> list[int]:
+    """Fetch the lists that a sync fetches, and return when their objects were created."""
     created: list[int] = []
     for kind in LISTED_NAMES:
         names = await read_names(client, kind)

@@ -1,6 +1,7 @@
 """What the API will forget that is not archived.
 
-The API answers the analytics reports for 365 days only. Pure functions.
+The API answers the analytics reports for 365 days only. Days that are older are in the archive or nowhere. The
+functions are pure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """The days of a report that the API forgets.
+    """Which days of one report are archived, and which are about to be lost.
 
     Attributes:
         report: The report.

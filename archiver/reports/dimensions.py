@@ -2,8 +2,9 @@
 
 A new dimension also needs a column in the spec of its report and in the tables and views of the schema.
 
-A label is a readable text in place of a value. A name of the organisation labels an id, `null_label` labels an API
-null, and `Label` has those for values that the API does not send.
+Results show labels, which people can read, in place of values. The label of an id is the name that the organisation
+gave the object. The label of a null is the `null_label` of its dimension. `Label` has the rest: labels where the API
+sends no value at all.
 """
 
 from __future__ import annotations
@@ -63,14 +64,14 @@ class Dimension:
 
 
 def _by_own_name(name: str, *reports: Report) -> dict[Report, str]:
-    """Return the reports that are grouped by a dimension of this name."""
+    """Return the entries of `grouped_by` for reports where the dimension of `group_by` has the column's name."""
     return dict.fromkeys(reports, name)
 
 
 def _with_description(name: str, *reports: Report) -> Dimension:
-    """Return a dimension that a cost series has if it is grouped by `description`.
+    """Return a dimension that the cost report has if it is grouped by `description`.
 
-    Series of `reports` are grouped by its own name.
+    In `reports`, the dimension of `group_by` has the column's name.
     """
     return Dimension(name, name, {Report.COST: "description", **_by_own_name(name, *reports)})
 
@@ -78,14 +79,15 @@ def _with_description(name: str, *reports: Report) -> Dimension:
 ALWAYS = ""
 """In place of a dimension of `group_by`, for a column that every series of a report has."""
 
-_USED = (Report.USAGE, Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
+_WITH_KEYS = (Report.USAGE, Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
+"""The reports with API keys. The cost report has none."""
 _ANALYTICS = (Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
 
 DIMENSIONS = (
     Dimension(
         "workspace",
         "workspace_id",
-        _by_own_name("workspace_id", Report.COST, *_USED),
+        _by_own_name("workspace_id", Report.COST, *_WITH_KEYS),
         label_column="workspace",
         kinds=(NameKind.WORKSPACE,),
         null_label="(default workspace)",
@@ -93,7 +95,7 @@ DIMENSIONS = (
     Dimension(
         "api_key",
         "api_key_id",
-        _by_own_name("api_key_id", *_USED),
+        _by_own_name("api_key_id", *_WITH_KEYS),
         label_column="api_key",
         kinds=(NameKind.API_KEY,),
         null_label="(no API key)",
@@ -107,15 +109,15 @@ DIMENSIONS = (
         unnamed=actor_label,
         null_label="(not attributed)",
     ),
-    _with_description("model", *_USED),
+    _with_description("model", *_WITH_KEYS),
     Dimension("product", "product", _by_own_name("product", *_ANALYTICS)),
     _with_description("description"),
     _with_description("cost_type", Report.ANALYTICS_COST),
-    _with_description("service_tier", *_USED),
-    _with_description("context_window", *_USED),
+    _with_description("service_tier", *_WITH_KEYS),
+    _with_description("context_window", *_WITH_KEYS),
     _with_description("token_type", Report.ANALYTICS_COST),
-    _with_description("inference_geo", *_USED),
-    Dimension("speed", "speed", _by_own_name("speed", *_USED)),
+    _with_description("inference_geo", *_WITH_KEYS),
+    Dimension("speed", "speed", _by_own_name("speed", *_WITH_KEYS)),
     Dimension("terminal_type", "terminal_type", {Report.CLAUDE_CODE: ALWAYS}),
     Dimension("customer_type", "customer_type", {Report.CLAUDE_CODE: ALWAYS}),
 )

@@ -10,8 +10,7 @@ import pytest
 
 from archiver.api.classify import classify
 from archiver.api.client import AdminClient
-from archiver.api.decode.claude_code import ClaudeCodePageReader
-from archiver.api.decode.page import read_page
+from archiver.api.decode.page import RowPageReader, read_page
 from archiver.api.endpoints import fetch_window
 from archiver.api.key import AdminKey
 from archiver.api.lists import fetch_names, fetch_organization
@@ -143,7 +142,7 @@ def test_a_recorded_page_of_claude_code_is_read_or_refused(entry: dict[str, Any]
     raw = json.loads(body)
     date = raw["data"][0]["date"] if raw["data"] else "2026-01-24T00:00:00Z"
     first = int(parse_time(date).timestamp())
-    read = ClaudeCodePageReader(Window(Series(Report.CLAUDE_CODE, BucketWidth.DAY), first, first + DAY))
+    read = RowPageReader(Window(Series(Report.CLAUDE_CODE, BucketWidth.DAY), first, first + DAY))
     response = Response(200, {}, body)
     if "has_more" not in raw:  # an invented server, which leaves out what every page of the API has
         with pytest.raises(ContractError, match="Expected true or false"):

@@ -1,17 +1,18 @@
-"""Decode a page of the Claude Code report."""
+"""Read a page of the Claude Code report, which is a list of records.
+
+A record is what one person did on one day from one terminal. It becomes several rows, because its lists have
+dimensions of their own: one row of sessions, lines, commits and pull requests, one of each tool, and one of each model.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from archiver.answer import Row, RowPage
-from archiver.api import headers
 from archiver.api.decode.interval import read_time
-from archiver.api.decode.jsontext import read_json, to_json
-from archiver.api.decode.structs import number_text, read_envelope, refusal, split_struct, with_excerpt
+from archiver.api.decode.jsontext import to_json
+from archiver.api.decode.structs import convert, number_text, read_envelope, split_struct
 from archiver.api.decode.warn import unknown_in_rows
 from archiver.errors import ContractError
 from archiver.reports.claude_code import COLUMNS, COUNTS, EstimatedCost, ModelUse, Record, ToolActions, read_actor
@@ -20,7 +21,6 @@ from archiver.reports.cost import amount_text, split_amount
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archiver.api.response import Response
     from archiver.model import NamedObject, Window
 
 _ENVELOPE = ("data", "has_more", "next_page")
@@ -48,30 +48,14 @@ class _Draft:
         self.rows.append(Row(self.window.start, key, values, to_json(extra) if extra else None))
 
 
-@dataclass(frozen=True, slots=True)
-class ClaudeCodePageReader:
-    """A decoder for the pages of the answer to one day."""
+def read_claude_code_page(raw: Any, window: Window) -> RowPage:
+    """Read a page of the answer to `window`, which is one day, from its JSON.
 
-    window: Window
+    Unknown fields of records are kept as `extra`.
 
-    def __call__(self, response: Response) -> RowPage:
-        """Decode a page.
-
-        Raises:
-            TransportError: Its compression is damaged, or it is too large.
-            KeyEchoError: It contains the admin key.
-            DamagedAnswerError: The body is not JSON.
-            ContractError: The body is JSON, and breaks the contract.
-        """
-        raw = read_json(response.body)
-        try:
-            page = _read_page(raw, self.window)
-        except ContractError as error:
-            raise with_excerpt(error, raw) from None
-        return replace(page, server_time=headers.server_time(response.headers), request_id=response.request_id)
-
-
-def _read_page(raw: Any, window: Window) -> RowPage:
+    Raises:
+        ContractError: The page breaks the contract.
+    """
     draft = _Draft(window)
     data, following, _ = read_envelope(raw, _ENVELOPE, draft.warnings)
     for number, one in enumerate(data):
@@ -87,7 +71,7 @@ def _read_record(raw: Any, place: str, draft: _Draft) -> None:
     if time is None or time.timestamp() != draft.window.start:
         raise ContractError("Expected the day that was requested", place=f"{place}.date")
     columns = _read_actor(raw.get("actor"), f"{place}.actor", draft)
-    record, extra = _convert({n: v for n, v in raw.items() if n not in _OWN}, Record, place)
+    record, extra = _read_object({n: v for n, v in raw.items() if n not in _OWN}, Record, place)
     columns |= {
         "organization_id": record.organization_id,
         "customer_type": record.customer_type,
@@ -124,7 +108,7 @@ def _read_tools(value: Any, place: str, columns: Mapping[str, Any], draft: _Draf
     if not isinstance(value, dict):
         raise ContractError("Expected an object", place=place)
     for tool, actions in value.items():
-        found, extra = _convert(actions, ToolActions, f"{place}.{tool}")
+        found, extra = _read_object(actions, ToolActions, f"{place}.{tool}")
         counts = {"accepted": found.accepted, "rejected": found.rejected}
         draft.add({**columns, "tool": tool}, counts, _NO_AMOUNT, extra)
 
@@ -136,7 +120,7 @@ def _read_models(value: Any, place: str, columns: Mapping[str, Any], draft: _Dra
         inner = f"{place}[{number}]"
         if not isinstance(one, dict):
             raise ContractError("Expected an object", place=inner)
-        found, extra = _convert({n: v for n, v in one.items() if n != "estimated_cost"}, ModelUse, inner)
+        found, extra = _read_object({n: v for n, v in one.items() if n != "estimated_cost"}, ModelUse, inner)
         amount, currency, more = _read_cost(one.get("estimated_cost"), f"{inner}.estimated_cost")
         extra |= {"estimated_cost": more} if more else {}
         counts = {f"{name}_tokens": getattr(found.tokens, name) for name in ("input", "output", "cache_read")}
@@ -154,7 +138,7 @@ def _read_cost(value: Any, place: str) -> tuple[tuple[Any, ...], str | None, dic
     if not isinstance(value, dict):
         raise ContractError("Expected an object", place=place)
     # The amount is a number in JSON, and kept as the text that was sent.
-    cost, extra = _convert(value | {"amount": number_text(value.get("amount"))}, EstimatedCost, place)
+    cost, extra = _read_object(value | {"amount": number_text(value.get("amount"))}, EstimatedCost, place)
     try:
         text = amount_text(cost.amount)
         return (text, *split_amount(text)), cost.currency, extra
@@ -162,7 +146,7 @@ def _read_cost(value: Any, place: str) -> tuple[tuple[Any, ...], str | None, dic
         raise ContractError(str(error), place=f"{place}.amount") from None
 
 
-def _convert(raw: Any, kind: Any, place: str) -> tuple[Any, dict[str, Any]]:
+def _read_object(raw: Any, kind: Any, place: str) -> tuple[Any, dict[str, Any]]:
     """Return an object as a struct, and its unknown fields.
 
     Raises:
@@ -171,9 +155,4 @@ def _convert(raw: Any, kind: Any, place: str) -> tuple[Any, dict[str, Any]]:
     if not isinstance(raw, dict):
         raise ContractError("Expected an object", place=place)
     known, extra = split_struct(raw, kind)
-    try:
-        return msgspec.convert(known, type=kind), extra
-    except msgspec.ValidationError as error:
-        found = refusal(error)
-        inner = f"{place}.{found.place}" if found.place else place
-        raise ContractError(found.message.partition(", at ")[0], place=inner) from None
+    return convert(known, kind, place), extra

@@ -1,4 +1,4 @@
-"""Decode and check a page of a report.
+"""Decode and check a page of any report.
 
 No page is archived unless it passes the checks here.
 """
@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 
 from archiver.answer import DecodedPage
 from archiver.api import headers
+from archiver.api.decode.analytics import read_analytics_page
+from archiver.api.decode.claude_code import read_claude_code_page
 from archiver.api.decode.fast import read_fast
+from archiver.api.decode.jsontext import read_json
 from archiver.api.decode.strict import read_strict
+from archiver.api.decode.structs import with_excerpt
+from archiver.errors import ContractError
+from archiver.model import Report
 
 if TYPE_CHECKING:
+    from archiver.answer import RowPage
     from archiver.api.response import Response
     from archiver.model import Window
 
@@ -60,3 +67,31 @@ class PageReader:
         return replace(
             page, digest=digest, server_time=headers.server_time(response.headers), request_id=response.request_id
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RowPageReader:
+    """A decoder for the pages of a report that is paged by rows.
+
+    Attributes:
+        window: The window that was requested.
+    """
+
+    window: Window
+
+    def __call__(self, response: Response) -> RowPage:
+        """Decode a page.
+
+        Raises:
+            TransportError: Its compression is damaged, or it is too large.
+            KeyEchoError: It contains the admin key.
+            DamagedAnswerError: The body is not JSON.
+            ContractError: The body is JSON, and breaks the contract.
+        """
+        is_claude_code = self.window.series.report is Report.CLAUDE_CODE
+        raw = read_json(response.body)
+        try:
+            page = (read_claude_code_page if is_claude_code else read_analytics_page)(raw, self.window)
+        except ContractError as error:
+            raise with_excerpt(error, raw) from None
+        return replace(page, server_time=headers.server_time(response.headers), request_id=response.request_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from archiver.reports.spec import JsonNumber
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+T = TypeVar("T")
 _PLACE = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
 _LONGEST_VALUE_SHOWN = 60
 
@@ -74,6 +75,20 @@ def refusal(error: msgspec.ValidationError) -> ContractError:
     message, _, place = str(error).partition(" - at `$.")
     message = message.replace("`", "").replace("JsonNumber", "another number")
     return ContractError(message, place=place.rstrip("`") or None)
+
+
+def convert(raw: Any, struct: type[T], place: str) -> T:
+    """Return an object of JSON as a struct.
+
+    Raises:
+        ContractError: A field is missing, or of a wrong type.
+    """
+    try:
+        return msgspec.convert(raw, type=struct)
+    except msgspec.ValidationError as error:
+        found = refusal(error)
+        inner = f"{place}.{found.place}" if found.place else place
+        raise ContractError(found.message.partition(", at ")[0], place=inner) from None
 
 
 def with_excerpt(error: ContractError, raw: Any) -> ContractError:

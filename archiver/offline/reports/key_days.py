@@ -1,13 +1,13 @@
 """The cost of days by API key.
 
-It is billed where the analytics report is archived, and allocated where it is not.
+It is billed where a whole day of analytics-cost is archived by API key, and allocated where not.
 
-The cost report has no API keys, the usage report has no money. Of each day, the cost of one workspace, model, tier,
-context window, region and token type is shared by the tokens of the keys with the same values.
+The cost report has no API keys, the usage report has no money. To allocate a day, the cost of one workspace, model,
+tier, context window, region and token type is shared by the tokens of the keys with the same values.
 
-A share is exact if all of these tokens have one price, that is, if they match one row of the cost report. They match
-several rows if the usage series is not grouped by something that changes the price: region, speed or context window.
-The share is an estimate then.
+A share is exact if all of these tokens have one price, that is, if they match one row of the cost report, or if one key
+used them all. They match several rows if the usage series is not grouped by something that changes the price. Speed is
+never matched, because the cost report has it in its description only. A share of several prices is an estimate.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
 
 _PRICED_BY = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
-_BILLED = (*columns_of(Report.COST), "currency")
-_USED = (*_PRICED_BY, "api_key_id")
-_KEYS = ("workspace_id", "api_key_id", "currency")
+_COST_COLUMNS = (*columns_of(Report.COST), "currency")
+_USAGE_COLUMNS = (*_PRICED_BY, "api_key_id")
+_BILLED_COLUMNS = ("workspace_id", "api_key_id", "currency")
 _MICROCENT = 10**12  # in 1e-18 cents
 
 _PriceKey = tuple[Any, ...]
@@ -46,9 +46,9 @@ class Method(IntEnum):
     BILLED = 0
     """The API has it."""
     EXACT = 1
-    """It is a share of tokens that have one price."""
+    """It is a share of tokens that have one price or one key, or it is not allocated to any key."""
     ESTIMATED = 2
-    """It is a share of tokens that have several prices."""
+    """It is one of several keys' shares of tokens that have several prices."""
 
 
 class Share(NamedTuple):
@@ -90,7 +90,7 @@ class AllocatedDay:
 
     @property
     def price_columns(self) -> tuple[str, ...]:
-        """The columns that affect the price and that both series are grouped by."""
+        """The columns that affect the price and that cost and usage both have."""
         cost_lacks = missing_columns(Report.COST, _PRICED_BY, self.day.group_by)
         usage_lacks = missing_columns(Report.USAGE, _PRICED_BY, self.used.group_by) if self.used else frozenset()
         return tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
@@ -171,8 +171,8 @@ KeyDay = BilledDay | AllocatedDay
 def choose_days(reader: ArchiveReader) -> dict[int, tuple[Report, Day]]:
     """Return the report and the series of each day, by its start.
 
-    It is the analytics report where that has all cost of a day by API key, and else the cost report. A day that the
-    cost report does not have, such as today, is of the analytics report as far as it goes.
+    It is the analytics report for days that are whole there and grouped by API key, and else the cost report. A day
+    that the cost report does not have, such as today, is of the analytics report even if that is not whole.
     """
     billed = [day for day in reader.days(Report.ANALYTICS_COST) if "api_key_id" in day.group_by]
     chosen = {day.start: (Report.ANALYTICS_COST, day) for day in billed}
@@ -186,8 +186,10 @@ def read_key_days(
 ) -> list[KeyDay]:
     """Read the cost of days by API key, each from its report."""
     billed = {start: BilledDay(day) for start, (report, day) in days.items() if report is Report.ANALYTICS_COST}
-    for one in reader.sums(Report.ANALYTICS_COST, _KEYS, [one.day for one in billed.values()], lambda day: day):
-        billed[one.part.start].add_cost(dict(zip(_KEYS, one.values, strict=True)), one.sums[0])
+    for one in reader.sums(
+        Report.ANALYTICS_COST, _BILLED_COLUMNS, [one.day for one in billed.values()], lambda day: day
+    ):
+        billed[one.part.start].add_cost(dict(zip(_BILLED_COLUMNS, one.values, strict=True)), one.sums[0])
     allocated = _read_allocated_days(reader, request, [day for report, day in days.values() if report is Report.COST])
     return sorted([*billed.values(), *allocated], key=lambda one: one.day.start)
 
@@ -199,17 +201,18 @@ def _read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: 
     """
     used = _best_usage(reader, request)
     days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
-    for one in reader.sums(Report.COST, _BILLED, billed, lambda day: day):
-        days[one.part.start].add_cost(dict(zip(_BILLED, one.values, strict=True)), one.sums[0])
-    for one in reader.sums(Report.USAGE, _USED, [d.used for d in days.values() if d.used], lambda day: day):
-        days[one.part.start].add_usage(dict(zip(_USED, one.values, strict=True)), one.sums)
+    for one in reader.sums(Report.COST, _COST_COLUMNS, billed, lambda day: day):
+        days[one.part.start].add_cost(dict(zip(_COST_COLUMNS, one.values, strict=True)), one.sums[0])
+    for one in reader.sums(Report.USAGE, _USAGE_COLUMNS, [d.used for d in days.values() if d.used], lambda day: day):
+        days[one.part.start].add_usage(dict(zip(_USAGE_COLUMNS, one.values, strict=True)), one.sums)
     return list(days.values())
 
 
 def _best_usage(reader: ArchiveReader, request: ReportRequest) -> dict[int, Day]:
     """Return the usage series that each day is allocated by.
 
-    It is the one grouped by key that has the most price columns, and without such a series the canonical one.
+    It is a series grouped by key, of those the one that has the most price columns. Without one it is the canonical
+    series, and no cost is allocated to keys.
     """
     best = {day.start: day for day in reader.days(Report.USAGE, *request.bounds)}
     if reader.as_of is not None:

@@ -42,7 +42,7 @@ class _Amounts:
 
     @property
     def difference(self) -> int:
-        """What neither credits nor other products explain."""
+        """What is left after credits, and after other products if they are known."""
         return (self.cost - self.credits) - (self.analytics - (self.other_products or 0))
 
     def state(self) -> str:
@@ -57,8 +57,8 @@ class _Amounts:
 def sources(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the money of both sources by day or month.
 
-    Credits are in the cost report alone, products other than the API in the analytics report alone. Days that are not
-    archived of both are left out.
+    Credits are in the cost report alone, products other than the API in the analytics report alone. Days that are
+    archived of one of the two only are left out. Where both words of time are given, `day` is used.
 
     Raises:
         ConfigurationError: The grouping has other words than those of time, or there is a `top`.

@@ -1,24 +1,20 @@
-"""Decode a page of rows, as the analytics reports send them."""
+"""Read a page of the analytics reports, which is a list of rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from archiver.answer import Row, RowPage
-from archiver.api import headers
 from archiver.api.decode.interval import read_interval, read_time
-from archiver.api.decode.jsontext import read_json, to_json
-from archiver.api.decode.structs import number_text, read_envelope, refusal, split_struct, with_excerpt
+from archiver.api.decode.jsontext import to_json
+from archiver.api.decode.structs import convert, number_text, read_envelope, split_struct
 from archiver.api.decode.warn import unknown_in_rows, unknown_values
 from archiver.errors import ContractError
 from archiver.reports import SPECS
 from archiver.reports.analytics import KNOWN_PRODUCTS, read_actor, read_person
 
 if TYPE_CHECKING:
-    from archiver.api.response import Response
     from archiver.model import NamedObject, Window
     from archiver.reports import ReportSpec
     from archiver.reports.spec import RowPaging
@@ -37,42 +33,14 @@ class _Draft:
     people: dict[str, NamedObject] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RowPageReader:
-    """A decoder for the pages of the answer to one window."""
-
-    window: Window
-
-    def __call__(self, response: Response) -> RowPage:
-        """Decode a page.
-
-        Raises:
-            TransportError: Its compression is damaged, or it is too large.
-            KeyEchoError: It contains the admin key.
-            DamagedAnswerError: The body is not JSON.
-            ContractError: The body is JSON, and breaks the contract.
-        """
-        page = read_row_page(response.body, self.window)
-        return replace(page, server_time=headers.server_time(response.headers), request_id=response.request_id)
-
-
-def read_row_page(body: bytes | bytearray, window: Window) -> RowPage:
-    """Decode a page of the answer to `window`.
+def read_analytics_page(raw: Any, window: Window) -> RowPage:
+    """Read a page of the answer to `window` from its JSON.
 
     Unknown fields of rows are kept as `extra`.
 
     Raises:
-        DamagedAnswerError: The body is not JSON.
-        ContractError: The body is JSON, and breaks the contract.
+        ContractError: The page breaks the contract.
     """
-    raw = read_json(body)
-    try:
-        return _read_page(raw, window)
-    except ContractError as error:
-        raise with_excerpt(error, raw) from None
-
-
-def _read_page(raw: Any, window: Window) -> RowPage:
     spec = SPECS[window.series.report]
     assert spec.rows is not None
     draft = _Draft(window, spec, spec.rows)
@@ -154,12 +122,7 @@ def _read_metrics(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[tuple
     """Return the measures of a row, its currency, and its other fields."""
     known, extra = split_struct(raw, draft.paging.metrics_type)
     known |= {name: number_text(known[name]) for name in draft.spec.texts if name in known}
-    try:
-        metrics: Any = msgspec.convert(known, type=draft.paging.metrics_type)
-    except msgspec.ValidationError as error:
-        found = refusal(error)
-        inner = f"{place}.{found.place}" if found.place else place
-        raise ContractError(found.message.partition(", at ")[0], place=inner) from None
+    metrics: Any = convert(known, draft.paging.metrics_type, place)
     try:
         values = tuple(read(metrics) for read in draft.spec.read_measures)
     except ValueError as error:
