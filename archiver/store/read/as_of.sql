@@ -3,32 +3,34 @@
 
 CREATE TEMP TABLE as_of (moment INTEGER NOT NULL);
 
--- A revision has the values before it, so the first revision after the moment has those as of the moment. `later` are
--- all revisions after it, `first_later` the first of each bucket. `revised` are the buckets that had content by the
--- moment, `undone` the first later revision of each of their rows. The rows are those of two SELECTs: rows of
--- revised buckets that did not change, and changed rows with their values before (NULL: there was no row).
+-- A revision has the values before it, so the first revision of a row after the moment has those as of the moment. These
+-- are all revisions after the moment.
+CREATE TEMP TABLE later_revision (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start, id)
+) STRICT, WITHOUT ROWID;
+
+-- The buckets of these revisions that had content by the moment.
+CREATE TEMP TABLE revised_bucket (
+  series_id INTEGER NOT NULL,
+  bucket_start INTEGER NOT NULL,
+  PRIMARY KEY (series_id, bucket_start)
+) STRICT, WITHOUT ROWID;
+
+-- `undone` is the first later revision of each row. The rows of revised buckets are those of two SELECTs: rows that did
+-- not change, and changed rows with their values before (NULL: there was no row).
 CREATE TEMP VIEW restored_usage AS
-WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
-),
-first_later AS (
-  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
-),
-revised AS (
-  SELECT r.series_id, r.bucket_start
-  FROM first_later AS f
-  JOIN main._revision AS r ON r.id = f.id
-  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
-),
-undone AS (
+WITH undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
-  FROM revised AS v
-  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  FROM revised_bucket AS v
+  JOIN later_revision AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
   JOIN main._usage_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
 SELECT f.*
-FROM revised AS v
+FROM revised_bucket AS v
 JOIN main._usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
@@ -89,22 +91,10 @@ GROUP BY f.series_id, day_start, f.key_id;
 
 -- The same over the tables of cost.
 CREATE TEMP VIEW _cost_fact AS
-WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
-),
-first_later AS (
-  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
-),
-revised AS (
-  SELECT r.series_id, r.bucket_start
-  FROM first_later AS f
-  JOIN main._revision AS r ON r.id = f.id
-  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
-),
-undone AS (
+WITH undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
-  FROM revised AS v
-  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  FROM revised_bucket AS v
+  JOIN later_revision AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
   JOIN main._cost_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
@@ -114,7 +104,7 @@ JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucke
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
-FROM revised AS v
+FROM revised_bucket AS v
 JOIN main._cost_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
@@ -127,22 +117,10 @@ WHERE u.was_amount IS NOT NULL;
 
 -- The same over the tables of the analytics reports.
 CREATE TEMP VIEW _analytics_usage_fact AS
-WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
-),
-first_later AS (
-  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
-),
-revised AS (
-  SELECT r.series_id, r.bucket_start
-  FROM first_later AS f
-  JOIN main._revision AS r ON r.id = f.id
-  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
-),
-undone AS (
+WITH undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
-  FROM revised AS v
-  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  FROM revised_bucket AS v
+  JOIN later_revision AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
   JOIN main._analytics_usage_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
@@ -152,7 +130,7 @@ JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucke
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
-FROM revised AS v
+FROM revised_bucket AS v
 JOIN main._analytics_usage_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
@@ -167,22 +145,10 @@ JOIN main._analytics_usage_revision AS u ON u.revision_id = d.revision_id AND u.
 WHERE u.was_uncached_input_tokens IS NOT NULL;
 
 CREATE TEMP VIEW _analytics_cost_fact AS
-WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
-),
-first_later AS (
-  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
-),
-revised AS (
-  SELECT r.series_id, r.bucket_start
-  FROM first_later AS f
-  JOIN main._revision AS r ON r.id = f.id
-  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
-),
-undone AS (
+WITH undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
-  FROM revised AS v
-  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  FROM revised_bucket AS v
+  JOIN later_revision AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
   JOIN main._analytics_cost_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
@@ -192,7 +158,7 @@ JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucke
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
-FROM revised AS v
+FROM revised_bucket AS v
 JOIN main._analytics_cost_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id
@@ -207,22 +173,10 @@ WHERE u.was_amount IS NOT NULL;
 
 -- The same over the tables of the Claude Code report.
 CREATE TEMP VIEW _claude_code_fact AS
-WITH later AS (
-  SELECT r.id, r.series_id, r.bucket_start FROM main._revision AS r JOIN as_of AS a ON r.learnt_at > a.moment
-),
-first_later AS (
-  SELECT series_id, bucket_start, min(id) AS id FROM later GROUP BY series_id, bucket_start
-),
-revised AS (
-  SELECT r.series_id, r.bucket_start
-  FROM first_later AS f
-  JOIN main._revision AS r ON r.id = f.id
-  JOIN as_of AS a ON coalesce(r.previously_learnt_at, 0) <= a.moment
-),
-undone AS (
+WITH undone AS (
   SELECT l.series_id, l.bucket_start, u.key_id, min(l.id) AS revision_id
-  FROM revised AS v
-  JOIN later AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
+  FROM revised_bucket AS v
+  JOIN later_revision AS l ON l.series_id = v.series_id AND l.bucket_start = v.bucket_start
   JOIN main._claude_code_revision AS u ON u.revision_id = l.id
   GROUP BY l.series_id, l.bucket_start, u.key_id
 )
@@ -232,7 +186,7 @@ JOIN main._bucket AS b ON b.series_id = f.series_id AND b.bucket_start = f.bucke
 JOIN as_of AS a ON b.learnt_at <= a.moment
 UNION ALL
 SELECT f.*
-FROM revised AS v
+FROM revised_bucket AS v
 JOIN main._claude_code_fact AS f ON f.series_id = v.series_id AND f.bucket_start = v.bucket_start
 LEFT JOIN undone AS d
   ON d.series_id = f.series_id AND d.bucket_start = f.bucket_start AND d.key_id = f.key_id

@@ -153,6 +153,19 @@ ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 -- Set the moment as of which the archive is read.
 INSERT INTO as_of (moment) VALUES (?);
 
+-- name: insert_revisions_after_as_of
+-- Note the revisions after a moment.
+INSERT INTO later_revision (series_id, bucket_start, id)
+SELECT series_id, bucket_start, id FROM main._revision WHERE learnt_at > :moment;
+
+-- name: insert_buckets_revised_after_as_of
+-- Note the buckets of these revisions that had content by the moment: the first of them says when that was learnt.
+INSERT INTO revised_bucket (series_id, bucket_start)
+SELECT f.series_id, f.bucket_start
+FROM (SELECT series_id, bucket_start, min(id) AS id FROM later_revision GROUP BY series_id, bucket_start) AS f
+JOIN main._revision AS r ON r.id = f.id
+WHERE coalesce(r.previously_learnt_at, 0) <= :moment;
+
 -- name: insert_days_after_as_of
 -- Note the days of series of hours and minutes with a bucket that changed after a moment. A bucket that was deleted as
 -- damaged may be in its revisions alone.
