@@ -11,17 +11,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.errors import ConfigurationError, LockedError, OrganizationMismatchError
+from archiver.errors import LockedError, OrganizationMismatchError
 from archiver.model import WORST_CLOCK_SKEW, BucketWidth, Organization, Report, RowCounts, Span, State
 from archiver.plan.calendar import floor
 from archiver.plan.work import subtract
 from archiver.reports import SPECS
-from archiver.reports.claude_code import pseudonym
 from archiver.store.connection import WriteConnection, open_connection
 from archiver.store.coverage import after_failure, drop_future
 from archiver.store.damage import confirm_damage
 from archiver.store.files import check_file, exclusive
 from archiver.store.migrate import migrate, pending
+from archiver.store.names import delete_names, insert_names
 from archiver.store.plan_reader import PlanReader
 from archiver.store.statements import series_values
 from archiver.store.writer import WindowWriter
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from archiver.store.history import AnswerTime
     from archiver.store.read.verify import Finding
     from archiver.store.writer import Written
-
-FORGOTTEN = "forgotten"
-"""The name of the fact that lists the ids of forgotten users, as a JSON array."""
 
 _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 
@@ -173,7 +170,7 @@ class Archive(PlanReader):
         try:
             async with self._db.transaction():
                 series_id = await self._series_id(answer.window.series)
-                await self._insert_names(answer.people, answer_time.now)
+                await insert_names(self._db, answer.people, answer_time.now)
                 return await self._writer.write(series_id, answer, answer_time)
         except BaseException:
             self._writer.clear_caches()  # they may have ids that the rollback removed
@@ -212,20 +209,7 @@ class Archive(PlanReader):
         An unchanged object adds no row.
         """
         async with self._db.transaction():
-            await self._insert_names(objects, now)
-
-    async def _insert_names(self, objects: Sequence[NamedObject], now: int) -> None:
-        if not objects:
-            return
-        # The name of a person who was forgotten may not come back.
-        remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
-        forgotten = set(json.loads(remembered[0][0])) if remembered else set()
-        rows = [
-            {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
-            for one in objects
-            if one.id not in forgotten
-        ]
-        await self._db.execute_many("insert_name", rows)
+            await insert_names(self._db, objects, now)
 
     async def save_spend_limits(self, limits: Sequence[SpendLimit], now: int) -> None:
         """Store the spend limits of the API, if they differ from the latest."""
@@ -243,21 +227,7 @@ class Archive(PlanReader):
             ConfigurationError: The archive has no name of this id, and it was not forgotten before.
         """
         async with self._db.transaction():
-            addresses = await self._db.fetch("select_addresses", {"ids": json.dumps([identity])})
-            # The Claude Code report has the address alone, under an id that is made of it.
-            ids = sorted({identity, *(pseudonym(address) for (address,) in addresses if address)})
-            found = len(await self._db.fetch("select_addresses", {"ids": json.dumps(ids)}))
-            remembered = await self._db.fetch("select_memory", {"key": FORGOTTEN})
-            before = set(json.loads(remembered[0][0])) if remembered else set()
-            if not found and identity not in before:
-                raise ConfigurationError(
-                    f"no name and no address of {identity} is archived",
-                    hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
-                )
-            await self._db.execute("delete_names", {"ids": json.dumps(ids)})
-            value = json.dumps(sorted(before.union(ids)))
-            await self._db.execute("upsert_memory", {"key": FORGOTTEN, "value": value})
-        return found
+            return await delete_names(self._db, identity)
 
     async def vacuum(self) -> None:
         """Rewrite the file without deleted content, and empty the write-ahead log.

@@ -1,0 +1,67 @@
+"""The names of objects, and the ids of people that are forgotten.
+
+Every function is a part of a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from archiver.errors import ConfigurationError
+from archiver.reports.claude_code import pseudonym
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archiver.model import NamedObject
+    from archiver.store.connection import WriteConnection
+
+FORGOTTEN = "forgotten"
+"""The name of the fact that lists the ids of forgotten people, as a JSON array."""
+
+
+async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now: int) -> None:
+    """Store names that differ from the latest of their objects.
+
+    Names of forgotten people are left out.
+    """
+    if not objects:
+        return
+    forgotten = await _forgotten(db)
+    rows = [
+        {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
+        for one in objects
+        if one.id not in forgotten
+    ]
+    await db.execute_many("insert_name", rows)
+
+
+async def delete_names(db: WriteConnection, identity: str) -> int:
+    """Remove all names and addresses of a person.
+
+    The id is noted, so that later syncs archive none of them.
+
+    Return the number of removed records.
+
+    Raises:
+        ConfigurationError: The archive has no name of this id, and it was not forgotten before.
+    """
+    addresses = await db.fetch("select_addresses", {"ids": json.dumps([identity])})
+    # The Claude Code report has no ids of people; their addresses have a pseudonym that is computed from them.
+    ids = sorted({identity, *(pseudonym(address) for (address,) in addresses if address)})
+    found = len(await db.fetch("select_addresses", {"ids": json.dumps(ids)}))
+    before = await _forgotten(db)
+    if not found and identity not in before:
+        raise ConfigurationError(
+            f"no name and no address of {identity} is archived",
+            hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
+        )
+    await db.execute("delete_names", {"ids": json.dumps(ids)})
+    await db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(before.union(ids)))})
+    return found
+
+
+async def _forgotten(db: WriteConnection) -> set[str]:
+    remembered = await db.fetch("select_memory", {"key": FORGOTTEN})
+    return set(json.loads(remembered[0][0])) if remembered else set()
