@@ -24,7 +24,7 @@ FORGOTTEN = "forgotten"
 async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now: int) -> None:
     """Store names that differ from the latest of their objects.
 
-    Names of forgotten people are left out.
+    Names of forgotten people are left out, also if their address comes under another id.
     """
     if not objects:
         return
@@ -32,7 +32,7 @@ async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now:
     rows = [
         {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
         for one in objects
-        if one.id not in forgotten
+        if one.id not in forgotten and _id_of(str(json.loads(one.details).get("email"))) not in forgotten
     ]
     await db.execute_many("insert_name", rows)
 
@@ -47,19 +47,24 @@ async def delete_names(db: WriteConnection, identity: str) -> int:
     Raises:
         ConfigurationError: The archive has no name of this id, and it was not forgotten before.
     """
-    addresses = await db.fetch("select_addresses", {"ids": json.dumps([identity])})
-    # The Claude Code report has no ids of people; their addresses have a pseudonym that is computed from them.
-    ids = sorted({identity, *(pseudonym(address) for (address,) in addresses if address)})
-    found = len(await db.fetch("select_addresses", {"ids": json.dumps(ids)}))
+    # One person can have several ids: the Claude Code report has addresses in place of ids, and a user who is invited
+    # again gets another id.
+    people = await db.fetch("select_people", {"id": identity})
+    ids = {identity, *(one for one, _ in people), *(_id_of(address) for _, address in people if address)}
     before = await _forgotten(db)
-    if not found and identity not in before:
+    if not people and identity not in before:
         raise ConfigurationError(
             f"no name and no address of {identity} is archived",
             hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
         )
-    await db.execute("delete_names", {"ids": json.dumps(ids)})
-    await db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(before.union(ids)))})
-    return found
+    await db.execute("delete_names", {"ids": json.dumps(sorted(ids))})
+    await db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(before | ids))})
+    return len(people)
+
+
+def _id_of(address: str) -> str:
+    """Return the id under which an address is noted as forgotten, in upper and lower case alike."""
+    return pseudonym(address.lower())
 
 
 async def _forgotten(db: WriteConnection) -> set[str]:

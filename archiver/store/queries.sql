@@ -149,9 +149,14 @@ SELECT :learnt_at, :limits
 WHERE :limits IS NOT (SELECT limits FROM _spend_limits ORDER BY learnt_at DESC LIMIT 1)
 ON CONFLICT DO UPDATE SET limits = excluded.limits;
 
--- name: select_addresses
--- Select the names that are stored of some users, by a JSON array of their ids: the address of each, or NULL.
-SELECT details ->> 'email' FROM _name WHERE id IN (SELECT value FROM json_each(:ids)) AND kind IN ('user', 'person');
+-- name: select_people
+-- Select the stored names of one person: the id and the address of each, or NULL. They are those of the id, and those of
+-- other ids with an address that the id has had. Addresses that differ in upper and lower case alone are equal.
+WITH people AS (
+  SELECT id, details ->> 'email' AS address FROM _name WHERE kind IN ('user', 'person')
+)
+SELECT id, address FROM people
+WHERE id = :id OR lower(address) IN (SELECT lower(address) FROM people WHERE id = :id);
 
 -- name: delete_names
 -- Delete the names of some users, by a JSON array of their ids.

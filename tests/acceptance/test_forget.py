@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.model import Report
+from archiver.model import NamedObject, NameKind, Report
 from archiver.plan.scope import Scope
+from archiver.reports.claude_code import pseudonym
 from archiver.simulator import background
+from archiver.store.archive import held_archive, open_archive
 from archiver.store.read.verify import verify_archive
 from tests.analytics import SMALL
 from tests.support import archiver, day, dump, select, sync
@@ -67,6 +70,39 @@ def test_a_forgotten_person_does_not_come_back(api: Simulator, db: Path) -> None
     assert labels == [(user["id"],)]
     again = archiver("forget", user["id"], "--db", str(db))
     assert (again.returncode, again.stdout) == (0, f"{user['id']} is forgotten already\n")
+
+
+def test_a_person_is_forgotten_by_the_id_of_claude_code_as_well(api: Simulator, db: Path) -> None:
+    sync(api, db, EVERYTHING)
+    user = person(api)
+    (known,) = select(db, "SELECT id FROM person WHERE id LIKE 'email%' AND email = ?", user["email"])
+    assert archiver("forget", str(known[0]), "--db", str(db)).returncode == 0
+    assert not in_the_file(db, user["name"])
+    assert not in_the_file(db, user["email"])
+    sync(api, db, Scope(tuple(Report), since=day("2026-02-20"), refresh_days=90))
+    assert not in_the_file(db, user["email"])
+
+
+async def test_an_address_is_forgotten_in_any_case_and_under_any_id(db: Path) -> None:
+    def named(kind: NameKind, identity: str, address: str) -> NamedObject:
+        return NamedObject(kind, identity, "Ada Invented", json.dumps({"email": address}, separators=(",", ":")))
+
+    people = [
+        named(NameKind.USER, "user_1", "Ada@invented.example"),
+        named(NameKind.PERSON, pseudonym("ada@invented.example"), "ada@invented.example"),
+        named(NameKind.USER, "user_2", "bob@invented.example"),
+    ]
+    with held_archive(db, now=1):
+        async with open_archive(db) as archive:
+            await archive.save_names(people, 1)
+            assert await archive.forget("user_1") == 2
+            # The person was invited again, with another id, and the report writes the address in another way.
+            again = [
+                named(NameKind.USER, "user_3", "ada@invented.example"),
+                named(NameKind.PERSON, pseudonym("ADA@invented.example"), "ADA@invented.example"),
+            ]
+            await archive.save_names([*people, *again], 2)
+    assert select(db, "SELECT id, details FROM _name") == [("user_2", '{"email":"bob@invented.example"}')]
 
 
 def test_an_unknown_id_is_refused_and_changes_nothing(api: Simulator, db: Path) -> None:
