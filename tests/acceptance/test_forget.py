@@ -105,6 +105,17 @@ async def test_an_address_is_forgotten_in_any_case_and_under_any_id(db: Path) ->
     assert select(db, "SELECT id, details FROM _name") == [("user_2", '{"email":"bob@invented.example"}')]
 
 
+async def test_the_people_who_were_forgotten_before_stay_forgotten_also_without_addresses(db: Path) -> None:
+    people = [NamedObject(NameKind.USER, f"user_{number}", f"Invented {number}", "{}") for number in range(3)]
+    with held_archive(db, now=1):
+        async with open_archive(db) as archive:
+            await archive.save_names(people, 1)
+            for identity in ("user_0", "user_1", "user_1"):
+                await archive.forget(identity)
+            await archive.save_names(people, 2)
+    assert select(db, "SELECT id FROM _name") == [("user_2",)]
+
+
 def test_an_unknown_id_is_refused_and_changes_nothing(api: Simulator, db: Path) -> None:
     missing = archiver("forget", "user_x", "--db", str(db))
     assert (missing.returncode, "there is no archive at" in missing.stderr) == (2, True)
