@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +67,7 @@ def test_each_day_says_what_explains_its_difference(compared: Path) -> None:
     ]
     stderr = run("report", "reconcile", "--by", "source", "--db", str(compared)).stderr
     assert "1 day left out: not archived of both reports" in stderr
-    assert "1 day not archived by product: archiver sync --report analytics-cost --group-by product" in stderr
+    assert "1 day not archived by product: archiver sync --report analytics-cost --group-by workspace_id," in stderr
 
 
 def test_a_month_does_not_know_the_products_of_one_of_its_days(compared: Path) -> None:
@@ -87,6 +89,23 @@ def test_what_it_does_not_take_is_refused(compared: Path, arguments: tuple[str, 
     done = archiver("report", "reconcile", "--by", "source", *arguments, "--db", str(compared))
     assert done.returncode == 2
     assert "with --by source" in done.stderr
+
+
+def test_the_sync_that_is_recommended_for_products_hides_neither_keys_nor_people(db: Path) -> None:
+    def billed(*words: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(run("report", *words, "--db", str(db), "--json").stdout)
+        return rows
+
+    with background(SMALL) as api:
+        first, since, until = api.clock.now, day("2026-03-01"), day("2026-03-10")
+        sync(api, db, Scope((Report.COST, Report.ANALYTICS_COST), since=since, until=until))
+        before = billed("keys"), billed("people")
+        stderr = run("report", "reconcile", "--by", "source", "--db", str(db)).stderr
+        grouping = stderr.partition("--group-by ")[2].split()[0].split(",")
+        api.clock.now = first + timedelta(days=60)  # all days of before are settled by then, in the new series alone
+        sync(api, db, Scope((Report.ANALYTICS_COST,), group_by=(tuple(grouping),), since=since, until=until))
+    assert (billed("keys"), billed("people")) == before
+    assert {row["method"] for row in before[0]} == {"billed"}
 
 
 def test_without_the_analytics_report_nothing_is_compared(db: Path) -> None:

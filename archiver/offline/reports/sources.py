@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SOURCE = "source"
 _SETTLED = 2
+# The default dimensions and the product. A series by product alone can become the canonical one of its days, and would
+# hide keys and people from the other reports.
+_WITH_PRODUCT = "workspace_id,api_key_id,actor,model,product,cost_type,token_type"
 
 
 @dataclass(slots=True)
@@ -86,7 +89,8 @@ def sources(reader: ArchiveReader, request: ReportRequest) -> Table:
     unknown = len(both) - len(by_product)
     return _table(time, rows).noting(
         f"{count(len(left_out), 'day')} left out: not archived of both reports" if left_out else "",
-        f"{count(unknown, 'day')} not archived by product: archiver sync --report analytics-cost --group-by product"
+        f"{count(unknown, 'day')} not archived by product: "
+        f"archiver sync --report analytics-cost --group-by {_WITH_PRODUCT}"
         if unknown and any(row["difference"] for row in rows)
         else "",
         "two sources of the same money, never to be added up; the difference is after credits and other products",
