@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from archiver.reports.claude_code import COLUMNS, COUNTS, pseudonym
+from archiver.reports.claude_code import COLUMNS, COUNTS
+from archiver.reports.people import pseudonym
 from tests.support import select
 
 if TYPE_CHECKING:

@@ -127,12 +127,15 @@ CREATE TABLE _bucket (
   learnt_at INTEGER NOT NULL,
   PRIMARY KEY (series_id, bucket_start)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE _canonical_day (
+CREATE VIEW _canonical_day AS
+SELECT report, day_start, series_id, rank FROM _chosen_day WHERE dimension = '';
+CREATE TABLE _chosen_day (
   report TEXT NOT NULL,
+  dimension TEXT NOT NULL,
   day_start INTEGER NOT NULL,
   series_id INTEGER NOT NULL,
   rank INTEGER NOT NULL,
-  PRIMARY KEY (report, day_start)
+  PRIMARY KEY (report, dimension, day_start)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _claude_code_fact (
   series_id INTEGER NOT NULL,
@@ -536,7 +539,7 @@ SELECT
   k.actor_type,
   k.actor_id,
   p.email,
-  coalesce((SELECT u.name FROM user AS u WHERE u.email = p.email), p.email, k.actor_id) AS person,
+  coalesce((SELECT u.name FROM user AS u WHERE lower(u.email) = lower(p.email)), p.email, k.actor_id) AS person,
   k.organization_id,
   k.customer_type,
   k.subscription_type,
@@ -696,7 +699,7 @@ SELECT
     WHEN f.list_amount GLOB '*[eE]*' THEN CAST(f.list_amount AS REAL) / 100
     ELSE CAST(f.list_amount || 'e-2' AS REAL)
   END AS list_amount_usd
-FROM _canonical_day AS d
+FROM _chosen_day AS d
 JOIN _series AS s ON s.id = d.series_id
 JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN _analytics_cost_key AS k ON k.id = f.key_id
@@ -706,7 +709,7 @@ LEFT JOIN _name_period AS w
 LEFT JOIN _name_period AS a
   ON a.kind = 'api_key' AND a.id = k.api_key_id
   AND a.since < d.day_start + 86400 AND a.until >= d.day_start + 86400
-WHERE d.report = 'analytics-cost';
+WHERE d.report = 'analytics-cost' AND d.dimension = 'api_key_id';
 CREATE VIEW daily_cost_by_person AS
 SELECT
   date(d.day_start, 'unixepoch') AS date,
@@ -724,7 +727,7 @@ SELECT
   CASE
     WHEN ',' || s.group_by || ',' NOT LIKE '%,actor,%' THEN '(not grouped)'
     WHEN k.actor_id IS NULL THEN '(not attributed)'
-    WHEN k.actor_type = 'federated_actor' THEN coalesce(nullif(k.actor_id ->> 'subject', ''), k.actor_id)
+    WHEN k.actor_type = 'federated_actor' THEN coalesce(p.email, nullif(k.actor_id ->> 'subject', ''), k.actor_id)
     ELSE coalesce(p.name, p.email, k.actor_id)
   END AS person,
   k.model,
@@ -746,7 +749,7 @@ SELECT
     WHEN f.list_amount GLOB '*[eE]*' THEN CAST(f.list_amount AS REAL) / 100
     ELSE CAST(f.list_amount || 'e-2' AS REAL)
   END AS list_amount_usd
-FROM _canonical_day AS d
+FROM _chosen_day AS d
 JOIN _series AS s ON s.id = d.series_id
 JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN _analytics_cost_key AS k ON k.id = f.key_id
@@ -756,11 +759,12 @@ LEFT JOIN _name_period AS w
 LEFT JOIN _name_period AS p
   ON p.kind = CASE k.actor_type
     WHEN 'user_actor' THEN 'person'
+    WHEN 'federated_actor' THEN 'person'
     WHEN 'service_account_actor' THEN 'service_account'
     WHEN 'api_actor' THEN 'api_key'
   END
   AND p.id = k.actor_id AND p.since < d.day_start + 86400 AND p.until >= d.day_start + 86400
-WHERE d.report = 'analytics-cost';
+WHERE d.report = 'analytics-cost' AND d.dimension = 'actor';
 CREATE VIEW daily_tokens AS
 WITH fact AS (
   SELECT

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archiver.answer import Buckets, Row, RowPage
     from archiver.api.client import AdminClient, Decode
     from archiver.model import DimensionValues, NamedObject, Values, Window
+    from archiver.reports.spec import Repeats
 
 # About 100 MB as rows of Python values. A window with more is fetched in halves.
 _MOST_ROWS = 200_000
@@ -80,6 +81,7 @@ class _Rows:
     number: int = 0
     newest: int = 0
     complete_until: int | None = None
+    of_page: set[tuple[int, DimensionValues, str | None]] = field(default_factory=set)
     warnings: dict[str, None] = field(default_factory=dict)
     people: dict[str, NamedObject] = field(default_factory=dict)
 
@@ -88,8 +90,9 @@ class _Rows:
 
         Raises:
             ContractError: A row is older than the one before it. Or it has the dimensions of another row of its bucket,
-                and is not one of several unknown actors.
+                and the report does not allow that.
         """
+        self.of_page.clear()
         try:
             for row in page.rows:
                 self._add_row(row)
@@ -112,14 +115,19 @@ class _Rows:
         bucket, identity = self.buckets[row.start], (row.dimensions, row.extra)
         if identity not in bucket:
             bucket[identity] = row.values
-        elif spec.rows.add is not None and self._is_unknown_actor(row):
-            # Identities that the API cannot show are null, each in a row of its own (documented).
+        elif (repeats := spec.rows.repeats) is not None and self._may_repeat(row, repeats):
             try:
-                bucket[identity] = spec.rows.add(bucket[identity], row.values)
+                bucket[identity] = repeats.add(bucket[identity], row.values)
             except ValueError as error:
                 raise ContractError(str(error), place=to_text(row.start)) from None
         else:
             raise ContractError("two rows of one bucket have the same dimensions", place=to_text(row.start))
+        self.of_page.add((row.start, *identity))
+
+    def _may_repeat(self, row: Row, repeats: Repeats) -> bool:
+        return repeats.allowed(self.window.series.group_by, row.dimensions) and (
+            repeats.across_pages or (row.start, row.dimensions, row.extra) in self.of_page
+        )
 
     def check_size(self) -> None:
         """Check that all rows of the window will fit in memory.
@@ -165,10 +173,6 @@ class _Rows:
             if start in self.buckets or start <= now:
                 buckets.append(Bucket(start, _with_extra(self.buckets.get(start, {}))))
         return buckets
-
-    def _is_unknown_actor(self, row: Row) -> bool:
-        at = SPECS[self.window.series.report].columns.index("actor_id")
-        return "actor" in self.window.series.group_by and row.dimensions[at] is None
 
 
 def _with_extra(rows: dict[tuple[DimensionValues, str | None], Values]) -> dict[DimensionValues, Values]:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command, examples=["archiver forget user_01AbCdEfGh  # an id of the views person and user"])
-@click.argument("identity", metavar="USER_ID")
+@click.command(cls=Command, examples=["archiver forget user_01AbCdEfGh"])
+@click.argument("identity", metavar="PERSON")
 @option("--wait", type=Duration(), default=0.0, help="Wait this long for another run to end, as 10m.")
 @db_option
 @config_option
 def forget(identity: str, *, wait: float, db: Path, **_: Any) -> None:
     """Remove the names and e-mail addresses of a person, for good.
+
+    PERSON is an id of the views person and user, or an e-mail address.
 
     They are removed from the archive, from its history and from the free space of the file, and later syncs archive
     them no more. The id and all numbers are kept. Copies that were made before still have them.

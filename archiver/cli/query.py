@@ -130,8 +130,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
 
     `-` reads the SQL from standard input. The name of a saved query can stand in place of SQL: --list shows them.
 
-    The views are usage, cost, daily_tokens, daily_cost, monthly_tokens, monthly_cost, cache_efficiency, coverage,
-    restatement, sync_run, workspace, api_key, user and service_account. Daily and monthly ones are safe to sum.
+    archiver schema lists the views and their columns. Those named daily_ and monthly_ are safe to sum.
     """
     check_sheet(xlsx, "list" if show_list else how, raw=raw)
     if show_list:

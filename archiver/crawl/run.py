@@ -158,6 +158,7 @@ class Run:
             identified.set()
             now = prepare.server_now(self.client, self.clock, self.summary)
             await prepare.drop_future_coverage(self.archive, self.client, self.clock, self.summary)
+            await self.archive.drop_forgotten_gaps(now)
             # The scope without the remembered `--since` is kept: only a date chosen now may be remembered.
             chosen, self.scope = self.scope, await prepare.apply_memory(self.archive, self.scope, now)
             await self._recorder.leave_out_known(self.scope.reports, now)

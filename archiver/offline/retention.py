@@ -6,6 +6,7 @@ functions are pure.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from archiver.offline.reports.known_days import count
 from archiver.reports import SPECS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from archiver.store.read.status import ArchiveStatus
 
@@ -62,7 +63,7 @@ class Retention:
 def retentions(status: ArchiveStatus, now: float) -> list[Retention]:
     """Return the retention of each report that the API forgets.
 
-    `now` is in UTC seconds. Series with filters do not count, because they have a part of a day only.
+    `now` is in UTC seconds. A series with a filter does not count, nor one with rows that do not add up to the whole.
     """
     kept = {report: spec.rows.retention_days for report, spec in SPECS.items() if spec.rows is not None}
     return [_retention(status, report, days, now) for report, days in kept.items() if days is not None]
@@ -77,11 +78,29 @@ def _retention(status: ArchiveStatus, report: Report, retention_days: int, now: 
 
 
 def _archived_days(status: ArchiveStatus, report: Report) -> Iterator[date]:
+    of_series: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for one in status.coverage:
-        if one.report == report and not one.is_gap and not one.filters:
-            # A day of which only some hours are archived is not archived.
+        # Groupings that leave something out, or have it twice, do not have a day.
+        whole = SPECS[report].adds_up(one.group_by.split(",")) and not one.filters
+        if one.report == report and whole and not one.is_gap:
             start, end = (int(datetime.fromisoformat(text).timestamp()) for text in (one.start, one.end))
+            of_series[one.bucket_width, one.group_by].append((start, end))
+    for ranges in of_series.values():
+        # A day of which only some hours are archived is not archived. Its hours may be in several ranges, of which some
+        # are settled and some are not.
+        for start, end in _joined(ranges):
             yield from map(_date, range(-(-start // DAY), end // DAY))
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges with those joined that touch each other."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _date(day: int) -> date:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from decimal import Context
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from archiver.model import DAY, BucketWidth, NamedObject, NameKind, Report
-from archiver.reports.cost import amount_text, split_amount
-from archiver.reports.spec import Count, ReportSpec, RowPaging
+from archiver.reports.cost import add_amount_texts, amount_text, split_amount
+from archiver.reports.people import first_address, without_addresses
+from archiver.reports.spec import Count, Repeats, ReportSpec, RowPaging
 from archiver.reports.usage import MEASURES as COUNTS
 from archiver.reports.usage import READ_MEASURES as READ_COUNTS
 from archiver.reports.usage import CacheCreation, ServerToolUse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _BETA = "analytics-usage-cost-2026-08-24"
 _RETENTION_DAYS = 365
@@ -116,8 +116,6 @@ _FILTERS = {
 
 _ID_OF_ACTOR = {"user_actor": "user_id", "service_account_actor": "service_account_id", "api_actor": "api_key_id"}
 _PERSONAL = ("email_address", "name")
-# Amounts have at most a hundred digits each, so that a sum of them is exact.
-_exact = Context(prec=1000)
 
 
 class UsageMetrics(msgspec.Struct, forbid_unknown_fields=True):
@@ -148,7 +146,7 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str]:
     """Return the type and the id of an actor.
 
     An actor of a cloud platform has no id. Its id here is the JSON of its provider and subject, as is that of an actor
-    of a type that is new in the API; a name or an e-mail address is never a part of it.
+    of a type that is new in the API. A name is never a part of it. In place of an e-mail address it has a pseudonym.
 
     Raises:
         ValueError: The actor has no type, or no id where its type has one.
@@ -157,12 +155,21 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str]:
     if not isinstance(kind, str) or not kind:
         raise ValueError("Expected an actor with a type")
     if kind not in _ID_OF_ACTOR:
-        rest = {name: value for name, value in actor.items() if name not in {"type", *_PERSONAL}}
+        rest = without_addresses(_nameless(actor))
         return kind, json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     identity = actor.get(_ID_OF_ACTOR[kind])
     if not isinstance(identity, str) or not identity:
         raise ValueError(f"Expected an actor with {_ID_OF_ACTOR[kind]}")
     return kind, identity
+
+
+def without_person(actor: Any) -> Any:
+    """Return an actor that was not requested, without name and addresses."""
+    return without_addresses({**_nameless(actor), "type": actor.get("type")}) if isinstance(actor, dict) else None
+
+
+def _nameless(actor: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in actor.items() if name not in {"type", *_PERSONAL}}
 
 
 def actor_label(identity: str) -> str:
@@ -179,17 +186,31 @@ def actor_label(identity: str) -> str:
 def read_person(actor: Mapping[str, Any]) -> NamedObject | None:
     """Return the name and the e-mail address of a user.
 
-    None is returned for an actor that is no person.
+    An identity of a cloud platform may have an address as its subject. None is returned for an actor that is no person.
 
     Raises:
         ValueError: The actor has no id.
     """
-    if actor.get("type") != "user_actor":
+    kind, identity = read_actor(actor)
+    if kind not in _ID_OF_ACTOR:
+        address = first_address(actor.get("subject")) or first_address(_nameless(actor))
+        return None if address is None else _person(identity, None, {"deleted": False, "email": address})
+    if kind != "user_actor":
         return None
-    _, identity = read_actor(actor)
     name, email = (value if isinstance(value := actor.get(one), str) else None for one in ("name", "email_address"))
-    details = {"deleted": actor.get("deleted") is True, "email": email}
+    return _person(identity, name, {"deleted": actor.get("deleted") is True, "email": email})
+
+
+def _person(identity: str, name: str | None, details: Mapping[str, Any]) -> NamedObject:
     return NamedObject(NameKind.PERSON, identity, name, json.dumps(details, ensure_ascii=False, separators=(",", ":")))
+
+
+def is_unknown_actor(group_by: Collection[str], dimensions: Sequence[str | None]) -> bool:
+    """Return whether a row is of an identity that the API cannot show.
+
+    Each has a row of its own, with a null in place of the actor (documented).
+    """
+    return "actor" in group_by and dimensions[COLUMNS.index("actor_id")] is None
 
 
 def add_counts(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
@@ -206,10 +227,7 @@ def add_amounts(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
     Raises:
         ValueError: The sum does not fit 64 bits in microcents.
     """
-    amount, listed = (f"{_exact.add(_exact.create_decimal(a), _exact.create_decimal(b)):f}" for a, b in (
-        (one[0], other[0]),
-        (one[3], other[3]),
-    ))  # fmt: skip
+    amount, listed = add_amount_texts(one[0], other[0]), add_amount_texts(one[3], other[3])
     requests = None if one[4] is None or other[4] is None else one[4] + other[4]
     return amount, *split_amount(amount), listed, requests
 
@@ -247,7 +265,7 @@ ANALYTICS_USAGE = ReportSpec(
     rows=RowPaging(
         metrics="usage",
         metrics_type=UsageMetrics,
-        add=add_counts,
+        repeats=Repeats(add_counts, is_unknown_actor),
         earliest=_EARLIEST,
         delay=DAY,
         retention_days=_RETENTION_DAYS,
@@ -280,7 +298,7 @@ ANALYTICS_COST = ReportSpec(
     rows=RowPaging(
         metrics="cost",
         metrics_type=CostMetrics,
-        add=add_amounts,
+        repeats=Repeats(add_amounts, is_unknown_actor),
         earliest=_EARLIEST,
         delay=DAY,
         retention_days=_RETENTION_DAYS,

@@ -9,18 +9,20 @@ model. The first has neither tool nor model. Numbers that belong to another kind
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from archiver.model import HOUR, BucketWidth, NamedObject, NameKind, Report
-from archiver.reports.spec import Count, ReportSpec, RowPaging
+from archiver.reports.cost import add_amount_texts, split_amount
+from archiver.reports.people import pseudonym
+from archiver.reports.spec import Count, Repeats, ReportSpec, RowPaging
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 # Claude Code was first released in February 2025.
 _EARLIEST = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
@@ -110,11 +112,6 @@ class Record(msgspec.Struct):
     is_remote: bool | None = None
 
 
-def pseudonym(address: str) -> str:
-    """Return the id that stands for an e-mail address, which is personal."""
-    return f"email_{hashlib.sha256(address.encode()).hexdigest()[:24]}"
-
-
 def read_actor(actor: Mapping[str, Any]) -> tuple[str, str, NamedObject | None]:
     """Return the type and the id of an actor, and the person who it is.
 
@@ -142,6 +139,28 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str, NamedObject | None]:
     return kind, json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str), None
 
 
+def add_records(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
+    """Add the measures of two rows of the same values, amounts exactly.
+
+    Raises:
+        ValueError: The sum does not fit 64 bits in microcents.
+    """
+    counts = tuple(map(add, one[: len(COUNTS)], other[: len(COUNTS)]))
+    amounts = [values[len(COUNTS)] for values in (one, other) if values[len(COUNTS)] is not None]
+    if not amounts:
+        return (*counts, None, None, None)
+    text = add_amount_texts(*amounts)
+    return (*counts, text, *split_amount(text))
+
+
+def is_known_by_name(_: Collection[str], dimensions: Sequence[str | None]) -> bool:
+    """Return whether the actor of a row may be another one with the same name.
+
+    An API key is sent with its name alone, which another key may have too.
+    """
+    return dimensions[0] != "user_actor"
+
+
 CLAUDE_CODE = ReportSpec(
     report=Report.CLAUDE_CODE,
     path="/v1/organizations/usage_report/claude_code",
@@ -156,5 +175,11 @@ CLAUDE_CODE = ReportSpec(
     texts=("amount",),
     nullable=AMOUNTS,
     youngest_seconds=HOUR,
-    rows=RowPaging(earliest=_EARLIEST, delay=HOUR, by_day=True),
+    rows=RowPaging(
+        earliest=_EARLIEST,
+        delay=HOUR,
+        by_day=True,
+        # Of a later page, a record could also be one that the API sends again.
+        repeats=Repeats(add_records, is_known_by_name, across_pages=False),
+    ),
 )

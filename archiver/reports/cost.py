@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Context
 from operator import attrgetter
 from typing import Any
 
@@ -31,7 +32,14 @@ MEASURES = ("amount", "amount_microcents", "amount_remainder")
 _AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?")
 _LONGEST_AMOUNT = 100
 _MICROCENT_DIGITS, _EXACT_DIGITS = 6, 18
+# Amounts have at most a hundred digits each, so that a sum of them is exact.
+_exact = Context(prec=1000)
 REMAINDER_UNITS_PER_MICROCENT = 10 ** (_EXACT_DIGITS - _MICROCENT_DIGITS)
+
+
+def add_amount_texts(one: str, other: str) -> str:
+    """Return the exact sum of two amounts that `amount_text` returned."""
+    return f"{_exact.add(_exact.create_decimal(one), _exact.create_decimal(other)):f}"
 
 
 def split_amount(amount: str) -> tuple[int, int]:

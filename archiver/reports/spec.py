@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,20 @@ class JsonNumber:
         self.text = text
 
 
+class Repeats(NamedTuple):
+    """What to do with several rows of a bucket that have the same dimensions.
+
+    Attributes:
+        add: Adds the measures of two of them. It raises ValueError for a sum that does not fit.
+        allowed: Whether there may be several rows of these values: grouping and dimensions → yes or no.
+        across_pages: Whether they may also be on different pages.
+    """
+
+    add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]]
+    allowed: Callable[[Collection[str], Sequence[str | None]], bool]
+    across_pages: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class RowPaging:
     """The paging of a report by rows and not by buckets.
@@ -55,7 +69,7 @@ class RowPaging:
         by_day: Whether a request names one day, and not a range and a width.
         metrics: The field of a row that holds its measures.
         metrics_type: The type of that field.
-        add: Adds the measures of two rows; None where two rows are never of the same values.
+        repeats: Which rows of a bucket may have the same dimensions; None: none may.
         limit: The largest number of rows of a page.
     """
 
@@ -65,7 +79,7 @@ class RowPaging:
     by_day: bool = False
     metrics: str = ""
     metrics_type: type[msgspec.Struct] = msgspec.Struct
-    add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]] | None = None
+    repeats: Repeats | None = None
     limit: int = 1000
 
 

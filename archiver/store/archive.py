@@ -148,6 +148,17 @@ class Archive(PlanReader):
                 await self._writer.recheck_days(Report(report), series_id, start, end)
             return len(future)
 
+    async def drop_forgotten_gaps(self, now: int) -> None:
+        """Remove the gaps that the API does not answer for any more.
+
+        No sync can fetch them. The days stay unknown, as days that were never requested.
+        """
+        async with self._db.transaction():
+            for report, spec in SPECS.items():
+                if spec.rows is not None and spec.rows.retention_days is not None:
+                    for name in ("delete_forgotten_gaps", "update_forgotten_gaps"):
+                        await self._db.execute(name, {"report": report, "kept_from": spec.oldest(now, 1)})
+
     async def remove_planned(self, series: Iterable[Series]) -> None:
         """Remove the missing buckets that `plan` added.
 

@@ -42,33 +42,46 @@ ON CONFLICT DO UPDATE SET
   settled_at = min(coalesce(settled_at, excluded.settled_at), excluded.settled_at),
   last_read_at = excluded.last_read_at;
 
--- name: delete_canonical_days
+-- name: delete_chosen_days
 -- Delete the choice of a series for some days.
-DELETE FROM _canonical_day WHERE report = :report AND day_start IN (SELECT value FROM json_each(:days));
+DELETE FROM _chosen_day WHERE report = :report AND day_start IN (SELECT value FROM json_each(:days));
 
--- name: insert_canonical_days
+-- name: insert_chosen_days
 -- Insert the series of each day as of :moment (NULL: now). A series that had the day settled ranks first, then one that
 -- was read after the day had ended, then the one with the latest reading, in whole hours. Among equals the finest
 -- grouping ranks first, then the wider bucket (`fineness`), then the older series. As of a moment, a series is left out
 -- if rows of the day were first seen later and no revision holds the rows before them: its content then is not known.
-INSERT INTO _canonical_day (report, day_start, series_id, rank)
-SELECT report, day_start, series_id, rank
+--
+-- For a dimension, series that are grouped by it (`has`) rank first among those that were read after the day had ended:
+-- money by key that may still change a little is worth more than settled money without keys. Of a day in progress the
+-- latest reading ranks first. Commas around `group_by` compare whole names.
+INSERT INTO _chosen_day (report, dimension, day_start, series_id, rank)
+SELECT report, dimension, day_start, series_id, rank
 FROM (
   SELECT
     c.*,
     row_number() OVER (
-      PARTITION BY report, day_start ORDER BY rank DESC, reading_hour DESC, fineness DESC, series_id
+      PARTITION BY report, dimension, day_start
+      ORDER BY min(rank, 1) DESC, min(rank, has) DESC, rank DESC, reading_hour DESC, has DESC, fineness DESC, series_id
     ) AS number
   FROM (
     SELECT
       s.report,
+      q.dimension,
+      q.dimension <> '' AND instr(',' || s.group_by || ',', ',' || q.dimension || ',') AS has,
       d.day_start,
       d.series_id,
       s.fineness,
       CASE WHEN d.settled_at <= t.moment THEN 2 WHEN d.whole_at <= t.moment THEN 1 ELSE 0 END AS rank,
       iif(d.whole_at <= t.moment, 0, min(d.last_read_at, t.moment) / 3600) AS reading_hour
     FROM (SELECT coalesce(:moment, 9223372036854775807) AS moment) AS t
-    CROSS JOIN _series AS s
+    CROSS JOIN (
+      SELECT NULL AS report, '' AS dimension
+      UNION ALL SELECT 'analytics-cost', 'api_key_id'
+      UNION ALL SELECT 'analytics-cost', 'actor'
+      UNION ALL SELECT 'analytics-cost', 'product'
+    ) AS q
+    CROSS JOIN _series AS s ON q.report IS NULL OR q.report = s.report
     CROSS JOIN _series_day AS d ON d.series_id = s.id
     WHERE s.fineness IS NOT NULL AND d.first_read_at <= t.moment
       AND (:report IS NULL OR s.report = :report)

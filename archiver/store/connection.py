@@ -129,4 +129,5 @@ async def open_connection(path: Path) -> AsyncIterator[WriteConnection]:
         async with aiosqlite.Connection(lambda: connection, iter_chunk_size=1) as worker:
             # FULL, so that a commit survives a power cut: in WAL mode NORMAL may lose the last commits.
             await worker.execute("PRAGMA synchronous = FULL")
+            await worker.execute("PRAGMA secure_delete = ON")  # names of people are overwritten when they are deleted
             yield WriteConnection(worker, path)

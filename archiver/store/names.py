@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
-from archiver.reports.claude_code import pseudonym
+from archiver.reports.people import pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +29,24 @@ async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now:
     if not objects:
         return
     forgotten = await _forgotten(db)
+    addresses = {one.id: json.loads(one.details).get("email") or "" for one in objects}
+    # A forgotten person can have an address that is new here. It is forgotten too, under all of its ids.
+    new = {addresses[one.id] for one in objects if one.id in forgotten} - {""}
+    new = {address for address in new if _id_of(address) not in forgotten}
+    if new:
+        forgotten |= {_id_of(address) for address in new}
+        await db.execute("delete_names_of_addresses", {"addresses": json.dumps(sorted(new))})
+        await db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(forgotten))})
     rows = [
         {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
         for one in objects
-        if one.id not in forgotten and _id_of(str(json.loads(one.details).get("email"))) not in forgotten
+        if one.id not in forgotten and _id_of(addresses[one.id]) not in forgotten
     ]
     await db.execute_many("insert_name", rows)
 
 
 async def delete_names(db: WriteConnection, identity: str) -> int:
-    """Remove all names and addresses of a person.
+    """Remove all names and addresses of a person, by an id or an address.
 
     The id is noted, so that later syncs archive none of them.
 
@@ -50,9 +58,10 @@ async def delete_names(db: WriteConnection, identity: str) -> int:
     # One person can have several ids: the Claude Code report has addresses in place of ids, and a user who is invited
     # again gets another id.
     people = await db.fetch("select_people", {"id": identity})
-    ids = {identity, *(one for one, _ in people), *(_id_of(address) for _, address in people if address)}
+    own = _id_of(identity) if "@" in identity else identity
+    ids = {own, *(one for one, _ in people), *(_id_of(address) for _, address in people if address)}
     before = await _forgotten(db)
-    if not people and identity not in before:
+    if not people and own not in before:
         raise ConfigurationError(
             f"no name and no address of {identity} is archived",
             hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",

@@ -150,17 +150,47 @@ WHERE :limits IS NOT (SELECT limits FROM _spend_limits ORDER BY learnt_at DESC L
 ON CONFLICT DO UPDATE SET limits = excluded.limits;
 
 -- name: select_people
--- Select the stored names of one person: the id and the address of each, or NULL. They are those of the id, and those of
--- other ids with an address that the id has had. Addresses that differ in upper and lower case alone are equal.
+-- Select the stored names of one person: the id and the address of each, or NULL. They are those of the id or address,
+-- and those of other ids with an address that the id has had. Addresses that differ in upper and lower case alone are
+-- equal.
 WITH people AS (
   SELECT id, details ->> 'email' AS address FROM _name WHERE kind IN ('user', 'person')
 )
 SELECT id, address FROM people
-WHERE id = :id OR lower(address) IN (SELECT lower(address) FROM people WHERE id = :id);
+WHERE id = :id OR lower(address) = lower(:id) OR lower(address) IN (
+  SELECT lower(address) FROM people WHERE id = :id OR id IN (SELECT id FROM people WHERE lower(address) = lower(:id))
+);
 
 -- name: delete_names
 -- Delete the names of some users, by a JSON array of their ids.
 DELETE FROM _name WHERE id IN (SELECT value FROM json_each(:ids)) AND kind IN ('user', 'person');
+
+-- name: delete_names_of_addresses
+-- Delete the names of the users that have had some addresses, by a JSON array of them.
+DELETE FROM _name
+WHERE kind IN ('user', 'person') AND id IN (
+  SELECT n.id FROM _name AS n
+  WHERE n.kind IN ('user', 'person')
+    AND lower(n.details ->> 'email') IN (SELECT lower(value) FROM json_each(:addresses))
+);
+
+-- name: delete_forgotten_gaps
+-- Delete the gaps of a report that the API does not answer for any more: buckets before :kept_from, rounded up to the
+-- width of a series.
+DELETE FROM _span
+WHERE state IN ('missing', 'failed') AND series_id IN (SELECT id FROM _series WHERE report = :report) AND span_end <= (
+  SELECT (:kept_from + s.bucket_seconds - 1) / s.bucket_seconds * s.bucket_seconds
+  FROM _series AS s WHERE s.id = _span.series_id
+);
+
+-- name: update_forgotten_gaps
+-- Cut off what the API does not answer for any more from gaps of a report that lie partly before :kept_from.
+UPDATE _span SET span_start = (
+  SELECT (:kept_from + s.bucket_seconds - 1) / s.bucket_seconds * s.bucket_seconds
+  FROM _series AS s WHERE s.id = _span.series_id
+)
+WHERE state IN ('missing', 'failed') AND series_id IN (SELECT id FROM _series WHERE report = :report)
+  AND span_start < :kept_from;
 
 -- name: usage.select_keys
 -- Select the ids of sets of dimension values, by a JSON array of their keys.

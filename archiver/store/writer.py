@@ -251,7 +251,7 @@ class WindowWriter:
 
     async def _choose_days(self, report: Report, series_id: int, days: Sequence[int]) -> None:
         values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}
-        for name in ("delete_series_days", "upsert_series_days", "delete_canonical_days", "insert_canonical_days"):
+        for name in ("delete_series_days", "upsert_series_days", "delete_chosen_days", "insert_chosen_days"):
             await self._db.execute(name, values)
 
 

@@ -28,6 +28,7 @@ from tests.analytics import (
     scope,
     truth,
 )
+from tests.raw_server import raw_server
 from tests.support import day, run_sync, select, sync
 
 if TYPE_CHECKING:
@@ -255,3 +256,19 @@ def test_the_key_is_never_told_and_the_beta_is_sent(api: Simulator, db: Path) ->
     assert {one.headers["anthropic-beta"] for one in mine} == {"analytics-usage-cost-2026-08-24"}
     assert api.key.encode() not in db.read_bytes()
     assert api.first_day == FIRST_DAY
+
+
+def test_a_gap_that_the_api_has_forgotten_is_no_gap_for_ever(db: Path) -> None:
+    with background(replace(SMALL, size=0.02)) as api:
+        with raw_server(api) as server:
+            server.spoil = lambda good: good.bytes(b'{"data": 5}')
+            broken = scope(Report.ANALYTICS_COST, since=day("2026-02-01"), until=day("2026-03-01"))
+            assert sync(api, db, broken, api_url=server.url).exit_code == 6
+        gaps = "SELECT state, range_start, range_end FROM coverage WHERE state = 'failed'"
+        assert select(db, gaps) == [("failed", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")]
+        api.clock.now = datetime(2027, 2, 10, 12, tzinfo=UTC)
+        sync(api, db, scope(Report.ANALYTICS_COST, since=day("2027-02-01")))
+        assert select(db, gaps) == [("failed", "2026-02-11T00:00:00Z", "2026-03-01T00:00:00Z")]
+        api.clock.now = datetime(2027, 3, 10, 12, tzinfo=UTC)
+        sync(api, db, scope(Report.ANALYTICS_COST, since=day("2027-02-01")))
+        assert select(db, gaps) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import defaultdict
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from archiver.model import Report
 from archiver.plan.scope import Scope
-from archiver.reports.claude_code import pseudonym
+from archiver.reports.people import pseudonym
 from archiver.simulator import background
 from archiver.store.read.verify import verify_archive
 from tests import claude_code
@@ -249,8 +250,68 @@ def test_costs_in_another_currency_are_not_added_up(api: Simulator, db: Path) ->
         server.spoil = changed(change)
         sync(api, db, scope, api_url=server.url)
     done = run("report", "claude-code", "--json", "--db", str(db))
-    assert all(Decimal(row["estimated_cost_usd"]) < 10**6 for row in done.rows())
+    costs = [row["estimated_cost_usd"] for row in done.rows()]
+    assert None in costs  # somebody has a cost in euros alone
+    assert all(cost is None or Decimal(cost) < 10**6 for cost in costs)
     assert "costs in other currencies than USD are not in these numbers" in done.stderr
+
+
+ONE_DAY = replace(SCOPE, since=day("2026-03-12"), until=day("2026-03-13"))
+
+
+def test_a_cost_that_is_not_known_is_not_zero(api: Simulator, db: Path) -> None:
+    def change(one: dict[str, Any]) -> None:
+        for model in one["model_breakdown"]:
+            model["estimated_cost"] = None
+
+    with raw_server(api) as server:
+        server.spoil = changed(change)
+        sync(api, db, ONE_DAY, api_url=server.url)
+    rows = run("report", "claude-code", "--json", "--db", str(db)).rows()
+    (changed_one,) = (row for row in rows if row["estimated_cost_usd"] is None)
+    assert changed_one["tokens"] > 0
+    done = run("report", "claude-code", "--db", str(db))
+    models = select(db, "SELECT count(*) FROM claude_code WHERE model IS NOT NULL AND amount IS NULL")[0][0]
+    assert f"{models} row" in done.stderr
+    assert "came without a cost" in done.stderr
+
+
+def test_keys_of_one_name_are_added_up(api: Simulator, db: Path) -> None:
+    def key_record(raw: dict[str, Any], sessions: int, amount: int) -> None:
+        one = copy.deepcopy(next(one for one in raw["data"] if one["model_breakdown"]))
+        one["actor"] = {"type": "api_actor", "api_key_name": "CI"}
+        one["core_metrics"]["num_sessions"] = sessions
+        one["tool_actions"] = {"edit_tool": {"accepted": sessions, "rejected": 1}}
+        one["model_breakdown"] = [one["model_breakdown"][0]]
+        one["model_breakdown"][0]["estimated_cost"] = {"amount": amount, "currency": "USD"}
+        raw["data"].append(one)
+
+    def spoil(good: Good) -> bytes:
+        raw = json.loads(good.body)
+        key_record(raw, 2, 150)
+        key_record(raw, 3, 275)
+        return good.bytes(json.dumps(raw).encode())
+
+    with raw_server(api) as server:
+        server.spoil = spoil
+        assert sync(api, db, ONE_DAY, api_url=server.url).exit_code == 0
+    rows = "SELECT sum(sessions), sum(accepted), sum(rejected), sum(amount_microcents) FROM claude_code"
+    assert select(db, f"{rows} WHERE actor_id = 'CI'") == [(5, 5, 2, 425_000_000)]
+    assert select(db, "SELECT amount FROM claude_code WHERE actor_id = 'CI' AND model IS NOT NULL") == [("425",)]
+
+
+def test_a_record_that_comes_again_on_the_next_page_is_refused(api: Simulator, db: Path) -> None:
+    def spoil(good: Good) -> bytes:
+        raw = json.loads(good.body)
+        one = raw["data"][0] | {"actor": {"type": "api_actor", "api_key_name": "CI"}}
+        raw |= {"data": [one], "has_more": good.number == 0, "next_page": "page_2" if good.number == 0 else None}
+        return good.bytes(json.dumps(raw).encode())
+
+    with raw_server(api) as server:
+        server.spoil = spoil
+        summary = sync(api, db, ONE_DAY, api_url=server.url)
+    assert summary.exit_code == 6
+    assert "two rows of one bucket have the same dimensions" in summary.failures[0].message
 
 
 def test_without_people_there_is_no_address(api: Simulator, db: Path) -> None:

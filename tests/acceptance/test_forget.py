@@ -11,20 +11,25 @@ import pytest
 
 from archiver.model import NamedObject, NameKind, Report
 from archiver.plan.scope import Scope
-from archiver.reports.claude_code import pseudonym
+from archiver.reports.people import pseudonym
 from archiver.simulator import background
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.read.verify import verify_archive
 from tests.analytics import SMALL
+from tests.handmade import run
+from tests.raw_server import raw_server
 from tests.support import archiver, day, dump, select, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from archiver.simulator import Simulator
+    from tests.raw_server import Good
 
 EVERYTHING = Scope(tuple(Report), since=day("2026-03-01"))
+COST_BY_KEY = Scope((Report.ANALYTICS_COST,), since=day("2026-03-18"), group_by=(("api_key_id",),))
+SECRET = "secret.person@invented.example"
 NUMBERS = "SELECT date, actor_id, amount FROM daily_cost_by_person ORDER BY 1, 2, 3"
 
 
@@ -149,3 +154,74 @@ def test_without_people_no_name_and_no_address_is_archived(api: Simulator, db: P
     people = {row[0] for row in select(db, "SELECT person FROM daily_cost_by_person WHERE actor_type = 'user_actor'")}
     assert people
     assert all(one.startswith("user_") for one in people)
+
+
+def with_group(change: Callable[[dict[str, Any]], None]) -> Callable[[Good], bytes]:
+    """Return a fault that changes the group of every row of an analytics report."""
+
+    def spoil(good: Good) -> bytes:
+        raw = json.loads(good.body)
+        for row in raw["data"]:
+            change(row["group"])
+        return good.bytes(json.dumps(raw).encode())
+
+    return spoil
+
+
+def test_who_was_not_asked_for_is_not_archived(api: Simulator, db: Path) -> None:
+    def change(group: dict[str, Any]) -> None:
+        group["actor"] = {"type": "user_actor", "user_id": "user_1", "email_address": SECRET, "name": "Secret Person"}
+
+    with raw_server(api) as server:
+        server.spoil = with_group(change)
+        summary = sync(api, db, COST_BY_KEY, api_url=server.url, people=False)
+    assert summary.exit_code == 0
+    assert not in_the_file(db, SECRET)
+    assert not in_the_file(db, "Secret Person")
+    assert select(db, "SELECT DISTINCT extra ->> '$.group.actor.user_id' FROM analytics_cost") == [("user_1",)]
+
+
+@pytest.mark.parametrize("people", [True, False])
+def test_the_address_of_an_identity_of_a_cloud_platform_is_no_part_of_its_id(
+    api: Simulator, db: Path, *, people: bool
+) -> None:
+    def change(group: dict[str, Any]) -> None:
+        if group["actor"] and group["actor"]["type"] == "federated_actor":
+            group["actor"] = {"type": "federated_actor", "provider": {"type": "gcp"}, "subject": SECRET}
+
+    with raw_server(api) as server:
+        server.spoil = with_group(change)
+        scope = Scope((Report.ANALYTICS_COST,), since=day("2026-03-01"), group_by=(("actor", "api_key_id", "model"),))
+        assert sync(api, db, scope, api_url=server.url, people=people).failures == []
+    label = SECRET if people else pseudonym(SECRET)
+    assert in_the_file(db, SECRET) is people
+    wanted = "SELECT DISTINCT person FROM daily_cost_by_person WHERE actor_type = 'federated_actor'"
+    assert select(db, wanted) == [(label,)]
+    reported = run("report", "people", "--json", "--db", str(db)).rows()
+    assert label in {row["person"] for row in reported}
+    if people:
+        assert archiver("forget", SECRET.upper(), "--db", str(db)).returncode == 0
+        assert not in_the_file(db, SECRET)
+        assert not in_the_file(db, SECRET.upper())
+        assert select(db, wanted) == [(pseudonym(SECRET),)]
+
+
+def test_a_new_address_of_a_forgotten_person_is_forgotten_too(db: Path) -> None:
+    with background(SMALL) as api:
+        sync(api, db, EVERYTHING)
+        user = person(api)
+        assert archiver("forget", user["id"], "--db", str(db)).returncode == 0
+        old = user["email"]
+
+        def spoil(good: Good) -> bytes:
+            return good.bytes(good.body.replace(old.encode(), SECRET.encode()))
+
+        with raw_server(api) as server:
+            server.spoil = spoil
+            # The Claude Code report has the new address first, and no id that is forgotten.
+            sync(api, db, Scope((Report.CLAUDE_CODE,), since=day("2026-03-01"), refresh_days=90), api_url=server.url)
+            assert in_the_file(db, SECRET)
+            sync(api, db, Scope((Report.ANALYTICS_COST,), since=day("2026-03-01"), refresh_days=90), api_url=server.url)
+            assert not in_the_file(db, SECRET)
+            sync(api, db, Scope((Report.CLAUDE_CODE,), since=day("2026-03-01"), refresh_days=90), api_url=server.url)
+        assert not in_the_file(db, SECRET)

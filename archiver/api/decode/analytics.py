@@ -12,7 +12,7 @@ from archiver.api.decode.structs import convert, number_text, read_envelope, spl
 from archiver.api.decode.warn import unknown_in_rows, unknown_values
 from archiver.errors import ContractError
 from archiver.reports import SPECS
-from archiver.reports.analytics import KNOWN_PRODUCTS, read_actor, read_person
+from archiver.reports.analytics import KNOWN_PRODUCTS, read_actor, read_person, without_person
 
 if TYPE_CHECKING:
     from archiver.model import NamedObject, Window
@@ -100,8 +100,11 @@ def _read_group(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[dict[st
     product = columns.get("product")
     if product is not None and product not in KNOWN_PRODUCTS:
         draft.warnings[unknown_values("product", [product])] = None
-    # A dimension that was not requested is null. If it has a value, that is kept.
-    return columns, {name: value for name, value in raw.items() if name not in group_by and value is not None}
+    # A dimension that was not requested is null. If it has a value, that is kept, but for who a person is.
+    others = {name: value for name, value in raw.items() if name not in group_by and value is not None}
+    if "actor" in others:
+        others["actor"] = without_person(others["actor"])
+    return columns, others
 
 
 def _read_actor(value: Any, place: str, draft: _Draft) -> dict[str, str | None]:

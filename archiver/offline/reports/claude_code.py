@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
 from archiver.offline.reports.grouped import read_grouped, total_row
+from archiver.offline.reports.known_days import count
 from archiver.offline.reports.spend import without_names
 from archiver.offline.tables.table import Column, Kind, Table, counts, keep_top, money, plain
 from archiver.reports.claude_code import COUNTS
@@ -14,7 +15,7 @@ from archiver.reports.cost import REMAINDER_UNITS_PER_MICROCENT
 from archiver.reports.dimensions import TIMES, dimensions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
@@ -43,24 +44,37 @@ def claude_code(reader: ArchiveReader, request: ReportRequest) -> Table:
         return grouped.selected.unknown()
     rows = [line.values | _numbers(line.sums) for line in grouped.lines]
     names = [*rows[0]][: -len(_NUMBERS)] if rows else [*by]
-    total: dict[str, Any] = {name: sum(row[name] for row in rows) for name in _NUMBERS}
+    total: dict[str, Any] = {name: _sum(row[name] for row in rows) for name in _NUMBERS}
     kept = rows  # in order of time, unless the most expensive are wanted
     if request.top is not None or not set(by) & set(TIMES):
-        kept = keep_top(rows, request.top, lambda row: (row["estimated_cost"], row["sessions"]), _NUMBERS).rows
+        kept = keep_top(rows, request.top, lambda row: (row["estimated_cost"] or 0, row["sessions"]), _NUMBERS).rows
     rate = Column("acceptance_rate", Kind.SHARE)
     columns = [*plain(*names), *counts(*_SHOWN), rate, *counts("tokens"), *money("estimated_cost")]
-    totals = _with_rate(total) | {"estimated_cost": {"USD": total["estimated_cost"]}}
+    cost = total["estimated_cost"]
+    totals = _with_rate(total) | {"estimated_cost": None if cost is None else {"USD": cost}}
     table = Table(columns, [_with_rate(row) for row in kept], total_row([*names, *_NUMBERS], **totals))
-    others = sum(line.sums[-1] for line in grouped.lines)
-    note = "costs in other currencies than USD are not in these numbers" if others else ""
-    return (without_names(table) if "id" in request.by else table).noting(grouped.note, note, _NOTE)
+    others, without = (sum(line.sums[at] for line in grouped.lines) for at in (-2, -1))
+    notes = (
+        "costs in other currencies than USD are not in these numbers" if others else "",
+        f"{count(without, 'row')} of models came without a cost and add nothing to estimated_cost" if without else "",
+    )
+    return (without_names(table) if "id" in request.by else table).noting(grouped.note, *notes, _NOTE)
 
 
-def _numbers(sums: Sequence[int]) -> dict[str, int]:
+def _numbers(sums: Sequence[int]) -> dict[str, int | None]:
     of = dict(zip(COUNTS, sums, strict=False))
-    microcents, remainder = sums[len(COUNTS)], sums[len(COUNTS) + 1]
-    cost = microcents * REMAINDER_UNITS_PER_MICROCENT + remainder
+    microcents, remainder, in_usd, in_others, without = sums[len(COUNTS) :]
+    # Use of models that have no cost is of unknown cost. No use of models costs nothing.
+    unknown = not in_usd and (in_others or without)
+    cost = None if unknown else microcents * REMAINDER_UNITS_PER_MICROCENT + remainder
     return {name: of[name] for name in _SHOWN} | {"tokens": sum(sums[_TOKENS]), "estimated_cost": cost}
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Add up what is known; None if there are numbers and none of them is."""
+    every = list(numbers)
+    known = [one for one in every if one is not None]
+    return sum(known) if known or not every else None
 
 
 def _with_rate(row: Row) -> Row:

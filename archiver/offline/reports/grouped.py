@@ -61,9 +61,14 @@ class Grouped:
         return self.selected.known.sentence() if self.selected.known else ""
 
 
-def read_grouped(reader: ArchiveReader, report: Report, request: ReportRequest, by: tuple[str, ...]) -> Grouped:
-    """Read the lines of a grouping over the selected days."""
-    selected = select_days(reader, report, request)
+def read_grouped(
+    reader: ArchiveReader, report: Report, request: ReportRequest, by: tuple[str, ...], dimension: str = ""
+) -> Grouped:
+    """Read the lines of a grouping over the selected days.
+
+    `dimension` is as in `ArchiveReader.days`.
+    """
+    selected = select_days(reader, report, request, dimension)
     if selected.known is None:
         return Grouped(selected, by, [], None)
     slots = slots_for(request, selected, by)

@@ -174,7 +174,8 @@ def choose_days(reader: ArchiveReader) -> dict[int, tuple[Report, Day]]:
     It is the analytics report for days that are whole there and grouped by API key, and else the cost report. A day
     that the cost report does not have, such as today, is of the analytics report even if that is not whole.
     """
-    billed = [day for day in reader.days(Report.ANALYTICS_COST) if "api_key_id" in day.group_by]
+    by_key = "api_key_id"
+    billed = [day for day in reader.days(Report.ANALYTICS_COST, dimension=by_key) if by_key in day.group_by]
     chosen = {day.start: (Report.ANALYTICS_COST, day) for day in billed}
     chosen |= {day.start: (Report.COST, day) for day in reader.days(Report.COST)}
     chosen |= {day.start: (Report.ANALYTICS_COST, day) for day in billed if day.is_whole}

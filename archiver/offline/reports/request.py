@@ -104,9 +104,12 @@ class SelectedDays:
         return Table([], [], notes=(self.sentence,), is_known=False)
 
 
-def select_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> SelectedDays:
-    """Return the archived days of a report that a request selects."""
-    return select_of(reader.days(report), str(report), request)
+def select_days(reader: ArchiveReader, report: Report, request: ReportRequest, dimension: str = "") -> SelectedDays:
+    """Return the archived days of a report that a request selects.
+
+    `dimension` is as in `ArchiveReader.days`.
+    """
+    return select_of(reader.days(report, dimension=dimension), str(report), request)
 
 
 def select_of(archived: Sequence[Day], what: str, request: ReportRequest) -> SelectedDays:

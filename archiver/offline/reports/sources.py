@@ -99,12 +99,8 @@ def sources(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 def _by_product(reader: ArchiveReader, request: ReportRequest, both: set[int]) -> list[Day]:
     """Return the series with products of each day that has one."""
-    found: dict[int, Day] = {}
-    if reader.as_of is None:  # the archive can be read at an earlier time for canonical series only
-        for day in reader.grouped_days(Report.ANALYTICS_COST, "product", *request.bounds):
-            if day.start in both and day.is_whole:
-                found.setdefault(day.start, day)
-    return list(found.values())
+    days = reader.days(Report.ANALYTICS_COST, *request.bounds, dimension="product")
+    return [day for day in days if day.start in both and day.is_whole and "product" in day.group_by]
 
 
 def _amounts(

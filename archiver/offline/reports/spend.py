@@ -35,7 +35,9 @@ def people(reader: ArchiveReader, request: ReportRequest) -> Table:
     only_ids = "id" in request.by
     words = tuple("person" if word == "id" else word for word in request.by)
     selected = replace(request, by=words)
-    table = _spend(reader, selected, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST)
+    table = _spend(
+        reader, selected, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST, dimension="actor"
+    )
     return without_names(table) if only_ids else table
 
 
@@ -60,9 +62,10 @@ def _spend(  # noqa: PLR0913  # how the reports differ
     *,
     ranked: bool,
     report: Report = Report.COST,
+    dimension: str = "",
 ) -> Table:
     by = request.grouped(dimensions_of(report), default, name)
-    grouped = read_grouped(reader, report, request, by)
+    grouped = read_grouped(reader, report, request, by, dimension)
     if grouped.selected.known is None:
         return grouped.selected.unknown()
     table, parts = _table(grouped, request.top, ranked=ranked)

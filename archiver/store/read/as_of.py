@@ -20,7 +20,7 @@ def open_as_of(connection: sqlite3.Connection, moment: int) -> None:
     for name in ("insert_revisions_after_as_of", "insert_buckets_revised_after_as_of", "insert_days_after_as_of"):
         connection.execute(sql(name), {"moment": moment})
     # A temporary table hides the table of the same name, so that the ranking of now also writes that of the moment.
-    connection.execute(sql("insert_canonical_days"), {"moment": moment, "report": None, "days": None})
+    connection.execute(sql("insert_chosen_days"), {"moment": moment, "report": None, "days": None})
     for (view,) in connection.execute(sql("select_dated_views")).fetchall():
         connection.execute(view.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
     connection.commit()

@@ -201,11 +201,12 @@ FROM undone AS d
 JOIN main._claude_code_revision AS u ON u.revision_id = d.revision_id AND u.key_id = d.key_id
 WHERE u.was_sessions IS NOT NULL;
 
--- The series of each day, by the readings up to the moment: `insert_canonical_days` fills it.
-CREATE TEMP TABLE _canonical_day (
+-- The series of each day, by the readings up to the moment: `insert_chosen_days` fills it.
+CREATE TEMP TABLE _chosen_day (
   report TEXT NOT NULL,
+  dimension TEXT NOT NULL,
   day_start INTEGER NOT NULL,
   series_id INTEGER NOT NULL,
   rank INTEGER NOT NULL,
-  PRIMARY KEY (report, day_start)
+  PRIMARY KEY (report, dimension, day_start)
 ) STRICT, WITHOUT ROWID;

@@ -92,12 +92,14 @@ class Line:
             self.slots[slot] = list(map(add, before, sums)) if before else sums
 
 
-def read_days(connection: sqlite3.Connection, report: Report, since: str | None, until: str | None) -> list[Day]:
+def read_days(
+    connection: sqlite3.Connection, report: Report, dimension: str, since: str | None, until: str | None
+) -> list[Day]:
     """Read the days of a report that have a canonical series, in order.
 
     Bounds are dates, `until` exclusive.
     """
-    values = {"report": report, "since": start_of(since), "until": start_of(until)}
+    values = {"report": report, "dimension": dimension, "since": start_of(since), "until": start_of(until)}
     return [_day(row) for row in connection.execute(sql("select_days"), values)]
 
 

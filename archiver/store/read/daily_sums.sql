@@ -36,7 +36,7 @@ CREATE TEMP VIEW selected_claude_code AS
 SELECT
   d.part, l.line, d.day_start, f.sessions, f.lines_added, f.lines_removed, f.commits, f.pull_requests, f.accepted,
   f.rejected, f.input_tokens, f.output_tokens, f.cache_read_tokens, f.cache_creation_tokens, f.amount_microcents,
-  f.amount_remainder, k.currency
+  f.amount_remainder, k.currency, k.model IS NOT NULL AND f.amount IS NULL AS lacks_cost
 FROM selected_day AS d
 CROSS JOIN _claude_code_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
 JOIN _claude_code_key AS k ON k.id = f.key_id

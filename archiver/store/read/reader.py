@@ -101,12 +101,16 @@ class ArchiveReader:
         """Read coverage, suspects, freshness and the last run, as they are now."""
         return read_status(self.connection, self.path)
 
-    def days(self, report: Report, since: str | None = None, until: str | None = None) -> list[Day]:
+    def days(
+        self, report: Report, since: str | None = None, until: str | None = None, *, dimension: str = ""
+    ) -> list[Day]:
         """Read the days that have a canonical series.
 
-        Bounds are dates, `until` exclusive.
+        Bounds are dates, `until` exclusive. Of analytics-cost, days can be asked for by a `dimension` of `group_by`
+        (`api_key_id`, `actor` or `product`): a day then has a series that is grouped by it, if one was read after the
+        day had ended.
         """
-        return read_days(self.connection, report, since, until)
+        return read_days(self.connection, report, dimension, since, until)
 
     def grouped_days(
         self, report: Report, dimension: str, since: str | None = None, until: str | None = None

@@ -36,10 +36,11 @@ WHERE state IN ('settled', 'provisional') AND span_start + bucket_seconds <= kno
 GROUP BY report;
 
 -- name: select_days
--- Select the days of a report with the series that is used for each, and its rank.
+-- Select the days of a report with the series that is used for each if the days are asked for by a dimension ('': by
+-- none), and its rank.
 SELECT d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, d.rank
-FROM _canonical_day AS d JOIN _series AS s ON s.id = d.series_id
-WHERE d.report = :report AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
+FROM _chosen_day AS d JOIN _series AS s ON s.id = d.series_id
+WHERE d.report = :report AND d.dimension = :dimension AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start;
 
 -- name: select_grouped_days
@@ -64,7 +65,8 @@ INSERT INTO selected_key (key_id, line) VALUES (?, ?);
 -- Select names, and from when to when each was in use. A person without a name is named by the list of users, which has
 -- the same address, or else by the address.
 SELECT
-  p.kind, p.id, coalesce(p.name, (SELECT u.name FROM user AS u WHERE u.email = p.email), p.email), p.since, p.until
+  p.kind, p.id, coalesce(p.name, (SELECT u.name FROM user AS u WHERE lower(u.email) = lower(p.email)), p.email),
+  p.since, p.until
 FROM _name_period AS p;
 
 -- name: cost.select_dimensions
@@ -105,13 +107,14 @@ SELECT
 FROM selected_analytics_cost GROUP BY part, line ORDER BY part;
 
 -- name: claude-code.select_sums
--- Sum Claude Code of the selected days by part and line: counts, the estimated cost in dollars, and the number of rows
--- with a cost in another currency.
+-- Sum Claude Code of the selected days by part and line: counts, the estimated cost in dollars, and the numbers of rows
+-- with a cost in dollars, with one in another currency, and of models without a cost.
 SELECT
   part, line, max(day_start), sum(sessions), sum(lines_added), sum(lines_removed), sum(commits), sum(pull_requests),
   sum(accepted), sum(rejected), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
   sum(cache_creation_tokens), coalesce(sum(iif(currency = 'USD', amount_microcents, 0)), 0),
-  coalesce(sum(iif(currency = 'USD', amount_remainder, 0)), 0), coalesce(sum(currency <> 'USD'), 0)
+  coalesce(sum(iif(currency = 'USD', amount_remainder, 0)), 0), coalesce(sum(currency = 'USD'), 0),
+  coalesce(sum(currency <> 'USD'), 0), sum(lacks_cost)
 FROM selected_claude_code GROUP BY part, line ORDER BY part;
 
 -- name: usage.select_sums
@@ -185,7 +188,7 @@ WHERE s.bucket_seconds < 86400;
 -- runs of earlier times are not stored.
 SELECT sql FROM sqlite_master
 WHERE type = 'view' AND name IN (
-  'usage', 'cost', 'analytics_usage', 'analytics_cost', 'daily_tokens', 'daily_cost', 'daily_cost_by_key',
-  'daily_cost_by_person', 'claude_code', 'day_series', '_month_gap', 'monthly_tokens', 'monthly_cost',
-  'cache_efficiency'
+  '_canonical_day', 'usage', 'cost', 'analytics_usage', 'analytics_cost', 'daily_tokens', 'daily_cost',
+  'daily_cost_by_key', 'daily_cost_by_person', 'claude_code', 'day_series', '_month_gap', 'monthly_tokens',
+  'monthly_cost', 'cache_efficiency'
 );

@@ -229,7 +229,7 @@ def test_changes_rank_losses_by_size_and_show_tokens_alone_and_days_that_are_gon
     write("1000", "9000", 100, "2026-01-05T03:00:00")
     write("1200", "8500", 150, "2026-01-06T03:00:00")
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("DELETE FROM _canonical_day WHERE day_start = ?", (seconds("2026-01-03"),))
+        connection.execute("DELETE FROM _chosen_day WHERE day_start = ?", (seconds("2026-01-03"),))
     asked = ("changes", "--since", "2026-01-05T12:00:00Z")
     names = ("workspace", "days", "was_usd", "now_usd", "change_usd", "was_tokens", "now_tokens", "change_tokens")
     assert values(report(db, *asked), *names) == [

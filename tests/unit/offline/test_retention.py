@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from archiver.model import Report
+import anyio
+
+from archiver.answer import Answer, Bucket
+from archiver.model import BucketWidth, Organization, Report, Series, Window
 from archiver.offline.retention import Retention, retentions
+from archiver.reports import SPECS
+from archiver.store.archive import held_archive, open_archive
+from archiver.store.history import AnswerTime
 from archiver.store.read.reader import open_archive_reader
 from tests.handmade import Handmade, cost_row, days, run, seconds
 
@@ -70,3 +76,29 @@ def test_status_names_the_days_that_will_be_lost(db: Path) -> None:
     assert (cost["report"], cost["archived_since"]) == ("analytics-cost", "2026-03-01")
     assert cost["days_not_archived"] > 0
     assert cost["first_not_archived"] < cost["next_loss"]
+
+
+def test_hours_of_a_day_of_which_some_are_settled_make_a_whole_day(db: Path) -> None:
+    series = Series(Report.ANALYTICS_COST, BucketWidth.HOUR, ("model",))
+
+    async def write() -> None:
+        async with open_archive(db) as held:
+            await held.bind_organization(Organization("org_invented", None))
+            # Noon is the boundary between what is settled and what is not.
+            start, now = seconds("2026-11-20"), seconds("2026-12-25T12:00:00")
+            buckets = SPECS[Report.ANALYTICS_COST].empty_buckets()
+            for hour in range(48):
+                buckets.append(Bucket(start + hour * 3600, {}))
+            answer = Answer(Window(series, start, start + 2 * 86400), buckets, None, now)
+            await held.record(answer, AnswerTime(now, now - 35 * 86400, accept_restatements=True))
+
+    with held_archive(db, now=0):
+        anyio.run(write)
+    found = of_cost(db, "2026-12-25T12:00:00")
+    assert found.archived_since == date(2026, 11, 20)
+    assert not {date(2026, 11, 20), date(2026, 11, 21)} & set(found.not_archived)
+
+
+def test_a_grouping_with_people_in_several_groups_is_no_archive_of_its_days(db: Path) -> None:
+    Handmade(db).analytics_cost({"2026-12-01": DAY}, read_at="2026-12-05", group_by=("rbac_group_id",))
+    assert of_cost(db, "2026-12-05T12:00:00").archived_since is None
