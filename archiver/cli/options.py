@@ -6,6 +6,7 @@ An option means the same in every command, and can be set by a variable, `ARCHIV
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,12 +14,12 @@ import click
 
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
+from archiver.offline.periods import EXAMPLES, period
 from archiver.offline.tables.write import Format, show
 from archiver.plan.calendar import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -44,7 +45,7 @@ class Duration(click.ParamType[float]):
 
 
 class Time(click.ParamType["datetime | str"]):
-    """A time in UTC, written as `YYYY-MM-DD` or as RFC 3339 has it."""
+    """A time in UTC: a day, a time as RFC 3339 has it, or a period's start."""
 
     name = "date"
 
@@ -57,12 +58,24 @@ class Time(click.ParamType["datetime | str"]):
         if self.auto and str(value).strip() == "auto":
             return "auto"
         try:
-            time = parse_time(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if time.year < _EARLIEST_YEAR:
+            moment = _start_of(str(value))
+        except (ValueError, ConfigurationError):
+            self.fail(f"{value!r} is not a time; write it as 2026-10-05, 2026-10-05T12:00:00Z, {EXAMPLES}", param, ctx)
+        if moment.year < _EARLIEST_YEAR:
             self.fail(f"{value!r} is before the year {_EARLIEST_YEAR}: there was nothing to archive", param, ctx)
-        return time
+        return moment
+
+
+def _start_of(text: str) -> datetime:
+    """Return a time, or the start of a period.
+
+    Raises:
+        ValueError: It is no time and looks like one.
+        ConfigurationError: It is no period.
+    """
+    if ":" in text or text.count("-") == len("--"):
+        return parse_time(text)
+    return datetime.combine(period(text, datetime.now(UTC).date()).since, time(), UTC)
 
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)

@@ -24,7 +24,9 @@ from archiver.cli.options import (
 )
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
-from archiver.offline.periods import Period, month
+from archiver.offline.periods import EXAMPLES, Period, month
+from archiver.offline.periods import period as parse_period
+from archiver.offline.reports.compare import SORTS
 from archiver.offline.reports.registry import REPORTS, BuiltInReport
 from archiver.offline.reports.request import Budgets, ReportRequest
 from archiver.offline.tables.display import to_display, to_export, to_sheet
@@ -51,7 +53,12 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
             "--since", type=Time(auto=True), metavar=metavar, help=since, required=of.name == "changes"
         ),
         "until": lambda: option("--until", type=Time(), metavar=metavar, help=until),
-        "month": lambda: option("--month", metavar="YYYY-MM", help="This month alone."),
+        "month": lambda: option("--month", metavar="YYYY-MM", help="This month alone; also this-month, last-month."),
+        "period": lambda: option("--period", metavar="PERIOD", help=f"This period alone: {EXAMPLES}."),
+        "with": lambda: option("--with", metavar="PERIOD", help="Compare with this period.  [default: the one before]"),
+        "sort": lambda: option(
+            "--sort", type=click.Choice(SORTS), default="now", show_default=True, help="Largest of this column first."
+        ),
         "by": lambda: option(
             "--by", multiple=True, metavar="DIMENSION", help=f"Group by this (repeatable): {', '.join(of.dimensions)}."
         ),
@@ -179,7 +186,7 @@ def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int
 
 
 def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any], *, sparklines: bool) -> ReportRequest:
-    whole = None if options.get("month") is None else month(options["month"])
+    whole = _period(options)
     since, until = (_bound(options.get(one)) for one in _BOUNDS)
     _check_bounds(of, whole, since, until)
     days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
@@ -191,12 +198,35 @@ def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any],
         top=options.get("top"),
         as_of=_moment_of(of, as_of, until),
         unit=options.get("unit") or "usd",
-        month=whole,
+        period=whole,
+        against=_against(options, whole),
+        sort=options.get("sort"),
         first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
         sparklines=sparklines,
         warn=bool(options.get("warn")),
         budgets=_budgets(config.get("budgets", {})),
     )
+
+
+def _period(options: dict[str, Any]) -> Period | None:
+    """Return the period of --month or --period."""
+    of_month, other, today = options.get("month"), options.get("period"), datetime.now(UTC).date()
+    if of_month is not None and other is not None:
+        raise ConfigurationError("--month and --period are both given", hint="give one of them")
+    if of_month is not None:
+        return month(of_month, today)
+    return None if other is None else parse_period(other, today)
+
+
+def _against(options: dict[str, Any], whole: Period | None) -> Period | None:
+    """Return the period of --with."""
+    if options.get("with") is None:
+        return None
+    if whole is None:
+        raise ConfigurationError(
+            "--with is given without --period", hint="name both, as in --period 2026-10 --with 2025-10"
+        )
+    return parse_period(options["with"], datetime.now(UTC).date())
 
 
 def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
@@ -217,7 +247,7 @@ def _dimensions(of: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
 
 def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | None, until: datetime | None) -> None:
     if whole is not None and (since or until):
-        raise ConfigurationError("--month and --since or --until are both given", hint="give one of them")
+        raise ConfigurationError("a period and --since or --until are both given", hint="give one of them")
     if since and until and since >= until:
         raise ConfigurationError("--since is not before --until", hint="--until is exclusive")
     for one, moment in zip(_BOUNDS, (since, until), strict=True):

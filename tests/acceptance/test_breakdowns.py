@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.model import Report
-from archiver.offline.periods import month, month_before
+from archiver.offline.periods import month
 from archiver.offline.reports.allocation import allocate
 from archiver.plan.scope import Scope
 from archiver.reports import COST
@@ -241,7 +241,7 @@ def test_markdown_is_a_table_that_markup_does_not_break(world: tuple[Simulator, 
 
 
 def test_months_follow_each_other() -> None:
-    assert month_before(month("2026-01")) == month("2025-12")
+    assert month("2026-01").before() == month("2025-12")
     assert month("2024-02").days == 29
 
 

@@ -43,7 +43,7 @@ WRONG = {
     ("schema", "daily"): ("invalid value for '[VIEW]': 'daily' is not one of", "archiver schema --help"),
     ("report", "spned"): ("no such report: 'spned'; did you mean 'spend'?", "archiver report --help"),
     ("snapshot",): ("missing argument 'FILE'", "archiver snapshot --help"),
-    ("sync", "--since", "yesterday"): ("invalid value for '--since': ", "archiver sync --help"),
+    ("sync", "--since", "someday"): ("invalid value for '--since': ", "archiver sync --help"),
     ("help", "stats"): ("no such command: 'stats'; did you mean 'status'?", "archiver --help"),
 }
 

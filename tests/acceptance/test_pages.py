@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TODAY = date(2026, 1, 15)
 EVERYTHING = ReportRequest(
-    today=TODAY, budgets=Budgets(Decimal(1), {}), first_seen=("2026-01-15T12:30:00Z", None), month=None
+    today=TODAY, budgets=Budgets(Decimal(1), {}), first_seen=("2026-01-15T12:30:00Z", None), period=None
 )
 
 

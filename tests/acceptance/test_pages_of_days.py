@@ -96,7 +96,7 @@ def test_an_archive_of_use_alone_has_no_money_and_days_that_may_change(unbilled:
 
 
 def test_a_period_that_is_not_archived_has_no_totals(restated: Path) -> None:
-    asked = of_days("2020-01-01", "2020-02-01", month=Period(date(2020, 1, 1), date(2020, 2, 1)))
+    asked = of_days("2020-01-01", "2020-02-01", period=Period(date(2020, 1, 1), date(2020, 2, 1)))
     made = page.overview(restated, asked)
     assert all(text.replace(";", " ").split()[0] == "\u2013" for text in Read(made).cards.values()), Read(made).cards
     done = archiver("report", "overview", "--db", str(restated), "--month", "2020-01", "--json")

@@ -10,7 +10,7 @@ from archiver.offline.page.html import Card
 from archiver.offline.page.tables import unit_name
 from archiver.offline.reports.forecast import forecast
 from archiver.offline.reports.known_days import count
-from archiver.offline.reports.request import month_period, of_month, select_days
+from archiver.offline.reports.request import period_of, select_days, within
 from archiver.offline.tables.money import to_rounded
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def _period(reader: ArchiveReader, report: Report, request: ReportRequest) -> st
 
 
 def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> Card:
-    month = month_period(reader, request)
-    table = forecast(reader, replace(request, by=(), month=month, top=None))
+    month = period_of(reader, request)
+    table = forecast(reader, replace(request, by=(), period=month, top=None))
     title = f"{month.since:%Y-%m} to date"
     if not table.is_known or table.total is None:
         return Card(title, _DASH, unit, "not archived")
-    known = select_days(reader, Report.COST, of_month(request, month)).known
+    known = select_days(reader, Report.COST, within(request, month)).known
     holes = known.holes() if known else 0
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
     note = f"projected {_only(table.total['projected'], request.unit)}{missing}"

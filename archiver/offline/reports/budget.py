@@ -12,7 +12,7 @@ from archiver.model import DAY, Report
 from archiver.offline.reports.forecast import projection_note
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.projection import project
-from archiver.offline.reports.request import COST_NOTE, month_period, of_month, select_days
+from archiver.offline.reports.request import COST_NOTE, period_of, select_days, within
 from archiver.offline.tables.money import Estimate, from_dollars, to_rounded
 from archiver.offline.tables.table import Column, Kind, Table, money, plain
 from archiver.reports.dimensions import BY_NAME, Label
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from archiver.model import SpendLimit
     from archiver.offline.periods import Period
-    from archiver.offline.reports.projection import DailyAmounts, Projection
+    from archiver.offline.reports.daily_money import DailyAmounts
+    from archiver.offline.reports.projection import Projection
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
     from archiver.store.read.reader import ArchiveReader
@@ -60,8 +61,8 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     if budgets.total is None and not budgets.workspaces and not monthly:
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
     ids = {name: _workspace_ids(name, reader.workspaces()) for name in budgets.workspaces}
-    period = month_period(reader, request)
-    selected = select_days(reader, Report.COST, of_month(request, period))
+    period = period_of(reader, request)
+    selected = select_days(reader, Report.COST, within(request, period))
     projected = project(reader, ("workspace",), period)
     # Limits are in dollars; a note names the other currencies.
     groups = [group for group in projected.groups if group.values["currency"] == "USD"]

@@ -1,77 +1,110 @@
-"""`report compare`: compare a month with the month before."""
+"""`report compare`: a period compared with the one before or any other."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from archiver.model import Report
-from archiver.offline.periods import Period, month_before
-from archiver.offline.reports.forecast import OF_A_MONTH
+from archiver.offline.reports.daily_money import DIMENSIONS, read_daily_money
 from archiver.offline.reports.grouped import total_row
 from archiver.offline.reports.known_days import KnownDays, count
-from archiver.offline.reports.projection import DailyAmounts, read_daily_amounts
-from archiver.offline.reports.request import COST_NOTE, month_period, of_month, select_days
-from archiver.offline.tables.table import Table, keep_top, money, plain, sum_by_currency
+from archiver.offline.reports.request import period_of, select_of, within
+from archiver.offline.tables.table import Column, Kind, Table, keep_top, money, plain, sum_by_currency
 
 if TYPE_CHECKING:
+    from archiver.offline.periods import Period
+    from archiver.offline.reports.daily_money import DailyAmounts
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
     from archiver.store.read.reader import ArchiveReader
 
-_AMOUNTS = ("month_before", "same_days_before", "same_days", "this_month", "change")
+SORTS = ("now", "before", "change")
 
 
 def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the cost of a month, of the month before, and the change.
+    """Return the cost of a period, of another one, and the change.
 
-    `month_before` and `this_month` are of all archived days. `same_days_before`, `same_days` and their difference,
-    `change`, are of the days of the month that are archived whole in both months. Without such days they are None.
+    The other is `request.against`, or else the period before. `before` and `now` are of all archived days (for months
+    they are named `month_before` and `this_month`). `same_days_before`, `same_days`, their difference `change`, and
+    `change_ratio` are of the days that are archived whole in both, counted from the start of each. Without such days
+    they are None. So is the ratio if there was nothing before.
     """
-    by = request.grouped(OF_A_MONTH, ("workspace",), "compare")
-    period = month_period(reader, request)
-    selected = select_days(reader, Report.COST, of_month(request, period))
+    by = request.grouped(DIMENSIONS, ("workspace",), "compare")
+    period = period_of(reader, request)
+    other = request.against or period.before()
+    read = read_daily_money(reader, request, by, lambda day: _is_in(period, day) or _is_in(other, day))
+    selected = select_of(read.archived, read.what, within(request, period))
     if selected.known is None:
         return selected.unknown()
-    before = month_before(period)
-    days = reader.days(Report.COST, before.since.isoformat(), period.until.isoformat())
-    now, then = (KnownDays.of(one, days) for one in (period, before))
-    common = sorted({day.day for day in now.whole} & {day.day for day in then.whole})
-    rows = [_row(group, now, then, common) for group in read_daily_amounts(reader, by, days)]
-    names = [*rows[0]][: -len(_AMOUNTS)] if rows else ["currency"]
+    now, then = KnownDays.of(period, read.days), KnownDays.of(other, read.days)
+    common = sorted(_numbers(now) & _numbers(then))
+    of_months = period.unit == other.unit == "month" and request.against is None
+    before_name, now_name = ("month_before", "this_month") if of_months else ("before", "now")
+    amounts = (before_name, "same_days_before", "same_days", now_name, "change")
+    rows = [_row(group, now, then, common, amounts) for group in read.groups]
+    names = [*rows[0]][: -len(amounts)] if rows else ["currency"]
     # Without a row there was no cost, which is a zero where days are archived and unknown elsewhere.
-    zeros = {name: {"USD": 0} for name in _AMOUNTS if rows == [] and (common or name == "this_month")}
-    sums = {name: sum_by_currency(rows, name) or zeros.get(name) for name in _AMOUNTS}
-    total = total_row([*names, *_AMOUNTS], **sums)
-    top = keep_top(rows, request.top, lambda row: (row["this_month"] or 0, row["month_before"] or 0), _AMOUNTS)
-    return Table([*plain(*names), *money(*_AMOUNTS)], top.rows, total).noting(
-        now.sentence(), _before_note(then, before), _common_note(common, period, before), COST_NOTE
+    zeros = {name: {"USD": 0} for name in amounts if rows == [] and (common or name == now_name)}
+    sums = {name: sum_by_currency(rows, name) or zeros.get(name) for name in amounts}
+    total = total_row([*names, *amounts, "change_ratio"], **sums, change_ratio=_total_ratio(sums))
+    ranks = {
+        "now": lambda row: (row[now_name] or 0, row[before_name] or 0),
+        "before": lambda row: (row[before_name] or 0, row[now_name] or 0),
+        "change": lambda row: abs(row["change"] or 0),
+    }
+    top = keep_top(rows, request.top, ranks[request.sort or "now"], amounts)
+    ratios = [row | {"change_ratio": _ratio(row["change"], row["same_days_before"])} for row in top.rows]
+    columns = [*plain(*names), *money(*amounts), Column("change_ratio", Kind.SHARE)]
+    return Table(columns, ratios, total).noting(
+        now.sentence(), _note_on(then, other), _common_note(common, period, other), *read.notes
     )
 
 
-def _row(group: DailyAmounts, now: KnownDays, then: KnownDays, common: list[int]) -> Row:
-    # Days in progress are in neither sum: a part of a day would be compared with a whole one.
+def _is_in(period: Period, day: date) -> bool:
+    return period.since <= day < period.until
+
+
+def _row(
+    group: DailyAmounts, now: KnownDays, then: KnownDays, common: list[int], names: tuple[str, str, str, str, str]
+) -> Row:
+    # Days in progress are in neither sum of the same days: a part of a day would be compared with a whole one.
     same = group.total(_days(now.period, common)) if common else None
     same_before = group.total(_days(then.period, common)) if common else None
-    return group.values | {
-        "month_before": group.total(then.archived) if then.archived else None,
-        "same_days_before": same_before,
-        "same_days": same,
-        "this_month": group.total(now.archived),
-        "change": same - same_before if same is not None and same_before is not None else None,
-    }
+    amounts = (
+        group.total(then.archived) if then.archived else None,
+        same_before,
+        same,
+        group.total(now.archived),
+        same - same_before if same is not None and same_before is not None else None,
+    )
+    return group.values | dict(zip(names, amounts, strict=True))
+
+
+def _numbers(known: KnownDays) -> set[int]:
+    """Return the whole days as numbers from the start of the period."""
+    return {(day - known.period.since).days for day in known.whole}
 
 
 def _days(period: Period, numbers: list[int]) -> list[date]:
-    return [period.since + timedelta(days=number - 1) for number in numbers]
+    return [period.since + timedelta(days=number) for number in numbers]
 
 
-def _before_note(then: KnownDays, before: Period) -> str:
-    return then.sentence() if then.archived else f"nothing of {before.since:%Y-%m} is archived: there is no comparison"
+def _ratio(change: int | None, before: int | None) -> float | None:
+    return change / before if change is not None and before else None
 
 
-def _common_note(common: list[int], period: Period, before: Period) -> str:
+def _total_ratio(sums: dict[str, dict[str, int] | None]) -> float | None:
+    """Return the ratio of the total, if it is of one currency."""
+    change, before = sums["change"] or {}, sums["same_days_before"] or {}
+    return _ratio(*change.values(), *before.values()) if len(change) == len(before) == 1 else None
+
+
+def _note_on(then: KnownDays, other: Period) -> str:
+    return then.sentence() if then.archived else f"nothing of {other} is archived: there is no comparison"
+
+
+def _common_note(common: list[int], period: Period, other: Period) -> str:
     if not common:
         return ""
-    months = f"{before.since:%Y-%m} and {period.since:%Y-%m}"
-    return f"change compares {count(len(common), 'day')} that are archived in both {months}"
+    days, verb = count(len(common), "day"), "is" if len(common) == 1 else "are"
+    return f"change compares {days} that {verb} archived in both {other} and {period}"

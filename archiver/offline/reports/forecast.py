@@ -8,7 +8,7 @@ from archiver.model import Report
 from archiver.offline.reports.grouped import total_row
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.projection import RECENT_DAYS, project
-from archiver.offline.reports.request import COST_NOTE, month_period, of_month, select_days
+from archiver.offline.reports.request import COST_NOTE, period_of, select_days, within
 from archiver.offline.tables.table import Table, keep_top, money, plain, sum_by_currency
 from archiver.reports.dimensions import TIMES, dimensions_of
 
@@ -24,8 +24,8 @@ _AMOUNTS = ("to_date", "projected")
 def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the cost of a month to date and, projected, to its end."""
     by = request.grouped(OF_A_MONTH, ("workspace",), "forecast")
-    period = month_period(reader, request)
-    selected = select_days(reader, Report.COST, of_month(request, period))
+    period = period_of(reader, request)
+    selected = select_days(reader, Report.COST, within(request, period))
     if selected.known is None:
         return selected.unknown()
     projected = project(reader, by, period)

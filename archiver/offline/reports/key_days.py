@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archiver.model import Report
 from archiver.offline.reports.allocation import allocate
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES
+from archiver.offline.reports.known_days import count
+from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.reports.dimensions import Label, columns_of, missing_columns
 
 if TYPE_CHECKING:
@@ -180,6 +182,30 @@ def choose_days(reader: ArchiveReader) -> dict[int, tuple[Report, Day]]:
     chosen |= {day.start: (Report.COST, day) for day in reader.days(Report.COST)}
     chosen |= {day.start: (Report.ANALYTICS_COST, day) for day in billed if day.is_whole}
     return dict(sorted(chosen.items()))
+
+
+def method_notes(days: Sequence[KeyDay], *, has_estimates: bool) -> list[str]:
+    """Return the sentences on how the cost of days by API key is known."""
+    allocated = [day for day in days if isinstance(day, AllocatedDay)]
+    billed = len(days) - len(allocated)
+    notes = []
+    if billed:
+        notes.append(f"billed: {count(billed, 'day')} of the analytics cost report, which has each key and no credits")
+    if allocated:
+        notes.append(
+            f"allocated: {count(len(allocated), 'day')} of the cost report, shared by the tokens of the same kind; "
+            "archiver sync --report analytics-cost archives billed cost by key"
+        )
+    if has_estimates:
+        notes.append(
+            "estimated amounts are to the cent: several prices (by region, speed or window) share tokens that the "
+            "archived usage does not tell apart; archiver sync --group-by "
+            "workspace_id,api_key_id,model,service_tier,inference_geo archives usage by region"
+        )
+    ungrouped = sum(1 for day in allocated if day.used is None or "api_key_id" not in day.used.group_by)
+    if ungrouped:
+        notes.append(f"usage of {ungrouped} of {len(days)} days is not archived by API key")
+    return [*notes, COST_NOTE] if allocated else [*notes, ANALYTICS_NOTE]
 
 
 def read_key_days(

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
 from archiver.offline.reports.grouped import slots_for
-from archiver.offline.reports.key_days import AllocatedDay, Method, choose_days, read_key_days
-from archiver.offline.reports.known_days import count
-from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE, select_of
+from archiver.offline.reports.key_days import Method, choose_days, method_notes, read_key_days
+from archiver.offline.reports.request import select_of
 from archiver.offline.reports.spend import ranked_money
 from archiver.offline.tables.money import Estimate
 from archiver.offline.tables.sparkline import SlotDays, add_sparklines
@@ -60,7 +59,7 @@ def keys_of_days(
     table, parts = ranked_money(rows, lines, request.top)
     slot_days = SlotDays(_known_days(days, by), slots) if slots else None
     return add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0]).noting(
-        selected.known.sentence(), *_notes(days, has_estimates=has_estimates)
+        selected.known.sentence(), *method_notes(days, has_estimates=has_estimates)
     )
 
 
@@ -68,29 +67,6 @@ def _with_method_last(table: Table) -> Table:
     columns = [*(column for column in table.columns if column.name != "method"), *plain("method")]
     rows = [{column.name: row[column.name] for column in columns} for row in table.rows]
     return Table(columns, rows, table.total)
-
-
-def _notes(days: Sequence[KeyDay], *, has_estimates: bool) -> list[str]:
-    allocated = [day for day in days if isinstance(day, AllocatedDay)]
-    billed = len(days) - len(allocated)
-    notes = []
-    if billed:
-        notes.append(f"billed: {count(billed, 'day')} of the analytics cost report, which has each key and no credits")
-    if allocated:
-        notes.append(
-            f"allocated: {count(len(allocated), 'day')} of the cost report, shared by the tokens of the same kind; "
-            "archiver sync --report analytics-cost archives billed cost by key"
-        )
-    if has_estimates:
-        notes.append(
-            "estimated amounts are to the cent: several prices (by region, speed or window) share tokens that the "
-            "archived usage does not tell apart; archiver sync --group-by "
-            "workspace_id,api_key_id,model,service_tier,inference_geo archives usage by region"
-        )
-    ungrouped = sum(1 for day in allocated if day.used is None or "api_key_id" not in day.used.group_by)
-    if ungrouped:
-        notes.append(f"usage of {ungrouped} of {len(days)} days is not archived by API key")
-    return [*notes, COST_NOTE] if allocated else [*notes, ANALYTICS_NOTE]
 
 
 def _lines(reader: ArchiveReader, days: Sequence[KeyDay], by: Sequence[str], slot_of: Any) -> tuple[list[Line], bool]:

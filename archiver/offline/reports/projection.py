@@ -5,62 +5,24 @@ The cost of a day that is not known yet is projected from the same weekdays of t
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from archiver.model import Report
+from archiver.offline.reports.daily_money import read_daily_amounts
 from archiver.offline.reports.known_days import KnownDays
 from archiver.offline.tables.money import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from datetime import date
 
     from archiver.offline.periods import Period
-    from archiver.offline.tables.table import Row
-    from archiver.store.read.daily_sums import Day
+    from archiver.offline.reports.daily_money import DailyAmounts
     from archiver.store.read.reader import ArchiveReader
 
 RECENT_DAYS = 28  # whole weeks, so that every weekday has the same weight
-_LABELS = ("workspace", "api_key")
-
-
-@dataclass(slots=True)
-class DailyAmounts:
-    """The amounts of one group by day, in 1e-18 cents.
-
-    `credits` are the negative amounts, which `amounts` include.
-    """
-
-    values: Row
-    amounts: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-    credits: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-
-    def total(self, days: Iterable[date]) -> int:
-        """Add up the amounts of some days."""
-        return sum(self.amounts.get(day, 0) for day in days)
-
-    def without_credits(self, day: date) -> int:
-        """Return the amount of a day without its credits, which do not recur."""
-        return self.amounts.get(day, 0) - self.credits.get(day, 0)
-
-
-def read_daily_amounts(reader: ArchiveReader, by: tuple[str, ...], days: Sequence[Day]) -> list[DailyAmounts]:
-    """Read the amounts of each group by day.
-
-    Groups are identified by ids, as names change; they have their latest name.
-    """
-    groups: dict[tuple[Any, ...], DailyAmounts] = {}
-    for line in reader.lines(Report.COST, ("day", *by), days):
-        values = {name: value for name, value in line.values.items() if name != "date"}
-        key = tuple(value for name, value in values.items() if name not in _LABELS)
-        group = groups.setdefault(key, DailyAmounts(values))
-        group.values = values  # lines come in order of time, so the latest name stays
-        day = date.fromisoformat(line.values["date"])
-        group.amounts[day] += line.sums[0]
-        group.credits[day] += line.sums[1]
-    return list(groups.values())
 
 
 @dataclass(frozen=True, slots=True)

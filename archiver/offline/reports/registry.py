@@ -11,6 +11,7 @@ from archiver.offline.reports.changes import changes
 from archiver.offline.reports.claude_code import DIMENSIONS as CLAUDE_CODE_DIMENSIONS
 from archiver.offline.reports.claude_code import claude_code
 from archiver.offline.reports.compare import compare
+from archiver.offline.reports.daily_money import DIMENSIONS as MONEY_DIMENSIONS
 from archiver.offline.reports.forecast import OF_A_MONTH, forecast
 from archiver.offline.reports.keys import BY as KEY_DIMENSIONS
 from archiver.offline.reports.keys import keys
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from archiver.offline.tables.table import Table
     from archiver.store.read.reader import ArchiveReader
 
-_RANGE_OPTIONS = ("since", "until", "month")
+_RANGE_OPTIONS = ("since", "until", "month", "period")
 _COST_DIMENSIONS = dimensions_of(Report.COST)
 _USAGE_DIMENSIONS = dimensions_of(Report.USAGE)
 
@@ -130,11 +131,11 @@ _ALL = (
     ),
     BuiltInReport(
         "compare",
-        "Compare a month with the one before, over the same days, by workspace.",
-        "--month 2026-01",
-        ("month", "by", "top", "as_of", "unit"),
+        "Compare a period with the one before, or with any other, over the same days, by workspace.",
+        "--period last-week --by model --sort change",
+        ("month", "period", "with", "by", "sort", "top", "as_of", "unit"),
         compare,
-        OF_A_MONTH,
+        MONEY_DIMENSIONS,
     ),
     BuiltInReport(
         "forecast",

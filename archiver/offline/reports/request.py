@@ -45,7 +45,9 @@ class ReportRequest:
         top: The number of rows before the others are folded into one; None: all rows.
         as_of: The moment that the archive is read at, in UTC seconds; None: now.
         unit: The unit of amounts, usd or cents.
-        month: The month of a report that is about one; None: that of the last archived day.
+        period: The period of a report that is about one; None: the month of the last archived day.
+        against: The period that it is compared with; None: the one before.
+        sort: The column that a comparison is ordered by; None: the default.
         first_seen: Bounds of the time that a change was first seen, as text, for reports of changes.
         sparklines: Whether rows get sparklines.
         warn: Whether a limit that is projected to be exceeded needs attention too.
@@ -58,7 +60,9 @@ class ReportRequest:
     top: int | None = None
     as_of: int | None = None
     unit: str = "usd"
-    month: Period | None = None
+    period: Period | None = None
+    against: Period | None = None
+    sort: str | None = None
     first_seen: tuple[str | None, str | None] = (None, None)
     sparklines: bool = False
     warn: bool = False
@@ -135,13 +139,14 @@ def select_of(archived: Sequence[Day], what: str, request: ReportRequest) -> Sel
     return SelectedDays(days, KnownDays.of(period, days))
 
 
-def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
-    """Return the month of a report about one month.
+def period_of(reader: ArchiveReader, request: ReportRequest) -> Period:
+    """Return the period of a report about one.
 
-    It is the month of `--month`, else that of the last archived day of cost that is not after today or `as_of`.
+    It is that of `--month` or `--period`, else the month of the last archived day of cost that is not after today or
+    `as_of`.
     """
-    if request.month is not None:
-        return request.month
+    if request.period is not None:
+        return request.period
     # The month of the last archived day has numbers, also if the archive has not been synced since.
     today = request.today
     if request.as_of is not None:
@@ -150,6 +155,6 @@ def month_period(reader: ArchiveReader, request: ReportRequest) -> Period:
     return month_of(days[-1] if days else today)
 
 
-def of_month(request: ReportRequest, period: Period) -> ReportRequest:
-    """Return a request with the days of a month."""
+def within(request: ReportRequest, period: Period) -> ReportRequest:
+    """Return a request with the days of a period."""
     return replace(request, since=period.since, until=period.until)

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from archiver.offline.periods import Period
+from archiver.offline.reports.daily_money import DailyAmounts
 from archiver.offline.reports.known_days import KnownDays
-from archiver.offline.reports.projection import DailyAmounts, Projection, project
+from archiver.offline.reports.projection import Projection, project
 from archiver.store.read.reader import open_archive_reader
 from tests.handmade import Handmade, cost_row, days
 
