@@ -121,3 +121,11 @@ def test_of_a_day_in_progress_the_latest_reading_is_used(db: Path) -> None:
     )
     (row,) = report(db, "people")
     assert (row["person"], row["amount_usd"]) == ("(not grouped)", "6.00")
+
+
+def test_a_report_that_is_not_archived_yet_says_which_sync_archives_it(db: Path) -> None:
+    Handmade(db).cost({"2026-01-05": [cost_row("500", description="d")]}, read_at="2026-01-06T03:00:00")
+    for words in (("people",), ("compare", "--by", "person")):
+        done = run("report", *words, "--db", str(db))
+        assert done.code == 3
+        assert "no analytics-cost is archived yet: run archiver sync --report analytics-cost" in done.stderr

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from archiver.model import DEFAULT_REPORTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -84,7 +86,8 @@ def not_archived(what: str, period: Period | None, archived: Sequence[Day], as_o
     """
     then = f" as of {as_of}" if as_of else ""
     if not archived:
-        hint = "choose a later --as-of" if as_of else "run archiver sync"
+        report = "" if what in DEFAULT_REPORTS else f" --report {what}"
+        hint = "choose a later --as-of" if as_of else f"run archiver sync{report}"
         return f"no {what} was archived{then}: {hint}" if as_of else f"no {what} is archived yet: {hint}"
     asked = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
     return f"no {what}{asked} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"
