@@ -118,3 +118,18 @@ def test_every_date_can_be_said(half_a_year: Path) -> None:
     done = archiver("report", "spend", "--since", "2026-13", "--db", str(half_a_year))
     assert done.returncode == 2
     assert "write it as 2026-10-05" in done.stderr
+
+
+def test_an_estimate_is_to_the_cent(db: Path) -> None:
+    made = Handmade(db)
+    kind: Any = {"model": "m", "cost_type": "tokens", "token_type": "uncached_input_tokens"}
+    # Two prices share the tokens of two keys as 1 to 3, and the usage does not tell them apart: 200.5 cents / 4 = 50.125.
+    rows = [
+        cost_row(amount, description=geo, inference_geo=geo, **kind)
+        for geo, amount in (("us", "100.5"), ("global", "100"))
+    ]
+    made.cost({"2026-03-01": rows}, read_at=READ_AT)
+    used = [usage_row(1, api_key_id="k1", model="m"), usage_row(3, api_key_id="k2", model="m")]
+    made.usage({"2026-03-01": used}, read_at=READ_AT, group_by=("api_key_id", "model"))
+    by_key = {row["api_key_id"]: row["this_month_usd"] for row in compared(db, "--month", "2026-03", "--by", "api_key")}
+    assert by_key == {"k1": "0.50", "k2": "1.50"}
