@@ -123,7 +123,7 @@ def test_every_date_can_be_said(half_a_year: Path) -> None:
 def test_an_estimate_is_to_the_cent(db: Path) -> None:
     made = Handmade(db)
     kind: Any = {"model": "m", "cost_type": "tokens", "token_type": "uncached_input_tokens"}
-    # Two prices share the tokens of two keys as 1 to 3, and the usage does not tell them apart: 200.5 cents / 4 = 50.125.
+    # Tokens of two keys share two prices as 1 to 3, which the usage does not tell apart: 200.5 cents / 4 = 50.125.
     rows = [
         cost_row(amount, description=geo, inference_geo=geo, **kind)
         for geo, amount in (("us", "100.5"), ("global", "100"))
