@@ -133,3 +133,12 @@ def test_an_estimate_is_to_the_cent(db: Path) -> None:
     made.usage({"2026-03-01": used}, read_at=READ_AT, group_by=("api_key_id", "model"))
     by_key = {row["api_key_id"]: row["this_month_usd"] for row in compared(db, "--month", "2026-03", "--by", "api_key")}
     assert by_key == {"k1": "0.50", "k2": "1.50"}
+
+
+def test_a_change_from_credits_has_no_ratio(db: Path) -> None:
+    made = Handmade(db)
+    rows = {"2026-02-01": [cost_row("-100", description="credit")], "2026-03-01": [cost_row("50", description="d")]}
+    for day, of_day in rows.items():
+        made.cost({day: of_day}, read_at=READ_AT)
+    (row,) = compared(db, "--month", "2026-03")
+    assert (row["same_days_before_usd"], row["change_usd"], row["change_ratio"]) == ("-1.00", "1.50", None)

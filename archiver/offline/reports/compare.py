@@ -27,7 +27,7 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
     The other is `request.against`, or else the period before. `before` and `now` are of all archived days (for months
     they are named `month_before` and `this_month`). `same_days_before`, `same_days`, their difference `change`, and
     `change_ratio` are of the days that are archived whole in both, counted from the start of each. Without such days
-    they are None. So is the ratio if there was nothing before.
+    they are None. So is the ratio if there was no cost before.
     """
     by = request.grouped(DIMENSIONS, ("workspace",), "compare")
     period = period_of(reader, request)
@@ -90,7 +90,8 @@ def _days(period: Period, numbers: list[int]) -> list[date]:
 
 
 def _ratio(change: int | None, before: int | None) -> float | None:
-    return change / before if change is not None and before else None
+    # Credits alone are a negative base, of which a part in percent would have the wrong sign.
+    return change / before if change is not None and before is not None and before > 0 else None
 
 
 def _total_ratio(sums: dict[str, dict[str, int] | None]) -> float | None:
