@@ -61,6 +61,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "config",
         "how",
         "raw",
+        "no_pager",
         "xlsx",
         "show_list",
         "param",

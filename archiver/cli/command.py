@@ -17,7 +17,7 @@ _HEADINGS: Final = {
     "no-people dry-run warn",
     "When": "since until month period with as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
-    "Output": "json csv tsv nl markdown xlsx html raw unit quiet verbose log-format open",
+    "Output": "json csv tsv nl markdown xlsx html raw no-pager unit quiet verbose log-format open",
     "API": "admin-key-file admin-key-command api-url",
     "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",

@@ -91,7 +91,7 @@ def _show_spend(db: Path) -> str:
     click.echo("\nSpend by month and by workspace, from the cost report, not the invoice (invented data)")
     for table in tables:
         click.echo()
-        write_rows(*to_display(table, "usd", narrow=True), sys.stdout, Format.TABLE)
+        write_rows(*to_display(table, "usd", narrow=True), sys.stdout, Format.TABLE, has_total=table.total is not None)
     return str(max(row["month"] for row in tables[0].rows))
 
 

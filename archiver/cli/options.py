@@ -183,6 +183,9 @@ def connect_options(command: F) -> F:
 
 def format_options(command: F) -> F:
     """Add the options of output formats; the default is a plain table."""
+    command = option("--no-pager", is_flag=True, help="Print everything at once, also what is longer than the screen.")(
+        command
+    )
     command = option("--raw", is_flag=True, help="Print text exactly, with its control characters and formulas.")(
         command
     )

@@ -24,10 +24,12 @@ from archiver.cli.options import (
     option,
     print_written,
 )
+from archiver.cli.terminal import paged, terminal_of
 from archiver.errors import ConfigurationError
 from archiver.offline.atomic import atomic_file
 from archiver.offline.limits import run_limited
 from archiver.offline.saved import saved_queries, value_of
+from archiver.offline.tables.terminal import write_result
 from archiver.offline.tables.write import Format, write_rows
 from archiver.store.read.sandbox import Limits, Result, run_query
 
@@ -118,6 +120,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     show_list: bool,
     how: str | None,
     raw: bool,
+    no_pager: bool,
     xlsx: Path | None,
     param: tuple[str, ...],
     as_of: datetime | None,
@@ -147,11 +150,20 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     # Guarded in the child, which ends without the handlers of the parent: it prints its errors and returns the code.
     def print_result() -> int:
         with ask() as result:
-            write_rows(result.columns, result.rows, sys.stdout, format_of(how), raw=raw)
-            sys.stdout.flush()  # the child ends without flushing
+            _print(result, format_of(how), raw=raw, has_pager=not no_pager)
         return 0
 
     return run_limited(lambda: guarded(print_result), timeout, max_memory)
+
+
+def _print(result: Result, how: Format, *, raw: bool, has_pager: bool) -> None:
+    terminal = terminal_of(sys.stdout) if how is Format.TABLE and not raw else None
+    if terminal is not None:
+        with paged(sys.stdout, wanted=has_pager) as to:
+            write_result(result.columns, result.rows, to, terminal)
+    else:
+        write_rows(result.columns, result.rows, sys.stdout, how, raw=raw)
+    sys.stdout.flush()  # the child ends without flushing
 
 
 def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:

@@ -22,6 +22,7 @@ from archiver.cli.options import (
     option,
     print_written,
 )
+from archiver.cli.terminal import paged, print_notes, terminal_of
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
 from archiver.offline.periods import EXAMPLES, Period, month
@@ -30,7 +31,8 @@ from archiver.offline.reports.compare import SORTS
 from archiver.offline.reports.registry import REPORTS, BuiltInReport
 from archiver.offline.reports.request import Budgets, ReportRequest
 from archiver.offline.tables.display import to_display, to_export, to_sheet
-from archiver.offline.tables.sparkline import GAP
+from archiver.offline.tables.slots import GAP
+from archiver.offline.tables.terminal import write_report
 from archiver.offline.tables.write import PEOPLE, Format, is_unicode, show, write_rows
 from archiver.store.read.reader import open_archive_reader
 
@@ -138,7 +140,9 @@ def _command(of: BuiltInReport) -> click.Command:
 
 
 def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
-    db, how, raw, xlsx, html = (options.pop(name) for name in ("db", "how", "raw", "xlsx", "html"))
+    db, how, raw, xlsx, html, no_pager = (
+        options.pop(name) for name in ("db", "how", "raw", "xlsx", "html", "no_pager")
+    )
     check_sheet(xlsx, how, raw=raw)
     if html and (how or xlsx):
         raise ConfigurationError(f"--html and --{how or 'xlsx'} are both given", hint="give one of them")
@@ -151,17 +155,30 @@ def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
         return _write_page(html, of.name, db, request)
     with open_archive_reader(db, request.as_of) as reader:
         table = of.compute(reader, request)
-    ascii_only = not is_unicode(sys.stdout)
+    notes = [*table.notes]
     if xlsx is not None:
         _write_sheet(table, request.unit, xlsx, db)
     elif not people and (table.is_known or chosen is Format.JSON):  # without rows, only JSON has an output: []
         write_rows(*to_export(table, request.unit), sys.stdout, chosen, raw=raw)
     elif people and table.is_known:
-        shown = to_display(table, request.unit, ascii_only=ascii_only, narrow=chosen is Format.TABLE)
-        write_rows(*shown, sys.stdout, chosen, raw=raw)
-    for note in filter(None, (*table.notes, table.legend)):
-        click.echo(f"note: {note.replace(GAP, 'blank') if ascii_only else note}", err=True)
+        notes += _print_table(of.name, table, request.unit, chosen, raw=raw, has_pager=not no_pager)
+    print_notes(note if is_unicode(sys.stdout) else note.replace(GAP, "blank") for note in notes)
     return PARTIAL_EXIT if table.needs_attention or not table.is_known else 0
+
+
+def _print_table(  # noqa: PLR0913  # the options of output
+    name: str, table: Table, unit: str, how: Format, *, raw: bool, has_pager: bool
+) -> list[str]:
+    """Print a table for people, and return the notes on how it is shown."""
+    terminal = terminal_of(sys.stdout) if how is Format.TABLE and not raw else None
+    if terminal is not None:
+        notes: list[str] = []
+        with paged(sys.stdout, wanted=has_pager) as to:
+            notes += write_report(name, table, unit, to, terminal)
+        return notes
+    shown = to_display(table, unit, ascii_only=not is_unicode(sys.stdout), narrow=how is Format.TABLE)
+    write_rows(*shown, sys.stdout, how, raw=raw, has_total=table.total is not None)
+    return [table.slots.legend()] if table.slots is not None else []
 
 
 def _write_sheet(table: Table, unit: str, xlsx: Path, db: Path) -> None:

@@ -75,7 +75,7 @@ def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
     rows = [_against(one, groups, projected, has_ungrouped=has_ungrouped) for one in limits]
     table = _table(rows, warn=request.warn)
     known = projected.known.sentence() if selected.known else selected.sentence
-    return table.noting(
+    return table.over(projected.known.title()).noting(
         known,
         projection_note(projected) if selected.known else "",
         *_notes(projected, ungrouped, request),

@@ -58,7 +58,8 @@ def claude_code(reader: ArchiveReader, request: ReportRequest) -> Table:
         "costs in other currencies than USD are not in these numbers" if others else "",
         f"{count(without, 'row')} of models came without a cost and add nothing to estimated_cost" if without else "",
     )
-    return (without_names(table) if "id" in request.by else table).noting(grouped.note, *notes, _NOTE)
+    shown = without_names(table) if "id" in request.by else table
+    return shown.over(grouped.title).noting(grouped.note, *notes, _NOTE)
 
 
 def _numbers(sums: Sequence[int]) -> dict[str, int | None]:

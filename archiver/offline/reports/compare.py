@@ -9,7 +9,7 @@ from archiver.offline.reports.daily_money import DIMENSIONS, read_daily_money
 from archiver.offline.reports.grouped import total_row
 from archiver.offline.reports.known_days import KnownDays, count
 from archiver.offline.reports.request import period_of, select_of, within
-from archiver.offline.tables.table import Column, Kind, Table, keep_top, money, plain, sum_by_currency
+from archiver.offline.tables.table import Column, Kind, Table, keep_top, plain, sum_by_currency
 
 if TYPE_CHECKING:
     from archiver.offline.periods import Period
@@ -54,8 +54,10 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
     }
     top = keep_top(rows, request.top, ranks[request.sort or "now"], amounts)
     ratios = [row | {"change_ratio": _ratio(row["change"], row["same_days_before"])} for row in top.rows]
-    columns = [*plain(*names), *money(*amounts), Column("change_ratio", Kind.SHARE)]
-    return Table(columns, ratios, total).noting(
+    of_same_days = {"same_days_before", "same_days"}
+    money_columns = [Column(name, Kind.MONEY, is_optional=name in of_same_days) for name in amounts]
+    columns = [*plain(*names), *money_columns, Column("change_ratio", Kind.SHARE)]
+    return Table(columns, ratios, total, period=f"{now.title()}, with {other}").noting(
         now.sentence(), _note_on(then, other), _common_note(common, period, other), *read.notes
     )
 

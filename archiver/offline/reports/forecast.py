@@ -40,7 +40,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
     total = total_row([*names, *_AMOUNTS], **{name: sum_by_currency(rows, name) or zero for name in _AMOUNTS})
     top = keep_top(rows, request.top, lambda row: row["projected"] or row["to_date"], _AMOUNTS)
     table = Table([*plain(*names), *money(*_AMOUNTS)], top.rows, total)
-    return table.noting(projected.known.sentence(), projection_note(projected), COST_NOTE)
+    return table.over(projected.known.title()).noting(projected.known.sentence(), projection_note(projected), COST_NOTE)
 
 
 def projection_note(projected: Projection) -> str:

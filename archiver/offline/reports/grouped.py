@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archiver.offline.reports.request import SelectedDays, select_days
-from archiver.offline.tables.sparkline import SlotDays, Slots
+from archiver.offline.tables.slots import Slots
+from archiver.offline.tables.sparkline import SlotDays
 from archiver.reports.dimensions import TIMES, Label, missing_columns
 from archiver.store.read.daily_sums import group_columns
 
@@ -59,6 +60,11 @@ class Grouped:
     def note(self) -> str:
         """The note on days that are missing or in progress, or ""."""
         return self.selected.known.sentence() if self.selected.known else ""
+
+    @property
+    def title(self) -> str:
+        """The days that the lines are of, or ""."""
+        return self.selected.known.title() if self.selected.known else ""
 
 
 def read_grouped(

@@ -58,7 +58,8 @@ def keys_of_days(
         rows.append(line.values | {"amount": amount, "method": method.name.lower()})
     table, parts = ranked_money(rows, lines, request.top)
     slot_days = SlotDays(_known_days(days, by), slots) if slots else None
-    return add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0]).noting(
+    table = add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0])
+    return table.over(selected.known.title()).noting(
         selected.known.sentence(), *method_notes(days, has_estimates=has_estimates)
     )
 

@@ -26,18 +26,22 @@ class KnownDays:
         period: The days that the numbers should cover.
         whole: Days that were fetched after they ended.
         in_progress: Days that were fetched before they ended. They count as archived, but are projected.
+        provisional: Those of the whole days that the API may still change.
     """
 
     period: Period
     whole: frozenset[date]
     in_progress: frozenset[date]
+    provisional: frozenset[date] = frozenset()
 
     @classmethod
     def of(cls, period: Period, days: Iterable[Day]) -> KnownDays:
         """Return the known days of a period, of days that may lie outside it."""
-        mine = [(day.date, day.is_whole) for day in days if period.since <= day.date < period.until]
-        whole = frozenset(one for one, is_whole in mine if is_whole)
-        return cls(period, whole, frozenset(one for one, is_whole in mine if not is_whole))
+        mine = [day for day in days if period.since <= day.date < period.until]
+        whole, in_progress = (
+            frozenset(one.date for one in mine if one.is_whole is is_whole) for is_whole in (True, False)
+        )
+        return cls(period, whole, in_progress, frozenset(one.date for one in mine if one.is_provisional))
 
     @property
     def archived(self) -> frozenset[date]:
@@ -57,6 +61,14 @@ class KnownDays:
         # All days up to the last archived one, less the archived ones.
         last = max(self.archived, default=self.period.since)
         return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
+
+    def title(self) -> str:
+        """Return the days in words, and how many are not settled or archived."""
+        counts = {"provisional": self.provisional, "in progress": self.in_progress}
+        parts = [f"{len(days):,} {state}" for state, days in counts.items() if days]
+        parts += [f"{self.missing:,} not archived"] if self.missing else []
+        days = count(self.period.days, "day")
+        return f"{self.period.since} to {self.period.until - timedelta(days=1)}, {', '.join([days, *parts])}"
 
     def sentence(self) -> str:
         """Return the note on days that are missing or in progress, or ""."""

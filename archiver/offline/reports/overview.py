@@ -56,7 +56,8 @@ def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
     )
     columns = [*plain("month", "currency"), *money("amount"), *counts("tokens")]
     table = Table([*columns, Column("cache_hit_rate", Kind.SHARE), *counts("billed_days")], rows, total)
-    return table.noting(*_notes("cost", billed), *_notes("usage", used), COST_NOTE)
+    known = billed.known or used.known
+    return table.over(known.title() if known else "").noting(*_notes("cost", billed), *_notes("usage", used), COST_NOTE)
 
 
 def _notes(name: str, selected: SelectedDays) -> list[str]:

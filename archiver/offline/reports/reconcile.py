@@ -60,7 +60,8 @@ def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
     note = f"{count(len(left_out), 'day')} left out: usage and cost are not both archived" + (
         f" by {dimensions}" if dimensions else ""
     )
-    return Table(columns, rows).noting(
+    known = selected[Report.COST].known
+    return Table(columns, rows, period=known.title() if known else "").noting(
         *(one.known.sentence() for one in selected.values() if one.known),
         note if left_out else "",
         f"only token costs; the implied price is for a million tokens; {COST_NOTE}",

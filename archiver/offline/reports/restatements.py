@@ -40,7 +40,8 @@ def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
         for key, (number, was, now) in sums.items()
     ]
     columns = [*plain(*_KEY), *counts("rows"), *(Column(name, Kind.EXACT) for name in _VALUES)]
-    return Table(columns, rows, notes=("values are tokens; values of the field amount are cents",))
+    bounds = f"first seen {f'since {since}' if since else 'at any time'}{f' before {until}' if until else ''}"
+    return Table(columns, rows, period=bounds, notes=("values are tokens; values of the field amount are cents",))
 
 
 def restated_days(reader: ArchiveReader, request: ReportRequest) -> Table:

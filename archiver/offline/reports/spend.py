@@ -69,9 +69,8 @@ def _spend(  # noqa: PLR0913  # how the reports differ
     if grouped.selected.known is None:
         return grouped.selected.unknown()
     table, parts = _table(grouped, request.top, ranked=ranked)
-    return add_sparklines(table, grouped.sparkline_days, parts, lambda sums: sums[0]).noting(
-        grouped.note, COST_NOTE if report is Report.COST else ANALYTICS_NOTE
-    )
+    table = add_sparklines(table, grouped.sparkline_days, parts, lambda sums: sums[0])
+    return table.over(grouped.title).noting(grouped.note, COST_NOTE if report is Report.COST else ANALYTICS_NOTE)
 
 
 def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, list[list[Line]]]:

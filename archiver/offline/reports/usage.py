@@ -41,7 +41,7 @@ def tokens(reader: ArchiveReader, request: ReportRequest) -> Table:
         found = keep_top(rows, request.top, _all_tokens_of, COUNTS, grouped.lines)
         rows, parts = found.rows, found.lines
     table = Table([*plain(*names), *counts(*COUNTS)], rows, total_row([*names, *COUNTS], **totals) if names else None)
-    return add_sparklines(table, grouped.sparkline_days, parts, all_tokens).noting(grouped.note)
+    return add_sparklines(table, grouped.sparkline_days, parts, all_tokens).over(grouped.title).noting(grouped.note)
 
 
 def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
@@ -65,7 +65,7 @@ def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
     if total is not None:
         total["cache_hit_rate"] = hit_rate(total)
     columns = [*plain(*names), *counts(*_CACHE_COUNTS), Column("cache_hit_rate", Kind.SHARE)]
-    return Table(columns, rows, total).noting(grouped.note)
+    return Table(columns, rows, total).over(grouped.title).noting(grouped.note)
 
 
 def _all_tokens_of(row: Row) -> int:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.tables.money import to_exact, to_microcents, to_rounded
-from archiver.offline.tables.sparkline import sparkline
+from archiver.offline.tables.sparkline import halved, sparkline
 from archiver.offline.tables.table import Column, Kind, Row, Table
 from archiver.reports.dimensions import BY_COLUMN, DIMENSIONS, Label
 
@@ -105,40 +107,77 @@ def money_name(name: str, currency: str, unit: str) -> str:
     return f"{name}_{'cents' if unit == 'cents' else _NOT_IN_A_NAME.sub('_', currency.lower())}"
 
 
-def to_display(
-    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False, exact: bool = False
-) -> tuple[list[str], list[list[str]]]:
-    """Return titles and rows for people.
+class Role(Enum):
+    """What a column contains, which decides how it can be narrowed."""
+
+    NUMBER = "number"  # never shortened
+    TEXT = "text"
+    TREND = "trend"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column for people.
+
+    Attributes:
+        name: Its title, with the unit of amounts.
+        cells: One text a row, and last that of the total.
+        narrower: The cells with half the marks, of a sparkline.
+        is_optional: Whether a narrow terminal may leave it out.
+    """
+
+    name: str
+    cells: Sequence[str]
+    role: Role = Role.TEXT
+    narrower: Sequence[str] = ()
+    is_optional: bool = False
+
+
+def to_shown(table: Table, unit: str, *, ascii_only: bool = False, exact: bool = False) -> list[Shown]:
+    """Return columns for people.
 
     Amounts are rounded to two fractional digits, shares are in percent, names stand in place of ids, and sparklines are
-    the last column. `narrow` breaks long titles over several lines. `exact` writes amounts to their last digit, each
-    column with as many fractional digits as its longest amount.
+    the last column. `exact` writes amounts to their last digit, each column with as many fractional digits as its
+    longest amount.
     """
     shared = shared_names(table)
     lines = [*table.rows, *([table.total] if table.total is not None else [])]
-    shown: list[tuple[str, list[str]]] = []
+    shown: list[Shown] = []
     names = {column.name for column in table.columns}
     for column in table.columns:
         dimension = BY_COLUMN.get(column.name)
         if dimension is not None and dimension.label_column in names:
             continue  # people see the label in place of the id
         if column.kind is Kind.MONEY:
-            shown += _shown_money(table, column, unit, exact=exact)
+            parts = _shown_money(table, column, unit, exact=exact)
+            shown += [Shown(name, cells, Role.NUMBER, is_optional=column.is_optional) for name, cells in parts]
         else:
-            shown.append((column.name, [_shown(column, row, shared) for row in lines]))
+            role = Role.TEXT if column.kind is Kind.TEXT else Role.NUMBER
+            cells = [_shown(column, row, shared) for row in lines]
+            shown.append(Shown(column.name, cells, role, is_optional=column.is_optional))
     if table.sparklines:
         trends = [*table.sparklines, *([table.total_sparkline] if table.total is not None else [])]
-        shown.append(("days", [sparkline(trend, ascii_only=ascii_only) for trend in trends]))
+        marks = [sparkline(trend, ascii_only=ascii_only) for trend in trends]
+        narrower = [sparkline(halved(trend), ascii_only=ascii_only) for trend in trends]
+        shown.append(Shown("days", marks, Role.TREND, narrower))
+    return shown
+
+
+def to_display(
+    table: Table, unit: str, *, ascii_only: bool = False, narrow: bool = False, exact: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return titles and rows for people, of all columns.
+
+    `narrow` breaks long titles over several lines; the rest is as in `to_shown`.
+    """
+    shown = to_shown(table, unit, ascii_only=ascii_only, exact=exact)
     # Only titles of numbers are broken: they are often wider than their values, and names of dimensions are not.
-    titles = [_broken(name) if narrow and name not in names - _numbers(table) else name for name, _ in shown]
-    return titles, [[values[i] for _, values in shown] for i in range(len(lines))]
+    titles = [broken(one.name) if narrow and one.role is Role.NUMBER else one.name for one in shown]
+    return titles, [list(row) for row in zip(*(one.cells for one in shown), strict=True)]
 
 
-def _numbers(table: Table) -> set[str]:
-    return {column.name for column in table.columns if column.kind is not Kind.TEXT}
-
-
-def _broken(name: str) -> str:
+def broken(name: str) -> str:
+    """Return a long title over several lines, broken between its words."""
     return name.replace("_", "\n") if len(name) > _LONGEST_TITLE else name
 
 

@@ -12,13 +12,11 @@ from archiver.reports.dimensions import DIMENSIONS, Label
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from archiver.offline.tables.slots import Slots, Trend
     from archiver.store.read.daily_sums import Line
 
 Row = dict[str, Any]
 """The values of one line by column name."""
-
-Trend = list[float | None]
-"""The values of a sparkline: one daily mean for each slot of days, or None where no day of the slot is known."""
 
 
 class Kind(Enum):
@@ -35,11 +33,13 @@ class Kind(Enum):
 class Column:
     """A named column.
 
-    A money column is named without its unit, which is added on output: `amount` becomes `amount_usd`.
+    A money column is named without its unit, which is added on output: `amount` becomes `amount_usd`. A column that
+    `is_optional` explains others, and a narrow terminal may leave it out.
     """
 
     name: str
     kind: Kind = Kind.TEXT
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Table:
         needs_attention: Whether the exit code has to be 3, as a limit is exceeded or a state is unknown.
         sparklines: The trend of each row, for people; empty for none.
         total_sparkline: The trend of the total.
-        legend: The sentence that explains the marks of the sparklines.
+        slots: The division of the sparklines into marks.
+        period: The days that the numbers are of, in words, for the title.
     """
 
     columns: Sequence[Column]
@@ -65,13 +66,18 @@ class Table:
     needs_attention: bool = False
     sparklines: Sequence[Trend] = ()
     total_sparkline: Trend = field(default_factory=list)
-    legend: str = ""
+    slots: Slots | None = None
+    period: str = ""
 
     @property
     def currencies(self) -> list[str]:
         """The currencies of the rows, USD first; USD alone where no row has one."""
         found = {row["currency"] for row in self.rows if row.get("currency")}
         return sorted(found, key=lambda one: (one != "USD", one)) or ["USD"]
+
+    def over(self, period: str) -> Table:
+        """Return the table with the days that its numbers are of."""
+        return replace(self, period=period)
 
     def noting(self, *notes: str) -> Table:
         """Return the table with more notes."""

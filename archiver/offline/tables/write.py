@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~!&]")
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"  # the plain signs and their full-width twins
 _WIDEST_CELL = 120
+NULL, NO_ROWS = "NULL", "(no rows)"
 # A table has to know the widths of its columns before its first line, and must not hold a whole result for that.
 _MOST_MEASURED_ROWS = 1000
 
@@ -37,8 +38,14 @@ class Format(StrEnum):
 PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
 
 
-def write_rows(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, how: Format, *, raw: bool = False
+def write_rows(  # noqa: PLR0913  # what is written, where and how
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    to: TextIO,
+    how: Format,
+    *,
+    raw: bool = False,
+    has_total: bool = False,
 ) -> None:
     """Write rows in a format, each as soon as it is read.
 
@@ -47,6 +54,8 @@ def write_rows(
 
     Text is made inert, whatever the API sent: no escape code reaches a terminal, and no formula a spreadsheet. `raw`
     writes plain tables, CSV and TSV as they are instead. JSON is exact either way, and Markdown is always escaped.
+
+    With `has_total` the last row is a total, which a plain table sets apart. A null is `NULL` for people.
     """
     if how in {Format.JSON, Format.NL}:
         columns = _distinct(columns)
@@ -61,7 +70,7 @@ def write_rows(
     elif how is Format.MARKDOWN:
         _write_markdown(columns, rows, to)
     else:
-        _write_table(columns, rows, to, _whole if raw else show)
+        _write_table(columns, rows, to, _whole if raw else with_null, has_total=has_total)
 
 
 class _Lines:
@@ -122,7 +131,7 @@ def _escaped(character: str) -> str:
 
 
 def _whole(value: Any) -> str:
-    return "" if value is None else str(_plain(value))
+    return NULL if value is None else str(_plain(value))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -166,40 +175,59 @@ def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextI
 def _write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO) -> None:
     # Markdown states the alignment of columns before the first row, so all rows are read.
     source = [[_markdown(value) for value in row] for row in rows]
-    right = [bool(source) and all(not row[i] or _is_number(row[i]) for row in source) for i in range(len(columns))]
+    right = [
+        bool(source) and all(row[i] in {"", NULL} or is_number(row[i]) for row in source) for i in range(len(columns))
+    ]
     to.write("| " + " | ".join(map(_markdown, columns)) + " |\n")
     to.write("|" + "|".join("---:" if one else "---" for one in right) + "|\n")
     to.writelines("| " + " | ".join(row) + " |\n" for row in source)
 
 
 def _markdown(value: Any) -> str:
-    return _MARKUP.sub(r"\\\g<0>", show(value, None))
+    return _MARKUP.sub(r"\\\g<0>", with_null(value, None))
 
 
 def _write_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], to: TextIO, to_text: Callable[[Any], str]
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    to: TextIO,
+    to_text: Callable[[Any], str],
+    *,
+    has_total: bool,
 ) -> None:
     source = iter(rows)
-    first = list(islice(source, _MOST_MEASURED_ROWS))
+    # Only reports have a total, and their rows are few.
+    first = list(source if has_total else islice(source, _MOST_MEASURED_ROWS))
     cells = [[to_text(value) for value in row] for row in first]
     titles = [[to_text(line) for line in name.splitlines()] or [""] for name in columns]
     widths = [max(map(display_width, [*title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
-    right = [bool(first) and all(_is_number(row[i]) for row in first) for i in range(len(columns))]
-    head = [*_bottom_aligned(titles), ["-" * width for width in widths]]
+    right = [bool(first) and all(is_number(row[i]) for row in first) for i in range(len(columns))]
+    rule = ["-" * width for width in widths]
+    head = [*bottom_aligned(titles), rule]
+    if has_total:
+        cells.insert(-1, rule)
     # A later row may be wider than those measured: its columns are out of line, but complete.
     for row in chain(head, cells, ([to_text(value) for value in row] for row in source)):
-        padded = (_pad(*cell) for cell in zip(row, widths, right, strict=True))
+        padded = (pad(*cell) for cell in zip(row, widths, right, strict=True))
         to.write("  ".join(padded).rstrip() + "\n")
+    if not first:
+        to.write(NO_ROWS + "\n")
 
 
-def _bottom_aligned(titles: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Lay out titles of several lines so that their last lines stand on one line."""
+def bottom_aligned(titles: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Lay out titles of several lines, with their last lines on one line."""
     height = max(map(len, titles))
     return [[([""] * (height - len(title)) + list(title))[line] for title in titles] for line in range(height)]
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, or a text of one."""
     return isinstance(value, int | float | None) or (isinstance(value, str) and bool(_NUMBER.fullmatch(value)))
+
+
+def with_null(value: Any, widest: int | None = _WIDEST_CELL) -> str:
+    """Return a value as `show` does, but a null as `NULL`."""
+    return NULL if value is None else show(value, widest)
 
 
 def show(value: Any, widest: int | None = _WIDEST_CELL) -> str:
@@ -235,6 +263,7 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # a text, its width and its alignment
+def pad(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # a text, its width and its alignment
+    """Fill a text with spaces to a width on a terminal."""
     space = " " * (width - display_width(text))
     return space + text if right else text + space

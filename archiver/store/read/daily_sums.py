@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from archiver.model import Report
 
+_READ_AFTER_ITS_END = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -50,6 +52,11 @@ class Day:
     def is_whole(self) -> bool:
         """Whether the day was read after it had ended."""
         return self.rank > 0
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether the day had ended when it was read, and may still change."""
+        return self.rank == _READ_AFTER_ITS_END
 
 
 class Sum(NamedTuple):

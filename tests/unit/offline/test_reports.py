@@ -306,5 +306,5 @@ def test_the_month_of_a_report_is_that_of_the_last_day_by_then(db: Path) -> None
 def test_people_see_a_label_in_place_of_an_api_null(db: Path) -> None:
     Handmade(db).cost({"2026-01-01": [cost_row("100", description="x")]}, read_at=READ_AT)
     shown = run("report", "spend", "--by", "model", "--by", "workspace", "--db", str(db)).stdout.splitlines()
-    assert shown[-2].split()[:-1] == ["(default", "workspace)", "(none)", "USD", "1.00"]  # then a sparkline
+    assert shown[-3].split()[:-1] == ["(default", "workspace)", "(none)", "USD", "1.00"]  # then a sparkline
     assert shown[-1].split()[:-1] == ["total", "1.00"]
