@@ -62,6 +62,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "how",
         "raw",
         "no_pager",
+        "day",
         "xlsx",
         "show_list",
         "param",

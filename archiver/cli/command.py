@@ -15,7 +15,7 @@ _HEADINGS: Final = {
     "What": "report bucket-width group-by api-key-id workspace-id actor-id product model service-tier context-window "
     "inference-geo speed account-id service-account-id by sort top list param online check accept-restatements "
     "no-people dry-run warn",
-    "When": "since until month period with as-of refresh max-age",
+    "When": "since until day month period with as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
     "Output": "json csv tsv nl markdown xlsx html raw no-pager unit quiet verbose log-format open",
     "API": "admin-key-file admin-key-command api-url",

@@ -56,6 +56,7 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
         ),
         "until": lambda: option("--until", type=Time(), metavar=metavar, help=until),
         "month": lambda: option("--month", metavar="YYYY-MM", help="This month alone; also this-month, last-month."),
+        "day": lambda: option("--day", metavar="DAY", help="This day alone, as 2026-10-05 or yesterday."),
         "period": lambda: option("--period", metavar="PERIOD", help=f"This period alone: {EXAMPLES}."),
         "with": lambda: option("--with", metavar="PERIOD", help="Compare with this period.  [default: the one before]"),
         "sort": lambda: option(
@@ -177,6 +178,10 @@ def _print_table(  # noqa: PLR0913  # the options of output
             notes += write_report(name, table, unit, to, terminal)
         return notes
     shown = to_display(table, unit, ascii_only=not is_unicode(sys.stdout), narrow=how is Format.TABLE)
+    for sentence in table.sentences:
+        click.echo(show(sentence, None))
+    if table.sentences:
+        click.echo()
     write_rows(*shown, sys.stdout, how, raw=raw, has_total=table.total is not None)
     return [table.slots.legend()] if table.slots is not None else []
 
@@ -226,13 +231,18 @@ def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any],
 
 
 def _period(options: dict[str, Any]) -> Period | None:
-    """Return the period of --month or --period."""
-    of_month, other, today = options.get("month"), options.get("period"), datetime.now(UTC).date()
-    if of_month is not None and other is not None:
-        raise ConfigurationError("--month and --period are both given", hint="give one of them")
-    if of_month is not None:
-        return month(of_month, today)
-    return None if other is None else parse_period(other, today)
+    """Return the period of --day, --month or --period."""
+    given = {name: options[name] for name in ("day", "month", "period") if options.get(name) is not None}
+    if len(given) > 1:
+        first, second = [*given][:2]
+        raise ConfigurationError(f"--{first} and --{second} are both given", hint="give one of them")
+    today = datetime.now(UTC).date()
+    if "month" in given:
+        return month(given["month"], today)
+    whole = parse_period(next(iter(given.values())), today) if given else None
+    if whole is not None and "day" in given and whole.days != 1:
+        raise ConfigurationError(f"{given['day']!r} is no single day", hint="write it as 2026-10-05 or yesterday")
+    return whole
 
 
 def _against(options: dict[str, Any], whole: Period | None) -> Period | None:

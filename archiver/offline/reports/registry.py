@@ -20,6 +20,7 @@ from archiver.offline.reports.reconcile import reconcile
 from archiver.offline.reports.restatements import restatements
 from archiver.offline.reports.spend import people, ranked_by, spend
 from archiver.offline.reports.usage import cache, tokens
+from archiver.offline.reports.why import PARTS, why
 from archiver.reports.dimensions import dimensions_of
 
 if TYPE_CHECKING:
@@ -136,6 +137,14 @@ _ALL = (
         ("month", "period", "with", "by", "sort", "top", "as_of", "unit"),
         compare,
         MONEY_DIMENSIONS,
+    ),
+    BuiltInReport(
+        "why",
+        "Explain why a day or a period cost more or less than expected: who, which model, which tokens, and why.",
+        "--day yesterday",
+        ("day", "month", "period", "by", "top", "as_of", "unit"),
+        why,
+        PARTS,
     ),
     BuiltInReport(
         "forecast",

@@ -36,21 +36,22 @@ def shorten_middles(texts: Sequence[str], widest: int, ellipsis: str) -> list[st
 
     None if different texts would become equal.
     """
-    made = [_cut(text, widest, ellipsis) for text in texts]
-    return made if _are_as_different(texts, made) else None
+    room = widest - display_width(ellipsis)
+    # What differs is often near the end, as in names that begin with the same words.
+    tries = ([_cut(text, widest, tail, ellipsis) for text in texts] for tail in (room // 2, room * 3 // 4, room // 4))
+    return next((made for made in tries if _are_as_different(texts, made)), None)
 
 
 def _are_as_different(texts: Sequence[str], made: Sequence[str]) -> bool:
     return len(set(made)) == len(set(texts))
 
 
-def _cut(text: str, widest: int, ellipsis: str) -> str:
+def _cut(text: str, widest: int, tail: int, ellipsis: str) -> str:
+    """Cut a text to a width, of which the last `tail` columns are those of its end."""
     if display_width(text) <= widest:
         return text
-    room = widest - display_width(ellipsis)
-    head = _first_columns(text, room - room // 2)
-    tail = _first_columns(text[::-1], room // 2)[::-1]
-    return head + ellipsis + tail
+    head = widest - display_width(ellipsis) - tail
+    return _first_columns(text, head) + ellipsis + _first_columns(text[::-1], tail)[::-1]
 
 
 def _first_columns(text: str, width: int) -> str:

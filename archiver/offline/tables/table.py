@@ -56,6 +56,7 @@ class Table:
         total_sparkline: The trend of the total.
         slots: The division of the sparklines into marks.
         period: The days that the numbers are of, in words, for the title.
+        sentences: The result in words, for people, to stand before the table.
     """
 
     columns: Sequence[Column]
@@ -68,6 +69,7 @@ class Table:
     total_sparkline: Trend = field(default_factory=list)
     slots: Slots | None = None
     period: str = ""
+    sentences: Sequence[str] = ()
 
     @property
     def currencies(self) -> list[str]:

@@ -66,6 +66,9 @@ def write_report(name: str, table: Table, unit: str, to: TextIO, terminal: Termi
     inert = [replace(one, cells=[show(cell) for cell in one.cells]) for one in shown]
     layout = fit(inert, terminal.width, has_total=table.total is not None, ellipsis=terminal.ellipsis)
     to.write(_title(name, table, layout, unit, terminal) + "\n\n")
+    to.writelines(terminal.wrapped(sentence) + "\n" for sentence in table.sentences)
+    if table.sentences:
+        to.write("\n")
     to.writelines(line + "\n" for line in _lines(layout, terminal, has_total=table.total is not None))
     notes = [table.slots.legend(halved=layout.is_halved)] if table.slots and layout.has_trend else []
     if layout.left_out:
