@@ -240,6 +240,21 @@ class NamedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as the API lists it; times are as the API writes them.
+
+    `workspace_id` of None is the default workspace.
+    """
+
+    id: str
+    workspace_id: str | None
+    status: str | None
+    created_at: str | None
+    expires_at: str | None
+    workspace_archived_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpendLimit:
     """A limit of spend that the vendor knows for the organisation.
 

@@ -97,6 +97,25 @@ class Handmade:
         }
         self._write(Series(Report.USAGE, BucketWidth.DAY, tuple(group_by)), values, read_at)
 
+    def usage_by_hour(self, rows: Mapping[str, Sequence[UsageRow]], *, read_at: str) -> None:
+        """Write usage by the start of its hour; other hours since midnight have none."""
+        series = Series(Report.USAGE, BucketWidth.HOUR, FINEST_USAGE)
+        now = seconds(read_at)
+        first, last = seconds(min(rows)[:10]), seconds(max(rows))
+        by_start = {seconds(hour): of_hour for hour, of_hour in rows.items()}
+        buckets = SPECS[Report.USAGE].empty_buckets()
+        for start in range(first, last + 1, 3600):
+            of_hour = by_start.get(start, ())
+            values = {_dimensions(Report.USAGE, dimensions): (*counts, None) for counts, dimensions in of_hour}
+            buckets.append(Bucket(start, values))
+        window = Window(series, first, last + 3600)
+
+        async def write() -> None:
+            async with open_archive(self.path) as archive:
+                await archive.record(Answer(window, buckets, None, now), AnswerTime(now, now - 35 * 86400))
+
+        self._hold(write)
+
     def names(self, kind: NameKind, names: Mapping[str, str], *, read_at: str, details: str = "{}") -> None:
         """Write names that are first seen at `read_at`."""
         objects = [NamedObject(kind, identity, name, details) for identity, name in names.items()]

@@ -15,9 +15,9 @@ _HEADINGS: Final = {
     "What": "report bucket-width group-by api-key-id workspace-id actor-id product model service-tier context-window "
     "inference-geo speed account-id service-account-id by sort top list param online check accept-restatements "
     "no-people dry-run warn",
-    "When": "since until day month period with as-of refresh max-age",
+    "When": "since until days day month period with as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
-    "Output": "json csv tsv nl markdown xlsx html raw no-pager unit quiet verbose log-format open",
+    "Output": "json csv tsv nl markdown xlsx html raw no-pager unit timezone quiet verbose log-format open",
     "API": "admin-key-file admin-key-command api-url",
     "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +20,13 @@ from archiver.cli.options import (
     option,
     print_written,
 )
+from archiver.cli.report_request import BOUNDS, read_request
 from archiver.cli.terminal import paged, print_notes, terminal_of
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import atomic_file, write_atomic
-from archiver.offline.periods import EXAMPLES, Period, month
-from archiver.offline.periods import period as parse_period
-from archiver.offline.reports.compare import SORTS
+from archiver.offline.periods import EXAMPLES
+from archiver.offline.reports.idle import DEFAULT_DAYS
 from archiver.offline.reports.registry import REPORTS, BuiltInReport
-from archiver.offline.reports.request import Budgets, ReportRequest
 from archiver.offline.tables.display import to_display, to_export, to_sheet
 from archiver.offline.tables.slots import GAP
 from archiver.offline.tables.terminal import write_report
@@ -39,9 +36,9 @@ from archiver.store.read.reader import open_archive_reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Table
 
-_BOUNDS = ("since", "until")
 _UNITS = click.Choice(["usd", "cents"])
 
 
@@ -60,7 +57,11 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
         "period": lambda: option("--period", metavar="PERIOD", help=f"This period alone: {EXAMPLES}."),
         "with": lambda: option("--with", metavar="PERIOD", help="Compare with this period.  [default: the one before]"),
         "sort": lambda: option(
-            "--sort", type=click.Choice(SORTS), default="now", show_default=True, help="Largest of this column first."
+            "--sort",
+            type=click.Choice(of.sorts),
+            default=next(iter(of.sorts), None),
+            show_default=True,
+            help="Largest of this column first.",
         ),
         "by": lambda: option(
             "--by", multiple=True, metavar="DIMENSION", help=f"Group by this (repeatable): {', '.join(of.dimensions)}."
@@ -70,6 +71,17 @@ def _option(name: str, of: BuiltInReport) -> Callable[[Any], Any]:
         ),
         "as_of": lambda: option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time."),
         "unit": lambda: option("--unit", type=_UNITS, default="usd", show_default=True, help="Unit of amounts."),
+        "days": lambda: option(
+            "--days",
+            type=click.IntRange(1, 3660),
+            default=DEFAULT_DAYS,
+            show_default=True,
+            metavar="N",
+            help="Not used for N days.",
+        ),
+        "timezone": lambda: option(
+            "--timezone", default="UTC", show_default=True, metavar="ZONE", help="Show hours in it."
+        ),
         "warn": lambda: option("--warn", is_flag=True, help="Exit 3 also when a limit is projected to be exceeded."),
     }
     decorator: Callable[[Any], Any] = options[name]()
@@ -150,8 +162,8 @@ def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
     chosen = format_of(how)
     people = chosen in PEOPLE and xlsx is None and html is None
     # From the configuration and the environment these are the range to sync, which does not limit reports.
-    options |= {one: None for one in _BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
-    request = _request(of, options, ctx.meta.get("archiver.config", {}), sparklines=people)
+    options |= {one: None for one in BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
+    request = read_request(of, options, ctx.meta.get("archiver.config", {}), sparklines=people)
     if html:
         return _write_page(html, of.name, db, request)
     with open_archive_reader(db, request.as_of) as reader:
@@ -205,101 +217,3 @@ def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int
         write_atomic(Path(target), made.encode(), db)
         click.echo(f"wrote {show(target)}", err=True)
     return PARTIAL_EXIT if needs_attention else 0
-
-
-def _request(of: BuiltInReport, options: dict[str, Any], config: dict[str, Any], *, sparklines: bool) -> ReportRequest:
-    whole = _period(options)
-    since, until = (_bound(options.get(one)) for one in _BOUNDS)
-    _check_bounds(of, whole, since, until)
-    days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
-    as_of = options.get("as_of")
-    return ReportRequest(
-        since=None if of.by_time_seen else days[0],
-        until=None if of.by_time_seen else days[1],
-        by=_dimensions(of, options.get("by") or ()),
-        top=options.get("top"),
-        as_of=_moment_of(of, as_of, until),
-        unit=options.get("unit") or "usd",
-        period=whole,
-        against=_against(options, whole),
-        sort=options.get("sort"),
-        first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
-        sparklines=sparklines,
-        warn=bool(options.get("warn")),
-        budgets=_budgets(config.get("budgets", {})),
-    )
-
-
-def _period(options: dict[str, Any]) -> Period | None:
-    """Return the period of --day, --month or --period."""
-    given = {name: options[name] for name in ("day", "month", "period") if options.get(name) is not None}
-    if len(given) > 1:
-        first, second = [*given][:2]
-        raise ConfigurationError(f"--{first} and --{second} are both given", hint="give one of them")
-    today = datetime.now(UTC).date()
-    if "month" in given:
-        return month(given["month"], today)
-    whole = parse_period(next(iter(given.values())), today) if given else None
-    if whole is not None and "day" in given and whole.days != 1:
-        raise ConfigurationError(f"{given['day']!r} is no single day", hint="write it as 2026-10-05 or yesterday")
-    return whole
-
-
-def _against(options: dict[str, Any], whole: Period | None) -> Period | None:
-    """Return the period of --with."""
-    if options.get("with") is None:
-        return None
-    if whole is None:
-        raise ConfigurationError(
-            "--with is given without --period", hint="name both, as in --period 2026-10 --with 2025-10"
-        )
-    return parse_period(options["with"], datetime.now(UTC).date())
-
-
-def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
-    """Return the moment to read the archive at; for `changes` it is the later time."""
-    moment = until if of.name == "changes" else as_of
-    return None if moment is None else int(moment.timestamp())
-
-
-def _dimensions(of: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
-    for one in given:
-        if one not in of.dimensions:
-            raise ConfigurationError(
-                f"cannot group {of.name} by {one!r}{suggest(one, of.dimensions)}",
-                hint=f"the dimensions of {of.name} are {', '.join(of.dimensions) or 'none'}",
-            )
-    return tuple(dict.fromkeys(given))
-
-
-def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | None, until: datetime | None) -> None:
-    if whole is not None and (since or until):
-        raise ConfigurationError("a period and --since or --until are both given", hint="give one of them")
-    if since and until and since >= until:
-        raise ConfigurationError("--since is not before --until", hint="--until is exclusive")
-    for one, moment in zip(_BOUNDS, (since, until), strict=True):
-        if moment and not of.by_time_seen and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
-            raise ConfigurationError(f"--{one} has a time of day", hint=f"report {of.name} is of whole UTC days")
-
-
-def _budgets(config: dict[str, Any]) -> Budgets:
-    total = config.get("total")
-    # By way of the text that was written: a float of TOML is not exactly that decimal number.
-    workspaces = {name: Decimal(str(limit)) for name, limit in config.get("workspaces", {}).items()}
-    return Budgets(None if total is None else Decimal(str(total)), workspaces)
-
-
-def _bound(value: datetime | str | None) -> datetime | None:
-    return value if isinstance(value, datetime) else None  # `auto` is no bound
-
-
-def _day(moment: datetime | None) -> Any:
-    return None if moment is None else moment.astimezone(UTC).date()
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _times(period: Period) -> tuple[str, str]:
-    return f"{period.since}T00:00:00Z", f"{period.until}T00:00:00Z"

@@ -10,15 +10,23 @@ from archiver.offline.reports.budget import budget
 from archiver.offline.reports.changes import changes
 from archiver.offline.reports.claude_code import DIMENSIONS as CLAUDE_CODE_DIMENSIONS
 from archiver.offline.reports.claude_code import claude_code
+from archiver.offline.reports.compare import SORTS as COMPARE_SORTS
 from archiver.offline.reports.compare import compare
 from archiver.offline.reports.daily_money import DIMENSIONS as MONEY_DIMENSIONS
 from archiver.offline.reports.forecast import OF_A_MONTH, forecast
+from archiver.offline.reports.growth import SORTS as GROWTH_SORTS
+from archiver.offline.reports.growth import growth
+from archiver.offline.reports.idle import idle
 from archiver.offline.reports.keys import BY as KEY_DIMENSIONS
 from archiver.offline.reports.keys import keys
 from archiver.offline.reports.overview import overview
+from archiver.offline.reports.prices import prices
 from archiver.offline.reports.reconcile import reconcile
 from archiver.offline.reports.restatements import restatements
+from archiver.offline.reports.savings import savings
 from archiver.offline.reports.spend import people, ranked_by, spend
+from archiver.offline.reports.today import BY as TODAY_DIMENSIONS
+from archiver.offline.reports.today import today
 from archiver.offline.reports.usage import cache, tokens
 from archiver.offline.reports.why import PARTS, why
 from archiver.reports.dimensions import dimensions_of
@@ -46,6 +54,7 @@ class BuiltInReport:
         options: The options that only some reports have, of those that this one has. The command has no others.
         compute: Computes the table; it raises the errors of reading an archive.
         dimensions: The words that `--by` accepts.
+        sorts: The columns that `--sort` accepts, the default first.
         by_time_seen: Whether `--since` and `--until` select changes by the time they were first seen, and not days.
     """
 
@@ -56,6 +65,7 @@ class BuiltInReport:
     compute: Callable[[ArchiveReader, ReportRequest], Table]
     dimensions: tuple[str, ...] = ()
     by_time_seen: bool = False
+    sorts: tuple[str, ...] = ()
 
 
 _ALL = (
@@ -137,6 +147,16 @@ _ALL = (
         ("month", "period", "with", "by", "sort", "top", "as_of", "unit"),
         compare,
         MONEY_DIMENSIONS,
+        sorts=COMPARE_SORTS,
+    ),
+    BuiltInReport(
+        "growth",
+        "Show who spends more than before, over the last week and the last four, the largest growth first.",
+        "--by api_key --top 10",
+        ("since", "until", "by", "sort", "top", "as_of", "unit"),
+        growth,
+        MONEY_DIMENSIONS,
+        sorts=GROWTH_SORTS,
     ),
     BuiltInReport(
         "why",
@@ -145,6 +165,36 @@ _ALL = (
         ("day", "month", "period", "by", "top", "as_of", "unit"),
         why,
         PARTS,
+    ),
+    BuiltInReport(
+        "savings",
+        "Estimate what the prompt cache saves, and what batches would save, by model.",
+        "--month 2026-01",
+        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        savings,
+        _USAGE_DIMENSIONS,
+    ),
+    BuiltInReport(
+        "prices",
+        "Show the price of a million tokens of each kind, from the archive's own bills.",
+        "--period 28d",
+        (*_RANGE_OPTIONS, "as_of", "unit"),
+        prices,
+    ),
+    BuiltInReport(
+        "idle",
+        "Show active API keys that are not used, expire soon, or are of an archived workspace.",
+        "--days 60",
+        ("days", "as_of"),
+        idle,
+    ),
+    BuiltInReport(
+        "today",
+        "Estimate what today has cost so far, by the hour, from the archive's own prices.",
+        "--timezone Europe/Berlin",
+        ("day", "by", "timezone", "as_of", "unit"),
+        today,
+        TODAY_DIMENSIONS,
     ),
     BuiltInReport(
         "forecast",

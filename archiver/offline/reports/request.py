@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
@@ -50,6 +50,8 @@ class ReportRequest:
         sort: The column that a comparison is ordered by; None: the default.
         first_seen: Bounds of the time that a change was first seen, as text, for reports of changes.
         sparklines: Whether rows get sparklines.
+        days: A number of days, of a report that asks for one; None: its default.
+        timezone: The timezone that hours are shown in; days are of UTC in any case.
         warn: Whether a limit that is projected to be exceeded needs attention too.
         today: The current UTC day.
     """
@@ -65,6 +67,8 @@ class ReportRequest:
     sort: str | None = None
     first_seen: tuple[str | None, str | None] = (None, None)
     sparklines: bool = False
+    days: int | None = None
+    timezone: tzinfo = UTC
     warn: bool = False
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     budgets: Budgets = field(default_factory=Budgets)
@@ -81,6 +85,10 @@ class ReportRequest:
                     f"cannot group {name} by {one!r}", hint=f"the dimensions of {name} are {', '.join(dimensions)}"
                 )
         return tuple(one for one in dimensions if one in (self.by or default))
+
+    def selects(self, day: date) -> bool:
+        """Return whether a day is within the bounds."""
+        return (self.since is None or day >= self.since) and (self.until is None or day < self.until)
 
     @property
     def bounds(self) -> tuple[str | None, str | None]:
@@ -121,11 +129,7 @@ def select_of(archived: Sequence[Day], what: str, request: ReportRequest) -> Sel
 
     `what` names the report in the note on days that are not archived.
     """
-    days = [
-        day
-        for day in archived
-        if (request.since is None or day.date >= request.since) and (request.until is None or day.date < request.until)
-    ]
+    days = [day for day in archived if request.selects(day.date)]
     if not days:
         # The note names the days asked for; an open end is that of the archive.
         asked = None

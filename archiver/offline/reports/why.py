@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 from archiver.model import Report
 from archiver.offline.periods import Period
 from archiver.offline.reports.daily_money import read_daily_amounts, read_daily_money
-from archiver.offline.reports.drivers import DRIVERS, Kind, Used, drivers
+from archiver.offline.reports.drivers import DRIVERS, Used, drivers
 from archiver.offline.reports.expected import Baseline, baseline, divided, rounded
-from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
 from archiver.offline.reports.known_days import KnownDays
+from archiver.offline.reports.priced_days import has_all, read_used
 from archiver.offline.reports.request import COST_NOTE, select_of, within
 from archiver.offline.tables.money import Estimate, to_rounded
 from archiver.offline.tables.table import Column, Table, money, plain
 from archiver.offline.tables.table import Kind as ColumnKind
-from archiver.reports.dimensions import BY_NAME, Label, missing_columns
-from archiver.store.read.daily_sums import group_columns
+from archiver.reports.dimensions import BY_NAME, Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,6 @@ _DIMENSIONS = ("workspace", "api_key", "person", "model", "token_type")
 PARTS = (*_DIMENSIONS, _DRIVER)
 """The words of `--by`: the ways that a change is broken down."""
 _TOP = 5
-_PRICED_BY = ("model", "service_tier", "context_window")
 _NOT_OF_THE_REPORT = "(not in this report)"
 _NOTE = (
     "drivers: volume, more or fewer tokens; mix, other models or longer output; cache, another part of the input from "
@@ -155,42 +153,20 @@ def _by_driver(
 ) -> list[_Change]:
     """Return the change by driver; empty if usage or cost is not archived by all that a price depends on."""
     wanted = {*compared.now, *compared.then}
-    days = {Report.COST: billed, Report.USAGE: [day for day in reader.days(Report.USAGE) if day.date in wanted]}
+    days = {Report.USAGE: [day for day in reader.days(Report.USAGE) if day.date in wanted], Report.COST: billed}
     for report, mine in days.items():
-        columns = tuple(group_columns(report, _PRICED_BY))
-        if {day.date for day in mine} != wanted or any(missing_columns(report, columns, day.group_by) for day in mine):
+        if {day.date for day in mine} != wanted or not all(has_all(report, day) for day in mine):
             return []
-    sides = [
-        _used(reader, {report: [day for day in mine if day.date in side] for report, mine in days.items()}, currency)
-        for side in (compared.then, compared.now)
-    ]
+    sides = []
+    for side in (compared.then, compared.now):
+        used, cost = ([day for day in mine if day.date in side] for mine in days.values())
+        sides.append(read_used(reader, used, cost, currency))
     _divide(sides[0], compared.divisor)
     parts = rounded(drivers(*sides), total.change)
     return [
         _Change(_DRIVER, name, None, None, None, parts[name])
         for name in sorted(DRIVERS, key=lambda one: -abs(parts[one]))
     ]
-
-
-def _used(reader: ArchiveReader, days: dict[Report, list[Day]], currency: str) -> Used:
-    used = Used()
-    for line in reader.lines(Report.USAGE, _PRICED_BY, days[Report.USAGE]):
-        for token_type, count in COUNT_OF_TOKEN_TYPE.items():
-            if line.sums[count]:
-                used.tokens[_kind(line.values, token_type)] += line.sums[count]
-    for line in reader.lines(Report.COST, (*_PRICED_BY, "token_type", "cost_type"), days[Report.COST]):
-        if line.values["currency"] != currency:
-            continue
-        if line.values["cost_type"] == "tokens" and line.values["token_type"] in COUNT_OF_TOKEN_TYPE:
-            used.amounts[_kind(line.values, line.values["token_type"])] += line.sums[0]
-        else:
-            used.other += line.sums[0]
-    return used
-
-
-def _kind(values: Row, token_type: str) -> Kind:
-    model, service_tier, context_window = (values[one] for one in _PRICED_BY)
-    return Kind(model, service_tier, context_window, token_type)
 
 
 def _divide(used: Used, divisor: int) -> None:

@@ -104,8 +104,9 @@ def _without_constants(layout: Layout, *, has_total: bool, names: Collection[str
         is_currency = column.name == "currency"
         # A row without an amount has no currency either.
         values = set(cells) - {""} if is_currency else set(cells)
-        is_constant = len(values) == 1 and (is_currency or len(cells) > 1) and column.role is Role.TEXT
-        if column.name in names and is_constant and column is not first:
+        is_constant = len(values) == 1 and values != {""} and (is_currency or len(cells) > 1)
+        can_move = column.name in names and column.role is Role.TEXT and column.name != "state"
+        if is_constant and can_move and column is not first:
             constants[column.name.replace("\n", "_")] = values.pop()
         else:
             columns.append(column)

@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
-from archiver.model import DAY, SpendLimit
-from archiver.reports.dimensions import BY_COLUMN, Label
+from archiver.model import DAY, ApiKey, Report, SpendLimit
+from archiver.reports.dimensions import BY_COLUMN, Label, missing_columns
 from archiver.store.damage import confirm_damage
 from archiver.store.faults import translated
 from archiver.store.files import check_file, create_private, read_only_uri
 from archiver.store.migrate import check_schema, newest_version, shipped_migrations
 from archiver.store.read.as_of import open_as_of
-from archiver.store.read.daily_sums import Cube, Day, group_lines, read_days, read_grouped_days, read_sums
+from archiver.store.read.daily_sums import Cube, Day, group_lines, read_days, read_grouped_days, read_sums, start_of
 from archiver.store.read.status import ArchiveStatus, read_status
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
-    from archiver.model import Report
     from archiver.reports.dimensions import Dimension
     from archiver.store.read.daily_sums import Line, Sum
 
@@ -79,6 +79,20 @@ def copy_archive(path: Path, target: Path) -> None:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyDay:
+    """The part of a day that a series of hours or minutes has.
+
+    Attributes:
+        seconds: How much of the day is archived.
+        until: The end of the last archived bucket in it, in UTC seconds.
+    """
+
+    day: Day
+    seconds: int
+    until: int
 
 
 @dataclass(slots=True)
@@ -152,6 +166,35 @@ class ArchiveReader:
             line.values = self.with_labels(line.values, line.last_day)
         return lines
 
+    def hourly_days(self, day: date) -> list[HourlyDay]:
+        """Read the series of hours and minutes of usage of a UTC day.
+
+        They have at least a part of it, as it is now; the last read is first.
+        """
+        start = start_of(f"{day}")
+        assert start is not None
+        found = self.connection.execute(sql("select_hourly_series"), {"start": start})
+        return [
+            HourlyDay(Day(start, series, False, frozenset(filter(None, group_by.split(","))), 0), seconds, until)  # noqa: FBT003  # a series of hours
+            for series, group_by, seconds, until in found
+        ]
+
+    def usage_by_hour(self, day: Day) -> Iterator[tuple[int, dict[str, Any], list[int]]]:
+        """Yield the usage of a day of a series of hours or minutes.
+
+        Each item has the start of an hour in UTC seconds, the values of the dimensions, and the six counts.
+        """
+        names = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
+        missing = missing_columns(Report.USAGE, names, day.group_by)
+        parameters = {"series_id": day.series_id, "start": day.start}
+        for hour, *values in self.connection.execute(sql("select_usage_by_hour"), parameters):
+            named = zip(names, values, strict=False)
+            yield (
+                hour,
+                {one: Label.NOT_GROUPED if one in missing else value for one, value in named},
+                values[len(names) :],
+            )
+
     def with_labels(self, values: dict[str, Any], day: int) -> dict[str, Any]:
         """Return values with a readable label after each id."""
         labelled: dict[str, Any] = {}
@@ -186,6 +229,10 @@ class ArchiveReader:
         """
         found = self.connection.execute(sql("select_spend_limits"), {"moment": self.as_of})
         return [SpendLimit(*row) for row in found]
+
+    def api_keys(self) -> list[ApiKey]:
+        """Read the API keys that are or were listed, as they were last listed."""
+        return [ApiKey(*row) for row in self.connection.execute(sql("select_api_keys"), {"moment": self.as_of})]
 
     def workspaces(self) -> dict[str, list[str | None]]:
         """Read the names of every known workspace, by its id, the newest last.

@@ -135,6 +135,40 @@ FROM (
 ) AS n
 JOIN json_each(n.limits) AS l;
 
+-- name: select_hourly_series
+-- Select the unfiltered series of hours and minutes that have a part of a day, the last read first, and the seconds of
+-- the day that each has.
+SELECT
+  s.id, s.group_by, sum(min(c.span_end, :start + 86400) - max(c.span_start, :start)), max(min(c.span_end, :start + 86400))
+FROM _series AS s JOIN _span AS c ON c.series_id = s.id
+WHERE s.report = 'usage' AND s.bucket_seconds < 86400 AND s.fineness IS NOT NULL
+  AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
+  AND c.span_start < :start + 86400 AND c.span_end > :start
+GROUP BY s.id ORDER BY max(c.fetched_at) DESC, s.fineness DESC, s.id;
+
+-- name: select_usage_by_hour
+-- Select the usage of one day of a series of hours or minutes, by hour and by what it is grouped by.
+SELECT
+  f.bucket_start / 3600 * 3600, k.workspace_id, k.api_key_id, k.model, k.service_tier, k.context_window,
+  sum(f.uncached_input_tokens), sum(f.cache_creation_1h_input_tokens), sum(f.cache_creation_5m_input_tokens),
+  sum(f.cache_read_input_tokens), sum(f.output_tokens), sum(f.web_search_requests)
+FROM _usage_fact AS f JOIN _usage_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start >= :start AND f.bucket_start < :start + 86400
+GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
+
+-- name: select_api_keys
+-- Select the API keys as they were last listed, at a moment (NULL: now).
+WITH listed AS (
+  SELECT kind, id, details, max(learnt_at) FROM _name
+  WHERE kind IN ('api_key', 'workspace') AND (:moment IS NULL OR learnt_at <= :moment)
+  GROUP BY kind, id
+)
+SELECT
+  k.id, nullif(k.details ->> 'workspace_id', (SELECT id FROM _default_workspace)), k.details ->> 'status',
+  k.details ->> 'created_at', k.details ->> 'expires_at', w.details ->> 'archived_at'
+FROM listed AS k LEFT JOIN listed AS w ON w.kind = 'workspace' AND w.id = k.details ->> 'workspace_id'
+WHERE k.kind = 'api_key' ORDER BY k.id;
+
 -- name: select_workspaces
 -- Select every workspace with each of its names, the newest last. Workspaces that only occur in reports have NULL.
 SELECT id, name FROM (
