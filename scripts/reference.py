@@ -42,7 +42,9 @@ OWN_KEYS = {
     "dimensions": "list: the dimensions that the presets of `--group-by` range over; a list without `description` "
     "concerns usage alone",
     "group-by-cap": "whole number (5): how many dimensions one request may have",
-    "budgets": "table: `total`, and `workspaces` with a limit for each, in dollars a month, for `report budget`",
+    "budgets": "table: `total`, and tables `workspaces`, `keys`, `models` and `teams` with a limit for each, in "
+    "dollars a month, for `report budget`; the same below `quarter` and `year`",
+    "teams": "path of the file with the rules of teams; default: `teams.toml` next to the configuration",
 }
 
 
@@ -173,6 +175,9 @@ def configuration_page() -> str:
         "",
         "[budgets.workspaces]",
         '"Research" = 1000',
+        "",
+        "[budgets.quarter]",
+        "total = 14000",
         "```",
         "",
         "| key | commands | meaning |",

@@ -50,7 +50,11 @@ OPTION_KEYS = frozenset(
         "workspace_id",
     }
 )
-OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap"})
+BUDGET_TABLES = {"workspaces": "workspace", "keys": "api_key", "models": "model", "teams": "team"}
+"""The tables of budgets in the configuration, and the dimensions that they are of."""
+LONG_UNITS = ("quarter", "year")
+"""The periods of budgets next to the month."""
+OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap", "teams"})
 
 
 def default_config() -> Path:
@@ -58,6 +62,11 @@ def default_config() -> Path:
     from platformdirs import user_config_path  # noqa: PLC0415  # only when the default is needed
 
     return user_config_path("archiver") / "config.toml"
+
+
+def default_teams() -> Path:
+    """Return the path of the rules of teams, unless `--teams` is given."""
+    return default_config().parent / "teams.toml"
 
 
 def default_queries() -> Path:
@@ -103,6 +112,8 @@ def _check(name: str, value: Any, path: Path) -> Any:
         raise ConfigurationError(f"`dimensions` in {path} is not a list of names", hint='write ["model", "speed"]')
     if name == "group_by_cap" and not (type(value) is int and value >= 1):
         raise ConfigurationError(f"`group-by-cap` in {path} is {value!r}", hint="write a whole number of at least 1")
+    if name == "teams" and not isinstance(value, str):
+        raise ConfigurationError(f"`teams` in {path} is {value!r}", hint="write the path of a file")
     if name == "budgets":
         return _check_budgets(value, path)
     if isinstance(value, dict):
@@ -111,13 +122,25 @@ def _check(name: str, value: Any, path: Path) -> Any:
 
 
 def _check_budgets(value: Any, path: Path) -> Any:
-    workspaces = value.get("workspaces", {}) if isinstance(value, dict) else None
-    if not isinstance(workspaces, dict) or value.keys() - {"total", "workspaces"}:
-        raise ConfigurationError(
-            f"[budgets] in {path} is not as expected", hint="write `total` and [budgets.workspaces], nothing else"
-        )
-    for limit in (*workspaces.values(), *([value["total"]] if "total" in value else [])):
-        # No isinstance: a bool is an int in Python. TOML's `nan` fails the comparison.
-        if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
-            raise ConfigurationError(f"a budget in {path} is {limit!r}", hint="write an amount in dollars, as 5000")
+    of_units = [value, *(value[unit] for unit in LONG_UNITS if unit in value)] if isinstance(value, dict) else [value]
+    for level, entries in enumerate(of_units):
+        known = {"total", *BUDGET_TABLES, *(LONG_UNITS if level == 0 else ())}
+        if not isinstance(entries, dict) or entries.keys() - known:
+            raise _faulty_budgets(path)
+        tables = [entries.get(word, {}) for word in BUDGET_TABLES]
+        if not all(isinstance(table, dict) for table in tables):
+            raise _faulty_budgets(path)
+        limits = [limit for table in tables for limit in table.values()]
+        for limit in (*limits, *([entries["total"]] if "total" in entries else [])):
+            # No isinstance: a bool is an int in Python. TOML's `nan` fails the comparison.
+            if type(limit) not in {int, float} or not 0 <= limit < _LARGEST_BUDGET:
+                raise ConfigurationError(f"a budget in {path} is {limit!r}", hint="write an amount in dollars, as 5000")
     return value
+
+
+def _faulty_budgets(path: Path) -> ConfigurationError:
+    tables = ", ".join(f"[budgets.{word}]" for word in BUDGET_TABLES)
+    return ConfigurationError(
+        f"[budgets] in {path} is not as expected",
+        hint=f"write `total`, {tables}, and the same below [budgets.quarter] and [budgets.year]",
+    )

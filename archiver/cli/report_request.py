@@ -7,14 +7,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from click.core import ParameterSource
+
 from archiver.cli.command import suggest
+from archiver.cli.config import BUDGET_TABLES, LONG_UNITS, default_teams
 from archiver.errors import ConfigurationError
 from archiver.offline.periods import Period, month
 from archiver.offline.periods import period as parse_period
-from archiver.offline.reports.request import Budgets, ReportRequest
+from archiver.offline.reports.daily_money import TEAM_WORDS
+from archiver.offline.reports.request import Budget, ReportRequest
+from archiver.offline.teams.file import read_teams
 
 if TYPE_CHECKING:
+    import click
+
     from archiver.offline.reports.registry import BuiltInReport
+    from archiver.offline.teams.rules import Teams
 
 BOUNDS = ("since", "until")
 
@@ -32,6 +40,7 @@ def read_request(
     _check_bounds(of, whole, since, until)
     days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
     as_of = options.get("as_of")
+    budgets = _budgets(config.get("budgets", {}))
     return ReportRequest(
         since=None if of.by_time_seen else days[0],
         until=None if of.by_time_seen else days[1],
@@ -44,11 +53,35 @@ def read_request(
         sort=options.get("sort"),
         first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
         sparklines=sparklines,
+        teams=_teams(of, options, budgets),
         days=options.get("days"),
         timezone=_timezone(options.get("timezone") or "UTC"),
         warn=bool(options.get("warn")),
-        budgets=_budgets(config.get("budgets", {})),
+        budgets=budgets,
     )
+
+
+def read_range(ctx: click.Context, options: dict[str, Any]) -> ReportRequest:
+    """Return a request for the days of --since, --until and --period.
+
+    Raises:
+        ConfigurationError: The options contradict each other.
+    """
+    drop_range_to_sync(ctx, options)
+    whole = _period(options)
+    since, until = (_bound(options.get(one)) for one in BOUNDS)
+    if whole is not None and (since or until):
+        raise ConfigurationError("a period and --since or --until are both given", hint="give one of them")
+    first, end = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
+    return ReportRequest(since=first, until=end)
+
+
+def drop_range_to_sync(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Ignore bounds that are not of the command line.
+
+    From the configuration and the environment these are the range to sync, which does not limit reports.
+    """
+    options |= {one: None for one in BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
 
 
 def _period(options: dict[str, Any]) -> Period | None:
@@ -64,6 +97,16 @@ def _period(options: dict[str, Any]) -> Period | None:
     if whole is not None and "day" in given and whole.days != 1:
         raise ConfigurationError(f"{given['day']!r} is no single day", hint="write it as 2026-10-05 or yesterday")
     return whole
+
+
+def _teams(of: BuiltInReport, options: dict[str, Any], budgets: tuple[Budget, ...]) -> Teams | None:
+    """Return the rules of teams, where they are given or asked for."""
+    given = options.get("teams")
+    has_budget = of.name == "budget" and any(one.dimension == "team" for one in budgets)
+    is_asked_for = of.name == "statement" or has_budget or set(options.get("by") or ()) & set(TEAM_WORDS)
+    if given is None and is_asked_for and default_teams().exists():
+        given = default_teams()
+    return None if given is None else read_teams(given)
 
 
 def _timezone(name: str) -> tzinfo:
@@ -112,11 +155,17 @@ def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | Non
             raise ConfigurationError(f"--{one} has a time of day", hint=f"report {of.name} is of whole UTC days")
 
 
-def _budgets(config: dict[str, Any]) -> Budgets:
-    total = config.get("total")
+def _budgets(config: dict[str, Any]) -> tuple[Budget, ...]:
+    return (*_of_unit("month", config), *(one for unit in LONG_UNITS for one in _of_unit(unit, config.get(unit, {}))))
+
+
+def _of_unit(unit: str, entries: dict[str, Any]) -> list[Budget]:
     # By way of the text that was written: a float of TOML is not exactly that decimal number.
-    workspaces = {name: Decimal(str(limit)) for name, limit in config.get("workspaces", {}).items()}
-    return Budgets(None if total is None else Decimal(str(total)), workspaces)
+    budgets = [Budget(Decimal(str(entries["total"])), unit)] if "total" in entries else []
+    for word, dimension in BUDGET_TABLES.items():
+        limits = entries.get(word, {}).items()
+        budgets += [Budget(Decimal(str(limit)), unit, dimension, name) for name, limit in limits]
+    return budgets
 
 
 def _bound(value: datetime | str | None) -> datetime | None:

@@ -147,6 +147,11 @@ def month(text: str, today: date | None = None) -> Period:
         raise
 
 
+def containing(day: date, unit: str) -> Period:
+    """Return the month, quarter or year of a day."""
+    return _calendar(day, unit)
+
+
 def month_of(day: date) -> Period:
     """Return the month of a day."""
-    return _calendar(day, "month")
+    return containing(day, "month")

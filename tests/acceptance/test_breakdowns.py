@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.model import Report
+from archiver.offline.allocation import allocate
 from archiver.offline.periods import month
-from archiver.offline.reports.allocation import allocate
 from archiver.plan.scope import Scope
 from archiver.reports import COST
 from archiver.simulator import Settings, Simulator, background

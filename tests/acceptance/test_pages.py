@@ -15,8 +15,9 @@ import pytest
 from archiver.model import Report
 from archiver.offline import page
 from archiver.offline.reports.registry import REPORTS
-from archiver.offline.reports.request import Budgets, ReportRequest
+from archiver.offline.reports.request import Budget, ReportRequest
 from archiver.offline.tables.display import to_display
+from archiver.offline.teams.rules import Rule, Teams
 from archiver.plan.scope import Scope
 from archiver.simulator import background
 from archiver.store.read.daily_sums import read_sums
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 TODAY = date(2026, 1, 15)
 EVERYTHING = ReportRequest(
-    today=TODAY, budgets=Budgets(Decimal(1), {}), first_seen=("2026-01-15T12:30:00Z", None), period=None
+    today=TODAY,
+    budgets=(Budget(Decimal(1)),),
+    first_seen=("2026-01-15T12:30:00Z", None),
+    period=None,
+    teams=Teams((Rule(1, {"A": 1}, patterns={"workspace": ("Invented R*",)}),)),
 )
 
 

@@ -1,26 +1,25 @@
-"""`report budget`: compare the cost of a month with its limits."""
+"""`report budget`: the cost of a month, quarter or year and its limits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
-from archiver.model import DAY, Report
+from archiver.model import Report
+from archiver.offline.periods import containing
+from archiver.offline.reports.budget_limits import Limit, limits_of
 from archiver.offline.reports.forecast import projection_note
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.projection import project
 from archiver.offline.reports.request import COST_NOTE, period_of, select_days, within
-from archiver.offline.tables.money import Estimate, from_dollars, to_rounded
+from archiver.offline.tables.money import Estimate, to_rounded
+from archiver.offline.tables.states import KEPT, PASSED, UNKNOWN, WILL_BE_PASSED
 from archiver.offline.tables.table import Column, Kind, Table, money, plain
-from archiver.reports.dimensions import BY_NAME, Label
+from archiver.reports.dimensions import Label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from archiver.model import SpendLimit
     from archiver.offline.periods import Period
     from archiver.offline.reports.daily_money import DailyAmounts
     from archiver.offline.reports.projection import Projection
@@ -28,145 +27,118 @@ if TYPE_CHECKING:
     from archiver.offline.tables.table import Row
     from archiver.store.read.reader import ArchiveReader
 
-PASSED, WILL_BE_PASSED, KEPT, UNKNOWN = "passed", "will be passed", "kept", "unknown"
-_DEFAULT_WORKSPACE = BY_NAME["workspace"].null_label
-
-
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    """A limit in dollars of the month of some workspaces; None: of all cost."""
-
-    name: str
-    amount: Decimal
-    workspaces: Collection[str | None] | None = None
+_COLUMNS = (
+    *plain("budget", "period"),
+    *money("limit", "spent"),
+    Column("used", Kind.SHARE),
+    *money("left", "projected"),
+    *plain("passes_on", "state"),
+    Column("bar", Kind.BAR),
+)
+_Projections = dict[tuple[str, "Period"], "Projection"]
 
 
 def budget(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Compare a month with its limits, in US dollars.
+    """Compare a month, and its quarter and year, with limits in US dollars.
 
     The limits are those of the configuration, and the monthly ones of the API for the organisation and its workspaces.
+    `passes_on` is the day on which a limit was passed, or is projected to be.
 
     The state of a limit is the first of these that applies:
     `passed`: the archived days alone exceed it.
     `unknown`: part of its cost is not known, or nothing can be projected.
-    `will be passed`: the projected month exceeds it.
+    `will be passed`: the projected period exceeds it.
     `kept`: neither.
 
     Raises:
-        ConfigurationError: No limit is configured, or one is of a workspace that is not in the archive.
+        ConfigurationError: No limit is configured, or one is of a name that is not in the archive.
     """
-    budgets = request.budgets
-    of_api = reader.spend_limits()
-    monthly = [one for one in of_api if _is_comparable(one)]
-    if budgets.total is None and not budgets.workspaces and not monthly:
+    month = period_of(reader, request)
+    limits, others = limits_of(reader, request, month)
+    if not limits:
         raise ConfigurationError("no budget is configured", hint="write [budgets] total = 5000 in the configuration")
-    ids = {name: _workspace_ids(name, reader.workspaces()) for name in budgets.workspaces}
-    period = period_of(reader, request)
-    selected = select_days(reader, Report.COST, within(request, period))
-    projected = project(reader, ("workspace",), period)
-    # Limits are in dollars; a note names the other currencies.
-    groups = [group for group in projected.groups if group.values["currency"] == "USD"]
-    ungrouped = [group for group in groups if group.values["workspace_id"] is Label.NOT_GROUPED]
-    limits = [_Limit("total", budgets.total)] if budgets.total is not None else []
-    limits += [_Limit(name, limit, ids[name]) for name, limit in budgets.workspaces.items()]
-    limits += [_of_api(reader, one, period) for one in monthly]
-    # Cost of days that are not grouped by workspace may belong to any of them, so their limits are not known.
-    has_ungrouped = any(projected.to_date(group) for group in ungrouped)
-    rows = [_against(one, groups, projected, has_ungrouped=has_ungrouped) for one in limits]
-    table = _table(rows, warn=request.warn)
-    known = projected.known.sentence() if selected.known else selected.sentence
-    return table.over(projected.known.title()).noting(
-        known,
-        projection_note(projected) if selected.known else "",
-        *_notes(projected, ungrouped, request),
-        _others_note(len(of_api) - len(monthly)),
+    projections: _Projections = {}
+    rows = []
+    for limit in limits:
+        key = (limit.dimension or "workspace", containing(month.since, limit.unit))
+        if key not in projections:
+            projections[key] = project(reader, request, (key[0],), key[1])
+        rows.append(_against(limit, projections[key]))
+    selected = select_days(reader, Report.COST, within(request, month))
+    of_month = projections.get(("workspace", month))
+    alarming = {PASSED, UNKNOWN} | ({WILL_BE_PASSED} if request.warn else set())
+    title = of_month.known.title() if of_month else str(month)
+    return Table(_COLUMNS, rows, period=title, needs_attention=any(row["state"] in alarming for row in rows)).noting(
+        *_notes_on_days(projections, month, selected.sentence),
+        *_notes_on_money(projections, month, limits),
+        COST_NOTE,
+        f"{count(others, 'other limit')} of the API, such as daily ones and those of users: see the view spend_limit"
+        if others
+        else "",
     )
 
 
-def _table(rows: Sequence[Row], *, warn: bool) -> Table:
-    alarming = {PASSED, UNKNOWN} | ({WILL_BE_PASSED} if warn else set())
-    columns = [*plain("budget"), *money("limit", "spent"), Column("used", Kind.SHARE)]
-    return Table(
-        [*columns, *money("left", "projected"), *plain("state")],
-        rows,
-        needs_attention=any(row["state"] in alarming for row in rows),
-    )
-
-
-def _is_comparable(limit: SpendLimit) -> bool:
-    """Return whether a limit of the API is one of the cost of a month of the organisation or a workspace."""
-    return (
-        limit.is_enabled
-        and limit.amount is not None
-        and (limit.period, limit.currency) == ("monthly", "USD")
-        and limit.scope in {"organization", "usage_tier", "workspace"}
-    )
-
-
-def _of_api(reader: ArchiveReader, limit: SpendLimit, period: Period) -> _Limit:
-    amount = Decimal(str(limit.amount)) / 100
-    if limit.scope != "workspace":
-        return _Limit(f"API limit: {limit.scope.replace('_', ' ')}", amount)
-    # The name is that of the end of the month, as in other reports.
-    label = reader.with_labels(
-        {"workspace_id": limit.scope_id}, int(datetime.combine(period.until, time.min, UTC).timestamp()) - DAY
-    )["workspace"]
-    return _Limit(f"API limit: {label}", amount, {limit.scope_id})
-
-
-def _others_note(number: int) -> str:
-    if not number:
-        return ""
-    return f"{count(number, 'other limit')} of the API, such as daily ones and those of users: see the view spend_limit"
-
-
-def _notes(projected: Projection, ungrouped: Sequence[DailyAmounts], request: ReportRequest) -> list[str]:
+def _notes_on_days(projections: _Projections, month: Period, sentence: str) -> list[str]:
+    """Return the notes on unknown and projected days, once for each period."""
     notes = []
-    amount = sum(projected.to_date(group) for group in ungrouped)
-    if amount and request.budgets.workspaces:
-        shown = to_rounded(amount, "usd")
+    for period, projected in {period: one for (_, period), one in projections.items()}.items():
+        if not projected.known.archived:
+            notes.append(sentence or f"nothing of {period} is archived")
+            continue
+        prefix = "" if period == month else f"{period}: "
+        notes += [f"{prefix}{one}" for one in (projected.known.sentence(), projection_note(projected)) if one]
+    return notes
+
+
+def _notes_on_money(projections: _Projections, month: Period, limits: Sequence[Limit]) -> list[str]:
+    notes = []
+    of_month = projections.get(("workspace", month))
+    groups = of_month.groups if of_month else []
+    ungrouped = sum(of_month.to_date(one) for one in groups if _is_ungrouped(one, "workspace")) if of_month else 0
+    if ungrouped and any(limit.dimension and limit.is_configured for limit in limits):
+        shown = to_rounded(ungrouped, "usd")
         notes.append(f"{shown} USD of days that are not grouped by workspace count for the total alone")
-    others = sorted({group.values["currency"] for group in projected.groups} - {"USD"})
+    others = {group.values["currency"] for one in projections.values() for group in one.groups} - {"USD"}
     if others:
-        notes.append(f"costs in {', '.join(others)} are not in these numbers: budgets are in USD")
-    return [*notes, COST_NOTE]
+        notes.append(f"costs in {', '.join(sorted(others))} are not in these numbers: budgets are in USD")
+    return notes
 
 
-def _workspace_ids(wanted: str, names: Mapping[str, Sequence[str | None]]) -> set[str | None]:
-    """Return the ids of the workspaces that a budget names.
-
-    An id wins over a current name, and a current name over an earlier one. `names` has the names of each id, the
-    current one last.
-    """
-    if wanted == _DEFAULT_WORKSPACE:
-        return {None}
-    found = (
-        {wanted} & names.keys()
-        or {one for one, had in names.items() if had[-1] == wanted}
-        or {one for one, had in names.items() if wanted in had}
-    )
-    if not found:
-        raise ConfigurationError(
-            f"there is a budget of {wanted!r}, and no workspace has or had that name",
-            hint=f"in [budgets.workspaces], write a name, an id, or '{_DEFAULT_WORKSPACE}'",
-        )
-    return {*found}
+def _is_ungrouped(group: DailyAmounts, dimension: str) -> bool:
+    """Return whether cost may belong to any value of a dimension, as its days are not grouped by it."""
+    column = {"workspace": "workspace_id", "api_key": "api_key_id"}.get(dimension, dimension)
+    value = group.values[column]
+    return value is Label.NOT_GROUPED or value == str(Label.NOT_GROUPED)
 
 
-def _against(limit: _Limit, all_groups: Sequence[DailyAmounts], projected: Projection, *, has_ungrouped: bool) -> Row:
-    most = from_dollars(limit.amount)
-    groups = [one for one in all_groups if limit.workspaces is None or one.values["workspace_id"] in limit.workspaces]
-    is_partial = has_ungrouped and limit.workspaces is not None
-    row: Row = {"budget": limit.name, "limit": most, "spent": None, "used": None, "left": None, "projected": None}
+def _against(limit: Limit, projected: Projection) -> Row:
+    # Limits are in dollars; a note names the other currencies.
+    in_dollars = [one for one in projected.groups if one.values["currency"] == "USD"]
+    groups = [one for one in in_dollars if limit.is_of(one.values)]
+    row: Row = dict.fromkeys(column.name for column in _COLUMNS)
+    row |= {"budget": limit.name, "period": str(projected.known.period), "limit": limit.amount, "state": UNKNOWN}
     if not projected.known.archived:
-        return row | {"state": UNKNOWN}
+        return row
     spent = sum(projected.to_date(group) for group in groups)
     # Without recent days no group has a projection; with them, every group has one.
     ends = [projected.to_end(group) for group in groups]
     end = None if not projected.recent else Estimate(sum(one for one in ends if one is not None))
-    state = _state(spent, end, most, has_holes=is_partial or projected.known.holes() > 0)
-    used = round(spent / most, 4) if most else None
-    return row | {"spent": spent, "used": used, "left": most - spent, "projected": end, "state": state}
+    unsure = limit.dimension and any(
+        projected.to_date(one) for one in in_dollars if _is_ungrouped(one, limit.dimension or "workspace")
+    )
+    state = _state(spent, end, limit.amount, has_holes=bool(unsure) or projected.known.holes() > 0)
+    day = projected.day_over(groups, limit.amount) if state in {PASSED, WILL_BE_PASSED} else None
+    spent = Estimate(spent) if any(group.is_estimate for group in groups) else spent
+    used = round(spent / limit.amount, 4) if limit.amount else None
+    return row | {
+        "spent": spent,
+        "used": used,
+        "left": type(spent)(limit.amount - spent),
+        "projected": end,
+        "passes_on": None if day is None else f"{day}",
+        "state": state,
+        "bar": None if used is None else (used, None if end is None else end / limit.amount),
+    }
 
 
 def _state(spent: int, end: int | None, most: int, *, has_holes: bool) -> str:

@@ -12,6 +12,7 @@ from archiver.model import Report
 from archiver.offline.reports.key_days import Method, choose_days, method_notes, read_key_days
 from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.offline.tables.money import Estimate
+from archiver.offline.teams.split import TeamSplit
 from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ _LABELS = frozenset({one.label_column for one in BY_NAME.values() if one.label_c
 _OF_COST = tuple(one for one in dimensions_of(Report.COST) if one not in TIMES)
 _OF_KEYS = ("workspace", "api_key")
 _OF_ANALYTICS = tuple(one for one in dimensions_of(Report.ANALYTICS_COST) if one not in TIMES)
-DIMENSIONS = tuple(one for one in BY_NAME if one in {*_OF_COST, *_OF_ANALYTICS})
+TEAM_WORDS = ("team", "cost-centre")
+"""The words that money can be grouped by with the rules of teams."""
+DIMENSIONS = (*TEAM_WORDS, *(one for one in BY_NAME if one in {*_OF_COST, *_OF_ANALYTICS}))
 """The words that money can be grouped by."""
+_NO_COST_CENTRE = "(no cost centre)"
+_MARKS = ("is_credit", "is_estimate")  # kept apart within a team until its amounts are added up
 
 
 @dataclass(slots=True)
@@ -80,12 +85,14 @@ def read_daily_money(
 ) -> DailyMoney:
     """Read the money of the wanted days, grouped by words of DIMENSIONS.
 
-    It is from the cost report if that has all of them. By API key it is billed or allocated, as in `report keys`. All
-    other groupings are from the analytics report.
+    By team it is from the report that has what the rules match by. Else it is from the cost report if that has all of
+    them. By API key it is billed or allocated, as in `report keys`. All other groupings are from the analytics report.
 
     Raises:
-        ConfigurationError: No report has all of the dimensions.
+        ConfigurationError: No report has all of the dimensions, or there are no rules of teams.
     """
+    if set(by) & set(TEAM_WORDS):
+        return _read_teams(reader, request, by, wanted)
     if set(by) <= set(_OF_COST):
         archived = reader.days(Report.COST)
         days = [day for day in archived if wanted(day.date)]
@@ -147,3 +154,44 @@ def _read_keys(
     notes = method_notes(key_days, has_estimates=has_estimates)
     days = [day for _, day in mine.values()]
     return DailyMoney("cost", [day for _, day in chosen.values()], days, list(groups.values()), tuple(notes))
+
+
+def _read_teams(
+    reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], wanted: Callable[[date], bool]
+) -> DailyMoney:
+    """Read money by team, from the report that has the other words and what the rules match by."""
+    if request.teams is None:
+        raise ConfigurationError("there are no teams", hint="write teams.toml, and name it with --teams FILE")
+    others = tuple(one for one in by if one not in TEAM_WORDS)
+    fields = request.teams.fields
+    words = tuple(one for one in BY_NAME if one in {*others, *fields})
+    months: set[tuple[int, int]] = set()
+    if request.teams.has_split:  # among the teams of a month, so all of its days are needed
+        archived = read_daily_money(reader, request, words, lambda _: False).archived
+        months = {(day.date.year, day.date.month) for day in archived if wanted(day.date)}
+    read = read_daily_money(reader, request, words, lambda day: wanted(day) or (day.year, day.month) in months)
+    kept = [BY_NAME[one].column for one in others]
+    split = TeamSplit(reader, request.teams, [*kept, "currency", *_MARKS])
+    for group in read.groups:
+        whole = {day: group.without_credits(day) for day in group.amounts}
+        for is_credit, amounts in ((False, whole), (True, group.credits)):
+            split.add(group.values | dict(zip(_MARKS, (is_credit, group.is_estimate), strict=True)), amounts)
+    groups: dict[tuple[Any, ...], DailyAmounts] = {}
+    for (team, key), amounts in split.sums().items():
+        values = dict(key)
+        is_credit, is_estimate = (values.pop(mark) for mark in _MARKS)
+        centre = request.teams.cost_centres.get(team, _NO_COST_CENTRE)
+        named = {
+            word.replace("-", "_"): {"team": team, "cost-centre": centre}[word] for word in TEAM_WORDS if word in by
+        }
+        group = groups.setdefault((*named.values(), *values.values()), DailyAmounts(named | values))
+        for day, amount in amounts.items():
+            if wanted(day):
+                group.amounts[day] += amount
+                group.credits[day] += amount if is_credit else 0
+        group.is_estimate |= is_estimate
+    days = [day for day in read.days if wanted(day.date)]
+    last = max((day.start for day in read.archived), default=0)
+    for group in groups.values():
+        group.values = reader.with_labels(group.values, last)
+    return DailyMoney(read.what, read.archived, days, [one for one in groups.values() if one.amounts], read.notes)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archiver.offline.reports.known_days import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from fractions import Fraction
     from typing import TypeVar
 
     from archiver.offline.periods import Period
@@ -83,3 +83,13 @@ def rounded(parts: Mapping[K, Fraction], total: int) -> dict[K, int]:
     for key in sorted(parts, key=lambda key: (whole[key] - parts[key], str(key)))[:left]:
         whole[key] += 1
     return whole
+
+
+def rounded_units(amounts: Mapping[K, int], unit: int) -> dict[K, int]:
+    """Round amounts to whole units that add up to their rounded sum.
+
+    The sum is rounded half away from zero. The units that rounding down loses go to the amounts that lost most.
+    """
+    total = sum(amounts.values())
+    whole = (abs(total) + unit // 2) // unit * (-1 if total < 0 else 1)
+    return rounded({key: Fraction(amount, unit) for key, amount in amounts.items()}, whole)

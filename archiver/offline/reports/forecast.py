@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.model import Report
+from archiver.offline.reports.daily_money import TEAM_WORDS
 from archiver.offline.reports.grouped import total_row
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.projection import RECENT_DAYS, project
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.reader import ArchiveReader
 
-OF_A_MONTH = tuple(one for one in dimensions_of(Report.COST) if one not in TIMES)
+OF_A_MONTH = (*TEAM_WORDS, *(one for one in dimensions_of(Report.COST) if one not in TIMES))
 _AMOUNTS = ("to_date", "projected")
 
 
@@ -28,7 +29,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
     selected = select_days(reader, Report.COST, within(request, period))
     if selected.known is None:
         return selected.unknown()
-    projected = project(reader, by, period)
+    projected = project(reader, request, by, period)
     rows = [
         group.values | {"to_date": projected.to_date(group), "projected": projected.to_end(group)}
         for group in projected.groups
@@ -51,6 +52,6 @@ def projection_note(projected: Projection) -> str:
     if not projected.recent:
         return "nothing is projected: no whole day is archived"
     return (
-        f"{count(days, 'day')} of the month projected, each from the mean of the same weekday over the last "
-        f"{RECENT_DAYS} days ({count(len(projected.recent), 'day')} known); credits are not projected"
+        f"{count(days, 'day')} of the {projected.known.period.unit} projected, each from the mean of the same weekday "
+        f"over the last {RECENT_DAYS} days ({count(len(projected.recent), 'day')} known); credits are not projected"
     )

@@ -19,7 +19,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archiver.model import Report
-from archiver.offline.reports.allocation import allocate
+from archiver.offline.allocation import allocate
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE

@@ -1,4 +1,4 @@
-"""Projection of the cost of a month.
+"""Projection of the cost of a month or another period.
 
 The cost of a day that is not known yet is projected from the same weekdays of the last four weeks.
 """
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from archiver.model import Report
-from archiver.offline.reports.daily_money import read_daily_amounts
+from archiver.offline.reports.daily_money import read_daily_money
 from archiver.offline.reports.known_days import KnownDays
 from archiver.offline.tables.money import Estimate
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from archiver.offline.periods import Period
     from archiver.offline.reports.daily_money import DailyAmounts
+    from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.reader import ArchiveReader
 
 RECENT_DAYS = 28  # whole weeks, so that every weekday has the same weight
@@ -54,6 +54,23 @@ class Projection:
             total += max(partial, _mean(group, self.recent, day))
         return Estimate(total)
 
+    def day_over(self, groups: Sequence[DailyAmounts], limit: int) -> date | None:
+        """Return the first day by which groups exceed a limit.
+
+        Unknown days are projected. None if they do not exceed it.
+        """
+        total = 0
+        for day in (self.known.period.since + timedelta(days=i) for i in range(self.known.period.days)):
+            for group in groups:
+                known = group.amounts.get(day, 0) if day in self.known.archived else 0
+                if day in self.known.whole or not self.recent:
+                    total += known
+                else:
+                    total += max(known, _mean(group, self.recent, day))
+            if total > limit:
+                return day
+        return None
+
     @property
     def projected_days(self) -> list[date]:
         """The days of the month that are not archived whole."""
@@ -72,14 +89,14 @@ def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
     return sum(group.without_credits(one) for one in same) // len(same)
 
 
-def project(reader: ArchiveReader, by: tuple[str, ...], period: Period) -> Projection:
-    """Project a month, each group by itself.
+def project(reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], period: Period) -> Projection:
+    """Project a period, each group by itself.
 
     The recent days are those of the four weeks up to the last whole day that is archived.
     """
     first = period.since - timedelta(days=RECENT_DAYS)
-    days = reader.days(Report.COST, first.isoformat(), period.until.isoformat())
-    whole = [day.date for day in days if day.is_whole]
+    read = read_daily_money(reader, request, by, lambda day: first <= day < period.until)
+    whole = [day.date for day in read.days if day.is_whole]
     # Up to the last whole day and not up to today, so that an archive that was not synced lately can be projected too.
     recent = tuple(one for one in whole if one > whole[-1] - timedelta(days=RECENT_DAYS)) if whole else ()
-    return Projection(KnownDays.of(period, days), recent, read_daily_amounts(reader, by, days))
+    return Projection(KnownDays.of(period, read.days), recent, read.groups)

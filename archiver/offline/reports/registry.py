@@ -13,6 +13,7 @@ from archiver.offline.reports.claude_code import claude_code
 from archiver.offline.reports.compare import SORTS as COMPARE_SORTS
 from archiver.offline.reports.compare import compare
 from archiver.offline.reports.daily_money import DIMENSIONS as MONEY_DIMENSIONS
+from archiver.offline.reports.daily_money import TEAM_WORDS
 from archiver.offline.reports.forecast import OF_A_MONTH, forecast
 from archiver.offline.reports.growth import SORTS as GROWTH_SORTS
 from archiver.offline.reports.growth import growth
@@ -25,6 +26,7 @@ from archiver.offline.reports.reconcile import reconcile
 from archiver.offline.reports.restatements import restatements
 from archiver.offline.reports.savings import savings
 from archiver.offline.reports.spend import people, ranked_by, spend
+from archiver.offline.reports.statement import statement
 from archiver.offline.reports.today import BY as TODAY_DIMENSIONS
 from archiver.offline.reports.today import today
 from archiver.offline.reports.usage import cache, tokens
@@ -80,25 +82,25 @@ _ALL = (
         "spend",
         "Show money by month and workspace.",
         "--by month --by model --since 2026-01-01",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         spend,
-        _COST_DIMENSIONS,
+        (*TEAM_WORDS, *_COST_DIMENSIONS),
     ),
     BuiltInReport(
         "workspaces",
         "Show money by workspace, the most expensive first, with shares.",
         "--month 2026-01",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         ranked_by("workspaces", "workspace"),
-        _COST_DIMENSIONS,
+        (*TEAM_WORDS, *_COST_DIMENSIONS),
     ),
     BuiltInReport(
         "models",
         "Show money by model, the most expensive first, with shares.",
         "--month 2026-01 --top 5",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         ranked_by("models", "model"),
-        _COST_DIMENSIONS,
+        (*TEAM_WORDS, *_COST_DIMENSIONS),
     ),
     BuiltInReport(
         "keys",
@@ -144,7 +146,7 @@ _ALL = (
         "compare",
         "Compare a period with the one before, or with any other, over the same days, by workspace.",
         "--period last-week --by model --sort change",
-        ("month", "period", "with", "by", "sort", "top", "as_of", "unit"),
+        ("month", "period", "with", "by", "sort", "top", "teams", "as_of", "unit"),
         compare,
         MONEY_DIMENSIONS,
         sorts=COMPARE_SORTS,
@@ -153,7 +155,7 @@ _ALL = (
         "growth",
         "Show who spends more than before, over the last week and the last four, the largest growth first.",
         "--by api_key --top 10",
-        ("since", "until", "by", "sort", "top", "as_of", "unit"),
+        ("since", "until", "by", "sort", "top", "teams", "as_of", "unit"),
         growth,
         MONEY_DIMENSIONS,
         sorts=GROWTH_SORTS,
@@ -162,7 +164,7 @@ _ALL = (
         "why",
         "Explain why a day or a period cost more or less than expected: who, which model, which tokens, and why.",
         "--day yesterday",
-        ("day", "month", "period", "by", "top", "as_of", "unit"),
+        ("day", "month", "period", "by", "top", "teams", "as_of", "unit"),
         why,
         PARTS,
     ),
@@ -197,18 +199,25 @@ _ALL = (
         TODAY_DIMENSIONS,
     ),
     BuiltInReport(
+        "statement",
+        "Show what to book for a month: one line a team and cost centre, in cents that add up to the month.",
+        "--month last-month",
+        ("month", "teams", "as_of", "unit"),
+        statement,
+    ),
+    BuiltInReport(
         "forecast",
         "Project a month to its end, by workspace.",
         "--month 2026-01",
-        ("month", "by", "top", "as_of", "unit"),
+        ("month", "by", "top", "teams", "as_of", "unit"),
         forecast,
         OF_A_MONTH,
     ),
     BuiltInReport(
         "budget",
-        "Compare a month with the budgets of the configuration; exit code 3 when one is exceeded or unknown.",
+        "Compare a month, quarter or year with its budgets; exit code 3 when one is exceeded or unknown.",
         "--config budgets.toml --warn",
-        ("month", "as_of", "unit", "warn"),
+        ("month", "teams", "as_of", "unit", "warn"),
         budget,
     ),
     BuiltInReport(

@@ -13,9 +13,10 @@ from archiver.offline.reports.known_days import KnownDays, not_archived
 from archiver.offline.tables.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
 
+    from archiver.offline.teams.rules import Teams
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
@@ -24,14 +25,19 @@ ANALYTICS_NOTE = "amounts are from the analytics cost report, not the invoice; c
 
 
 @dataclass(frozen=True, slots=True)
-class Budgets:
-    """Limits of the cost of a month in dollars.
+class Budget:
+    """A limit of cost in US dollars.
 
-    `total` is the limit of all cost, `workspaces` has limits by name or id.
+    Attributes:
+        unit: month, quarter or year.
+        dimension: workspace, api_key, model or team; "" for all cost.
+        name: The name or id of one value of the dimension.
     """
 
-    total: Decimal | None = None
-    workspaces: Mapping[str, Decimal] = field(default_factory=dict)
+    amount: Decimal
+    unit: str = "month"
+    dimension: str = ""
+    name: str = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class ReportRequest:
         sort: The column that a comparison is ordered by; None: the default.
         first_seen: Bounds of the time that a change was first seen, as text, for reports of changes.
         sparklines: Whether rows get sparklines.
+        teams: The rules of teams; None: none are given.
         days: A number of days, of a report that asks for one; None: its default.
         timezone: The timezone that hours are shown in; days are of UTC in any case.
         warn: Whether a limit that is projected to be exceeded needs attention too.
@@ -67,11 +74,12 @@ class ReportRequest:
     sort: str | None = None
     first_seen: tuple[str | None, str | None] = (None, None)
     sparklines: bool = False
+    teams: Teams | None = None
     days: int | None = None
     timezone: tzinfo = UTC
     warn: bool = False
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
-    budgets: Budgets = field(default_factory=Budgets)
+    budgets: tuple[Budget, ...] = ()
 
     def grouped(self, dimensions: Sequence[str], default: Sequence[str], name: str) -> tuple[str, ...]:
         """Return the words to group by, in the order of `dimensions`.

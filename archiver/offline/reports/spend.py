@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
+from archiver.offline.reports.daily_money import DIMENSIONS as MONEY_DIMENSIONS
+from archiver.offline.reports.daily_money import TEAM_WORDS, read_daily_money
 from archiver.offline.reports.grouped import is_by_time, read_grouped, times_of, total_row
-from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
+from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE, select_of
+from archiver.offline.tables.money import Estimate
 from archiver.offline.tables.sparkline import add_sparklines
 from archiver.offline.tables.table import Column, Kind, Ranked, Table, keep_top, money, plain, sum_by_currency
 from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of
@@ -64,6 +67,8 @@ def _spend(  # noqa: PLR0913  # how the reports differ
     report: Report = Report.COST,
     dimension: str = "",
 ) -> Table:
+    if set(request.by) & set(TEAM_WORDS):
+        return team_spend(reader, request, name, ranked=ranked)
     by = request.grouped(dimensions_of(report), default, name)
     grouped = read_grouped(reader, report, request, by, dimension)
     if grouped.selected.known is None:
@@ -86,12 +91,39 @@ def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, l
     return Table(columns, rows, total_row(names, amount=totals)), lines
 
 
+def team_spend(reader: ArchiveReader, request: ReportRequest, name: str, *, ranked: bool) -> Table:
+    """Return money by team or cost centre, and by other words."""
+    by = request.grouped((*TIMES, *MONEY_DIMENSIONS), (), name)
+    times = [one for one in TIMES if one in by]
+    read = read_daily_money(reader, request, tuple(one for one in by if one not in TIMES), request.selects)
+    selected = select_of(read.archived, read.what, request)
+    if selected.known is None:
+        return selected.unknown()
+    found: dict[tuple[Any, ...], Row] = {}
+    for group in read.groups:
+        for day in group.amounts:
+            time = {"day": ("date", f"{day}"), "month": ("month", f"{day:%Y-%m}")}
+            values = dict(time[one] for one in times) | group.values
+            row = found.setdefault(tuple(values.values()), values | {"amount": 0})
+            amount = row["amount"] + group.amounts[day]
+            is_estimate = group.is_estimate or isinstance(row["amount"], Estimate)
+            row["amount"] = Estimate(amount) if is_estimate else amount
+    rows = [found[key] for key in sorted(found, key=lambda key: tuple(map(str, key)))]
+    if ranked:
+        table, _ = ranked_money(rows, [], request.top)
+    else:
+        names = list(rows[0]) if rows else [*by, "currency", "amount"]
+        totals = sum_by_currency(rows, "amount") or {"USD": 0}
+        table = Table([*plain(*names[:-1]), *money("amount")], rows, total_row(names, amount=totals))
+    return table.over(selected.known.title()).noting(selected.known.sentence(), *read.notes)
+
+
 def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) -> tuple[Table, list[list[Line]]]:
     """Return rows ranked by `amount`, with the share of each.
 
     The share is that of the total of the row's currency.
     """
-    found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines)
+    found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines or None)
     # Shares are added after the folding, so that the row of the others gets one too.
     wholes = sum_by_currency(rows, "amount")
     for row in found.rows:

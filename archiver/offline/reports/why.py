@@ -27,14 +27,23 @@ if TYPE_CHECKING:
     from archiver.offline.reports.daily_money import DailyMoney
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
+    from archiver.reports.dimensions import Dimension
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
 _DRIVER = "driver"
-_DIMENSIONS = ("workspace", "api_key", "person", "model", "token_type")
+_DIMENSIONS = ("team", "workspace", "api_key", "person", "model", "token_type")
 PARTS = (*_DIMENSIONS, _DRIVER)
 """The words of `--by`: the ways that a change is broken down."""
 _TOP = 5
+_COLUMNS = (
+    *plain("part", "value"),
+    Column("id", is_optional=True),
+    *plain("currency"),
+    *money("expected", "now", "change"),
+    Column("share", ColumnKind.SHARE),
+)
+_NO_DRIVERS = "no drivers: usage and cost of these days are not both archived by model, tier and context window"
 _NOT_OF_THE_REPORT = "(not in this report)"
 _NOTE = (
     "drivers: volume, more or fewer tokens; mix, other models or longer output; cache, another part of the input from "
@@ -75,7 +84,8 @@ def why(reader: ArchiveReader, request: ReportRequest) -> Table:
         return Table([], [], notes=(f"{why_not}: nothing is known of a change",), is_known=False)
     wanted = frozenset((*compared.now, *compared.then))
     days = [day for day in of_cost if day.date in wanted]
-    parts = [one for one in PARTS if one in (request.by or PARTS)]
+    available = [one for one in PARTS if one != "team" or request.teams is not None]
+    parts = [one for one in PARTS if one in (request.by or available)]
     read = {
         one: read_daily_money(reader, request, (one,), lambda day: day in wanted) for one in parts if one != _DRIVER
     }
@@ -89,15 +99,9 @@ def why(reader: ArchiveReader, request: ReportRequest) -> Table:
         sentences += _sentences(period, compared, currency, total, changes)
         for one in ([total], *changes):
             rows += [_row(change, currency, total.change) for change in _top(one, request.top or _TOP)]
-    columns = [*plain("part", "value", "id", "currency"), *money("expected", "now", "change")]
-    columns[2] = Column("id", is_optional=True)
-    no_drivers = _DRIVER in parts and not any(row["part"] == _DRIVER for row in rows)
-    return Table([*columns, Column("share", ColumnKind.SHARE)], rows, period=known.title(), sentences=sentences).noting(
-        known.sentence(),
-        "no drivers: usage and cost of these days are not both archived by model, tier and context window"
-        if no_drivers
-        else _NOTE,
-        COST_NOTE,
+    has_drivers = _DRIVER not in parts or any(row["part"] == _DRIVER for row in rows)
+    return Table(_COLUMNS, rows, period=known.title(), sentences=sentences).noting(
+        known.sentence(), _NOTE if has_drivers else _NO_DRIVERS, COST_NOTE
     )
 
 
@@ -115,7 +119,8 @@ def _by_dimension(read: DailyMoney, compared: Baseline, name: str, currency: str
     """Return the parts of a change by one dimension, the largest first; empty if it is not archived."""
     wanted = {*compared.now, *compared.then}
     groups = [one for one in read.groups if one.values["currency"] == currency]
-    column = BY_NAME[name].column
+    dimension = BY_NAME.get(name)
+    column = dimension.column if dimension else name
     is_grouped = any(not isinstance(one.values[column], Label) for one in groups)
     if {day.date for day in read.days} != wanted or not is_grouped:
         return []
@@ -123,16 +128,21 @@ def _by_dimension(read: DailyMoney, compared: Baseline, name: str, currency: str
     expected = divided({i: int(one.total(compared.then)) for i, one in enumerate(groups)}, compared.divisor)
     changes = []
     for i, one in enumerate(groups):
-        value = one.values[column]
-        label = one.values.get(BY_NAME[name].label_column or "", value)
-        shown = BY_NAME[name].null_label if label is None else str(label)
-        identity = value if isinstance(value, str) and BY_NAME[name].label_column else None
         now = int(one.total(compared.now))
         # Shares of keys may be estimates, which are written to the cent.
         amount = Estimate if one.is_estimate else int
-        changes.append(_Change(name, shown, identity, *map(amount, (expected[i], now, now - expected[i]))))
+        amounts = map(amount, (expected[i], now, now - expected[i]))
+        changes.append(_Change(name, *_named(one.values, column, dimension), *amounts))
     changes.sort(key=lambda one: (-abs(one.change), one.value, one.id or ""))
     return _balanced(name, changes, total)
+
+
+def _named(values: Row, column: str, dimension: Dimension | None) -> tuple[str, str | None]:
+    """Return the name of a part, and its id if it has one."""
+    value = values[column]
+    if dimension is None or value is None or dimension.label_column is None:
+        return str(value) if value is not None or dimension is None else dimension.null_label, None
+    return str(values[dimension.label_column]), value if isinstance(value, str) else None
 
 
 def _balanced(name: str, changes: list[_Change], total: _Change) -> list[_Change]:

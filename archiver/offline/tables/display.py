@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.tables.money import to_exact, to_microcents, to_rounded
-from archiver.offline.tables.sparkline import halved, sparkline
+from archiver.offline.tables.sparkline import bar, halved, sparkline
 from archiver.offline.tables.table import Column, Kind, Row, Table
 from archiver.reports.dimensions import BY_COLUMN, DIMENSIONS, Label
 
@@ -62,6 +62,8 @@ def to_sheet(table: Table, unit: str) -> tuple[list[Column], list[list[Any]]]:
 
 def _exported(table: Table, column: Column, unit: str) -> list[tuple[str, list[Any]]]:
     values = [row[column.name] for row in table.rows]
+    if column.kind is Kind.BAR:
+        return []
     if column.kind is not Kind.MONEY:
         return [(column.name, [_exported_value(column, value) for value in values])]
     split: list[tuple[str, list[Any]]] = [
@@ -148,7 +150,10 @@ def to_shown(table: Table, unit: str, *, ascii_only: bool = False, exact: bool =
         dimension = BY_COLUMN.get(column.name)
         if dimension is not None and dimension.label_column in names:
             continue  # people see the label in place of the id
-        if column.kind is Kind.MONEY:
+        if column.kind is Kind.BAR:
+            bars = [bar(row.get(column.name), ascii_only=ascii_only) for row in lines]
+            shown.append(Shown(column.name, bars, is_optional=True))
+        elif column.kind is Kind.MONEY:
             parts = _shown_money(table, column, unit, exact=exact)
             shown += [Shown(name, cells, Role.NUMBER, is_optional=column.is_optional) for name, cells in parts]
         else:

@@ -96,3 +96,20 @@ def sparkline(trend: Trend, *, ascii_only: bool = False) -> str:
         gap if mean is None else bars[min(last, int(max(mean, 0) / top * len(bars))) if top > 0 else 0]
         for mean in means
     )
+
+
+_BAR_WIDTH = 20
+
+
+def bar(parts: tuple[float, float | None] | None, *, ascii_only: bool = False) -> str:
+    """Return a bar of what is used of a limit, and of what is projected.
+
+    Its whole length is the limit; what is beyond it ends in an arrow.
+    """
+    if parts is None:
+        return ""
+    used, projected, left, over = "#+.>" if ascii_only else "█▒·▶"
+    first = min(_BAR_WIDTH, max(0, int(parts[0] * _BAR_WIDTH)))
+    more = min(_BAR_WIDTH, max(first, int((parts[1] or 0) * _BAR_WIDTH)))
+    text = used * first + projected * (more - first) + left * (_BAR_WIDTH - more)
+    return text[:-1] + over if max(parts[0], parts[1] or 0) > 1 else text

@@ -27,6 +27,7 @@ class Kind(Enum):
     MONEY = "money"  # integers of 1e-18 cents
     SHARE = "share"  # 1 is all
     EXACT = "exact"  # decimal numbers as text
+    BAR = "bar"  # the used part of a limit and the projected one (1 is all, None unknown); for people alone
 
 
 @dataclass(frozen=True, slots=True)

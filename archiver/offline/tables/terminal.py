@@ -8,9 +8,9 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.reports.budget import KEPT, PASSED, UNKNOWN, WILL_BE_PASSED
 from archiver.offline.tables.display import Role, Shown, to_shown
 from archiver.offline.tables.layout import GAP, fit, width_of
+from archiver.offline.tables.states import KEPT, PASSED, UNKNOWN, WILL_BE_PASSED
 from archiver.offline.tables.write import NO_ROWS, bottom_aligned, pad, show, with_null
 
 if TYPE_CHECKING:

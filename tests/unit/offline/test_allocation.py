@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.offline.reports.allocation import allocate
+from archiver.offline.allocation import allocate
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from archiver.offline.periods import Period
 from archiver.offline.reports.daily_money import DailyAmounts
 from archiver.offline.reports.known_days import KnownDays
 from archiver.offline.reports.projection import Projection, project
+from archiver.offline.reports.request import ReportRequest
 from archiver.store.read.reader import open_archive_reader
 from tests.handmade import Handmade, cost_row, days
 
@@ -56,7 +57,7 @@ def test_a_projection_is_from_the_28_days_up_to_the_last_whole_one(db: Path) -> 
     dates = days("2025-12-31", "2026-01-29")
     made.cost({day: [cost_row("100", description="d")] for day in dates}, read_at="2026-01-29T12:00:00")
     with open_archive_reader(db) as reader:
-        found = project(reader, (), JANUARY)
+        found = project(reader, ReportRequest(), (), JANUARY)
     assert (found.recent[0], found.recent[-1], len(found.recent)) == (date(2026, 1, 1), date(2026, 1, 28), 28)
     assert found.known.in_progress == {date(2026, 1, 29)}
     assert found.projected_days == [date(2026, 1, day) for day in (29, 30, 31)]

@@ -1,0 +1,63 @@
+"""`report statement`: what to book for a month, by team and cost centre."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from archiver.offline.reports.daily_money import read_daily_money
+from archiver.offline.reports.expected import rounded_units
+from archiver.offline.reports.grouped import total_row
+from archiver.offline.reports.known_days import KnownDays
+from archiver.offline.reports.request import period_of, select_of, within
+from archiver.offline.tables.money import ATTOCENTS
+from archiver.offline.tables.table import Column, Kind, Table, money, plain, sum_by_currency
+from archiver.offline.teams.rules import NO_TEAM
+
+if TYPE_CHECKING:
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.reader import ArchiveReader
+
+
+def statement(reader: ArchiveReader, request: ReportRequest) -> Table:
+    """Return the cost of a month by team and cost centre.
+
+    `amount` is exact. `booked` is in whole cents, which add up to the month rounded to the cent: the cents that
+    rounding down loses go to the teams that lost most. The exit code is 3 until every day of the month is settled.
+    """
+    period = period_of(reader, request)
+    read = read_daily_money(reader, request, ("team", "cost-centre"), lambda day: period.since <= day < period.until)
+    selected = select_of(read.archived, read.what, within(request, period))
+    if selected.known is None:
+        return selected.unknown()
+    known = KnownDays.of(period, read.days)
+    rows = [group.values | {"amount": group.total(known.archived)} for group in read.groups]
+    _add_booked(rows)
+    # By currency, the largest first, and what is of no team last.
+    rows.sort(key=lambda row: (row["currency"] != "USD", row["currency"], row["team"] == NO_TEAM, -row["amount"]))
+    wholes = sum_by_currency(rows, "amount")
+    for row in rows:
+        row["share"] = row["amount"] / wholes[row["currency"]] if wholes[row["currency"]] else None
+    names = ["team", "cost_centre", "currency"]
+    totals = {name: sum_by_currency(rows, name) or {"USD": 0} for name in ("amount", "booked")}
+    table = Table(
+        [*plain(*names), *money("amount", "booked"), Column("share", Kind.SHARE)], rows, total_row(names, **totals)
+    )
+    unsettled = bool(known.missing or known.in_progress or known.provisional)
+    return Table(table.columns, rows, table.total, period=known.title(), needs_attention=unsettled).noting(
+        known.sentence(),
+        f"not final: the API may still change {len(known.provisional)} of the days" if known.provisional else "",
+        "booked is in whole cents that add up to the month",
+        *read.notes,
+    )
+
+
+def _add_booked(rows: list[Row]) -> None:
+    """Add the amounts in whole cents, of each currency by itself."""
+    by_currency: dict[str, dict[int, int]] = defaultdict(dict)
+    for i, row in enumerate(rows):
+        by_currency[row["currency"]][i] = int(row["amount"])
+    for amounts in by_currency.values():
+        for i, cents in rounded_units(amounts, ATTOCENTS).items():
+            rows[i]["booked"] = cents * ATTOCENTS

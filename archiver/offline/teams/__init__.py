@@ -1,0 +1,1 @@
+"""Teams: the rules that give cost to teams, and money by them."""

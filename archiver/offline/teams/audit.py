@@ -1,0 +1,151 @@
+"""What the rules of teams match in an archive, and what none does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from archiver.offline.reports.daily_money import read_daily_money
+from archiver.offline.reports.request import select_of
+from archiver.offline.tables.money import to_rounded
+from archiver.offline.tables.table import Table, counts, money, plain
+from archiver.offline.teams.rules import FIELDS, NO_TEAM, Rule, Teams
+from archiver.reports.dimensions import BY_NAME, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Row
+    from archiver.store.read.reader import ArchiveReader
+
+USED, DEAD, SHADOWED = "used", "matches nothing", "shadowed by rule"
+_NUMBERED = re.compile(r"[\s_.-]*(key[\s_.-]*)?[0-9]+$", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Use:
+    """What a rule matches."""
+
+    days: set[date] = field(default_factory=set)
+    amounts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    earlier: set[int] = field(default_factory=set)
+
+
+def check_teams(reader: ArchiveReader, request: ReportRequest, teams: Teams) -> Table:
+    """Return each rule with what it matches, and then what no rule matches.
+
+    A rule is shadowed if all that it would match is matched by earlier rules. It needs attention if a rule is dead or
+    shadowed, or cost is of no team.
+    """
+    read = read_daily_money(reader, request, teams.fields, request.selects)
+    selected = select_of(read.archived, read.what, request)
+    if selected.known is None:
+        return selected.unknown()
+    uses = {rule.number: _Use() for rule in teams.rules}
+    rest: dict[tuple[str, str, str], _Use] = defaultdict(_Use)
+    for group in read.groups:
+        for day, amount in group.amounts.items():
+            values = _named(reader, group.values, day)
+            found, currency = teams.rule_of(values, day), group.values["currency"]
+            if isinstance(found, Rule):
+                _add(uses[found.number], day, currency, amount)
+                for other in teams.rules:
+                    if other.number > found.number and other.is_for(day) and other.matches(values):
+                        uses[other.number].earlier.add(found.number)
+            elif amount:
+                _add(rest[str(found or NO_TEAM), *_who(values, teams)], day, currency, amount)
+    rows: list[Row] = []
+    for rule in teams.rules:
+        rows += _row(str(rule.number), _words(rule), _what(rule), uses[rule.number])
+    for (state, who, _), use in sorted(rest.items(), key=lambda one: -max(one[1].amounts.values())):
+        rows += [row | {"state": state} for row in _row("", NO_TEAM, who, use)]
+    columns = [*plain("rule", "team", "matches", "currency"), *money("amount"), *counts("days"), *plain("state")]
+    attention = any(row["state"] != USED for row in rows)
+    return Table(columns, rows, period=selected.known.title(), needs_attention=attention).noting(
+        selected.known.sentence(), *read.notes
+    )
+
+
+def _named(reader: ArchiveReader, values: Mapping[str, Any], day: date) -> dict[str, Any]:
+    ids = {name: value for name, value in values.items() if name in {BY_NAME[one].column for one in FIELDS}}
+    return reader.with_labels(ids, int(datetime.combine(day, time.min, UTC).timestamp()))
+
+
+def _add(use: _Use, day: date, currency: str, amount: int) -> None:
+    use.days.add(day)
+    use.amounts[currency] += amount
+
+
+def _who(values: Mapping[str, Any], teams: Teams) -> tuple[str, str]:
+    """Return the names of a row, and its ids, as text."""
+    labels = [BY_NAME[name].label_column or name for name in teams.fields]
+    return " / ".join(str(values[one]) for one in labels), repr([values[BY_NAME[name].column] for name in teams.fields])
+
+
+def _words(rule: Rule) -> str:
+    return f"(split, {rule.split})" if rule.split else ", ".join(rule.shares)
+
+
+def _what(rule: Rule) -> str:
+    parts = [f"{name} {' or '.join(patterns)}" for name, patterns in rule.patterns.items()]
+    parts += [f"since {rule.since}"] if rule.since else []
+    parts += [f"until {rule.until}"] if rule.until else []
+    return ", ".join(parts) or "everything"
+
+
+def _row(number: str, team: str, what: str, use: _Use) -> list[Row]:
+    state = USED if use.days else DEAD
+    if not use.days and use.earlier:
+        state = f"{SHADOWED} {', '.join(map(str, sorted(use.earlier)))}"
+    return [
+        {
+            "rule": number,
+            "team": team,
+            "matches": what,
+            "currency": currency,
+            "amount": amount,
+            "days": len(use.days),
+            "state": state,
+        }
+        for currency, amount in (sorted(use.amounts.items()) or [("USD", 0)])
+    ]
+
+
+def suggest_teams(reader: ArchiveReader, request: ReportRequest, teams: Teams | None) -> str:
+    """Return TOML with a rule for each name that no rule matches yet.
+
+    The most expensive are first. There is a rule for each workspace, and for the keys of the default workspace by what
+    their names begin with.
+    """
+    teams = teams or Teams(())
+    words = tuple(name for name in FIELDS if name in {*teams.fields, "workspace", "api_key"})
+    read = read_daily_money(reader, request, words, request.selects)
+    amounts: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    for group in read.groups:
+        for day, amount in group.amounts.items():
+            values = _named(reader, group.values, day)
+            if teams.rule_of(values, day) is None:
+                amounts[*_proposal(values), group.values["currency"]] += amount
+    lines = ["# Rules for cost without a team, from the names of workspaces and keys. Check each before you use it."]
+    for (team, name, pattern, currency), amount in sorted(amounts.items(), key=lambda one: -one[1]):
+        lines += ["", f"# {to_rounded(amount, 'usd')} {currency}", "[[rule]]"]
+        lines += [f"team = {json.dumps(team)}", f"{name} = {json.dumps(pattern)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _proposal(values: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return a team, the field to match by, and the pattern."""
+    workspace, key = values["workspace"], values.get("api_key_id")
+    if values["workspace_id"] is None and isinstance(key, str):
+        name = str(values["api_key"])
+        stem = _NUMBERED.sub("", name) or name
+        return stem, "api-key", stem if stem == name else f"{stem}*"
+    if isinstance(values["workspace_id"], Label):
+        workspace = str(values["workspace_id"])
+    return str(workspace), "workspace", str(workspace)

@@ -1,0 +1,304 @@
+"""Teams: rules in order, splits, statements, and `--by team`, on round numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.model import NameKind
+from tests.handmade import Handmade, cost_row, days, run, usage_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ_AT = "2026-04-30T03:00:00"
+RULES = """
+[cost-centres]
+Research = 4711
+Product = "P-1"
+
+[[rule]]
+team = "Research"
+workspace = ["Invented research*", "w-lab"]
+
+[[rule]]
+team = "Product"
+workspace = "Invented product"
+until = "2026-02-15"
+
+[[rule]]
+team = "Growth"
+workspace = "Invented product"
+
+[[rule]]
+workspace = "Invented shared"
+shares = { Research = 60, Product = 39.5, Growth = 0.5 }
+
+[[rule]]
+workspace = "Invented platform"
+split = "proportional"
+
+[[rule]]
+workspace = "(default workspace)"
+split = "even"
+"""
+
+
+@pytest.fixture
+def february(db: Path) -> Path:
+    """Return February, where each workspace costs some dollars a day, and no rule is for the last one."""
+    daily = {"w-r1": 3, "w-lab": 1, "w-p": 2, "w-shared": 10, "w-platform": 6, None: 9, "w-none": 5}
+    names = {
+        "w-r1": "Invented research 1", "w-lab": "Invented lab", "w-p": "Invented product",
+        "w-shared": "Invented shared", "w-platform": "Invented platform", "w-none": "Invented rest",
+    }  # fmt: skip
+    rows = [cost_row(f"{usd}00", workspace_id=where, model="m", description="m") for where, usd in daily.items()]
+    handmade = Handmade(db)
+    handmade.names(NameKind.WORKSPACE, names, read_at="2026-01-01T00:00:00")
+    handmade.cost(dict.fromkeys(days("2026-02-01", "2026-02-28"), rows), read_at=READ_AT)
+    (db.parent / "teams.toml").write_text(RULES, encoding="utf-8")
+    return db
+
+
+def asked(db: Path, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    done = run("report", *arguments, "--teams", str(db.parent / "teams.toml"), "--json", "--db", str(db))
+    assert done.code == code, done.stderr
+    rows: list[dict[str, Any]] = done.rows()
+    return rows
+
+
+def test_a_statement_adds_up_to_the_month(february: Path) -> None:
+    rows = asked(february, "statement", "--month", "2026-02")
+    # 14 days of Product, 14 of Growth. Direct: Research 28 * (3 + 1) + 168 = 280; Product 28 + 110.60 = 138.60;
+    # Growth 28 + 1.40 = 29.40: in all 448. Platform: 168, by these: 105, 51.975, 11.025.
+    # The default workspace: 84 each.
+    assert [(row["team"], row["cost_centre"], row["amount_usd"], row["booked_usd"]) for row in rows] == [
+        ("Research", "4711", "469.00", "469.00"),
+        ("Product", "P-1", "274.575", "274.58"),
+        ("Growth", "(no cost centre)", "124.425", "124.42"),
+        ("(no team)", "(no cost centre)", "140.00", "140.00"),
+    ]
+    assert sum(Decimal(row["booked_usd"]) for row in rows) == 28 * 36
+    assert rows[0]["share"] == pytest.approx(469 / 1008)
+    at = ("--teams", str(february.parent / "teams.toml"), "--db", str(february))
+    total = run("report", "statement", "--month", "2026-02", *at).stdout.splitlines()[-1]
+    assert total.split() == ["total", "1,008.00", "1,008.00"]
+
+
+def test_a_statement_as_csv_is_one_line_a_team(february: Path) -> None:
+    at = ("--teams", str(february.parent / "teams.toml"), "--db", str(february))
+    done = run("report", "statement", "--month", "2026-02", "--csv", *at)
+    lines = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [line["team"] for line in lines] == ["Research", "Product", "Growth", "(no team)"]
+
+
+def test_a_day_has_the_shares_of_its_whole_month(february: Path) -> None:
+    by_day = asked(february, "spend", "--by", "day", "--by", "team", "--since", "2026-02-20", "--until", "2026-02-21")
+    # Product has no workspace of its own any more, and its part of the shared ones by what it has in the month.
+    platform = {"Research": Decimal(6) * 280 / 448, "Product": Decimal(6) * Decimal("138.6") / 448}
+    found = {row["team"]: Decimal(row["amount_usd"]) for row in by_day}
+    assert found["Research"] == 3 + 1 + 6 + platform["Research"] + 3
+    assert found["Product"] == Decimal("3.95") + platform["Product"] + 3
+    assert found["(no team)"] == 5
+    assert sum(found.values()) == 36
+    assert {row["date"] for row in by_day} == {"2026-02-20"}
+
+
+def test_by_team_and_by_cost_centre_in_other_reports(february: Path) -> None:
+    models = asked(february, "models", "--by", "model", "--by", "cost-centre")
+    assert {(row["cost_centre"], row["model"]): row["amount_usd"] for row in models} == {
+        ("4711", "m"): "469.00", ("P-1", "m"): "274.575", ("(no cost centre)", "m"): "264.425",
+    }  # fmt: skip
+    compared = asked(february, "compare", "--period", "2026-02-15", "--with", "2026-02-14", "--by", "team")
+    changes = {row["team"]: row["change_usd"] for row in compared}
+    assert (changes["Product"], changes["Growth"], changes["Research"]) == ("-2.00", "2.00", "0.00")
+    growth = asked(february, "growth", "--by", "team")
+    assert {row["team"] for row in growth} == {"Research", "Product", "Growth", "(no team)"}
+    why = asked(february, "why", "--day", "2026-02-20", "--by", "team")
+    # Of four Fridays before, three are archived: 2026-02-06 and 02-13 of Product, then Growth since the 15th.
+    parts = {row["value"]: row["change_usd"] for row in why if row["part"] == "team"}
+    assert (parts["Product"], parts["Growth"]) == ("-2.00", "2.00")
+    forecast = asked(february, "forecast", "--month", "2026-02", "--by", "team")
+    assert {row["team"]: row["to_date_usd"] for row in forecast}["Research"] == "469.00"
+
+
+def test_rules_by_key_and_person_use_the_reports_that_have_them(db: Path) -> None:
+    handmade = Handmade(db)
+    dates = days("2026-02-01", "2026-02-02")
+    kinds = {"model": "m", "context_window": "0-200k", "service_tier": "standard"}
+    bill = cost_row("1000", workspace_id="w", cost_type="tokens", token_type="output_tokens", description="m", **kinds)
+    handmade.cost({day: [bill] for day in dates}, read_at=READ_AT)
+    used = [usage_row(0, 0, 0, 0, n, workspace_id="w", api_key_id=key, **kinds) for key, n in (("k1", 30), ("k2", 70))]
+    handmade.usage(dict.fromkeys(dates, used), read_at=READ_AT)
+    teams = db.parent / "teams.csv"
+    teams.write_text("team,cost_centre,api_key\nA,1,k1\nB,2,k*\n", encoding="utf-8")
+    at = ("--teams", str(teams), "--json", "--db", str(db))
+    rows = run("report", "statement", "--month", "2026-02", *at).rows()
+    assert [(row["team"], row["cost_centre"], row["amount_usd"]) for row in rows] == [
+        ("B", "2", "14.00"),
+        ("A", "1", "6.00"),
+    ]
+    by_person = db.parent / "people.csv"
+    by_person.write_text("team,person\nA,user_1\n", encoding="utf-8")
+    assert run("report", "spend", "--by", "team", "--teams", str(by_person), "--json", "--db", str(db)).code == 3
+    analytics = [
+        cost_row("700", workspace_id="w", api_key_id="k1", actor_id="user_1"),
+        cost_row("300", workspace_id="w"),
+    ]
+    handmade.analytics_cost(dict.fromkeys(dates, analytics), read_at=READ_AT)
+    rows = run("report", "spend", "--by", "team", "--teams", str(by_person), "--json", "--db", str(db)).rows()
+    assert {row["team"]: row["amount_usd"] for row in rows} == {"A": "14.00", "(no team)": "6.00"}
+
+
+def test_what_is_not_grouped_is_of_no_known_team(db: Path) -> None:
+    handmade = Handmade(db)
+    handmade.cost(
+        {"2026-02-01": [cost_row("500", model="m", description="m")]}, read_at=READ_AT, group_by=("description",)
+    )
+    handmade.cost({"2026-02-02": [cost_row("300", model="m", description="m", workspace_id="w")]}, read_at=READ_AT)
+    (db.parent / "teams.toml").write_text('[[rule]]\nteam = "A"\nworkspace = "w"\n', encoding="utf-8")
+    rows = asked(db, "statement", "--month", "2026-02", code=3)
+    assert {row["team"]: row["amount_usd"] for row in rows} == {"(not grouped)": "5.00", "A": "3.00"}
+
+
+def test_names_are_those_of_the_day(db: Path) -> None:
+    handmade = Handmade(db)
+    handmade.names(NameKind.WORKSPACE, {"w": "Old name"}, read_at="2026-01-01T00:00:00")
+    handmade.names(NameKind.WORKSPACE, {"w": "New name"}, read_at="2026-02-02T12:00:00")
+    rows = [cost_row("100", model="m", description="m", workspace_id="w")]
+    handmade.cost(dict.fromkeys(days("2026-02-01", "2026-02-03"), rows), read_at=READ_AT)
+    (db.parent / "teams.toml").write_text(
+        '[[rule]]\nteam = "Old"\nworkspace = "Old*"\n[[rule]]\nteam = "New"\nworkspace = "New*"\n', encoding="utf-8"
+    )
+    found = asked(db, "spend", "--by", "team")
+    assert {row["team"]: row["amount_usd"] for row in found} == {"Old": "1.00", "New": "2.00"}
+
+
+def test_credits_and_currencies_stay_apart(db: Path) -> None:
+    rows = [
+        cost_row("1000", workspace_id="a", description="d"), cost_row("-300", workspace_id="a", description="credit"),
+        cost_row("500", currency="EUR", workspace_id="b", description="d"),
+        cost_row("200", workspace_id="s", description="d"),
+        cost_row("90", currency="EUR", workspace_id="s", description="d"),
+    ]  # fmt: skip
+    Handmade(db).cost({"2026-02-01": rows}, read_at=READ_AT)
+    (db.parent / "teams.toml").write_text(
+        '[[rule]]\nteam = "A"\nworkspace = "a"\n[[rule]]\nteam = "B"\nworkspace = "b"\n'
+        '[[rule]]\nworkspace = "s"\nsplit = "proportional"\n', encoding="utf-8"
+    )  # fmt: skip
+    found = asked(db, "statement", "--month", "2026-02", code=3)
+    # A month with one archived day is not final. Each currency is split by what teams have of it.
+    assert {(row["team"], row["currency"]): row["amount_usd"] or row["amount_eur"] for row in found} == {
+        ("A", "USD"): "9.00", ("B", "EUR"): "5.90",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no rules"),
+        ("[[rule]]\nworkspace = 'w'\n", "rule 1 of"),
+        ("[[rule]]\nteam = 'A'\nshares = { B = 1 }\n", "has team and shares"),
+        ("[[rule]]\nteam = 'A'\nworkspce = 'w'\n", "unknown key 'workspce'"),
+        ("[[rule]]\nteam = ''\n", "is ''"),
+        ("[[rule]]\nteam = 'A'\nworkspace = 5\n", "5 in rule 1"),
+        ("[[rule]]\nshares = { A = 0 }\n", "a share of rule 1"),
+        ("[[rule]]\nshares = { A = 'x' }\n", "is 'x'"),
+        ("[[rule]]\nshares = { A = true }\n", "is True"),
+        ("[[rule]]\nsplit = 'half'\n", "is 'half'"),
+        ("[[rule]]\nteam = 'A'\nsince = 'May'\n", "since of rule 1"),
+        ("[[rule]]\nteam = 'A'\nsince = 2026-02-02\nuntil = 2026-02-02\n", "since is not before until"),
+        ("[[rule]]\nteam = 'A'\ncost-centre = '1'\n[[rule]]\nteam = 'A'\ncost-centre = '2'\n", "'1' and '2'"),
+        ("[[rule]]\nshares = { A = 1, B = 1 }\ncost-centre = '1'\n", "of no single team"),
+        ("rules = 1\n", "more than rules"),
+        ("[[rule]\n", "are not TOML"),
+    ],
+)
+def test_a_faulty_file_is_a_clear_error(february: Path, text: str, said: str) -> None:
+    teams = february.parent / "faulty.toml"
+    teams.write_text(text, encoding="utf-8")
+    done = run("report", "statement", "--teams", str(teams), "--db", str(february))
+    assert done.code == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_teams_the_error_says_what_to_write(february: Path) -> None:
+    done = run("report", "spend", "--by", "team", "--db", str(february))
+    assert (done.code, "there are no teams" in done.stderr, "--teams FILE" in done.stderr) == (2, True, True)
+    gone = run("report", "statement", "--teams", str(february.parent / "no.toml"), "--db", str(february))
+    assert (gone.code, "cannot read the teams" in gone.stderr) == (2, True)
+
+
+def test_check_finds_dead_and_shadowed_rules_and_cost_of_no_team(february: Path) -> None:
+    teams = february.parent / "checked.toml"
+    teams.write_text(
+        '[[rule]]\nteam = "Research"\nworkspace = "Invented*"\nuntil = 2026-02-11\n'
+        '[[rule]]\nteam = "Lab"\nworkspace = "w-lab"\nuntil = 2026-02-11\n'
+        '[[rule]]\nteam = "Gone"\nworkspace = "Old name"\n'
+        '[[rule]]\nsplit = "even"\nworkspace = "Invented shared"\n',
+        encoding="utf-8",
+    )
+    at = ("teams", "check", "--teams", str(teams), "--json", "--db", str(february))
+    done = run(*at)
+    assert done.code == 3
+    found = [
+        (row["rule"], row["team"], row["matches"], row["amount_usd"], row["days"], row["state"]) for row in done.rows()
+    ]
+    # Ten days of all that is named (3 + 1 + 2 + 10 + 6 + 5 = 27 USD a day), then eighteen of the shared workspace.
+    assert found[:4] == [
+        ("1", "Research", "workspace Invented*, until 2026-02-11", "270.00", 10, "used"),
+        ("2", "Lab", "workspace w-lab, until 2026-02-11", "0.00", 0, "shadowed by rule 1"),
+        ("3", "Gone", "workspace Old name", "0.00", 0, "matches nothing"),
+        ("4", "(split, even)", "workspace Invented shared", "180.00", 18, "used"),
+    ]
+    assert found[4:] == [
+        ("", "(no team)", "(default workspace)", "252.00", 28, "(no team)"),
+        ("", "(no team)", "Invented platform", "108.00", 18, "(no team)"),
+        ("", "(no team)", "Invented rest", "90.00", 18, "(no team)"),
+        ("", "(no team)", "Invented research 1", "54.00", 18, "(no team)"),
+        ("", "(no team)", "Invented product", "36.00", 18, "(no team)"),
+        ("", "(no team)", "Invented lab", "18.00", 18, "(no team)"),
+    ]
+    whole = february.parent / "whole.toml"
+    whole.write_text('[[rule]]\nteam = "All"\n', encoding="utf-8")
+    done = run("teams", "check", "--teams", str(whole), "--json", "--db", str(february), "--period", "2026-02-03")
+    assert (done.code, done.rows()[0]["amount_usd"], done.rows()[0]["matches"]) == (0, "36.00", "everything")
+
+
+def test_suggested_rules_leave_nothing_without_a_team(db: Path) -> None:
+    handmade = Handmade(db)
+    kinds = {"model": "m", "context_window": "0-200k", "service_tier": "standard"}
+    bills = [
+        cost_row(
+            f"{usd}00", workspace_id=where, cost_type="tokens", token_type="output_tokens", description="m", **kinds
+        )
+        for where, usd in ((None, 10), ("w", 4))
+    ]
+    keys = {"k1": "gateway key 01", "k2": "gateway key 02", "k3": 'odd "name"\\'}
+    handmade.names(NameKind.API_KEY, keys, read_at="2026-01-01T00:00:00")
+    handmade.names(NameKind.WORKSPACE, {"w": "Invented [team] *"}, read_at="2026-01-01T00:00:00")
+    used = [usage_row(0, 0, 0, 0, n, api_key_id=key, **kinds) for key, n in (("k1", 2), ("k2", 3), ("k3", 5))]
+    handmade.cost({"2026-02-01": bills}, read_at=READ_AT)
+    handmade.usage({"2026-02-01": used}, read_at=READ_AT)
+    done = run("teams", "suggest", "--db", str(db))
+    assert done.code == 0, done.stderr
+    path = db.parent / "suggested.toml"
+    path.write_text(done.stdout, encoding="utf-8")
+    rows = run("report", "spend", "--by", "team", "--teams", str(path), "--json", "--db", str(db)).rows()
+    assert {row["team"]: row["amount_usd"] for row in rows} == {
+        "gateway": "5.00",
+        'odd "name"\\': "5.00",
+        "Invented [team] *": "4.00",
+    }
+    again = run("teams", "suggest", "--teams", str(path), "--db", str(db)).stdout
+    assert "[[rule]]" not in again
+
+
+def test_without_a_file_check_says_how_to_begin(february: Path) -> None:
+    done = run("teams", "check", "--db", str(february))
+    assert (done.code, "archiver teams suggest" in done.stderr) == (2, True)
