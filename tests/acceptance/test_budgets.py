@@ -9,6 +9,7 @@ import pytest
 from archiver.model import NameKind
 from archiver.offline.tables.sparkline import bar
 from tests.handmade import Handmade, cost_row, days, run, usage_row
+from tests.pseudo_terminal import on_a_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,12 +121,12 @@ def test_a_quarter_with_days_that_are_not_archived_is_unknown(to_february: Path)
     ("parts", "drawn"),
     [
         (None, ""),
-        ((0.0, None), "·" * 20),
-        ((0.5, 0.75), "█" * 10 + "▒" * 5 + "·" * 5),
-        ((0.5, 1.2), "█" * 10 + "▒" * 9 + "▶"),
-        ((3.0, 4.0), "█" * 19 + "▶"),
-        ((1.0, 1.0), "█" * 20),
-        ((-0.5, 0.1), "▒▒" + "·" * 18),
+        ((0.0, None), "·" * 12),
+        ((0.5, 0.75), "█" * 6 + "▒" * 3 + "·" * 3),
+        ((0.5, 1.2), "█" * 6 + "▒" * 5 + "▶"),
+        ((3.0, 4.0), "█" * 11 + "▶"),
+        ((1.0, 1.0), "█" * 12),
+        ((-0.5, 0.25), "▒▒▒" + "·" * 9),
     ],
 )
 def test_bars(parts: tuple[float, float | None] | None, drawn: str) -> None:
@@ -133,3 +134,22 @@ def test_bars(parts: tuple[float, float | None] | None, drawn: str) -> None:
     plain = bar(parts, ascii_only=True)
     assert plain.isascii()
     assert plain.translate(str.maketrans("#+.>", "█▒·▶")) == drawn
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_budgets_and_statements_fit_a_terminal(to_february: Path, columns: int) -> None:
+    config, teams = to_february.parent / "config.toml", to_february.parent / "teams.toml"
+    teams.write_text('[[rule]]\nteam = "A long invented name of a team"\nworkspace = "a"\n', encoding="utf-8")
+    text = f"teams = '{teams}'\n[budgets]\ntotal = 255\n[budgets.teams]\n'A long invented name of a team' = 160\n"
+    config.write_text(text, encoding="utf-8")
+    at = ("--config", str(config), "--db", str(to_february))
+    seen = on_a_terminal("report", "budget", *at, columns=columns, variables={"NO_COLOR": "1"})
+    assert all(len(line) <= columns for line in seen.lines)
+    assert ("2026-02-26" in seen.written, "280.00" in seen.written, seen.code) == (True, True, 0)
+    booked = on_a_terminal("report", "statement", *at, columns=columns, variables={"NO_COLOR": "1"})
+    assert all(len(line) <= columns for line in booked.lines)
+    assert (booked.written.count("100.00"), booked.code) == (2, 3)
+    coloured = on_a_terminal("report", "budget", *at, columns=columns).written
+    assert "\x1b[33mwill be passed\x1b[0m" in coloured
+    checked = on_a_terminal("teams", "check", *at, columns=columns)
+    assert (checked.code, "b" in checked.written) == (3, True)

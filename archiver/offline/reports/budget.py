@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 _COLUMNS = (
     *plain("budget", "period"),
     *money("limit", "spent"),
-    Column("used", Kind.SHARE),
-    *money("left", "projected"),
+    Column("used", Kind.SHARE, is_optional=True),
+    Column("left", Kind.MONEY, is_optional=True),
+    *money("projected"),
     *plain("passes_on", "state"),
     Column("bar", Kind.BAR),
 )

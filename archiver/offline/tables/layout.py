@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 GAP = 2
 """The spaces between two columns."""
-_LEAST_TEXT = 12
+_LEAST_TEXT = 10
+_WHOLE = frozenset({"state"})
+"""Columns that are what a reader looks for, and are never cut or moved."""
 _TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){1,2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
 
 
@@ -105,7 +107,7 @@ def _without_constants(layout: Layout, *, has_total: bool, names: Collection[str
         # A row without an amount has no currency either.
         values = set(cells) - {""} if is_currency else set(cells)
         is_constant = len(values) == 1 and values != {""} and (is_currency or len(cells) > 1)
-        can_move = column.name in names and column.role is Role.TEXT and column.name != "state"
+        can_move = column.name in names and column.role is Role.TEXT and column.name not in _WHOLE
         if is_constant and can_move and column is not first:
             constants[column.name.replace("\n", "_")] = values.pop()
         else:
@@ -140,7 +142,8 @@ def _cut_texts(layout: Layout, width: int, ellipsis: str) -> Layout:
 
 
 def _can_be_cut(column: Shown) -> bool:
-    return column.role is Role.TEXT and not any(_TIME.fullmatch(cell) for cell in column.cells)
+    is_text = column.role is Role.TEXT and column.name not in _WHOLE
+    return is_text and not any(_TIME.fullmatch(cell) for cell in column.cells)
 
 
 def _least(column: Shown) -> int:

@@ -98,7 +98,7 @@ def sparkline(trend: Trend, *, ascii_only: bool = False) -> str:
     )
 
 
-_BAR_WIDTH = 20
+_BAR_WIDTH = 12
 
 
 def bar(parts: tuple[float, float | None] | None, *, ascii_only: bool = False) -> str:

@@ -72,7 +72,7 @@ def write_report(name: str, table: Table, unit: str, to: TextIO, terminal: Termi
     to.writelines(line + "\n" for line in _lines(layout, terminal, has_total=table.total is not None))
     notes = [table.slots.legend(halved=layout.is_halved)] if table.slots and layout.has_trend else []
     if layout.left_out:
-        notes.append(f"left out, as there is no room: {', '.join(layout.left_out)}; --csv has every column")
+        notes.append(f"left out, as there is no room: {', '.join(layout.left_out)}; a wider terminal shows them")
     return notes
 
 

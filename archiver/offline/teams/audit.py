@@ -14,7 +14,7 @@ from archiver.offline.reports.request import select_of
 from archiver.offline.tables.money import to_rounded
 from archiver.offline.tables.table import Table, counts, money, plain
 from archiver.offline.teams.rules import FIELDS, NO_TEAM, Rule, Teams
-from archiver.reports.dimensions import BY_NAME, Label
+from archiver.reports.dimensions import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,26 +126,27 @@ def suggest_teams(reader: ArchiveReader, request: ReportRequest, teams: Teams | 
     teams = teams or Teams(())
     words = tuple(name for name in FIELDS if name in {*teams.fields, "workspace", "api_key"})
     read = read_daily_money(reader, request, words, request.selects)
-    amounts: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    amounts: dict[tuple[str, tuple[tuple[str, str], ...], str], int] = defaultdict(int)
     for group in read.groups:
         for day, amount in group.amounts.items():
             values = _named(reader, group.values, day)
             if teams.rule_of(values, day) is None:
-                amounts[*_proposal(values), group.values["currency"]] += amount
+                team, patterns = _proposal(values)
+                amounts[team, patterns, group.values["currency"]] += amount
     lines = ["# Rules for cost without a team, from the names of workspaces and keys. Check each before you use it."]
-    for (team, name, pattern, currency), amount in sorted(amounts.items(), key=lambda one: -one[1]):
-        lines += ["", f"# {to_rounded(amount, 'usd')} {currency}", "[[rule]]"]
-        lines += [f"team = {json.dumps(team)}", f"{name} = {json.dumps(pattern)}"]
+    # Rules of keys are more exact, so they come before those of whole workspaces.
+    in_order = sorted(amounts.items(), key=lambda one: (-len(one[0][1]), -one[1]))
+    for (team, patterns, currency), amount in in_order:
+        lines += ["", f"# {to_rounded(amount, 'usd')} {currency}", "[[rule]]", f"team = {json.dumps(team)}"]
+        lines += [f"{name} = {json.dumps(pattern)}" for name, pattern in patterns]
     return "\n".join(lines) + "\n"
 
 
-def _proposal(values: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return a team, the field to match by, and the pattern."""
-    workspace, key = values["workspace"], values.get("api_key_id")
+def _proposal(values: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return a team, and what to match by, as field and pattern."""
+    workspace, key = str(values["workspace"]), values.get("api_key_id")
     if values["workspace_id"] is None and isinstance(key, str):
         name = str(values["api_key"])
         stem = _NUMBERED.sub("", name) or name
-        return stem, "api-key", stem if stem == name else f"{stem}*"
-    if isinstance(values["workspace_id"], Label):
-        workspace = str(values["workspace_id"])
-    return str(workspace), "workspace", str(workspace)
+        return stem, (("workspace", workspace), ("api-key", stem if stem == name else f"{stem}*"))
+    return workspace, (("workspace", workspace),)
