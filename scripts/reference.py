@@ -44,6 +44,7 @@ OWN_KEYS = {
     "group-by-cap": "whole number (5): how many dimensions one request may have",
     "budgets": "table: `total`, and tables `workspaces`, `keys`, `models` and `teams` with a limit for each, in "
     "dollars a month, for `report budget`; the same below `quarter` and `year`",
+    "check": "table: `rules`, and a table of settings for each rule of `archiver check`, see the guide",
     "teams": "path of the file with the rules of teams; default: `teams.toml` next to the configuration",
 }
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "query": ("archiver.cli.query", "Run read-only SQL on the archive, offline."),
     "schema": ("archiver.cli.schema", "Show the views, their columns and what they mean."),
     "report": ("archiver.cli.report", "Run a built-in report: spend, keys, cache, budget and more."),
+    "check": ("archiver.cli.check", "Look for what is odd: budgets, jumps, new keys, stale data."),
     "teams": ("archiver.cli.teams", "Check the rules of teams, or suggest some."),
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),

@@ -54,7 +54,7 @@ BUDGET_TABLES = {"workspaces": "workspace", "keys": "api_key", "models": "model"
 """The tables of budgets in the configuration, and the dimensions that they are of."""
 LONG_UNITS = ("quarter", "year")
 """The periods of budgets next to the month."""
-OWN_KEYS = frozenset({"budgets", "dimensions", "group_by_cap", "teams"})
+OWN_KEYS = frozenset({"budgets", "check", "dimensions", "group_by_cap", "teams"})
 
 
 def default_config() -> Path:
@@ -114,6 +114,8 @@ def _check(name: str, value: Any, path: Path) -> Any:
         raise ConfigurationError(f"`group-by-cap` in {path} is {value!r}", hint="write a whole number of at least 1")
     if name == "teams" and not isinstance(value, str):
         raise ConfigurationError(f"`teams` in {path} is {value!r}", hint="write the path of a file")
+    if name == "check":
+        return value  # see `check.settings`
     if name == "budgets":
         return _check_budgets(value, path)
     if isinstance(value, dict):

@@ -76,6 +76,19 @@ def read_range(ctx: click.Context, options: dict[str, Any]) -> ReportRequest:
     return ReportRequest(since=first, until=end)
 
 
+def read_watch(options: dict[str, Any], config: dict[str, Any]) -> ReportRequest:
+    """Return a request with the budgets and teams of the configuration.
+
+    Raises:
+        ConfigurationError: The file of teams cannot be read.
+    """
+    budgets = _budgets(config.get("budgets", {}))
+    given = options.get("teams")
+    if given is None and any(one.dimension == "team" for one in budgets) and default_teams().exists():
+        given = default_teams()
+    return ReportRequest(budgets=budgets, teams=None if given is None else read_teams(given))
+
+
 def drop_range_to_sync(ctx: click.Context, options: dict[str, Any]) -> None:
     """Ignore bounds that are not of the command line.
 

@@ -1,0 +1,1 @@
+"""`archiver check`: rules that look for what is odd in an archive."""
