@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     examples=[
-        "archiver check  # after the nightly sync: exit code 3 if something new is odd",
+        "archiver check --quiet  # after the nightly sync: exit code 3 if something new is odd",
         "archiver check --backtest 180d  # how often would each rule have spoken?",
         "archiver check --notify 'mail -s archiver me@example.com'  # findings as JSON on its standard input",
     ],
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @option("--all", "show_all", is_flag=True, help="Show every finding of the last 35 days, and remember nothing.")
 @option("--notify", metavar="COMMAND", help="Run this with new findings as JSON on its standard input.")
 @option("--state", type=FILE, metavar="FILE", help="What was reported.  [default: ARCHIVE.check.json]")
+@option("--quiet", "-q", is_flag=True, help="Print nothing when nothing is odd.")
 @option("--teams", type=FILE, metavar="FILE", help="Rules of teams, for their budgets.")
 @format_options
 @db_option
@@ -77,7 +78,7 @@ def check(ctx: click.Context, /, **options: Any) -> int:
     path = options["state"] or db.with_name(db.name + ".check.json")
     memory = load_memory(path)
     new = memory.new(found, last.since)
-    code = _print(output, new, f"new findings up to {last}", db)
+    code = 0 if options["quiet"] and not new else _print(output, new, f"new findings up to {last}", db)
     if new and options["notify"]:
         _notify(options["notify"], new)  # before they are remembered, so that a failure is tried again
     save_memory(path, memory.after(found, new, last.since), db)

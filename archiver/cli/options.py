@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -76,6 +77,22 @@ def _start_of(text: str) -> datetime:
     if ":" in text or text.count("-") == len("--"):
         return parse_time(text)
     return datetime.combine(period(text, datetime.now(UTC).date()).since, time(), UTC)
+
+
+class Percent(click.ParamType[Decimal]):
+    """A percentage, as `1%` or `0.5`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Return the number of percent."""
+        try:
+            number = Decimal(str(value).strip().removesuffix("%"))
+        except InvalidOperation:
+            number = Decimal(-1)
+        if not 0 <= number <= 100:  # noqa: PLR2004  # percent
+            self.fail(f"{value!r} is not a percentage; write it as 1%", param, ctx)
+        return number
 
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)

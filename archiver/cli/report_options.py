@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import FILE, Time, option
+from archiver.cli.options import FILE, Percent, Time, option
 from archiver.offline.periods import EXAMPLES
 from archiver.offline.reports.idle import DEFAULT_DAYS
 
@@ -46,6 +46,17 @@ _PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "teams": (
         "--teams",
         {"type": FILE, "metavar": "FILE", "help": "Rules of teams.  [default: teams.toml next to the configuration]"},
+    ),
+    "against": ("--against", {"type": FILE, "metavar": "FILE", "help": "Compare with this CSV log of a gateway."}),
+    "tolerance": (
+        "--tolerance",
+        {
+            "type": Percent(),
+            "default": "1%",
+            "show_default": True,
+            "metavar": "PERCENT",
+            "help": "Numbers match within this.",
+        },
     ),
     "warn": ("--warn", {"is_flag": True, "help": "Exit 3 also when a limit is projected to be exceeded."}),
 }

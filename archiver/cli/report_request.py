@@ -50,6 +50,8 @@ def read_request(
         unit=options.get("unit") or "usd",
         period=whole,
         against=_against(options, whole),
+        against_file=options.get("against"),
+        tolerance=Decimal(1) if options.get("tolerance") is None else options["tolerance"],
         sort=options.get("sort"),
         first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
         sparklines=sparklines,

@@ -207,6 +207,8 @@ def test_notify_gets_json_and_a_failure_is_tried_again(tmp_path: Path) -> None:
     told.unlink()
     assert run(*at, "--notify", f"tee {told}").code == 0
     assert not told.exists()  # nothing new: nothing is run
+    assert "nothing odd" in run(*at).stdout
+    assert run(*at, "--quiet").stdout == ""
 
 
 def test_budgets_and_limits(db: Path, tmp_path: Path) -> None:

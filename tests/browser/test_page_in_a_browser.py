@@ -15,6 +15,7 @@ import pytest
 from archiver.offline import page
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import Budget, ReportRequest
+from archiver.offline.teams.rules import Rule, Teams
 from tests.bills import billed, billed_by, bills, exactly
 from tests.pages import HOSTILE
 from tests.support import select
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Opener
 
 EVERYTHING = ReportRequest(
-    today=date(2026, 1, 15), first_seen=("2026-01-01T00:00:00Z", None), budgets=(Budget(Decimal(1)),)
+    today=date(2026, 1, 15),
+    first_seen=("2026-01-01T00:00:00Z", None),
+    budgets=(Budget(Decimal(1)),),
+    teams=Teams((Rule(1, {"A": 1}),)),
 )
 A_DAY = "2025-12-10"
 NARROW = """new Promise((done) => {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import DEFAULT_REPORTS, Report
+from archiver.offline.reports.against import against
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import COST_NOTE, select_days
@@ -32,8 +33,10 @@ def reconcile(reader: ArchiveReader, request: ReportRequest) -> Table:
     Rows are by month, model, tier, context window and token type, or by some of them. A state is `billed and used`,
     `billed without usage`, or `used without billing`, as priority tier is. The implied price is for a million tokens.
     Days are left out unless both reports are archived by all of the dimensions. By `source`, money is compared with
-    money instead: see `sources`.
+    money instead: see `sources`; with a file, the archive with a log of another program: see `against`.
     """
+    if request.against_file is not None:
+        return against(reader, request, request.against_file)
     if SOURCE in request.by:
         return sources(reader, request)
     by = request.grouped(("day", "month", *_COMPARED_BY), ("month", *_COMPARED_BY), "reconcile")

@@ -224,7 +224,7 @@ _ALL = (
         "reconcile",
         "Compare tokens with money, and show the implied price; by source, compare the two reports that have money.",
         "--month 2026-01",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "against", "tolerance", "top", "as_of", "unit"),
         reconcile,
         ("day", "month", "model", "service_tier", "context_window", "token_type", "source"),
     ),

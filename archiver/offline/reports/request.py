@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
@@ -14,7 +15,7 @@ from archiver.offline.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
+    from pathlib import Path
 
     from archiver.offline.teams.rules import Teams
     from archiver.store.read.daily_sums import Day
@@ -53,6 +54,8 @@ class ReportRequest:
         unit: The unit of amounts, usd or cents.
         period: The period of a report that is about one; None: the month of the last archived day.
         against: The period that it is compared with; None: the one before.
+        against_file: The log of another program to compare with; None: none.
+        tolerance: By how many percent numbers may differ and still match.
         sort: The column that a comparison is ordered by; None: the default.
         first_seen: Bounds of the time that a change was first seen, as text, for reports of changes.
         sparklines: Whether rows get sparklines.
@@ -71,6 +74,8 @@ class ReportRequest:
     unit: str = "usd"
     period: Period | None = None
     against: Period | None = None
+    against_file: Path | None = None
+    tolerance: Decimal = Decimal(1)
     sort: str | None = None
     first_seen: tuple[str | None, str | None] = (None, None)
     sparklines: bool = False
