@@ -64,6 +64,7 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "no_pager",
         "day",
         "xlsx",
+        "parquet",
         "show_list",
         "param",
         "check",

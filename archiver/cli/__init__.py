@@ -29,6 +29,7 @@ COMMANDS = {
     "schema": ("archiver.cli.schema", "Show the views, their columns and what they mean."),
     "report": ("archiver.cli.report", "Run a built-in report: spend, keys, cache, budget and more."),
     "check": ("archiver.cli.check", "Look for what is odd: budgets, jumps, new keys, stale data."),
+    "export": ("archiver.cli.export", "Write the archive for other programs: Parquet, FOCUS."),
     "teams": ("archiver.cli.teams", "Check the rules of teams, or suggest some."),
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),

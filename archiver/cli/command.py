@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _HEADINGS: Final = {
-    "What": "report bucket-width group-by api-key-id workspace-id actor-id product model service-tier context-window "
-    "inference-geo speed account-id service-account-id by against tolerance sort top list param online check "
-    "accept-restatements no-people dry-run warn teams backtest all notify state",
+    "What": "report bucket-width group-by focus api-key-id workspace-id actor-id product model service-tier "
+    "context-window inference-geo speed account-id service-account-id by against tolerance sort top list param online check "
+    "accept-restatements no-people dry-run warn teams backtest all notify state quantities split",
     "When": "since until days day month period with as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
-    "Output": "json csv tsv nl markdown xlsx html raw no-pager unit timezone quiet verbose log-format open",
+    "Output": "json csv tsv nl markdown xlsx parquet html raw no-pager unit timezone quiet verbose log-format open",
     "API": "admin-key-file admin-key-command api-url",
     "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",
@@ -37,6 +37,17 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups, then the examples."""
+        format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
+
+
+class Group(click.Group):
+    """A group of commands with examples in its help."""
+
+    examples: Sequence[str] = ()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, the options in groups, then the examples."""
+        self.format_commands(ctx, formatter)
         format_help_sections(ctx, formatter, group_options(self.get_params(ctx)), self.examples)
 
 

@@ -26,6 +26,7 @@ OPTION_KEYS = frozenset(
         "concurrency",
         "context_window",
         "db",
+        "focus",
         "group_by",
         "host",
         "inference_geo",

@@ -14,6 +14,7 @@ from archiver.cli import guarded
 from archiver.cli.command import Command
 from archiver.cli.config import default_queries
 from archiver.cli.options import (
+    FILE,
     Duration,
     Time,
     check_sheet,
@@ -27,6 +28,7 @@ from archiver.cli.options import (
 from archiver.cli.terminal import paged, terminal_of
 from archiver.errors import ConfigurationError
 from archiver.offline.atomic import atomic_file
+from archiver.offline.export.parquet import load_library, write_result_file
 from archiver.offline.limits import run_limited
 from archiver.offline.saved import saved_queries, value_of
 from archiver.offline.tables.terminal import write_result
@@ -34,10 +36,13 @@ from archiver.offline.tables.write import Format, write_rows
 from archiver.store.read.sandbox import Limits, Result, run_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
+
+    _Writer = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], int]
+    """Writes a result to a file, and returns the number of rows."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -101,6 +106,7 @@ def _names_beginning_with(_ctx: click.Context, _param: click.Parameter, incomple
 @click.argument("sql", required=False, shell_complete=_names_beginning_with)
 @option("--list", "show_list", is_flag=True, help="List the saved queries.")
 @format_options
+@option("--parquet", type=FILE, metavar="FILE", help="Write the result to this file as Parquet.")
 @option("--param", multiple=True, metavar="NAME=VALUE", help="Bind :NAME in the SQL (repeatable).")
 @option("--as-of", type=Time(), metavar="TIME", help="Show the views as they were at this time.")
 @option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Stop the query after so long.")
@@ -122,6 +128,7 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     raw: bool,
     no_pager: bool,
     xlsx: Path | None,
+    parquet: Path | None,
     param: tuple[str, ...],
     as_of: datetime | None,
     timeout: float,
@@ -144,8 +151,8 @@ def query(  # noqa: PLR0913  # click gives each option as an argument
     text = _sql_of(sql)
     limits = Limits(timeout, max_memory, None if as_of is None else int(as_of.timestamp()))
     ask = partial(run_query, db, text, read_parameters(param), limits, time.process_time)
-    if xlsx is not None:
-        return _to_sheet(ask, limits, xlsx, db)
+    if parquet is not None or xlsx is not None:
+        return _to_file(ask, limits, *_file_of(parquet, xlsx, is_printed=bool(how) or raw), db)
 
     # Guarded in the child, which ends without the handlers of the parent: it prints its errors and returns the code.
     def print_result() -> int:
@@ -166,23 +173,45 @@ def _print(result: Result, how: Format, *, raw: bool, has_pager: bool) -> None:
     sys.stdout.flush()  # the child ends without flushing
 
 
-def _to_sheet(ask: Callable[[], AbstractContextManager[Result]], limits: Limits, xlsx: Path, db: Path) -> int:
-    """Write the result as a spreadsheet.
+def _file_of(parquet: Path | None, xlsx: Path | None, *, is_printed: bool) -> tuple[Path, _Writer]:
+    """Return the file to write, and what writes it.
+
+    Raises:
+        UsageError: Two formats are given.
+        ConfigurationError: The library of the format is not installed.
+    """
+    if parquet is None:
+        assert xlsx is not None
+        return xlsx, _as_sheet
+    if xlsx is not None or is_printed:
+        raise click.UsageError("--parquet and another output format are both given")
+    load_library()  # now, so that a query is not run in vain
+    return parquet, write_result_file
+
+
+def _to_file(
+    ask: Callable[[], AbstractContextManager[Result]], limits: Limits, target: Path, write: _Writer, db: Path
+) -> int:
+    """Write the result to a file, and return the exit code.
 
     The child process writes a temporary file, and this process moves it to its place if the child succeeded.
     """
-    from archiver.offline.tables.table import Column  # noqa: PLC0415  # the same
-    from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
-
-    with atomic_file(xlsx, db) as stage:
+    with atomic_file(target, db) as stage:
 
         def write_result() -> int:
             with ask() as result:
-                count = write_sheet(stage.file, [Column(name) for name in result.columns], result.rows)
-            print_written(count, xlsx)
+                count = write(stage.file, result.columns, result.rows)
+            print_written(count, target)
             return 0
 
         code = run_limited(lambda: guarded(write_result), limits.seconds, limits.mebibytes)
         if code == 0:
             stage.keep()
     return code
+
+
+def _as_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    from archiver.offline.tables.table import Column  # noqa: PLC0415  # the same
+    from archiver.offline.tables.xlsx import write_sheet  # noqa: PLC0415  # spreadsheets are rare
+
+    return write_sheet(path, [Column(name) for name in columns], rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.command import Command, format_help_sections, group_options, suggest
+from archiver.cli.command import Command, Group, format_help_sections, group_options, suggest
 from archiver.cli.options import (
     config_option,
     db_option,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archiver.offline.reports.request import ReportRequest
 
 
-class ReportGroup(click.Group):
+class ReportGroup(Group):
     """The built-in reports; each command is made when it is called."""
 
     examples = ("archiver report spend --month 2026-01  # one month alone", "archiver report budget --warn")

@@ -9,8 +9,7 @@ import click
 import pytest
 
 from archiver.cli import COMMANDS, cli
-from archiver.cli.command import Choice, Command, group_options, suggest, translate
-from archiver.cli.report import ReportGroup
+from archiver.cli.command import Choice, Command, Group, group_options, suggest, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,7 @@ def test_every_option_is_in_a_named_group(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_examples_that_can_be_parsed(name: str) -> None:
     found = command(name)
-    assert isinstance(found, (Command, ReportGroup))
+    assert isinstance(found, (Command, Group))
     assert found.examples
     for example in found.examples:
         if example.startswith("archiver "):

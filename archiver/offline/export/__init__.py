@@ -1,0 +1,1 @@
+"""Exports of an archive for other programs."""

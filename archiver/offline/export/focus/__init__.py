@@ -1,0 +1,1 @@
+"""`archiver export focus`: cost as FOCUS 1.2 rows."""
