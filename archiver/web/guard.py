@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     Send = Callable[[Any], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PAGES = re.compile(rb"/|/charts|/archive(?:/[A-Za-z0-9_~+-]+)?(?:\.json|\.csv)?|/favicon\.ico")
+_PAGES = re.compile(
+    rb"/|/charts|/healthz|/report(?:/[a-z-]+)?|/archive(?:/[A-Za-z0-9_~+-]+)?(?:\.json|\.csv)?|/favicon\.ico"
+)
 _ASSETS = re.compile(rb"/-/(?:static|archiver)/[A-Za-z0-9_.-]+")
+_CSP = b"content-security-policy"
+_OK = 200
 _OWN_SITES = frozenset({b"none", b"same-origin"})
 _PAGING = {"_size", "_next", "_stream", "_timelimit"}
 _HEADERS = (
@@ -105,8 +109,10 @@ def _results_of(path: bytes, query: bytes) -> tuple[bytes, ResultPolicy]:
     return query, ResultPolicy(complete=is_bare_json)
 
 
-def _policy(path: bytes, nonce: str) -> str:
-    if path == b"/":
+def _policy(path: bytes, status: int, nonce: str) -> str:
+    # An error has the page of Datasette in any case.
+    is_page = path in {b"/", b"/report"} or path.startswith(b"/report/")
+    if is_page and status == _OK:
         return f"{page_policy()}; frame-ancestors 'none'"
     return _DATASETTE_POLICY.format(nonce=nonce)
 
@@ -116,16 +122,16 @@ def _with_headers(send: Send, path: bytes, nonce: str) -> Send:
 
     They replace those of the application.
     """
-    policy = _policy(path, nonce)
-    added = [*_HEADERS, (b"content-security-policy", policy.encode("ascii"))]
+    added = [*_HEADERS]
     if not _ASSETS.fullmatch(path):
         added.append((b"cache-control", b"no-store"))
-    replaced = {name for name, _ in added}
+    replaced = {_CSP, *(name for name, _ in added)}
 
     async def with_headers(message: Any) -> None:
         if message["type"] == "http.response.start":
+            policy = (_CSP, _policy(path, message["status"], nonce).encode("ascii"))
             kept = [(name, value) for name, value in message.get("headers", []) if name.lower() not in replaced]
-            message = {**message, "headers": [*kept, *added]}
+            message = {**message, "headers": [*kept, *added, policy]}
         await send(message)
 
     return with_headers
@@ -133,7 +139,7 @@ def _with_headers(send: Send, path: bytes, nonce: str) -> Send:
 
 async def _send_text(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"allow", b"GET, HEAD")]
-    policy = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+    policy = (_CSP, b"default-src 'none'; frame-ancestors 'none'")
     body = f"{text}\n".encode()
     length = (b"content-length", str(len(body)).encode("ascii"))
     start = {"type": "http.response.start", "status": status, "headers": [*headers, length, *_HEADERS, policy]}

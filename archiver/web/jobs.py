@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ConfigurationError
-from archiver.offline.page import overview
+from archiver.model import Report
+from archiver.offline.page import Place, list_page, of_report, overview
+from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import ReportRequest
+from archiver.reports.dimensions import BY_NAME
+from archiver.store.read.reader import open_archive_reader
 from archiver.store.read.sandbox import Limits, run_query
+from archiver.web.choices import Choices
 from archiver.web.navigation import NAVIGATION
 
 QUERY_MEBIBYTES = 256
@@ -49,4 +54,44 @@ def overview_page(path: str) -> str:
     Raises:
         ArchiverError: The archive cannot be read.
     """
-    return overview(Path(path), ReportRequest(), navigation=NAVIGATION)
+    place = Place(NAVIGATION, "/", Choices("spend", by=("month", "workspace")).link)
+    return overview(Path(path), ReportRequest(), place)
+
+
+def report_page(path: str, choices: Choices, request: ReportRequest) -> str:
+    """Return the page of a report.
+
+    Raises:
+        ArchiverError: The archive cannot be read, or the report cannot have these choices.
+    """
+    with open_archive_reader(Path(path)) as reader:
+        last = max((day.start for day in reader.days(Report.COST)), default=0)
+        labels: dict[str, str] = {}
+        for name, value in choices.filters:
+            labelled = reader.with_labels({BY_NAME[name].column: value}, last)
+            label = labelled.get(BY_NAME[name].label_column or name)
+            labels[name] = BY_NAME[name].null_label if label is None else str(label)
+    subject = ", ".join(f"{name.replace('_', ' ')} {label}" for name, label in labels.items())
+    place = Place(NAVIGATION, "/report", choices.link, choices.menus(labels), choices.where, subject)
+    return of_report(Path(path), choices.name, request, place)[0]
+
+
+def reports_page(path: str) -> str:
+    """Return the page that lists all reports.
+
+    Raises:
+        ArchiverError: The archive cannot be read.
+    """
+    place = Place(NAVIGATION, "/report")
+    return list_page(Path(path), [(one.name, one.help, Choices(one.name).address()) for one in REPORTS.values()], place)
+
+
+def newest_day(path: str) -> str | None:
+    """Return the newest day of cost that is archived whole.
+
+    Raises:
+        ArchiverError: The archive cannot be read.
+    """
+    with open_archive_reader(Path(path)) as reader:
+        whole = [day.date for day in reader.days(Report.COST) if day.is_whole]
+    return f"{max(whole)}" if whole else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NAVIGATION = (
     ("Overview", "/"),
+    ("Reports", "/report"),
     ("SQL", "/archive"),
     ("Saved queries", "/archive#queries"),
     ("Views", "/archive#views"),

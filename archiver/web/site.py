@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from datasette import Response, hookimpl
 from datasette.app import Datasette
@@ -22,17 +23,19 @@ from datasette.views.base import DatasetteError
 from jinja2.ext import Extension
 
 from archiver.errors import ArchiverError, ConfigurationError
+from archiver.offline.reports.registry import REPORTS
 from archiver.offline.saved import saved_queries, value_of
 from archiver.offline.schema import COLUMNS, VIEWS
 from archiver.offline.tables.write import show
 from archiver.store.read.sandbox import check_reads
+from archiver.web.choices import read_choices
 from archiver.web.database import QUERY_SECONDS, ArchiveDatabase, result_policy
-from archiver.web.jobs import MAX_ROWS, overview_page
+from archiver.web.jobs import MAX_ROWS, newest_day, overview_page, report_page, reports_page
 from archiver.web.navigation import NAVIGATION
 from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jinja2 import Environment
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 NAME = "archive"
 STATIC = "-/archiver"
-_OVERVIEW_BOUNDS = Bounds(30.0, 1024)
+_PAGE_BOUNDS = Bounds(30.0, 1024)
 _MAX_CELL_LENGTH = 1000
 _FOLDER = Path(__file__).parent
 _NOT_FOUND, _SERVER_ERROR = 404, 500
@@ -171,17 +174,29 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         more = {"nonce": request.scope["nonce"] if request else "", "views_help": VIEWS, "navigation": NAVIGATION}
         return str(await super().render_template(templates, {**(context or {}), **more}, request, view_name))
 
-    async def overview(self) -> str:
-        """Return the overview page, made by a query worker.
+    async def work(self, job: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the result of a job on the archive, done by a query worker.
 
         Raises:
             ArchiverError: The archive cannot be read.
         """
         loop = asyncio.get_running_loop()
-        page = await loop.run_in_executor(
-            self.executor, self._workers.run, overview_page, _OVERVIEW_BOUNDS, str(self.db)
-        )
-        return str(page)
+        return await loop.run_in_executor(self.executor, self._workers.run, job, _PAGE_BOUNDS, str(self.db), *arguments)
+
+    async def report(self, name: str, pairs: Sequence[tuple[str, str]]) -> str:
+        """Return the page of a report.
+
+        Raises:
+            DatasetteError: The report cannot have these choices.
+        """
+        try:
+            choices = read_choices(name, pairs)
+            request = choices.request(self._queries.parent / "teams.toml")
+            return str(await self.work(report_page, choices, request))
+        except ConfigurationError as error:
+            status = _NOT_FOUND if name not in REPORTS else 400
+            hint = f"; {error.hint}" if error.hint else ""
+            raise DatasetteError(f"{error.message}{hint}", status=status) from None
 
 
 def _metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -224,11 +239,34 @@ def render_cell(value: Any) -> str | None:
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
     """Return the routes of the overview and of its former address."""
-    return [(r"^/$", _overview), (r"^/charts$", _moved_to_overview)]
+    return [
+        (r"^/$", _overview),
+        (r"^/charts$", _moved_to_overview),
+        (r"^/report$", _reports),
+        (r"^/report/(?P<name>[a-z-]+)$", _report),
+        (r"^/healthz$", _health),
+    ]
 
 
 async def _overview(datasette: Site) -> Response:
-    return Response.html(await datasette.overview())
+    return Response.html(await datasette.work(overview_page))
+
+
+async def _reports(datasette: Site) -> Response:
+    return Response.html(await datasette.work(reports_page))
+
+
+async def _report(datasette: Site, request: Any) -> Response:
+    pairs = parse_qsl(request.query_string, keep_blank_values=True)
+    return Response.html(await datasette.report(request.url_vars["name"], pairs))
+
+
+async def _health(datasette: Site) -> Response:
+    """Return whether the archive can be read, and its newest whole day."""
+    try:
+        return Response.json({"ok": True, "newest_day": await datasette.work(newest_day)})
+    except ArchiverError as error:
+        return Response.json({"ok": False, "error": error.message}, status=503)
 
 
 async def _moved_to_overview() -> Response:

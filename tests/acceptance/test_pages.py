@@ -216,7 +216,7 @@ def test_a_hostile_name_makes_no_element(whole: Path, tmp_path: Path, name: str)
     hostile = changed(whole, tmp_path / "hostile.db", "UPDATE _name SET name = ?", name)
     clean, odd = (Read(page.overview(one, EVERYTHING)) for one in (whole, hostile))
     assert [e.name for e in odd.elements] == [e.name for e in clean.elements]
-    assert len(odd.scripts) == 3
+    assert len(odd.scripts) == 4
     assert odd.policy == clean.policy
 
 

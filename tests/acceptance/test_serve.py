@@ -82,8 +82,13 @@ def test_the_first_page_is_the_overview_with_links_to_the_others(server: Server,
     assert read.tables == made.tables
     assert read.figures == made.figures
     links = [one.attributes["href"] for one in read.elements if one.name == "a"]
-    assert links == [address for _, address in NAVIGATION]
-    for address in links:
+    # Then every month, workspace, model, key and person of its tables leads to a report.
+    assert links[: len(NAVIGATION)] == [address for _, address in NAVIGATION]
+    assert {str(address).partition("?")[0] for address in links[len(NAVIGATION) :]} == {
+        "/report/spend",
+        "/report/tokens",
+    }
+    for address in {*links[: len(NAVIGATION)], *links[-3:]}:
         assert server.get(str(address).partition("#")[0]).status == 200
     assert not [one for one in made.elements if one.name in {"a", "nav"}]
 

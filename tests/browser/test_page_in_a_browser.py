@@ -247,7 +247,7 @@ def test_hostile_names_are_shown_and_do_nothing(archive: Path, tmp_path: Path, o
     assert any("<img src=x" in name for name in seen.page.locator(".legend .name").all_inner_texts())
     assert any("<img src=x" in name for name in seen.page.locator("#keys svg text").all_text_contents())
     assert seen.page.locator("img, main svg svg, iframe, object").count() == 0
-    assert seen.page.locator("script").count() == 3
+    assert seen.page.locator("script").count() == 4
     is_alone_and_silent(seen)
 
 

@@ -5,7 +5,7 @@ A page is one file that loads nothing from the network.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,18 @@ from archiver.offline.page.specs import SPECS
 from archiver.offline.page.tables import currencies, page_table, unit_name
 from archiver.offline.reports.keys import keys_of_days, select_key_days
 from archiver.offline.reports.registry import REPORTS
-from archiver.offline.reports.request import COST_NOTE, select_days
+from archiver.offline.reports.request import COST_NOTE, ReportRequest, select_days
 from archiver.offline.reports.restatements import restated_days
+from archiver.offline.tables.table import Column, Table
 from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from archiver.offline.page.figures import PageDays
-    from archiver.offline.page.html import Card
-    from archiver.offline.reports.request import ReportRequest
-    from archiver.offline.tables.table import Table
+    from archiver.offline.page.html import Card, Choice
+    from archiver.offline.page.tables import Link
     from archiver.store.read.reader import ArchiveReader
     from archiver.store.read.status import ArchiveStatus
 
@@ -49,19 +49,42 @@ _NO_DATA_OF = {"restatements": "No settled amount of the selected days was resta
 _MOST_ZEROS = 12  # amounts of the API have at most six fractional digits of the eighteen below a cent
 
 
-def overview(path: Path, request: ReportRequest, navigation: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the overview page of an archive, from one snapshot of it.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page is in a site.
 
-    `navigation` has the titles and addresses of the pages of the site that it is part of, if any.
+    Attributes:
+        navigation: The titles and addresses of the pages of the site.
+        address: The address of the page in it.
+        link: Returns where a cell of a table leads.
+        choices: The links that change what the page shows.
+        where: Column → value, of the rows that the page is about.
+        subject: What it is about, in words.
+    """
+
+    navigation: Sequence[tuple[str, str]] = ()
+    address: str = ""
+    link: Link | None = None
+    choices: Sequence[Choice] = ()
+    where: Mapping[str, str | None] = field(default_factory=dict)
+    subject: str = ""
+
+
+NOWHERE = Place()
+"""The place of a page on its own."""
+
+
+def overview(path: Path, request: ReportRequest, place: Place = NOWHERE) -> str:
+    """Return the overview page of an archive, from one snapshot of it.
 
     Raises:
         ArchiverError: The archive cannot be read.
     """
     with open_archive_reader(path, request.as_of) as reader:
-        return _overview(reader, request, navigation)
+        return _overview(reader, request, place)
 
 
-def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequence[tuple[str, str]]) -> str:
+def _overview(reader: ArchiveReader, request: ReportRequest, place: Place) -> str:
     days = figures.page_days(reader, request)
     tables, charts = _tables_and_charts(reader, request, days)
     status = reader.status()
@@ -80,10 +103,14 @@ def _overview(reader: ArchiveReader, request: ReportRequest, navigation: Sequenc
         "coverage": [("All ranges", coverage_table(status.coverage))],
     }
     money = _currencies(tables.values(), charts)
-    sections = [_section(name, some, request.unit) for name, some in tables_of.items()]
+    sections = [_section(name, some, request.unit, place) for name, some in tables_of.items()]
     cards = cards_of(reader, request, tables["overview"], status, days, money)
     page = _page(status, "", request, days, charts, money, sections, cards)
-    return render(replace(page, navigation=navigation))
+    return render(_placed(page, place))
+
+
+def _placed(page: Page, place: Place) -> Page:
+    return replace(page, navigation=place.navigation, address=place.address, choices=place.choices)
 
 
 def _tables_and_charts(
@@ -119,38 +146,59 @@ def _tables_and_charts(
     return tables, [asdict(chart) for chart in charts]
 
 
-def of_report(path: Path, name: str, request: ReportRequest) -> tuple[str, bool]:
+def of_report(path: Path, name: str, request: ReportRequest, place: Place = NOWHERE) -> tuple[str, bool]:
     """Return the page of one report, and whether the exit code has to be 3.
 
     Raises:
         ArchiverError: The archive cannot be read.
     """
     if name == "overview":
-        return overview(path, request), False
-    with open_archive_reader(path, request.as_of) as reader:
+        return overview(path, request, place), False
+    with open_archive_reader(path, request.as_of) as opened:
+        reader = replace(opened, where=place.where)
         table = REPORTS[name].compute(reader, request)
-        return _single(reader, name, request, table), table.needs_attention or not table.is_known
+        return _single(reader, name, request, table, place), table.needs_attention or not table.is_known
 
 
-def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table) -> str:
+def list_page(path: Path, entries: Sequence[tuple[str, str, str]], place: Place) -> str:
+    """Return a page that lists reports: name, help and address of each.
+
+    Raises:
+        ArchiverError: The archive cannot be read.
+    """
+    addresses = {name: address for name, _, address in entries}
+    rows = [{"report": name, "what it shows": text} for name, text, _ in entries]
+    table = Table([Column("report"), Column("what it shows")], rows)
+    shown = page_table("All reports", table, "usd", lambda name, row: addresses[row[name]] if name == "report" else "")
+    with open_archive_reader(path) as reader:
+        days = figures.page_days(reader, ReportRequest())
+        section = Section("reports", "Reports", "Each is also a command: archiver report NAME.", [shown])
+        return render(_placed(_page(reader.status(), "reports", ReportRequest(), days, [], ["USD"], [section]), place))
+
+
+def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table, place: Place) -> str:
     days = figures.page_days(reader, request)
     chart = CHARTS[name](reader, request, days) if name in CHARTS and days.dates and table.is_known else None
     # Reports without a chart, such as forecast, are a page with the table alone.
     charts = [asdict(chart)] if chart else []
     if chart:
-        section = _section(chart.id, [("Table", table)], request.unit)
+        section = _section(chart.id, [("Table", table)], request.unit, place)
     else:
-        section = Section(name, name.capitalize(), REPORTS[name].help, [page_table("Table", table, request.unit)])
-    return render(_page(reader.status(), name, request, days, charts, _currencies([table], charts), [section]))
+        description = " ".join((REPORTS[name].help, *table.sentences))
+        shown = page_table("Table", table, request.unit, place.link)
+        section = Section(name, name.capitalize(), description, [shown])
+    page = _page(reader.status(), name, request, days, charts, _currencies([table], charts), [section])
+    subject = f"{page.heading} ({place.subject})" if place.subject else page.heading
+    return render(_placed(replace(page, heading=subject), place))
 
 
-def _section(name: str, tables: Sequence[tuple[str, Table]], unit: str) -> Section:
+def _section(name: str, tables: Sequence[tuple[str, Table]], unit: str, place: Place) -> Section:
     title, description = _DESCRIPTIONS[name]
     return Section(
         name,
         title,
         description,
-        [page_table(caption, table, unit) for caption, table in tables],
+        [page_table(caption, table, unit, place.link) for caption, table in tables],
         f"{title} as a chart; the tables below contain its numbers",
         _NO_DATA_OF.get(name, _NO_DATA),
     )

@@ -103,7 +103,9 @@ class PageDays:
 
 def page_days(reader: ArchiveReader, request: ReportRequest) -> PageDays:
     """Return all days from the first to the last selected day of any report."""
-    days = {report: select_days(reader, report, request).days for report in (*DEFAULT_REPORTS, Report.ANALYTICS_COST)}
+    # A report without the dimension that the page is filtered by has no days for it.
+    reports = [one for one in (*DEFAULT_REPORTS, Report.ANALYTICS_COST) if reader.has_where(one)]
+    days = {report: select_days(reader, report, request).days for report in reports}
     dates = _between([f"{day.date}" for one in days.values() for day in one])
     return PageDays(dates, {report: letters(dates, one, reader.as_of is not None) for report, one in days.items()})
 

@@ -43,6 +43,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Links that change what a page shows: text, address, and if it is so."""
+
+    title: str
+    links: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A section of the page: a heading, a chart and tables.
 
@@ -71,7 +79,9 @@ class Page:
         figures: The data that page.js draws, as JSON values.
         first: The first day that a reader can select; empty: no days can be selected.
         last: The last one.
-        navigation: The titles and addresses of the pages of the site, this one first; empty: the page is on its own.
+        navigation: The titles and addresses of the pages of the site; empty: the page is on its own.
+        address: Which of them this is.
+        choices: The links that change what the page shows.
     """
 
     title: str
@@ -87,6 +97,8 @@ class Page:
     first: str = ""
     last: str = ""
     navigation: Sequence[tuple[str, str]] = ()
+    address: str = ""
+    choices: Sequence[Choice] = ()
 
 
 def render(page: Page) -> str:
@@ -95,7 +107,7 @@ def render(page: Page) -> str:
     Raises:
         ConfigurationError: The chart runtime is not installed.
     """
-    style, script, runtime = _assets()
+    style, script, tables, runtime = _assets()
     return (
         _environment()
         .get_template("page.html")
@@ -104,6 +116,7 @@ def render(page: Page) -> str:
             policy=page_policy(),
             style=style,
             script=script,
+            tables=tables,
             runtime=runtime,
             licences=_own_file("vega-licenses.txt"),
         )
@@ -119,11 +132,11 @@ def page_policy() -> str:
     Raises:
         ConfigurationError: The chart runtime is not installed.
     """
-    style, script, runtime = _assets()
+    style, script, tables, runtime = _assets()
     # Digests are of the content of the elements, byte for byte: the templates add no space around it.
     rules = [
         "default-src 'none'",
-        f"script-src {_digest(runtime)} {_digest(script)}",
+        f"script-src {_digest(runtime)} {_digest(tables)} {_digest(script)}",
         f"style-src {_digest(style)}",
         "img-src data:",
         "base-uri 'none'",
@@ -159,8 +172,8 @@ def _printable(value: object) -> str:
     return value if isinstance(value, Markup) else show(str(value), None)
 
 
-def _assets() -> tuple[str, str, str]:
-    return _own_file("page.css"), _own_file("page.js"), _runtime()
+def _assets() -> tuple[str, str, str, str]:
+    return _own_file("page.css"), _own_file("page.js"), _own_file("tables.js"), _runtime()
 
 
 @cache

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archiver.offline.tables.display import to_display
+from archiver.offline.tables.table import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,11 +28,13 @@ class Cell:
         text: Its text; of an amount, up to two fractional digits.
         fine: The other fractional digits of an amount, which are shown fainter.
         kind: `number` or `time` if all values of the column are, else empty. It is a class in page.css.
+        href: The address that it leads to; empty for none.
     """
 
     text: str
     fine: str
     kind: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,11 @@ class PageTable:
     no_rows: str = "none"
 
 
-def page_table(title: str, table: Table, unit: str) -> PageTable:
+Link = Callable[[str, Row], str]
+"""Returns where a cell leads, by the column and the row; "" for nowhere."""
+
+
+def page_table(title: str, table: Table, unit: str, link: Link | None = None) -> PageTable:
     """Return every row of a report's table, with amounts to the last digit.
 
     `unit` is usd or cents.
@@ -63,6 +71,12 @@ def page_table(title: str, table: Table, unit: str) -> PageTable:
     kinds = [_kind_of([row[i] for row in rows[: len(table.rows)]]) for i in range(len(header))]
     cells = [[_cell(*one) for one in zip(row, kinds, strict=True)] for row in rows]
     head = [Cell(name.replace("_", " "), "", kind) for name, kind in zip(header, kinds, strict=True)]
+    if link is not None:
+        cells = [
+            [replace(cell, href=link(name, table.rows[i])) if i < len(table.rows) else cell
+             for name, cell in zip(header, row, strict=True)]
+            for i, row in enumerate(cells)
+        ]  # fmt: skip
     body, total = (cells, None) if table.total is None else (cells[:-1], cells[-1])
     return PageTable(title, f"{title}: {notes}" if notes else title, head, body, total)
 

@@ -24,7 +24,7 @@ from archiver.store.read.status import ArchiveStatus, read_status
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -103,11 +103,14 @@ class ArchiveReader:
 
     Attributes:
         as_of: The moment as of which the archive is read, in UTC seconds; None: now.
+        where: Column of a dimension → the only value to read; None for an API null. Days that are not grouped by it
+            are left out.
     """
 
     connection: sqlite3.Connection
     path: Path
     as_of: int | None = None
+    where: Mapping[str, str | None] = field(default_factory=dict)
     _cubes: dict[Report, Cube] = field(default_factory=dict)
     _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None
 
@@ -124,7 +127,7 @@ class ArchiveReader:
         (`api_key_id`, `actor` or `product`): a day then has a series that is grouped by it, if one was read after the
         day had ended.
         """
-        return read_days(self.connection, report, dimension, since, until)
+        return self._grouped(report, read_days(self.connection, report, dimension, since, until))
 
     def grouped_days(
         self, report: Report, dimension: str, since: str | None = None, until: str | None = None
@@ -133,7 +136,23 @@ class ArchiveReader:
 
         They are as they are now. A day can have several series; the one of the finest grouping is first.
         """
-        return read_grouped_days(self.connection, report, dimension, since, until)
+        return self._grouped(report, read_grouped_days(self.connection, report, dimension, since, until))
+
+    def has_where(self, report: Report) -> bool:
+        """Return whether a report has the dimensions of `where`."""
+        return all(report in BY_COLUMN[column].grouped_by for column in self.where)
+
+    def _grouped(self, report: Report, days: list[Day]) -> list[Day]:
+        """Return the days that are grouped by the dimensions of `where`.
+
+        Raises:
+            ConfigurationError: The report has no such dimension.
+        """
+        if not self.has_where(report):
+            names = [BY_COLUMN[column].name for column in self.where if report not in BY_COLUMN[column].grouped_by]
+            raise ConfigurationError(f"the {report} report has no {names[0].replace('_', ' ')}")
+        columns = tuple(self.where)
+        return [day for day in days if not missing_columns(report, columns, day.group_by)] if columns else days
 
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
         """Read sums by day and columns, and keep them in memory.
@@ -149,10 +168,21 @@ class ArchiveReader:
         """Yield the sums of days by part of time and by the values of columns."""
         if not days:
             return iter(())
+        if self.where:
+            return self._sums_where(report, columns, days, part_of)
         cube = self._cubes.get(report)
         if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
             return cube.sums(columns, days, part_of)
         return read_sums(self.connection, report, columns, days, part_of)
+
+    def _sums_where(
+        self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
+    ) -> Iterator[Sum]:
+        """Yield the sums of rows with the values of `where`."""
+        wanted = tuple(self.where.values())
+        for one in read_sums(self.connection, report, [*columns, *self.where], days, part_of):
+            if one.values[len(columns) :] == wanted:
+                yield one._replace(values=one.values[: len(columns)])
 
     def lines(
         self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
