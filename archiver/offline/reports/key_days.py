@@ -83,6 +83,7 @@ class AllocatedDay:
         used: The day of usage; None: none is archived.
         bills: Cost by price key, index of the count that it is shared by (None: no count fits), workspace, currency.
         counts: Usage, by price key and API key.
+        price_columns: The columns that affect the price and that cost and usage both have.
     """
 
     day: Day
@@ -90,12 +91,13 @@ class AllocatedDay:
     bills: dict[tuple[_PriceKey, int | None, Any, str], _Bill] = field(default_factory=lambda: defaultdict(_Bill))
     counts: dict[_PriceKey, dict[Any, list[int]]] = field(default_factory=lambda: defaultdict(dict))
 
-    @property
-    def price_columns(self) -> tuple[str, ...]:
-        """The columns that affect the price and that cost and usage both have."""
+    price_columns: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the price columns once, as they are needed for every row."""
         cost_lacks = missing_columns(Report.COST, _PRICED_BY, self.day.group_by)
         usage_lacks = missing_columns(Report.USAGE, _PRICED_BY, self.used.group_by) if self.used else frozenset()
-        return tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
+        self.price_columns = tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
 
     def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
         """Add one row of the cost report."""

@@ -39,7 +39,7 @@ class Price:
     Attributes:
         quantity: The number of tokens or searches.
         amount: Their cost in 1e-18 cents.
-        first, last: The first and the last day of these bills.
+        first, last: The first and the last day of these bills, if they were asked for.
     """
 
     quantity: int = 0
@@ -67,8 +67,10 @@ class Prices:
         return Prices(self.currency, self.days, other.of_tokens | self.of_tokens, searches)
 
 
-def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool]) -> Prices:
+def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool], *, dated: bool = False) -> Prices:
     """Learn prices from the bills of the wanted days.
+
+    With `dated`, each price has the first and the last day of its bills.
 
     Raises:
         ConfigurationError: The bills are in several currencies.
@@ -76,14 +78,15 @@ def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool]) -> Price
     days = priced_days(reader, wanted)
     prices: dict[Kind, Price] = defaultdict(Price)
     searches = Price()
-    for line in reader.lines(Report.USAGE, ("day", *PRICED_BY), days[Report.USAGE]):
+    time = ("day",) if dated else ()
+    for line in reader.lines(Report.USAGE, (*time, *PRICED_BY), days[Report.USAGE]):
         for token_type, number in COUNT_OF_TOKEN_TYPE.items():
             if line.sums[number]:
                 _add(prices[kind_of(line.values, token_type)], line.values, quantity=line.sums[number])
         if line.sums[WEB_SEARCHES]:
             _add(searches, line.values, quantity=line.sums[WEB_SEARCHES])
     currencies = set()
-    for line in reader.lines(Report.COST, ("day", *PRICED_BY, "token_type", "cost_type"), days[Report.COST]):
+    for line in reader.lines(Report.COST, (*time, *PRICED_BY, "token_type", "cost_type"), days[Report.COST]):
         currencies.add(line.values["currency"])
         if line.values["cost_type"] == "web_search":
             _add(searches, line.values, amount=line.sums[0])
@@ -102,15 +105,16 @@ def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool]) -> Price
 
 
 def _add(price: Price, values: Row, *, quantity: int = 0, amount: int = 0) -> None:
-    day = date.fromisoformat(values["date"])
     price.quantity += quantity
     price.amount += amount
-    price.first, price.last = min(price.first, day), max(price.last, day)
+    if "date" in values:
+        day = date.fromisoformat(values["date"])
+        price.first, price.last = min(price.first, day), max(price.last, day)
 
 
 def prices(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the price of a million tokens of each kind, and its bills."""
-    learnt = learn_prices(reader, request.selects)
+    learnt = learn_prices(reader, request.selects, dated=True)
     if not learnt.days:
         return Table([], [], notes=(NO_PRICES,), is_known=False)
     rows = [
