@@ -125,7 +125,8 @@ class Archive:
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a statement that only reads.
 
-        An example is `SELECT * FROM daily_cost`. It has a minute and 512 MiB, and reads the file as it is now, or as of the moment of the archive.
+        An example is `SELECT * FROM daily_cost`. It has a minute and 512 MiB, and reads the file as it is now, or as of
+        the moment of the archive.
 
         Raises:
             ConfigurationError: The SQL is wrong, does more than read, or needs too much memory.
