@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _SHORTEST_KEY = 20
 _LONGEST_KEY = 4096
 _OAUTH_PREFIX = "sk-ant-oat"
+_KINDS = (
+    ("sk-ant-admin", "an Admin API key", True),
+    (_OAUTH_PREFIX, "an OAuth access token", True),
+    ("sk-ant-api", "an API key, which cannot read the reports", False),
+)
 
 
 class AdminKey:
@@ -59,6 +64,14 @@ class AdminKey:
         if self._text.startswith(_OAUTH_PREFIX):
             return {"authorization": f"Bearer {self._text}"}
         return {"x-api-key": self._text}
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """The kind of the key in words, and whether it can read the reports."""
+        for prefix, words, is_admin in _KINDS:
+            if self._text.startswith(prefix):
+                return words, is_admin
+        return "a key of a kind that is not known here", True
 
     def redact(self, text: str) -> str:
         """Return a text for a log or a message with the key masked."""

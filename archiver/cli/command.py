@@ -18,7 +18,8 @@ _HEADINGS: Final = {
     "quantities split",
     "When": "since until days day month period with as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
-    "Output": "json csv tsv nl markdown xlsx parquet html raw no-pager unit timezone quiet verbose log-format open",
+    "Output": "offline json csv tsv nl markdown xlsx parquet html raw no-pager unit timezone quiet verbose "
+    "log-format open",
     "API": "admin-key-file admin-key-command api-url",
     "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",

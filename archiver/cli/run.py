@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from archiver.api.client import AdminClient
+from archiver.api.lists import fetch_organization
 from archiver.api.rate_limit import RateLimiter
 from archiver.api.retry import RetryPolicy
 from archiver.api.transport import open_session
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from archiver.crawl.progress import Progress
     from archiver.crawl.request_plan import RequestPlan
     from archiver.crawl.summary import Summary
+    from archiver.model import Organization
     from archiver.store.read.verify import Finding
 
 
@@ -53,6 +55,21 @@ async def _spot_check(db: Path, connect: Connect, count: int) -> tuple[int, list
     with open_reader(db) as connection:
         async with open_session(connect.api_url) as session:
             return await spot_check(_client(connect, session, Clock()), Sample(connection), count)
+
+
+def read_organization(connect: Connect) -> tuple[Organization, int | None]:
+    """Return the organisation of the key, and the API's time in UTC seconds.
+
+    Raises:
+        ArchiverError: The API cannot be reached, or refuses the key.
+    """
+    return anyio.run(_read_organization, connect)
+
+
+async def _read_organization(connect: Connect) -> tuple[Organization, int | None]:
+    async with open_session(connect.api_url) as session:
+        client = _client(connect, session, Clock())
+        return await fetch_organization(client), client.server_time
 
 
 def synchronise(settings: Settings, progress: Progress, summary: Summary) -> None:
