@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
     "doctor": ("archiver.cli.doctor", "Check the installation, and say what to do next."),
+    "schedule": ("archiver.cli.schedule", "Print a nightly run for cron, systemd, launchd or Kubernetes."),
     "forget": ("archiver.cli.forget", "Remove the names and addresses of a person."),
     "migrate": ("archiver.cli.migrate", "Bring the archive's schema up to date."),
     "demo": ("archiver.cli.demo", "Archive 13 months of an invented organisation."),

@@ -1,0 +1,1 @@
+"""The texts of `archiver schedule`, with $names in place of values."""
