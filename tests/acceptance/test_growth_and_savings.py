@@ -78,6 +78,9 @@ def test_growth_compares_only_days_that_both_periods_have(db: Path) -> None:
     only = asked(db, "growth", "--by", "model", "--until", "2026-02-24")
     assert [(row["week_change_usd"], row["four_weeks_change_usd"]) for row in only] == [(None, None)]
     assert asked(db, "growth", "--until", "2025-01-01", code=3) == []
+    assert "no analytics-cost is archived yet: run archiver sync --report analytics-cost" in notes(
+        db, "growth", "--by", "person"
+    )
 
 
 @pytest.fixture
@@ -233,3 +236,4 @@ def test_idle_says_that_usage_by_key_is_missing(db: Path) -> None:
     Handmade(db).usage({"2026-03-01": [usage_row(1, model="a")]}, read_at=READ_AT, group_by=("model",))
     assert asked(db, "idle", code=3) == []
     assert "by API key" in notes(db, "idle")
+    assert "as of 2026-01-01T00:00:00Z by API key: run archiver sync" in notes(db, "idle", "--as-of", "2026-01-01")

@@ -30,10 +30,11 @@ def growth(reader: ArchiveReader, request: ReportRequest) -> Table:
     archived in both. Weeks have each weekday once, so that weekends do not look like a change.
     """
     by = request.grouped(DIMENSIONS, ("workspace",), "growth")
-    whole = [day for day in read_daily_money(reader, request, by, lambda _: False).archived if day.is_whole]
+    available = read_daily_money(reader, request, by, lambda _: False)
+    whole = [day for day in available.archived if day.is_whole]
     last = max((day.date for day in whole if request.selects(day.date)), default=None)
     if last is None:
-        return select_of([], "cost", request).unknown()
+        return select_of([], available.what, request).unknown()
     periods = {name: Period(last - timedelta(days=days - 1), last + timedelta(days=1)) for name, days in _SPANS.items()}
     first = periods["four_weeks"].before().since
     read = read_daily_money(reader, request, by, lambda day: first <= day <= last)

@@ -35,7 +35,7 @@ def idle(reader: ArchiveReader, request: ReportRequest) -> Table:
     days = _days_by_key(reader)
     if not days:
         what = select_of([], "usage", request).sentence
-        return Table([], [], notes=(f"{what.partition(':')[0]} by API key: run archiver sync",), is_known=False)
+        return Table([], [], notes=(f"{what.partition(': ')[0]} by API key: run archiver sync",), is_known=False)
     last = max(day.date for day in days)
     period = Period(last - timedelta(days=number - 1), last + timedelta(days=1))
     known = KnownDays.of(period, days)
