@@ -141,14 +141,15 @@ def test_a_month_against_the_one_before(jump: Path) -> None:
     # The 28 days of both: 23 each, the Thursdays' searches 2 + 3 + 4 and 1, and the 26th with 33 in place of 23.
     assert part(rows, "total") == {None: ("645.00", "663.00", "18.00")}
     assert {row["part"] for row in rows} == {"total", "model", "driver"}
+    said = run("report", "why", "--month", "2026-03", "--db", str(jump)).stdout.splitlines()[0]
+    # March has 31 days, of which 28 are compared: the amount is theirs and not that of the month.
+    assert said == "28 days of 2026-03 cost 663.00 USD: 18.00, 2.8%, more than the same 28 days of 2026-02, 645.00."
     assert sum(Decimal(row["change_usd"]) for row in rows if row["part"] == "driver") == 18
 
 
 def test_the_default_is_the_last_whole_day(jump: Path) -> None:
     done = run("report", "why", "--db", str(jump))
-    assert done.stdout.startswith(
-        "2026-03-31 cost 23.00 USD: 0.00, 0.0%, more than the mean of 4 Tuesdays before, 23.00."
-    )
+    assert done.stdout.startswith("2026-03-31 cost 23.00 USD, as much as the mean of 4 Tuesdays before.")
 
 
 def test_what_is_beyond_the_top_is_one_line(jump: Path) -> None:

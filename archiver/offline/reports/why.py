@@ -13,7 +13,7 @@ from archiver.offline.periods import Period
 from archiver.offline.reports.daily_money import read_daily_amounts, read_daily_money
 from archiver.offline.reports.drivers import DRIVERS, Used, drivers
 from archiver.offline.reports.expected import Baseline, baseline, divided, rounded
-from archiver.offline.reports.known_days import KnownDays
+from archiver.offline.reports.known_days import KnownDays, count
 from archiver.offline.reports.priced_days import has_all, read_used
 from archiver.offline.reports.request import COST_NOTE, select_of, within
 from archiver.offline.tables.money import Estimate, to_rounded
@@ -213,9 +213,14 @@ def _sentences(
     assert total.expected is not None
     assert total.now is not None
     now, expected, change = (to_rounded(one, "usd") for one in (total.now, total.expected, abs(total.change)))
+    # Of a period that is compared in part, the amount is of these days alone.
+    number = len(compared.now)
+    subject = f"{period}" if number == period.days else f"{count(number, 'day')} of {period}"
     ratio = f", {abs(total.change) / total.expected:.1%}," if total.expected > 0 else ""
-    direction = "more" if total.change >= 0 else "less"
-    first = f"{period} cost {now} {currency}: {change}{ratio} {direction} than {compared.words}, {expected}."
+    direction = "more" if total.change > 0 else "less"
+    first = f"{subject} cost {now} {currency}: {change}{ratio} {direction} than {compared.words}, {expected}."
+    if not total.change:
+        first = f"{subject} cost {now} {currency}, as much as {compared.words}."
     sentences = [first]
     if not total.change:
         return sentences
