@@ -42,10 +42,11 @@ def on_a_terminal(
     if child == 0:
         # The size is set before the program begins, so it reads no other.
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        for name in ("COLUMNS", "LINES", "PAGER", "LESS", "NO_COLOR"):
-            os.environ.pop(name, None)
-        os.environ.update({"TERM": "xterm-256color", "PYTHONUTF8": "1"} | dict(variables or {}))
-        os.execv(sys.executable, [sys.executable, "-m", "archiver", *arguments])  # noqa: S606  # no shell is wanted
+        # All of the environment is given: readline sets COLUMNS and LINES where os.environ does not see them.
+        left_out = {"COLUMNS", "LINES", "PAGER", "LESS", "NO_COLOR"}
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
+        set_here = {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | dict(variables or {})
+        os.execve(sys.executable, [sys.executable, "-m", "archiver", *arguments], kept | set_here)  # noqa: S606  # no shell is wanted
     written, deadline = b"", time.monotonic() + _LONGEST_SECONDS
     while time.monotonic() < deadline:
         ready, _, _ = select.select([terminal], [], [], 1)

@@ -136,3 +136,35 @@ def test_a_log_of_no_selected_day_and_a_wrong_tolerance(march: Path) -> None:
     assert compared(march, "date,workspace,tokens\n2026-02-01,w1,5\n", "--since", "2026-03-01", code=3) == []
     done = run("report", "reconcile", "--tolerance", "lots", "--db", str(march))
     assert (done.code, "'lots' is not a percentage" in done.stderr) == (2, True)
+
+
+def test_a_name_of_two_keys_is_compared_as_their_sum(db: Path, tmp_path: Path) -> None:
+    handmade = Handmade(db)
+    used = [usage_row(0, 0, 0, 0, n, workspace_id="w", api_key_id=key, model="m") for key, n in (("k1", 10), ("k2", 7))]
+    handmade.usage({"2026-01-01": used}, read_at="2026-03-01T03:00:00")
+    handmade.names(NameKind.API_KEY, {"k1": "Shared", "k2": "Shared"}, read_at="2025-12-01T00:00:00")
+    path = tmp_path / "log.csv"
+    path.write_text("date,api_key,tokens\n2026-01-01,Shared,12\n2026-01-01,Shared,5\n", encoding="utf-8")
+    (row,) = run("report", "reconcile", "--against", str(path), "--json", "--db", str(db)).rows()
+    assert (row["api_key"], row["api_key_id"], row["tokens_there"], row["tokens_here"]) == ("Shared", None, 17, 17)
+    path.write_text("date,api_key,tokens\n2026-01-01,k1,10\n2026-01-01,k2,7\n", encoding="utf-8")
+    by_id = run("report", "reconcile", "--against", str(path), "--json", "--db", str(db))
+    assert [(one["api_key_id"], one["state"]) for one in by_id.rows()] == [("k1", "matched"), ("k2", "matched")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("date,api_key,tokens\n9999-12-31T23:00:00-05:00,k,1\n", "is no date"),
+        ('date,api_key,tokens\n2026-01-01,"k,1\n2026-01-02,k,1\n', "is no CSV"),
+        (f"date,api_key,tokens\n2026-01-01,{'k' * 200_000},1\n", "is no CSV"),
+        ("date,api_key,tokens\n2026-01-01,k,1,2\n", "line 2 of"),
+        ("date,api_key,tokens,tokens\n2026-01-01,k,1,2\n", "the column 'tokens' twice"),
+    ],
+)
+def test_an_odd_log_is_a_clear_error(db: Path, tmp_path: Path, text: str, said: str) -> None:
+    Handmade(db).usage({"2026-01-01": []}, read_at="2026-03-01T03:00:00")
+    path = tmp_path / "log.csv"
+    path.write_text(text, encoding="utf-8")
+    done = run("report", "reconcile", "--against", str(path), "--db", str(db))
+    assert (done.code, said in done.stderr) == (2, True), done.stderr

@@ -73,8 +73,8 @@ def test_growth_compares_only_days_that_both_periods_have(db: Path) -> None:
     assert (row["week_before_usd"], row["week_now_usd"], row["week_change_usd"]) == ("6.00", "6.00", "0.00")
     assert (row["four_weeks_before_usd"], row["four_weeks_now_usd"]) == ("11.00", "11.00")
     said = notes(db, "growth", "--by", "model")
-    assert "week: 6 days archived in both periods" in said
-    assert "four weeks: 11 days archived in both periods" in said
+    assert "week: 6 days archived by model in both periods" in said
+    assert "four weeks: 11 days archived by model in both periods" in said
     only = asked(db, "growth", "--by", "model", "--until", "2026-02-24")
     assert [(row["week_change_usd"], row["four_weeks_change_usd"]) for row in only] == [(None, None)]
     assert asked(db, "growth", "--until", "2025-01-01", code=3) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -302,3 +303,33 @@ def test_suggested_rules_leave_nothing_without_a_team(db: Path) -> None:
 def test_without_a_file_check_says_how_to_begin(february: Path) -> None:
     done = run("teams", "check", "--db", str(february))
     assert (done.code, "archiver teams suggest" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("team,workspace,workspace\nA,a,b\n", "the column 'workspace' twice"),
+        ("team,api-key,api_key\nA,a,b\n", "a column twice"),
+        ("team,workspace\nA,a,b\n", "line 2 of"),
+        (f"team,workspace\nA,{'a' * 200_000}\n", "is no CSV"),
+        ('team,workspace\n"A,a\nB,b\n', "is no CSV"),
+    ],
+)
+def test_an_odd_csv_is_a_clear_error(db: Path, tmp_path: Path, text: str, said: str) -> None:
+    Handmade(db).cost({"2026-01-01": []}, read_at="2026-03-01T03:00:00")
+    path = tmp_path / "teams.csv"
+    path.write_text(text, encoding="utf-8")
+    done = run("teams", "check", "--teams", str(path), "--db", str(db))
+    assert (done.code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_suggested_rules_are_toml_whatever_the_names_are(db: Path) -> None:
+    handmade = Handmade(db)
+    names = {"w1": "Emoji \N{ROCKET} and \N{DELETE}", "w2": 'Quote " and \\', "w3": "Line\nbreak"}
+    rows = [cost_row("100", workspace_id=one, currency=currency) for one in names for currency in ("USD", "EUR")]
+    handmade.cost({"2026-01-01": rows}, read_at="2026-03-01T03:00:00")
+    handmade.names(NameKind.WORKSPACE, names, read_at="2025-12-01T00:00:00")
+    done = run("teams", "suggest", "--db", str(db))
+    rules = tomllib.loads(done.stdout)["rule"]
+    assert sorted(rule["workspace"] for rule in rules) == sorted(names.values())
+    assert done.stdout.count("# 1.00 EUR, 1.00 USD\n") == len(names)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from archiver.offline.check.findings import Identity
     from archiver.offline.check.watch import Watch
     from archiver.offline.periods import Period
     from archiver.offline.reports.budget_limits import Limit
@@ -58,7 +59,8 @@ class _Watched:
 
     def signal(self, rule: str, day: date, text: str, amount: int) -> Signal:
         """Return a signal of a day."""
-        return Signal(rule, self.subject, day, f"{self.subject} {text}", (), "USD", amount, self.limit.amount)
+        identity = (*self.limit.identity, f"{self.period}")
+        return Signal(rule, self.subject, identity, day, f"{self.subject} {text}", (), "USD", amount, self.limit.amount)
 
 
 def budgets(watch: Watch) -> Iterator[Signal]:
@@ -97,14 +99,14 @@ def api_limits(watch: Watch) -> Iterator[Signal]:
 def _days(watch: Watch, *, is_configured: bool) -> Iterator[tuple[_Watched, date]]:
     """Yield each limit with each day to look at that is archived whole."""
     read: dict[tuple[str, Period], DailyMoney] = {}
-    seen: set[tuple[str, str, Period]] = set()
+    seen: set[tuple[Identity, Period]] = set()
     months = {month_of(watch.period.since + timedelta(days=i)) for i in range(watch.period.days)}
     for month in sorted(months, key=lambda one: one.since):
         for limit in limits_of(watch.reader, watch.request, month)[0]:
             period = containing(month.since, limit.unit)
-            if limit.is_configured is not is_configured or (limit.name, limit.dimension, period) in seen:
+            if limit.is_configured is not is_configured or (limit.identity, period) in seen:
                 continue
-            seen.add((limit.name, limit.dimension, period))
+            seen.add((limit.identity, period))
             key = (limit.dimension or "workspace", period)
             if key not in read:
                 read[key] = _read(watch, *key)

@@ -12,12 +12,18 @@ if TYPE_CHECKING:
     from datetime import date
 
 
+Identity = tuple[str | None, ...]
+"""Texts that identify the subject of a signal; None is an API null, such as the default workspace."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """What a rule says of one day.
 
     Attributes:
-        subject: What it is about, in words: the same for the same thing on every day.
+        subject: What it is about, in words.
+        identity: What it is about, by ids, which stay and which no two things share, and its currency if it is about
+            money.
         text: A sentence with the numbers.
         lines: The parts that caused it, the largest first.
         amount: The amount of the day in 1e-18 cents, if the rule is about money.
@@ -26,6 +32,7 @@ class Signal:
 
     rule: str
     subject: str
+    identity: Identity
     day: date
     text: str
     lines: tuple[str, ...] = ()
@@ -36,7 +43,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The signals of one rule on one subject over days that follow each other.
+    """The signals of one rule about one thing, on consecutive days.
 
     Its sentence and numbers are those of the first day.
     """
@@ -50,19 +57,19 @@ class Finding:
         return self.signal.day
 
     @property
-    def key(self) -> tuple[str, str]:
-        """The rule and the subject."""
-        return self.signal.rule, self.signal.subject
+    def key(self) -> tuple[str, Identity]:
+        """The rule and what it is about."""
+        return self.signal.rule, self.signal.identity
 
 
 def findings_of(signals: Iterable[Signal]) -> list[Finding]:
-    """Join signals of one rule and subject on consecutive days.
+    """Join signals of one rule about one thing on consecutive days.
 
     Findings are in order of their first days.
     """
-    by_key: dict[tuple[str, str], list[Signal]] = defaultdict(list)
+    by_key: dict[tuple[str, Identity], list[Signal]] = defaultdict(list)
     for signal in signals:
-        by_key[signal.rule, signal.subject].append(signal)
+        by_key[signal.rule, signal.identity].append(signal)
     found: list[Finding] = []
     for mine in by_key.values():
         mine.sort(key=lambda signal: signal.day)
@@ -74,4 +81,4 @@ def findings_of(signals: Iterable[Signal]) -> list[Finding]:
                 found.append(current)
                 current = Finding(signal, signal.day)
         found.append(current)
-    return sorted(found, key=lambda one: (one.first, one.signal.rule, one.signal.subject))
+    return sorted(found, key=lambda one: (one.first, one.signal.rule, one.signal.subject, str(one.signal.identity)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from archiver.offline.check.findings import Finding
+    from archiver.offline.check.findings import Finding, Identity
 
 _VERSION = 1
 _LATE_DAYS = 3  # so long numbers of a day change much, and it is looked at again
@@ -27,11 +27,11 @@ class Memory:
 
     Attributes:
         checked_until: The day after the last one that was checked; None: no run was before.
-        reported: Rule and subject → the last day of the finding.
+        reported: The key of a finding → its last day.
     """
 
     checked_until: date | None = None
-    reported: dict[tuple[str, str], date] = field(default_factory=dict)
+    reported: dict[tuple[str, Identity], date] = field(default_factory=dict)
 
     def new(self, findings: Sequence[Finding], last: date) -> list[Finding]:
         """Return the findings to report, each once until it is over.
@@ -64,7 +64,7 @@ def load_memory(path: Path) -> Memory:
     try:
         raw: Any = json.loads(path.read_text("utf-8"))
         checked_until = date.fromisoformat(raw["checked_until"])
-        reported = {(rule, subject): date.fromisoformat(day) for rule, subject, day in raw["reported"]}
+        reported = {(rule, tuple(identity)): date.fromisoformat(day) for rule, identity, day in raw["reported"]}
     except FileNotFoundError:
         return Memory()
     except OSError as error:
@@ -84,6 +84,7 @@ def save_memory(path: Path, memory: Memory, db: Path) -> None:
     Raises:
         StorageError: It cannot be written.
     """
-    entries = [[rule, subject, f"{day}"] for (rule, subject), day in sorted(memory.reported.items())]
+    in_order = sorted(memory.reported.items(), key=str)
+    entries = [[rule, [*identity], f"{day}"] for (rule, identity), day in in_order]
     text = json.dumps({"version": _VERSION, "checked_until": f"{memory.checked_until}", "reported": entries}, indent=1)
     write_atomic(path, (text + "\n").encode(), db)

@@ -12,13 +12,14 @@ from archiver.offline.check.findings import Signal
 from archiver.offline.check.watch import dollars, median
 from archiver.offline.reports.daily_money import read_daily_money
 from archiver.offline.tables.money import from_dollars, to_rounded
-from archiver.reports.dimensions import BY_NAME, Label
+from archiver.reports.dimensions import BY_NAME, Label, missing_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from archiver.offline.check.watch import Watch
     from archiver.offline.reports.daily_money import DailyAmounts
+    from archiver.store.read.daily_sums import Day
 
 _WEEKS = 8
 _LEAST_WEEKS = 4
@@ -26,7 +27,7 @@ _WEEK = timedelta(days=7)
 _USUAL_DAYS = 28
 _LEAST_AMOUNT = Decimal(10)
 _LINES = 3
-_Subject = tuple[str, Any, str]
+_Subject = tuple[str, str | None, str]
 """A word, the id or value that it has (None for an API null, and for the total), and a currency."""
 
 
@@ -42,7 +43,9 @@ def jumps(watch: Watch) -> Iterator[Signal]:
     )
     whole = {day.date for day in read.days if day.is_whole}
     subjects = _subjects(read.groups, watch.settings.jump.by)
-    for (word, _, currency), groups in subjects.items():
+    shared = _shared_names(read.groups, watch.settings.jump.by)
+    for identity, groups in subjects.items():
+        word, _, currency = identity
         amounts: dict[date, int] = defaultdict(int)
         for group in groups:
             for day in group.amounts:
@@ -59,14 +62,14 @@ def jumps(watch: Watch) -> Iterator[Signal]:
             if not is_old or more < _least(watch, read.groups, whole, day, currency):
                 continue
             if amounts[day] >= factor * usual:
-                name = _name(word, groups[0])
+                name = _name(word, groups[0], shared)
                 times = f"{amounts[day] / usual:.1f} times the usual" if usual else "and usually"
                 text = (
                     f"{name} cost {dollars(amounts[day], currency)} on {day}, {times} {to_rounded(usual, 'usd')} "
                     f"(median of {len(before)} {day:%A}s)"
                 )
                 lines = _lines(word, groups, day, before)
-                yield Signal("jump", name, day, text, lines, currency, amounts[day], usual)
+                yield Signal("jump", name, identity, day, text, lines, currency, amounts[day], usual)
 
 
 def _subjects(groups: Sequence[DailyAmounts], words: Sequence[str]) -> dict[_Subject, list[DailyAmounts]]:
@@ -89,10 +92,23 @@ def _least(watch: Watch, groups: Sequence[DailyAmounts], whole: set[date], day: 
     return max(from_dollars(_LEAST_AMOUNT), usual // 10)
 
 
-def _name(word: str, group: DailyAmounts) -> str:
+def _shared_names(groups: Sequence[DailyAmounts], words: Sequence[str]) -> set[str]:
+    """Return the names that several ids have."""
+    ids: dict[str, set[Any]] = defaultdict(set)
+    for word in words:
+        for group in groups:
+            if word != "total":
+                ids[_name(word, group)].add(group.values[BY_NAME[word].column])
+    return {name for name, mine in ids.items() if len(mine) > 1}
+
+
+def _name(word: str, group: DailyAmounts, shared: Collection[str] = ()) -> str:
+    """Return the name of a subject, with its id if others have the same name."""
     if word == "total":
         return "the organisation"
-    return f"{word.replace('_', ' ')} {_value(word, group.values)}"
+    name = f"{word.replace('_', ' ')} {_value(word, group.values)}"
+    identity = group.values[BY_NAME[word].column]
+    return f"{name} ({identity})" if name in shared and identity is not None else name
 
 
 def _value(word: str, values: Mapping[str, Any]) -> str:
@@ -114,36 +130,41 @@ def _lines(word: str, groups: Sequence[DailyAmounts], day: date, before: Sequenc
 
 
 def new_subjects(watch: Watch) -> Iterator[Signal]:
-    """Yield the first days with cost of a key, model or workspace.
+    """Yield the first days with much cost of what is new.
 
-    Keys are new if no usage of them is archived before; cost that is allocated to no key is of none.
+    A key, model or workspace is new if nothing of it is archived before the days that are looked at, and enough days are archived by its
+    dimension. For keys that is their usage: cost that is allocated to no key is of none.
     """
     for word in watch.settings.new.by:
         read = read_daily_money(watch.reader, watch.request, (word,), watch.has)
-        earlier = [day for day in read.archived if day.date < watch.period.since]
-        known = _known_before(watch, word)
         column = BY_NAME[word].column
+        grouped = _grouped_days(watch, word)
+        dates = {day.date for day in grouped}  # a day can have several series
+        before = [day for day in grouped if day.date < watch.period.since]
+        report = Report.USAGE if word == "api_key" else Report.COST
+        known = {line.values[column] for line in watch.reader.lines(report, (word,), before)}
+        shared = _shared_names(read.groups, (word,))
         for group in read.groups:
             value = group.values[column]
             if value is None or isinstance(value, Label) or value in known:
                 continue
-            first = min((day for day, amount in group.amounts.items() if amount > 0), default=None)
-            days_before = len(earlier) + sum(1 for day in read.days if first is not None and day.date < first)
-            if first is None or days_before < watch.settings.new.after_days:
+            least = from_dollars(watch.settings.new.amount)
+            days = sorted(day for day, amount in group.amounts.items() if amount > 0)
+            reached = next((day for day in days if group.amounts[day] >= least), None)
+            if reached is None or sum(day < days[0] for day in dates) < watch.settings.new.after_days:
                 continue
-            amount = int(group.amounts[first])
-            if amount >= from_dollars(watch.settings.new.amount):
-                name, currency = _name(word, group), group.values["currency"]
-                text = f"{name} is new: {dollars(amount, currency)} on {first}"
-                yield Signal("new", name, first, text, (), currency, amount, 0)
+            name, currency, amount = _name(word, group, shared), group.values["currency"], int(group.amounts[reached])
+            first = "" if reached == days[0] else f", first on {days[0]}"
+            text = f"{name} is new: {dollars(amount, currency)} on {reached}{first}"
+            yield Signal("new", name, (word, value, currency), reached, text, (), currency, amount, 0)
 
 
-def _known_before(watch: Watch, word: str) -> set[Any]:
-    """Return the values that have rows before the days that are looked at."""
-    report = Report.USAGE if word == "api_key" else Report.COST
-    column = BY_NAME[word].column
+def _grouped_days(watch: Watch, word: str) -> list[Day]:
+    """Return the days of usage or cost that tell the values of a word apart."""
+    column, until = BY_NAME[word].column, f"{watch.period.until}"
     if word == "api_key" and watch.request.as_of is None:
-        days = watch.reader.grouped_days(report, column, None, f"{watch.period.since}")
+        days = watch.reader.grouped_days(Report.USAGE, column, None, until)
     else:
-        days = watch.reader.days(report, None, f"{watch.period.since}")
-    return {line.values[column] for line in watch.reader.lines(report, (word,), days)}
+        days = watch.reader.days(Report.USAGE if word == "api_key" else Report.COST, None, until)
+    report = Report.USAGE if word == "api_key" else Report.COST
+    return [day for day in days if not missing_columns(report, (column,), day.group_by)]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import DEFAULT_REPORTS, Report
-from archiver.offline.check.findings import Signal
+from archiver.offline.check.findings import Identity, Signal
 from archiver.offline.check.watch import dollars
 from archiver.offline.reports.known_days import count
 from archiver.offline.tables.money import from_dollars
@@ -45,7 +45,7 @@ def cache_collapses(watch: Watch) -> Iterator[Signal]:
     rule = watch.settings.cache
     first = watch.period.since - timedelta(days=_BEFORE)
     days = [day for day in watch.reader.days(Report.USAGE, f"{first}", f"{watch.period.until}") if day.is_whole]
-    inputs: dict[tuple[str, Any], _Input] = {}
+    inputs: dict[Identity, _Input] = {}
     for line in watch.reader.lines(Report.USAGE, ("day", "workspace", "model"), days):
         day = date.fromisoformat(line.values["date"])
         uncached, hour, minutes, read = line.sums[:4]
@@ -55,7 +55,7 @@ def cache_collapses(watch: Watch) -> Iterator[Signal]:
                 one = inputs.setdefault((word, value), _Input(_name(word, line.values)))
                 one.all[day] += uncached + hour + minutes + read
                 one.read[day] += read
-    for one in inputs.values():
+    for identity, one in inputs.items():
         for day in sorted(one.all):
             before = [other for other in one.all if day - timedelta(days=_BEFORE) <= other < day]
             enough = [other for other in before if one.all[other] >= rule.tokens]
@@ -68,7 +68,7 @@ def cache_collapses(watch: Watch) -> Iterator[Signal]:
                     f"the cache hit rate of {one.name} was {one.rate(day):.1%} on {day}, usually {usual:.1%} "
                     f"(median of {count(len(rates), 'day')}), of {one.all[day]:,} input tokens"
                 )
-                yield Signal("cache", one.name, day, text)
+                yield Signal("cache", one.name, identity, day, text)
 
 
 def _name(word: str, values: dict[str, Any]) -> str:
@@ -96,24 +96,54 @@ def stale_reports(watch: Watch) -> Iterator[Signal]:
             hours = f"{age.total_seconds() / 3600:.0f} hours"
             text = f"{report} is archived up to the end of {max(whole)}, {hours} ago: run archiver sync"
             # The day is that of the check, so that the finding is over once a sync has run.
-            yield Signal("stale", str(report), watch.now.date(), text)
+            yield Signal("stale", str(report), (str(report),), watch.now.date(), text)
 
 
 def restated_cost(watch: Watch) -> Iterator[Signal]:
-    """Yield the days on which the API was seen to have changed settled cost."""
+    """Yield the days on which the API was seen to have changed settled cost.
+
+    Cost that is archived by several groupings has each change in all of them: the one that has most of it counts.
+    """
+    changes: dict[tuple[date, str, str], dict[str, _Change]] = defaultdict(lambda: defaultdict(_Change))
     since, until = (f"{one}T00:00:00Z" for one in (watch.period.since, watch.period.until))
-    changes: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-    largest: dict[date, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row in watch.reader.restatements(since, until if watch.is_backtest else None):
         if row["report"] == Report.COST and row["field"] == "amount":
-            day = date.fromisoformat(row["learnt_at"][:10])
-            change = Decimal(row["now"] or 0) - Decimal(row["was"] or 0)
-            changes[day, "up" if change > 0 else "down"] += change
-            largest[day][row["bucket_start"][:10]] += change
-    for day in sorted({day for day, _ in changes}):
-        up, down = (from_dollars(changes[day, way] / 100) for way in ("up", "down"))
+            key = (date.fromisoformat(row["learnt_at"][:10]), row["currency"], row["bucket_start"][:10])
+            changes[key][row["group_by"]].add(Decimal(row["now"] or 0) - Decimal(row["was"] or 0))
+    found: dict[tuple[date, str], dict[str, _Change]] = defaultdict(dict)
+    for (day, currency, bucket), by_series in changes.items():
+        found[day, currency][bucket] = max(by_series.values(), key=lambda one: one.up - one.down)
+    for (day, currency), of_buckets in sorted(found.items()):
+        up, down = (
+            from_dollars(sum((getattr(one, way) for one in of_buckets.values()), Decimal()) / 100)
+            for way in ("up", "down")
+        )
         if max(up, -down) >= from_dollars(watch.settings.restated.amount):
-            buckets = sorted(largest[day].items(), key=lambda one: (-abs(one[1]), one[0]))
-            lines = tuple(f"cost of {bucket} {change / 100:+.2f}" for bucket, change in buckets[:3] if change)
-            text = f"settled cost changed, first seen on {day}: {dollars(up)} more and {dollars(-down)} less"
-            yield Signal("restated", "settled cost", day, text, lines, "USD", up + down)
+            buckets = sorted(of_buckets.items(), key=lambda one: (-abs(one[1].net), one[0]))
+            lines = tuple(f"cost of {bucket} {one.net / 100:+.2f}" for bucket, one in buckets[:3] if one.net)
+            text = (
+                f"settled cost changed, first seen on {day}: {dollars(up, currency)} more and "
+                f"{dollars(-down, currency)} less"
+            )
+            identity = ("settled cost", currency)
+            yield Signal("restated", "settled cost", identity, day, text, lines, currency, up + down)
+
+
+@dataclass(slots=True)
+class _Change:
+    """What was added to a bucket and taken from it, in cents."""
+
+    up: Decimal = Decimal()
+    down: Decimal = Decimal()
+
+    @property
+    def net(self) -> Decimal:
+        """The change of the sum."""
+        return self.up + self.down
+
+    def add(self, change: Decimal) -> None:
+        """Add the change of a row."""
+        if change > 0:
+            self.up += change
+        else:
+            self.down += change

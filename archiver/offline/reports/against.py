@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -46,11 +46,15 @@ class _Side:
 
 @dataclass(slots=True)
 class _Names:
-    """The ids that texts stand for, by names of a day or else of any day."""
+    """The ids that texts stand for, by names of a day or else of any day.
+
+    A name that several ids have on a day stands for all of them: their numbers are compared as one sum.
+    """
 
     dimensions: tuple[str, ...]
-    of_day: dict[tuple[str, date, str], Any] = field(default_factory=dict)
-    of_any: dict[tuple[str, str], Any] = field(default_factory=dict)
+    of_day: dict[tuple[str, date, str], set[Any]] = field(default_factory=lambda: defaultdict(set))
+    of_any: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set))
+    shared: dict[tuple[str, date, Any], str] = field(default_factory=dict)
     labels: dict[tuple[str, Any], str] = field(default_factory=dict)
 
     def key(self, day: date, values: Mapping[str, Any]) -> _Key:
@@ -60,19 +64,38 @@ class _Names:
             shown = BY_NAME[name].null_label if label is None else str(label)
             self.labels[name, identity] = shown
             for text in (shown, *([identity] if isinstance(identity, str) else [])):
-                self.of_day[name, day, text] = identity
-                self.of_any[name, text] = identity
+                self.of_day[name, day, text].add(identity)
+                self.of_any[name, text].add(identity)
         return (day, *(values[_ID[name]] for name in self.dimensions))
 
     def resolved(self, key: _Key) -> _Key:
-        """Return the key of a line of the log."""
+        """Return the key of a line of the log.
+
+        Names in it that several ids share are noted.
+        """
         day, *texts = key
         return (day, *(self._id(name, day, text) for name, text in zip(self.dimensions, texts, strict=True)))
 
     def _id(self, name: str, day: date, text: str) -> Any:
         if not text:
             return None
-        return self.of_day.get((name, day, text), self.of_any.get((name, text), text))
+        ids = self.of_day.get((name, day, text)) or self.of_any.get((name, text)) or {text}
+        if len(ids) == 1:
+            return next(iter(ids))
+        self.shared |= {(name, day, identity): text for identity in ids}
+        return text
+
+    def merged(self, numbers: Mapping[_Key, int]) -> dict[_Key, int]:
+        """Return numbers of the archive, once all of the log is resolved.
+
+        Ids that share a name of the log are under that name.
+        """
+        found: dict[_Key, int] = defaultdict(int)
+        for key, number in numbers.items():
+            day, *ids = key
+            parts = (self.shared.get((name, day, one), one) for name, one in zip(self.dimensions, ids, strict=True))
+            found[day, *parts] += number
+        return dict(found)
 
     def columns(self, key: _Key) -> Row:
         """Return the columns of a key: a date, and ids with their names."""
@@ -167,6 +190,8 @@ def _rows(  # noqa: PLR0913, PLR0917  # both sides, and how they are compared
             if first <= raw[0] <= last:
                 key = names.resolved(raw)
                 there[name][key] = there[name].get(key, 0) + number
+    for side in sides.values():  # once the whole log is known
+        side.numbers = names.merged(side.numbers)
     keys = {key for one in there.values() for key in one} | {key for side in sides.values() for key in side.numbers}
     for key in sorted(keys, key=lambda key: tuple(map(str, key))):
         row = names.columns(key)

@@ -35,6 +35,7 @@ class Limit:
         unit: month, quarter or year.
         dimension: The word of `--by` that its groups are read by; "" for all cost.
         is_of: Returns whether a group counts, by its values.
+        identity: The name or id in the configuration or the API, which no other limit of a period has.
         is_configured: Whether it is of the configuration, and not of the API.
     """
 
@@ -43,6 +44,7 @@ class Limit:
     unit: str
     dimension: str
     is_of: Callable[[Row], bool]
+    identity: tuple[str | None, ...]
     is_configured: bool = True
 
 
@@ -63,12 +65,19 @@ def limits_of(reader: ArchiveReader, request: ReportRequest, month: Period) -> t
 def _of_budget(reader: ArchiveReader, request: ReportRequest, one: Budget, known: dict[str, _Names]) -> Limit:
     amount = from_dollars(one.amount)
     if not one.dimension:
-        return Limit(one.name, amount, one.unit, "", lambda _: True)
+        return Limit(one.name, amount, one.unit, "", lambda _: True, (one.unit,))
     if one.dimension not in known:
         known[one.dimension] = _known_names(reader, request, one.dimension)
     ids = _ids(one.name, one.dimension, known[one.dimension])
     column = BY_NAME[one.dimension].column if one.dimension in BY_NAME else one.dimension
-    return Limit(one.name, amount, one.unit, one.dimension, lambda values: values[column] in ids)
+    return Limit(
+        one.name,
+        amount,
+        one.unit,
+        one.dimension,
+        lambda values: values[column] in ids,
+        (one.unit, one.dimension, one.name),
+    )
 
 
 def _known_names(reader: ArchiveReader, request: ReportRequest, dimension: str) -> _Names:
@@ -125,7 +134,7 @@ def _of_api(reader: ArchiveReader, limit: SpendLimit, period: Period) -> Limit:
     amount = from_dollars(Decimal(str(limit.amount)) / 100)
     if limit.scope != "workspace":
         name = f"API limit: {limit.scope.replace('_', ' ')}"
-        return Limit(name, amount, "month", "", lambda _: True, is_configured=False)
+        return Limit(name, amount, "month", "", lambda _: True, ("API", limit.id), is_configured=False)
     # The name is that of the end of the month, as in other reports.
     end = int(datetime.combine(period.until, time.min, UTC).timestamp()) - DAY
     label = reader.with_labels({"workspace_id": limit.scope_id}, end)["workspace"]
@@ -135,5 +144,6 @@ def _of_api(reader: ArchiveReader, limit: SpendLimit, period: Period) -> Limit:
         "month",
         "workspace",
         lambda values: values["workspace_id"] == limit.scope_id,
+        ("API", limit.id),
         is_configured=False,
     )

@@ -13,7 +13,8 @@ from archiver.offline.reports.key_days import Method, choose_days, method_notes,
 from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.offline.tables.money import Estimate
 from archiver.offline.teams.split import TeamSplit
-from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of
+from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of, missing_columns
+from archiver.store.read.daily_sums import group_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,6 +70,7 @@ class DailyMoney:
         what: The name of its report, for the note on a range without archived days.
         archived: All days that are archived.
         days: Those of them that were read.
+        grouped: The dates of those that are archived by all of the dimensions. On others some group is unknown.
         groups: The amounts of each group.
         notes: Sentences that a reader needs to interpret the amounts.
     """
@@ -76,6 +78,7 @@ class DailyMoney:
     what: str
     archived: list[Day]
     days: list[Day]
+    grouped: frozenset[date]
     groups: list[DailyAmounts]
     notes: tuple[str, ...]
 
@@ -96,7 +99,9 @@ def read_daily_money(
     if set(by) <= set(_OF_COST):
         archived = reader.days(Report.COST)
         days = [day for day in archived if wanted(day.date)]
-        return DailyMoney("cost", archived, days, read_daily_amounts(reader, by, days), (COST_NOTE,))
+        return DailyMoney(
+            "cost", archived, days, _grouped(Report.COST, by, days), read_daily_amounts(reader, by, days), (COST_NOTE,)
+        )
     if set(by) <= set(_OF_KEYS):
         return _read_keys(reader, request, by, wanted)
     if not set(by) <= set(_OF_ANALYTICS):
@@ -109,7 +114,13 @@ def read_daily_money(
     archived = reader.days(Report.ANALYTICS_COST, dimension=dimension)
     days = [day for day in archived if wanted(day.date)]
     groups = read_daily_amounts(reader, by, days, Report.ANALYTICS_COST)
-    return DailyMoney("analytics-cost", archived, days, groups, (ANALYTICS_NOTE,))
+    grouped = _grouped(Report.ANALYTICS_COST, by, days)
+    return DailyMoney("analytics-cost", archived, days, grouped, groups, (ANALYTICS_NOTE,))
+
+
+def _grouped(report: Report, by: tuple[str, ...], days: Iterable[Day]) -> frozenset[date]:
+    columns = tuple(group_columns(report, by))
+    return frozenset(day.date for day in days if not missing_columns(report, columns, day.group_by))
 
 
 def read_daily_amounts(
@@ -153,7 +164,9 @@ def _read_keys(
     has_estimates = any(group.is_estimate for group in groups.values())
     notes = method_notes(key_days, has_estimates=has_estimates)
     days = [day for _, day in mine.values()]
-    return DailyMoney("cost", [day for _, day in chosen.values()], days, list(groups.values()), tuple(notes))
+    grouped = frozenset(one.day.date for one in key_days if one.is_grouped(by))
+    archived = [day for _, day in chosen.values()]
+    return DailyMoney("cost", archived, days, grouped, list(groups.values()), tuple(notes))
 
 
 def _read_teams(
@@ -194,4 +207,5 @@ def _read_teams(
     last = max((day.start for day in read.archived), default=0)
     for group in groups.values():
         group.values = reader.with_labels(group.values, last)
-    return DailyMoney(read.what, read.archived, days, [one for one in groups.values() if one.amounts], read.notes)
+    found = [one for one in groups.values() if one.amounts]
+    return DailyMoney(read.what, read.archived, days, read.grouped, found, read.notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -10,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
+from archiver.offline.csv_file import lines_of, read_text
 from archiver.offline.tables.money import from_dollars
 
 if TYPE_CHECKING:
@@ -54,20 +54,16 @@ def read_log(path: Path) -> ForeignLog:
     Raises:
         ConfigurationError: The file cannot be read, lacks a column, or has a value that is none.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigurationError(f"cannot read {path}: {reason}", hint="see --against") from None
-    reader = csv.DictReader(text.splitlines())
-    columns = _columns(reader.fieldnames or [], path)
+    lines = lines_of(read_text(path, "the log", "--against"), path)
+    _, header = next(lines, (0, []))
+    columns = _columns(header, path)
     log = ForeignLog(
         tuple(one for one in DIMENSIONS if one in columns),
         defaultdict(int) if "tokens" in columns else None,
         defaultdict(int) if "amount" in columns else None,
     )
-    for line in reader:
-        _add(log, line, columns, f"line {reader.line_num} of {path}")
+    for number, line in lines:
+        _add(log, dict(zip(header, line, strict=True)), columns, f"line {number} of {path}")
     return log
 
 
@@ -90,10 +86,10 @@ def _columns(names: Sequence[str], path: Path) -> dict[str, str]:
     return found
 
 
-def _add(log: ForeignLog, line: Mapping[str, str | None], columns: Mapping[str, str], where: str) -> None:
-    day = _day(line[columns["date"]] or "", where)
+def _add(log: ForeignLog, line: Mapping[str, str], columns: Mapping[str, str], where: str) -> None:
+    day = _day(line[columns["date"]], where)
     log.days.add(day)
-    key = (day, *((line[columns[one]] or "").strip() for one in log.dimensions))
+    key = (day, *(line[columns[one]].strip() for one in log.dimensions))
     if log.tokens is not None:
         log.tokens[key] += int(_number(line[columns["tokens"]], where, whole=True))
     if log.amounts is not None:
@@ -103,14 +99,14 @@ def _add(log: ForeignLog, line: Mapping[str, str | None], columns: Mapping[str, 
 def _day(text: str, where: str) -> date:
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (time if time.tzinfo is None else time.astimezone(UTC)).date()
+    except (ValueError, OverflowError):
         raise ConfigurationError(f"{text!r} in {where} is no date", hint="write it as 2026-10-05") from None
-    return (time if time.tzinfo is None else time.astimezone(UTC)).date()
 
 
-def _number(text: str | None, where: str, *, whole: bool) -> Decimal:
+def _number(text: str, where: str, *, whole: bool) -> Decimal:
     try:
-        number = Decimal((text or "").strip())
+        number = Decimal(text.strip())
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite() or abs(number) >= _LARGEST or (whole and number != number.to_integral_value()):

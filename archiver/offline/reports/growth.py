@@ -14,6 +14,8 @@ from archiver.offline.reports.request import select_of
 from archiver.offline.tables.table import Column, Kind, Table, keep_top, plain, sum_by_currency
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archiver.offline.reports.daily_money import DailyAmounts
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
@@ -27,7 +29,7 @@ def growth(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the change of the last week and four weeks, largest first.
 
     Both end with the last day that is archived whole, and are compared with as many days before, over the days that are
-    archived in both. Weeks have each weekday once, so that weekends do not look like a change.
+    archived by the dimensions in both. Weeks have each weekday once, so that weekends do not look like a change.
     """
     by = request.grouped(DIMENSIONS, ("workspace",), "growth")
     available = read_daily_money(reader, request, by, lambda _: False)
@@ -38,7 +40,7 @@ def growth(reader: ArchiveReader, request: ReportRequest) -> Table:
     periods = {name: Period(last - timedelta(days=days - 1), last + timedelta(days=1)) for name, days in _SPANS.items()}
     first = periods["four_weeks"].before().since
     read = read_daily_money(reader, request, by, lambda day: first <= day <= last)
-    archived = {day.date for day in read.days if day.is_whole}
+    archived = {day.date for day in read.days if day.is_whole} & read.grouped
     compared = {name: baseline(period, archived) for name, period in periods.items()}
     amounts = tuple(f"{name}_{part}" for name in _SPANS for part in ("before", "now", "change"))
     rows = [_row(group, compared) for group in read.groups]
@@ -56,7 +58,7 @@ def growth(reader: ArchiveReader, request: ReportRequest) -> Table:
     total |= {f"{name}_ratio": _total_ratio(sums, name) for name in _SPANS}
     title = KnownDays.of(periods["four_weeks"], read.days).title()
     return Table(columns, [_with_ratios(row) for row in top], total, period=title).noting(
-        *(_note(name, compared[name]) for name in _SPANS), *read.notes
+        *(_note(name, compared[name], by) for name in _SPANS), *read.notes
     )
 
 
@@ -89,9 +91,10 @@ def _rank(row: Row, column: str) -> float:
     return value if value is not None else float("-inf")
 
 
-def _note(name: str, days: Baseline | None) -> str:
+def _note(name: str, days: Baseline | None, by: Sequence[str]) -> str:
+    grouped = f"archived by {' and '.join(by)}"
     words = name.replace("_", " ")
     if days is None:
-        return f"{words}: no day is archived in both periods"
+        return f"{words}: no day is {grouped} in both periods"
     short = len(days.now) < _SPANS[name]
-    return f"{words}: {count(len(days.now), 'day')} archived in both periods" if short else ""
+    return f"{words}: {count(len(days.now), 'day')} {grouped} in both periods" if short else ""

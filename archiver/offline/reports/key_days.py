@@ -26,7 +26,7 @@ from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.reports.dimensions import Label, columns_of, missing_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.daily_sums import Day
@@ -118,6 +118,11 @@ class AllocatedDay:
         of_price = self.counts[tuple(values[one] for one in self.price_columns)]
         of_price[key] = list(map(add, of_price[key], sums)) if key in of_price else sums
 
+    def is_grouped(self, by: Collection[str]) -> bool:
+        """Return whether the day tells the workspaces and keys of `by` apart."""
+        is_by_key = self.used is not None and "api_key_id" in self.used.group_by and "description" in self.day.group_by
+        return (is_by_key or "api_key" not in by) and ("workspace_id" in self.day.group_by or "workspace" not in by)
+
     def shares(self) -> Iterator[Share]:
         """Yield the parts of the day's cost."""
         for (price_key, number, workspace, currency), bill in self.bills.items():
@@ -163,6 +168,10 @@ class BilledDay:
         """Add the cost of a workspace and a key."""
         workspace = values["workspace_id"] if "workspace_id" in self.day.group_by else Label.NOT_GROUPED
         self.parts.append(Share(workspace, values["api_key_id"], values["currency"], amount, Method.BILLED))
+
+    def is_grouped(self, by: Collection[str]) -> bool:
+        """Return whether the day tells workspaces apart, if `by` has them."""
+        return "workspace_id" in self.day.group_by or "workspace" not in by
 
     def shares(self) -> Iterator[Share]:
         """Yield the parts of the day's cost."""

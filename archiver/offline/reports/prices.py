@@ -54,7 +54,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The prices of some days, in one currency."""
+    """The prices of some days, in one currency: "" if they have no bills."""
 
     currency: str
     days: list[Day]
@@ -64,18 +64,30 @@ class Prices:
     def or_else(self, other: Prices) -> Prices:
         """Return these prices, and those of other days for what these do not have."""
         searches = self.of_searches if self.of_searches.quantity else other.of_searches
-        return Prices(self.currency, self.days, other.of_tokens | self.of_tokens, searches)
+        return Prices(
+            self.currency or other.currency, self.days or other.days, other.of_tokens | self.of_tokens, searches
+        )
 
 
-def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool], *, dated: bool = False) -> Prices:
+def newest_currency(reader: ArchiveReader, wanted: Callable[[date], bool]) -> str:
+    """Return the currency of the newest bills of the wanted days, or ""."""
+    days = priced_days(reader, wanted)[Report.COST]
+    newest = max(reader.lines(Report.COST, ("day",), days), key=lambda line: line.values["date"], default=None)
+    return newest.values["currency"] if newest is not None else ""
+
+
+def learn_prices(
+    reader: ArchiveReader, wanted: Callable[[date], bool], *, dated: bool = False, currency: str = ""
+) -> Prices:
     """Learn prices from the bills of the wanted days.
 
-    With `dated`, each price has the first and the last day of its bills.
+    With `dated`, each price has the first and the last day of its bills. With a currency, days that have bills in
+    another one are left out.
 
     Raises:
         ConfigurationError: The bills are in several currencies.
     """
-    days = priced_days(reader, wanted)
+    days = _of_currency(reader, priced_days(reader, wanted), currency)
     prices: dict[Kind, Price] = defaultdict(Price)
     searches = Price()
     time = ("day",) if dated else ()
@@ -101,7 +113,16 @@ def learn_prices(reader: ArchiveReader, wanted: Callable[[date], bool], *, dated
     known = {kind: price for kind, price in prices.items() if price.quantity and price.amount}
     if not searches.amount:
         searches = Price()
-    return Prices(currencies.pop() if currencies else "USD", days[Report.COST], known, searches)
+    return Prices(currencies.pop() if currencies else "", days[Report.COST], known, searches)
+
+
+def _of_currency(reader: ArchiveReader, days: dict[Report, list[Day]], currency: str) -> dict[Report, list[Day]]:
+    """Return the days without bills in another currency; all days for ""."""
+    if not currency:
+        return days
+    lines = reader.lines(Report.COST, ("day",), days[Report.COST])
+    others = {line.values["date"] for line in lines if line.values["currency"] != currency}
+    return {report: [day for day in mine if f"{day.date}" not in others] for report, mine in days.items()}
 
 
 def _add(price: Price, values: Row, *, quantity: int = 0, amount: int = 0) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.reader import ArchiveReader
 
-_KEY = ("learnt_at", "report", "bucket_width", "group_by", "bucket_start", "field")
+_KEY = ("learnt_at", "report", "bucket_width", "group_by", "bucket_start", "field", "currency")
 _VALUES = ("was", "now", "change")
 
 
@@ -22,7 +22,7 @@ def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the fields of settled buckets that changed.
 
     Changes of one field of one bucket that were first seen at the same time are one row, with their number and sums.
-    The values of the field `amount` are decimal cents, those of all other fields counts.
+    The values of the field `amount` are decimal cents of its currency, those of all other fields counts.
     """
     since, until = request.first_seen
     if request.as_of is not None:

@@ -10,7 +10,7 @@ from archiver.model import Report
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, total_row
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.priced_days import PRICED_BY, has_all, kind_of
-from archiver.offline.reports.prices import NO_PRICES, Prices, learn_prices, unpriced_note
+from archiver.offline.reports.prices import NO_PRICES, Prices, learn_prices, newest_currency, unpriced_note
 from archiver.offline.reports.request import select_days
 from archiver.offline.tables.money import Estimate
 from archiver.offline.tables.table import Table, counts, keep_top, money, plain, sum_by_currency
@@ -93,7 +93,7 @@ def savings(reader: ArchiveReader, request: ReportRequest) -> Table:
     `saved` is `saved_by_reads`, cache reads at the price of uncached input less their own, less `extra_for_writes`,
     cache writes at their price less that of uncached input. `batch_would_save` is the cost of the standard tier less
     that of the same tokens at the prices of the batch tier. Prices are those of the archive's own bills of the selected
-    days, or else of all days; what has no price is counted in a note, and is in no sum.
+    days, or else of all days in the same currency; what has no price is counted in a note, and is in no sum.
     """
     by = request.grouped(DIMENSIONS, ("model",), "savings")
     selected = select_days(reader, Report.USAGE, request)
@@ -101,7 +101,8 @@ def savings(reader: ArchiveReader, request: ReportRequest) -> Table:
         return selected.unknown()
     days = [day for day in selected.days if has_all(Report.USAGE, day)]
     known = learn_prices(reader, request.selects)
-    known = known.or_else(learn_prices(reader, lambda _: True))
+    currency = known.currency or newest_currency(reader, lambda _: True)
+    known = known.or_else(learn_prices(reader, lambda _: True, currency=currency))
     if not known.of_tokens:
         return Table([], [], notes=(NO_PRICES,), is_known=False)
     shown = {BY_NAME[one].column if one in BY_NAME else {"day": "date"}.get(one, one) for one in by}

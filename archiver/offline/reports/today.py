@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archiver.model import Report
 from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES, total_row
 from archiver.offline.reports.priced_days import PRICED_BY, has_all, kind_of, priced_days
-from archiver.offline.reports.prices import NO_PRICES, Prices, learn_prices, unpriced_note
+from archiver.offline.reports.prices import NO_PRICES, Prices, learn_prices, newest_currency, unpriced_note
 from archiver.offline.tables.money import Estimate, to_rounded
 from archiver.offline.tables.table import Table, counts, money, plain
 
@@ -37,6 +37,7 @@ class _Sum:
     tokens: int = 0
     cost: Fraction | None = None
     unpriced: int = 0
+    unpriced_searches: int = 0
 
     def add(self, values: Row, sums: list[int], known: Prices) -> None:
         """Add the counts of one model, tier and window."""
@@ -47,7 +48,9 @@ class _Sum:
                 self.unpriced += sums[at]
             elif sums[at]:
                 self.cost = (self.cost or Fraction()) + price.of(sums[at])
-        if sums[WEB_SEARCHES] and known.of_searches.quantity:
+        if sums[WEB_SEARCHES] and not known.of_searches.quantity:
+            self.unpriced_searches += sums[WEB_SEARCHES]
+        elif sums[WEB_SEARCHES]:
             self.cost = (self.cost or Fraction()) + known.of_searches.of(sums[WEB_SEARCHES])
 
 
@@ -103,16 +106,20 @@ def today(reader: ArchiveReader, request: ReportRequest) -> Table:
     return Table(columns, rows, total, period=f"{day}{state}").noting(
         f"an estimate of tokens and web searches, from bills of {known.days[0].date} to {known.days[-1].date}",
         unpriced_note(sum(one.unpriced for one in found.groups.values()), "have no known price, such as priority tier"),
+        _searches_note(sum(one.unpriced_searches for one in found.groups.values())),
         _error_note(reader, day),
         _hours_note(hourly, request.timezone) if hourly is not None and chosen is hourly.day else "",
     )
 
 
 def _known_prices(reader: ArchiveReader, day: date) -> Prices:
-    """Return the prices of the four weeks before a day, and of all days before for what these do not have."""
-    recent = learn_prices(reader, lambda one: day - _RECENT <= one < day)
-    earlier = learn_prices(reader, lambda one: one < day)
-    return recent.or_else(earlier) if recent.days else earlier
+    """Return the prices of the four weeks before a day, and of all days before for what these do not have.
+
+    They are in the currency of the newest bills.
+    """
+    currency = newest_currency(reader, lambda one: one < day)
+    recent = learn_prices(reader, lambda one: day - _RECENT <= one < day, currency=currency)
+    return recent.or_else(learn_prices(reader, lambda one: one < day, currency=currency))
 
 
 def _estimate(reader: ArchiveReader, day: Day, by: Iterable[str], known: Prices) -> _Estimated:
@@ -138,6 +145,11 @@ def _row(  # noqa: PLR0913, PLR0917  # one row's parts
     labelled = reader.with_labels(values, day.start)
     cost = None if one.cost is None else Estimate(round(one.cost))
     return labelled | {"currency": "", "tokens": one.tokens, "estimate": cost}
+
+
+def _searches_note(number: int) -> str:
+    searches = "web search" if number == 1 else "web searches"
+    return f"{number:,} {searches} without a known price: not in these numbers" if number else ""
 
 
 def _hours_note(hourly: HourlyDay, timezone: tzinfo) -> str:

@@ -23,6 +23,7 @@ from archiver.reports.dimensions import BY_NAME, Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from archiver.offline.reports.daily_money import DailyMoney
     from archiver.offline.reports.request import ReportRequest
@@ -43,7 +44,7 @@ _COLUMNS = (
     *money("expected", "now", "change"),
     Column("share", ColumnKind.SHARE),
 )
-_NO_DRIVERS = "no drivers: usage and cost of these days are not both archived by model, tier and context window"
+_NO_DRIVERS = "no drivers: usage and cost of these days are not both archived whole by model, tier and context window"
 _NOT_OF_THE_REPORT = "(not in this report)"
 _NOTE = (
     "drivers: volume, more or fewer tokens; mix, other models or longer output; cache, another part of the input from "
@@ -100,8 +101,12 @@ def why(reader: ArchiveReader, request: ReportRequest) -> Table:
         for one in ([total], *changes):
             rows += [_row(change, currency, total.change) for change in _top(one, request.top or _TOP)]
     has_drivers = _DRIVER not in parts or any(row["part"] == _DRIVER for row in rows)
+    left_out = [one.replace("_", " ") for one in read if not _is_known(read[one], one, wanted)]
     return Table(_COLUMNS, rows, period=known.title(), sentences=sentences).noting(
-        known.sentence(), _NOTE if has_drivers else _NO_DRIVERS, COST_NOTE
+        known.sentence(),
+        f"no parts by {', '.join(left_out)}: not all of these days are archived whole by it" if left_out else "",
+        _NOTE if has_drivers else _NO_DRIVERS,
+        COST_NOTE,
     )
 
 
@@ -117,13 +122,12 @@ def _totals(reader: ArchiveReader, compared: Baseline, days: Sequence[Day]) -> d
 
 def _by_dimension(read: DailyMoney, compared: Baseline, name: str, currency: str, total: _Change) -> list[_Change]:
     """Return the parts of a change by one dimension, the largest first; empty if it is not archived."""
-    wanted = {*compared.now, *compared.then}
+    wanted = frozenset((*compared.now, *compared.then))
+    if not _is_known(read, name, wanted):
+        return []
     groups = [one for one in read.groups if one.values["currency"] == currency]
     dimension = BY_NAME.get(name)
     column = dimension.column if dimension else name
-    is_grouped = any(not isinstance(one.values[column], Label) for one in groups)
-    if {day.date for day in read.days} != wanted or not is_grouped:
-        return []
     # A group is known by its place, as ids may be null.
     expected = divided({i: int(one.total(compared.then)) for i, one in enumerate(groups)}, compared.divisor)
     changes = []
@@ -135,6 +139,13 @@ def _by_dimension(read: DailyMoney, compared: Baseline, name: str, currency: str
         changes.append(_Change(name, *_named(one.values, column, dimension), *amounts))
     changes.sort(key=lambda one: (-abs(one.change), one.value, one.id or ""))
     return _balanced(name, changes, total)
+
+
+def _is_known(read: DailyMoney, name: str, wanted: frozenset[date]) -> bool:
+    """Return whether all days are archived whole by a dimension."""
+    whole = {day.date for day in read.days if day.is_whole}
+    # Rules of teams also match by what a day does not have, so a day of no team is known.
+    return wanted <= whole and (name == "team" or wanted <= read.grouped)
 
 
 def _named(values: Row, column: str, dimension: Dimension | None) -> tuple[str, str | None]:
@@ -165,7 +176,7 @@ def _by_driver(
     wanted = {*compared.now, *compared.then}
     days = {Report.USAGE: [day for day in reader.days(Report.USAGE) if day.date in wanted], Report.COST: billed}
     for report, mine in days.items():
-        if {day.date for day in mine} != wanted or not all(has_all(report, day) for day in mine):
+        if {day.date for day in mine if day.is_whole} != wanted or not all(has_all(report, day) for day in mine):
             return []
     sides = []
     for side in (compared.then, compared.now):
@@ -224,7 +235,8 @@ def _sentences(
     sentences = [first]
     if not total.change:
         return sentences
-    named = [one[0] for one in changes if one and one[0].part != _DRIVER and one[0].change]
+    largest_of = [max(one, key=lambda part: abs(part.change)) for one in changes if one and one[0].part != _DRIVER]
+    named = [one for one in largest_of if one.change]
     if named:
         largest = "; ".join(f"{one.part.replace('_', ' ')} {one.value} {_signed(one.change)}" for one in named)
         sentences.append(f"The largest changes: {largest}.")

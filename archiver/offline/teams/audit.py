@@ -126,20 +126,26 @@ def suggest_teams(reader: ArchiveReader, request: ReportRequest, teams: Teams | 
     teams = teams or Teams(())
     words = tuple(name for name in FIELDS if name in {*teams.fields, "workspace", "api_key"})
     read = read_daily_money(reader, request, words, request.selects)
-    amounts: dict[tuple[str, tuple[tuple[str, str], ...], str], int] = defaultdict(int)
+    amounts: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for group in read.groups:
         for day, amount in group.amounts.items():
             values = _named(reader, group.values, day)
             if teams.rule_of(values, day) is None:
-                team, patterns = _proposal(values)
-                amounts[team, patterns, group.values["currency"]] += amount
+                amounts[_proposal(values)][group.values["currency"]] += amount
     lines = ["# Rules for cost without a team, from the names of workspaces and keys. Check each before you use it."]
     # Rules of keys are more exact, so they come before those of whole workspaces.
-    in_order = sorted(amounts.items(), key=lambda one: (-len(one[0][1]), -one[1]))
-    for (team, patterns, currency), amount in in_order:
-        lines += ["", f"# {to_rounded(amount, 'usd')} {currency}", "[[rule]]", f"team = {json.dumps(team)}"]
-        lines += [f"{name} = {json.dumps(pattern)}" for name, pattern in patterns]
+    in_order = sorted(amounts.items(), key=lambda one: (-len(one[0][1]), -max(one[1].values())))
+    for (team, patterns), by_currency in in_order:
+        sums = ", ".join(f"{to_rounded(amount, 'usd')} {currency}" for currency, amount in sorted(by_currency.items()))
+        lines += ["", f"# {sums}", "[[rule]]", f"team = {_quoted(team)}"]
+        lines += [f"{name} = {_quoted(pattern)}" for name, pattern in patterns]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a string of TOML."""
+    # JSON writes a character beyond 16 bits as two, which TOML does not allow; U+007F is a control of TOML alone.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _proposal(values: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:

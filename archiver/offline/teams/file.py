@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from datetime import date
 from fractions import Fraction
@@ -10,6 +9,7 @@ from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
+from archiver.offline.csv_file import lines_of, read_text
 from archiver.offline.teams.rules import EVEN, FIELDS, PROPORTIONAL, Rule, Teams
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def read_teams(path: Path) -> Teams:
     Raises:
         ConfigurationError: The file cannot be read, or has a rule that is not as expected.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigurationError(f"cannot read the teams {path}: {reason}", hint="see --teams") from None
+    text = read_text(path, "the teams", "--teams")
     centres: dict[str, str] = {}
     if path.suffix.lower() == ".csv":
         entries = _of_csv(text, path)
@@ -62,18 +58,21 @@ def _of_toml(text: str, path: Path) -> tuple[list[dict[str, Any]], dict[str, str
 
 def _of_csv(text: str, path: Path) -> list[dict[str, Any]]:
     """Return the lines of a CSV file as rules; an empty cell is as if the column was left out."""
-    reader = csv.DictReader(text.splitlines())
-    names = [(name or "").strip().replace("_", "-") for name in reader.fieldnames or []]
+    lines = lines_of(text, path)
+    _, header = next(lines, (0, []))
+    names = [name.replace("_", "-") for name in header]
     unknown = [name for name in names if name not in _KEYS]
+    if len({*names}) < len(names):
+        raise ConfigurationError(f"{path} has a column twice, as api-key and api_key", hint="leave one of them out")
     if not names or unknown:
         raise ConfigurationError(
             f"{path} has {f'an unknown column {unknown[0]!r}' if unknown else 'no header'}",
             hint=f"the columns are {_COLUMNS}",
         )
     rules = []
-    for line in reader:
-        cells = {name: (value or "").strip() for name, value in zip(names, line.values(), strict=False)}
-        rule: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
+    for _, line in lines:
+        cells = zip(names, (cell.strip() for cell in line), strict=True)
+        rule: dict[str, Any] = {name: cell for name, cell in cells if cell}
         if "shares" in rule:
             parts = (part.partition("=") for part in rule["shares"].split(";"))
             rule["shares"] = {team.strip(): weight.strip() for team, _, weight in parts}

@@ -182,7 +182,7 @@ ORDER BY since;
 
 -- name: select_restatements
 -- Select what changed in settled buckets, field by field, by the time it was first seen.
-SELECT learnt_at, report, bucket_width, group_by, bucket_start, field, was, now FROM restatement
+SELECT learnt_at, report, bucket_width, group_by, bucket_start, currency, field, was, now FROM restatement
 WHERE (:since IS NULL OR learnt_at >= :since) AND (:until IS NULL OR learnt_at < :until)
 ORDER BY learnt_at, report DESC, bucket_width, group_by, bucket_start, field;
 
