@@ -132,8 +132,8 @@ def _lines(word: str, groups: Sequence[DailyAmounts], day: date, before: Sequenc
 def new_subjects(watch: Watch) -> Iterator[Signal]:
     """Yield the first days with much cost of what is new.
 
-    A key, model or workspace is new if nothing of it is archived before the days that are looked at, and enough days are archived by its
-    dimension. For keys that is their usage: cost that is allocated to no key is of none.
+    A key, model or workspace is new if nothing of it is archived before the days that are looked at, and enough days
+    are archived by its dimension. For keys that is their usage: cost that is allocated to no key is of none.
     """
     for word in watch.settings.new.by:
         read = read_daily_money(watch.reader, watch.request, (word,), watch.has)
