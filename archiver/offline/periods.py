@@ -45,6 +45,10 @@ class Period:
         """The number of days."""
         return (self.until - self.since).days
 
+    def dates(self) -> list[date]:
+        """Return all days."""
+        return [self.since + timedelta(days=number) for number in range(self.days)]
+
     def before(self) -> Period:
         """Return the period before this one.
 

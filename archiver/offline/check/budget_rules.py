@@ -42,7 +42,7 @@ class _Watched:
 
     def spent(self, until: date) -> int:
         """Return the known cost from the start of the period to a day, inclusive."""
-        days = [self.period.since + timedelta(days=i) for i in range((until - self.period.since).days + 1)]
+        days = [day for day in self.period.dates() if day <= until]
         return sum(int(group.total(days)) for group in self.groups)
 
     def end_as_of(self, day: date) -> int | None:

@@ -14,9 +14,10 @@ from archiver.model import Report
 from archiver.offline.page import figures
 from archiver.offline.page.cards import cards_of
 from archiver.offline.page.charts import CHARTS, chart_keys
-from archiver.offline.page.coverage import STATES, coverage_strips, coverage_table, in_progress
+from archiver.offline.page.coverage import coverage_strips, coverage_table, in_progress
 from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
+from archiver.offline.page.table_charts import TABLE_CHARTS
 from archiver.offline.page.tables import currencies, page_table, unit_name
 from archiver.offline.reports.keys import keys_of_days, select_key_days
 from archiver.offline.reports.registry import REPORTS
@@ -179,14 +180,15 @@ def list_page(path: Path, entries: Sequence[tuple[str, str, str]], place: Place)
 def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Table, place: Place) -> str:
     days = figures.page_days(reader, request)
     chart = CHARTS[name](reader, request, days) if name in CHARTS and days.dates and table.is_known else None
-    # Reports without a chart, such as forecast, are a page with the table alone.
-    charts = [asdict(chart)] if chart else []
+    of_table = TABLE_CHARTS[name](reader, request, table) if name in TABLE_CHARTS and table.is_known else None
+    charts = [asdict(one) for one in (chart, of_table) if one is not None]
     if chart:
         section = _section(chart.id, [("Table", table)], request.unit, place)
     else:
         description = " ".join((REPORTS[name].help, *table.sentences))
         shown = page_table("Table", table, request.unit, place.link)
-        section = Section(name, name.capitalize(), description, [shown])
+        label = f"{name.capitalize()} as a chart; the table below contains its numbers" if of_table else ""
+        section = Section(name, name.capitalize(), description, [shown], label, _NO_DATA)
     page = _page(reader.status(), name, request, days, charts, _currencies([table], charts), [section])
     subject = f"{page.heading} ({place.subject})" if place.subject else page.heading
     return render(_placed(replace(page, heading=subject), place))
@@ -265,7 +267,6 @@ def _figures(
         "first": first,
         "last": last,
         "progress": in_progress(status.coverage, days.dates[-1], request.as_of) if days.dates else "",
-        "states": list(STATES.items()),
         "charts": charts,
         "specs": {kind: spec for kind, spec in SPECS.items() if kind in kinds},
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.page.html import Card
 from archiver.offline.page.tables import unit_name
+from archiver.offline.reports.compare import compare
 from archiver.offline.reports.forecast import forecast
 from archiver.offline.reports.known_days import count
 from archiver.offline.reports.request import period_of, select_days, within
@@ -74,7 +75,9 @@ def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> 
     known = select_days(reader, Report.COST, within(request, month)).known
     holes = known.holes() if known else 0
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
-    note = f"projected {_only(table.total['projected'], request.unit)}{missing}"
+    ratio = (compare(reader, replace(request, by=(), period=month, top=None)).total or {}).get("change_ratio")
+    change = "" if ratio is None else f"{ratio:+.1%} on the same days of {month.before()}; "
+    note = f"{change}projected {_only(table.total['projected'], request.unit)}{missing}"
     return Card(title, _only(table.total["to_date"], request.unit), unit, note)
 
 

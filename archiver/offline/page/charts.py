@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from archiver.model import Report
+from archiver.offline.check.money_rules import jumps
+from archiver.offline.check.settings import Jump, Settings
+from archiver.offline.check.watch import Watch
 from archiver.offline.page.figures import cache, letters, money, ranked, restatements, tokens, widened
+from archiver.offline.periods import Period
 from archiver.offline.reports.keys import keys_of_days, select_key_days
 from archiver.offline.reports.registry import REPORTS
 from archiver.reports.dimensions import TIMES
@@ -26,7 +31,22 @@ def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
 
 
 def _spend(*default: str) -> Callable[[ArchiveReader, ReportRequest, PageDays], Chart]:
-    return lambda reader, request, days: money(reader, request, days, _by(request, default))
+    return lambda reader, request, days: replace(
+        money(reader, request, days, _by(request, default)), marks=_unusual_days(reader, request, days)
+    )
+
+
+def _unusual_days(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> list[tuple[str, str]]:
+    """Return the days on which all cost jumped as `archiver check` sees it by default, each with the sentence.
+
+    Of filtered rows it would be other days: then none is.
+    """
+    if not days.dates or reader.where:
+        return []
+    first, last = (date.fromisoformat(days.dates[i]) for i in (0, -1))
+    settings = Settings(jump=Jump(by=("total",)))
+    watch = Watch(reader, request, settings, Period(first, last + timedelta(days=1)), datetime.now(UTC))
+    return [(f"{one.day}", one.text) for one in jumps(watch)]
 
 
 def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:

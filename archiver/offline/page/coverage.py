@@ -51,20 +51,22 @@ def coverage_strips(coverage: Sequence[CoverageRange]) -> dict[str, Any]:
         {
             "place": names.index(_series_name(one)),
             "key": str(key),
-            "name": _series_name(one),
             "begin": _moment(one.start),
             "end": _moment(one.end),
             "colour": STATES.get(one.state, _UNKNOWN_STATE),
-            "state": one.state,
-            "from": one.start,
-            "to": one.end,
-            "read": f"{one.fetched_at} or later" if one.fetched_at and one.state in COVERED else "",
+            "title": f"{_series_name(one)}: {one.state}",
+            "texts": [
+                ("from", one.start),
+                ("to", one.end),
+                *([("read", f"{one.fetched_at} or later")] if one.fetched_at and one.state in COVERED else []),
+            ],
         }
         for key, one in enumerate(coverage)
     ]
     # The names are a data set of their own, or each would be drawn once for every range of its series.
     rows_of_names = [{"place": place, "name": name} for place, name in enumerate(names)]
-    return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names}
+    legend = list(STATES.items())
+    return {"id": "coverage", "kind": "strips", "rows": rows, "names": rows_of_names, "legend": legend}
 
 
 def in_progress(coverage: Sequence[CoverageRange], day: str, as_of: int | None) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import DEFAULT_REPORTS, Report
+from archiver.offline.reports.daily_money import read_daily_money
 from archiver.offline.reports.grouped import COUNTS, all_tokens
 from archiver.offline.reports.request import select_days
 from archiver.offline.tables.display import shared_names, shown_label
@@ -83,6 +84,7 @@ class Chart:
         begin: The first day. Values of lines, and states, are of this day and those after it.
         states: A letter for each day: `s` settled, `p` provisional, `k` known as of an earlier moment, `-` a gap, and a
             space after the last archived day.
+        marks: Days to point at, each with a sentence.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Chart:
     facets: Sequence[Facet]
     begin: str
     states: str
+    marks: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,17 @@ def letters(dates: Sequence[str], days: Sequence[Day], then: bool) -> str:  # no
 
 def money(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
     """Chart billed money over time."""
-    facets = [_report_facet(reader, Report.COST, request, days, one, lambda sums: (sums[0],)) for one in by]
-    return _chart("spend", "stack", "money", facets, days, days.states[Report.COST])
+    facets, states = [], days.states[Report.COST]
+    for one in by:
+        read = read_daily_money(reader, request, (one,), request.selects)
+        states = states if read.what == "cost" else letters(days.dates, read.days, reader.as_of is not None)
+        rows = [
+            (group.values | {"date": f"{day}"}, (int(amount),))
+            for group in read.groups
+            for day, amount in group.amounts.items()
+        ]
+        facets.append(_facet(one, sorted(rows, key=lambda row: str(row[0]["date"])), days, request.top, MOST_LINES))
+    return _chart("spend", "stack", "money", facets, days, states)
 
 
 def tokens(reader: ArchiveReader, request: ReportRequest, days: PageDays, by: Iterable[str]) -> Chart:
@@ -210,7 +222,7 @@ def _report_facet(  # noqa: PLR0913, PLR0917  # what is read, and how
 
 def _facet(by: str, rows: Sequence[tuple[Row, Amounts]], days: PageDays, top: int | None, most: int) -> Facet:
     """Add up rows to a line for each value of a dimension and each currency."""
-    column = BY_NAME[by].column
+    column = BY_NAME[by].column if by in BY_NAME else by.replace("-", "_")
     currencies = sorted({row["currency"] for row, _ in rows if row.get("currency")})
     groups: dict[tuple[Any, Any], dict[str, Amounts]] = defaultdict(dict)
     last: dict[tuple[Any, Any], Row] = {}
@@ -231,13 +243,14 @@ def _labels(column: str, rows: Mapping[tuple[Any, Any], Row], *, several: bool) 
 
     page.js identifies lines by their names, so equal names get their ids.
     """
-    dimension = BY_COLUMN[column]
+    dimension = BY_COLUMN.get(column)
     shared = shared_names(Table([], list(rows.values())))
     names = {}
     for group, row in rows.items():
         value = row[column]
-        text = shown_label(dimension.label_column, row, shared) if dimension.label_column else value
-        name = show(str(dimension.null_label if text is None else text), 80) or f"(empty {column})"
+        text = shown_label(dimension.label_column, row, shared) if dimension and dimension.label_column else value
+        null = dimension.null_label if dimension else ""
+        name = show(str(null if text is None else text), 80) or f"(empty {column})"
         names[group] = f"{name} ({group[1]})" if several else name
     twice = {name for name, number in Counter(names.values()).items() if number > 1}
     return {group: f"{name} ({show(str(group[0]), 80)})" if name in twice else name for group, name in names.items()}

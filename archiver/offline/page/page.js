@@ -151,10 +151,24 @@ function unseen({ begin }) {
   return { begin, till: begin, middle: begin, low: 0, high: 0, rate: 0, colour: "transparent", name: "" };
 }
 
+// Marks above the bars of the days that a chart points at.
+function marks_of(chart, buckets, rows) {
+  const found = [];
+  for (const one of buckets) {
+    one.pointed = (chart.marks ?? []).filter(([day]) => utc(day) >= one.begin && utc(day) < one.end).map(([, text]) => text);
+    if (!one.pointed.length) continue;
+    const tops = rows.filter((row) => row.begin === one.begin).map((row) => row.high);
+    found.push({ middle: (one.begin + one.begin + (one.end - one.begin) * 0.86) / 2, high: Math.max(0, ...tops), opacity: 1 });
+  }
+  // Without marks, one that is not seen: an empty layer has no domain, of which Vega warns.
+  return found.length ? found : buckets.slice(0, 1).map(({ begin }) => ({ middle: begin, high: 0, opacity: 0 }));
+}
+
 function data_of(chart) {
-  if (chart.kind === "strips") {
+  if (chart.rows) { // the marks themselves, which no choice of days changes
     marked[chart.id] = chart.rows;
-    return { rows: chart.rows, names: chart.names };
+    const [upper, lower] = [0, 1].map((side) => chart.rows.filter((row) => row.side === side));
+    return { rows: chart.rows, names: chart.names, ticks: chart.ticks, upper, lower };
   }
   const buckets = chart.kind === "ranked" ? [] : buckets_of(chart);
   if (chart.kind === "ranked") return { rows: drawn.ranked(chart) };
@@ -163,7 +177,8 @@ function data_of(chart) {
   if (buckets.length && !rows.some((row) => row.rate !== null)) rows.push(unseen(buckets[0]));
   // Without gaps, one of no width: it is not seen, and the layer keeps the domain of the others.
   const gaps = buckets.filter((one) => one.gaps);
-  return { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
+  const data = { rows, buckets, gaps: gaps.length ? gaps : buckets.slice(0, 1).map(({ begin }) => ({ begin, end: begin })) };
+  return chart.kind === "stack" ? { ...data, marks: marks_of(chart, buckets, rows) } : data;
 }
 
 // --- the tooltip ----------------------------------------------------------------------------------------------------
@@ -216,15 +231,13 @@ function tooltip_rows(chart, one) {
   if (one.gaps) asides.push(`${one.gaps} of ${one.days} days are not archived`);
   if (rate && one.progress && marked[chart.id].length > 1) asides.push("the line leaves out the day in progress");
   if (one.provisional) asides.push("provisional, may still change");
+  asides.push(...(one.pointed ?? []));
   return [rows, asides.join("; ")];
 }
 
 function tooltip_of(chart, key) {
   const one = marked[chart.id][Number(key)];
-  if (chart.kind === "strips") {
-    const rows = [["from", one.from], ["to", one.to], ["read", one.read]].filter(([, text]) => text);
-    return [`${one.name}: ${one.state}`, rows.map(([name, text]) => tooltip_row("", name, [text])), ""];
-  }
+  if (chart.rows) return [one.title, one.texts.map(([name, text]) => tooltip_row("", name, [text])), ""];
   if (chart.kind === "ranked") {
     const whole = sum(marked[chart.id].map(({ value }) => value));
     const share = figures.mixed ? [] : [tooltip_row("", "share", [percent(one.value, whole)])];
@@ -269,12 +282,14 @@ async function draw(chart) {
   const nothing = data.rows.every((row) => row.name === "" || row.rate === null) && !(data.gaps ?? []).some((one) => one.gaps);
   section.querySelector(".empty").hidden = !nothing;
   section.querySelector(".chart").hidden = nothing;
-  if (chart.kind !== "strips") show_totals(chart, section, nothing);
+  if (!chart.rows) show_totals(chart, section, nothing);
   if (nothing) return;
   if (!views[chart.id]) {
     const spec = { ...figures.specs[chart.kind], datasets: data };
+    // A layer without data would have no scale.
+    if (chart.rows) spec.layer = spec.layer.filter((layer) => !layer.data || data[layer.data.name].length);
     if (chart.kind === "ranked") spec.height *= data.rows.length;
-    if (chart.kind === "strips") spec.height *= data.names.length;
+    if (chart.names?.length) spec.height *= chart.names.length;
     const made = await vegaEmbed(section.querySelector(".chart"), spec, {
       // `ast` interprets expressions: the page's policy forbids the functions that Vega would compile them to.
       mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false,
@@ -289,7 +304,7 @@ async function draw(chart) {
     });
     return;
   }
-  for (const [name, rows] of Object.entries(data)) views[chart.id].data(name, rows);
+  if (!chart.rows) for (const [name, rows] of Object.entries(data)) views[chart.id].data(name, rows);
   await views[chart.id].resize().runAsync();
 }
 
@@ -340,16 +355,25 @@ function legend(chart, section, from, to) {
     const entry = element("li");
     entry.append(button);
     return entry;
-  }));
+  }), ...keys_of(chart, from, to));
   buttons.find((button) => button.dataset.line === focused)?.focus();
 }
 
-function key_of_strips(section) {
-  section.querySelector(".legend").replaceChildren(...figures.states.map(([state, colour]) => {
-    const entry = element("li", "", "key");
-    entry.append(swatch(colour), element("span", state, "name"));
-    return entry;
-  }));
+function key(colour, text) {
+  const entry = element("li", "", "key");
+  entry.append(swatch(colour), element("span", text, "name"));
+  return entry;
+}
+
+// What is not a line: days that are not archived, and days that the chart points at.
+function keys_of(chart, from, to) {
+  const gaps = chart.states.slice(from, to + 1).split("-").length - 1;
+  const pointed = (chart.marks ?? []).filter(([day]) => day >= selected.since && day <= selected.until).length;
+  const days = (number, text) => `${text}: ${number} ${number === 1 ? "day" : "days"}`;
+  return [
+    ...(gaps ? [key("#c98a0066", days(gaps, "not archived"))] : []),
+    ...(pointed ? [key("#aa3377", days(pointed, "unusual"))] : []),
+  ];
 }
 
 // --- the figures at the top ---------------------------------------------------------------------------------------------
@@ -474,8 +498,10 @@ async function start() {
   if (figures.charts.length) {
     prepare_controls();
     for (const chart of figures.charts) {
-      if (chart.kind === "strips") key_of_strips(document.getElementById(chart.id));
-      else prepare_facets(chart);
+      if (chart.rows) {
+        const list = document.getElementById(chart.id).querySelector(".legend");
+        list.replaceChildren(...chart.legend.map(([text, colour]) => key(colour, text)));
+      } else prepare_facets(chart);
     }
     addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
     document.addEventListener("pointerdown", (event) => {

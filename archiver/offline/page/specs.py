@@ -1,6 +1,6 @@
 """Vega-Lite specifications of the charts, one for each kind.
 
-They have no data: page.js adds the data sets `rows`, `buckets`, `gaps` and `names`.
+They have no data: page.js adds the data sets, `rows` and others.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _FONT = (
     "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', "
     "system-ui, sans-serif"
 )
+MARK_COLOUR = "#aa3377"
+"""The colour of what a chart points at."""
 _CONFIG = {
     "background": None,
     "font": _FONT,
@@ -98,7 +100,17 @@ def stack() -> dict[str, Any]:
             "color": {"field": "colour", "type": "nominal", "scale": None},
         },
     }
-    return _wide(280, [_GAPS, bars, _HOVER])
+    marks = {
+        "data": {"name": "marks"},
+        "mark": {"type": "point", "shape": "triangle-down", "filled": True, "size": 60, "yOffset": -8, "tooltip": None},
+        "encoding": {
+            "x": {"field": "middle", **_DAYS},
+            "y": {"field": "high", "type": "quantitative"},
+            "color": {"value": MARK_COLOUR},
+            "opacity": {"field": "opacity", "type": "quantitative", "scale": None},
+        },
+    }
+    return _wide(280, [_GAPS, bars, marks, _HOVER])
 
 
 def rate() -> dict[str, Any]:
@@ -154,6 +166,72 @@ def ranked() -> dict[str, Any]:
     return {**_wide(44, layer), "encoding": {"y": place}}
 
 
+def bars() -> dict[str, Any]:
+    """Return the chart of one or two horizontal bars below each name.
+
+    `height` is that of one place; page.js multiplies it, and leaves out the layers without data.
+    """
+    place: dict[str, Any] = {"field": "place", "type": "ordinal", "axis": None}
+    text = {"type": "text", "baseline": "bottom", "dy": -12, "fontSize": 13, "tooltip": None}
+    names = {"name": "names"}
+    value = {"field": "value", "type": "quantitative", "axis": None}
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    sides = [
+        {
+            "data": {"name": side},
+            "mark": {"type": "bar", "height": 8, "cornerRadius": 2, "yOffset": offset},
+            "encoding": {"x": {**value, "stack": None}, "color": colour, "tooltip": {"field": "key"}},
+        }
+        for side, offset in (("upper", -3), ("lower", 7))
+    ]
+    layer: list[dict[str, Any]] = [
+        *sides,
+        {
+            "data": {"name": "ticks"},
+            "mark": {"type": "tick", "orient": "vertical", "thickness": 2, "size": 18, "yOffset": -3, "tooltip": None},
+            "encoding": {"x": value, "color": colour},
+        },
+        {
+            "data": names,
+            "mark": {**text, "align": "left", "limit": {"expr": "max(60, width - 190)"}},
+            "encoding": {"x": {"value": 0}, "text": {"field": "name"}},
+        },
+        {
+            "data": names,
+            "mark": {**text, "align": "right"},
+            "encoding": {"x": {"value": "width"}, "text": {"field": "amount"}},
+        },
+    ]
+    return {**_wide(56, layer), "encoding": {"y": place}}
+
+
+def fan() -> dict[str, Any]:
+    """Return the chart of a sum that grows by day, with a range."""
+    x = {"field": "end", **_DAYS}
+    layer: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "area", "opacity": 0.25, "tooltip": None},
+            "encoding": {
+                "x": x,
+                "y": {"field": "low", "type": "quantitative", "axis": _value_axis(_SHORT)},
+                "y2": {"field": "high"},
+                "color": {"field": "colour", "type": "nominal", "scale": None},
+            },
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2, "tooltip": None},
+            "encoding": {
+                "x": x,
+                "y": {"field": "value", "type": "quantitative"},
+                "color": {"field": "colour", "type": "nominal", "scale": None},
+                "strokeDash": {"condition": {"test": "datum.part == 'projected'", "value": [5, 4]}, "value": [1, 0]},
+            },
+        },
+        {**_HOVER, "data": {"name": "rows"}},
+    ]
+    return _wide(260, layer)
+
+
 def strips() -> dict[str, Any]:
     """Return the chart of ranges of time, with a row for each series.
 
@@ -180,4 +258,4 @@ def strips() -> dict[str, Any]:
     return {**_wide(52, layer), "encoding": {"y": place}}
 
 
-SPECS = {"stack": stack(), "rate": rate(), "ranked": ranked(), "strips": strips()}
+SPECS = {"stack": stack(), "rate": rate(), "ranked": ranked(), "strips": strips(), "bars": bars(), "fan": fan()}

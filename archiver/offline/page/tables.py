@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archiver.offline.tables.display import to_display
-from archiver.offline.tables.table import Row
+from archiver.offline.tables.table import Kind, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +67,8 @@ def page_table(title: str, table: Table, unit: str, link: Link | None = None) ->
     notes = "; ".join(table.notes)
     if not table.is_known:
         return PageTable(title, title, [], [], None, notes)
+    # A chart draws the bars that a terminal has of characters.
+    table = replace(table, columns=[column for column in table.columns if column.kind is not Kind.BAR])
     header, rows = to_display(table, unit, exact=True)
     kinds = [_kind_of([row[i] for row in rows[: len(table.rows)]]) for i in range(len(header))]
     cells = [[_cell(*one) for one in zip(row, kinds, strict=True)] for row in rows]

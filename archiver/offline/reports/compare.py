@@ -26,8 +26,8 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
 
     The other is `request.against`, or else the period before. `before` and `now` are of all archived days (for months
     they are named `month_before` and `this_month`). `same_days_before`, `same_days`, their difference `change`, and
-    `change_ratio` are of the days that are archived whole in both, counted from the start of each. Without such days
-    they are None. So is the ratio if there was no cost before.
+    `change_ratio` are of the days that are archived whole and by the dimensions in both, counted from the start of
+    each. Without such days they are None. So is the ratio if there was no cost before.
     """
     by = request.grouped(DIMENSIONS, ("workspace",), "compare")
     period = period_of(reader, request)
@@ -37,7 +37,7 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
     if selected.known is None:
         return selected.unknown()
     now, then = KnownDays.of(period, read.days), KnownDays.of(other, read.days)
-    common = sorted(_numbers(now) & _numbers(then))
+    common = sorted(_numbers(now, read.grouped) & _numbers(then, read.grouped))
     of_months = period.unit == other.unit == "month" and request.against is None
     before_name, now_name = ("month_before", "this_month") if of_months else ("before", "now")
     amounts = (before_name, "same_days_before", "same_days", now_name, "change")
@@ -82,9 +82,9 @@ def _row(
     return group.values | dict(zip(names, amounts, strict=True))
 
 
-def _numbers(known: KnownDays) -> set[int]:
-    """Return the whole days as numbers from the start of the period."""
-    return {(day - known.period.since).days for day in known.whole}
+def _numbers(known: KnownDays, grouped: frozenset[date]) -> set[int]:
+    """Return the whole days with all of the dimensions, as numbers from the start of the period."""
+    return {(day - known.period.since).days for day in known.whole & grouped}
 
 
 def _days(period: Period, numbers: list[int]) -> list[date]:

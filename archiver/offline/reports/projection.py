@@ -47,12 +47,28 @@ class Projection:
         """Return the projected amount of the month, None without recent days."""
         if not self.recent:
             return None
-        total = group.total(self.known.whole)
-        for day in self.projected_days:
-            # A day in progress costs at least what is known of it.
-            partial = group.amounts.get(day, 0) if day in self.known.in_progress else 0
-            total += max(partial, _mean(group, self.recent, day))
-        return Estimate(total)
+        return Estimate(sum(self.of_day(group, day) for day in self.known.period.dates()))
+
+    def of_day(self, group: DailyAmounts, day: date) -> int:
+        """Return the amount of a day, projected if it is not archived whole."""
+        known = group.amounts.get(day, 0) if day in self.known.archived else 0
+        if day in self.known.whole or not self.recent:
+            return known
+        # A day in progress costs at least what is known of it.
+        return max(known, _mean(group, self.recent, day))
+
+    def range_of_day(self, groups: Sequence[DailyAmounts], day: date) -> tuple[int, int]:
+        """Return the least and the most that a day of the month may cost.
+
+        They are those of all groups together on the recent days of the same weekday. Of a day that is archived whole
+        both are its amount.
+        """
+        projected = sum(self.of_day(group, day) for group in groups)
+        if day in self.known.whole or not self.recent:
+            return projected, projected
+        known = sum(group.amounts.get(day, 0) for group in groups) if day in self.known.archived else 0
+        recent = [sum(group.without_credits(one) for group in groups) for one in _alike(self.recent, day)]
+        return max(known, min(recent)), max(projected, *recent)
 
     def day_over(self, groups: Sequence[DailyAmounts], limit: int) -> date | None:
         """Return the first day by which groups exceed a limit.
@@ -60,13 +76,8 @@ class Projection:
         Unknown days are projected. None if they do not exceed it.
         """
         total = 0
-        for day in (self.known.period.since + timedelta(days=i) for i in range(self.known.period.days)):
-            for group in groups:
-                known = group.amounts.get(day, 0) if day in self.known.archived else 0
-                if day in self.known.whole or not self.recent:
-                    total += known
-                else:
-                    total += max(known, _mean(group, self.recent, day))
+        for day in self.known.period.dates():
+            total += sum(self.of_day(group, day) for group in groups)
             if total > limit:
                 return day
         return None
@@ -74,9 +85,7 @@ class Projection:
     @property
     def projected_days(self) -> list[date]:
         """The days of the month that are not archived whole."""
-        period = self.known.period
-        days = (period.since + timedelta(days=i) for i in range(period.days))
-        return [day for day in days if day not in self.known.whole]
+        return [day for day in self.known.period.dates() if day not in self.known.whole]
 
 
 def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
@@ -85,8 +94,12 @@ def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
     Where that weekday is not among them, it is the mean of all recent days. Weekdays are kept apart because use at
     weekends differs from use on working days.
     """
-    same = [one for one in recent if one.weekday() == day.weekday()] or recent
+    same = _alike(recent, day)
     return sum(group.without_credits(one) for one in same) // len(same)
+
+
+def _alike(recent: Sequence[date], day: date) -> Sequence[date]:
+    return [one for one in recent if one.weekday() == day.weekday()] or recent
 
 
 def project(reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], period: Period) -> Projection:
