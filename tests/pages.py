@@ -17,7 +17,7 @@ HOSTILE = (
 )
 """Invented names that do harm where they are not treated as text."""
 
-_WITH_TEXT = {"script", "style", "caption", "td", "th", "dt", "dd"}
+_WITH_TEXT = {"script", "style", "td", "th", "dt", "dd"}
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Element:
 class Read(HTMLParser):
     """The content of a page.
 
-    Its elements, the text of its scripts and styles, its tables by the beginning of their captions (up to a colon),
+    Its elements, the text of its scripts and styles, its tables by their labels,
     and of each definition list the term with its definitions.
     """
 
@@ -47,7 +47,7 @@ class Read(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._rows: list[list[str]] = []
         self._inside = ""
-        self._caption = ""
+        self._label = ""
         self.feed(self.text)
         self.close()
 
@@ -57,7 +57,7 @@ class Read(HTMLParser):
         if tag in {"script", "style"}:
             {"script": self.scripts, "style": self.styles}[tag].append("")
         if tag == "table":
-            self._rows, self._caption = [], ""
+            self._rows, self._label = [], dict(attrs).get("aria-label") or ""
         elif tag == "tr":
             self._rows.append([])
         elif tag in {"td", "th"}:
@@ -72,7 +72,7 @@ class Read(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""
         if tag == "table":
-            self.tables[self._caption.partition(":")[0]] = self._rows
+            self.tables[self._label] = self._rows
         if tag in _WITH_TEXT:
             self._inside = ""
 
@@ -82,8 +82,6 @@ class Read(HTMLParser):
             self.scripts[-1] += data
         elif self._inside == "style":
             self.styles[-1] += data
-        elif self._inside == "caption":
-            self._caption += data
         elif self._inside in {"dt", "dd"}:
             self.terms[-1][-1] += data
         elif self._inside:

@@ -45,6 +45,7 @@ OPTION_KEYS = frozenset(
         "service_tier",
         "since",
         "speed",
+        "teams",
         "timeout",
         "until",
         "wait",
@@ -55,7 +56,7 @@ BUDGET_TABLES = {"workspaces": "workspace", "keys": "api_key", "models": "model"
 """The tables of budgets in the configuration, and the dimensions that they are of."""
 LONG_UNITS = ("quarter", "year")
 """The periods of budgets next to the month."""
-OWN_KEYS = frozenset({"budgets", "check", "dimensions", "group_by_cap", "teams"})
+OWN_KEYS = frozenset({"budgets", "check", "dimensions", "group_by_cap"})
 
 
 def default_config() -> Path:

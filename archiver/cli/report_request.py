@@ -19,6 +19,8 @@ from archiver.offline.reports.request import Budget, ReportRequest
 from archiver.offline.teams.file import read_teams
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import click
 
     from archiver.offline.reports.registry import BuiltInReport
@@ -40,7 +42,7 @@ def read_request(
     _check_bounds(of, whole, since, until)
     days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
     as_of = options.get("as_of")
-    budgets = _budgets(config.get("budgets", {}))
+    budgets = read_budgets(config)
     return ReportRequest(
         since=None if of.by_time_seen else days[0],
         until=None if of.by_time_seen else days[1],
@@ -84,11 +86,23 @@ def read_watch(options: dict[str, Any], config: dict[str, Any]) -> ReportRequest
     Raises:
         ConfigurationError: The file of teams cannot be read.
     """
-    budgets = _budgets(config.get("budgets", {}))
+    budgets = read_budgets(config)
     given = options.get("teams")
-    if given is None and any(one.dimension == "team" for one in budgets) and default_teams().exists():
+    is_needed = given is not None or any(one.dimension == "team" for one in budgets)
+    return ReportRequest(budgets=budgets, teams=teams_of(given) if is_needed else None)
+
+
+def teams_of(given: Path | None) -> Teams | None:
+    """Return the rules of teams of a file.
+
+    The default is the file in the folder of the configuration, if there is one.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    if given is None and default_teams().exists():
         given = default_teams()
-    return ReportRequest(budgets=budgets, teams=None if given is None else read_teams(given))
+    return None if given is None else read_teams(given)
 
 
 def drop_range_to_sync(ctx: click.Context, options: dict[str, Any]) -> None:
@@ -119,9 +133,7 @@ def _teams(of: BuiltInReport, options: dict[str, Any], budgets: tuple[Budget, ..
     given = options.get("teams")
     has_budget = of.name == "budget" and any(one.dimension == "team" for one in budgets)
     is_asked_for = of.name == "statement" or has_budget or set(options.get("by") or ()) & set(TEAM_WORDS)
-    if given is None and is_asked_for and default_teams().exists():
-        given = default_teams()
-    return None if given is None else read_teams(given)
+    return teams_of(given) if given is not None or is_asked_for else None
 
 
 def _timezone(name: str) -> tzinfo:
@@ -170,7 +182,9 @@ def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | Non
             raise ConfigurationError(f"--{one} has a time of day", hint=f"report {of.name} is of whole UTC days")
 
 
-def _budgets(config: dict[str, Any]) -> tuple[Budget, ...]:
+def read_budgets(config: dict[str, Any]) -> tuple[Budget, ...]:
+    """Return the budgets of the configuration."""
+    config = config.get("budgets", {})
     return (*_of_unit("month", config), *(one for unit in LONG_UNITS for one in _of_unit(unit, config.get(unit, {}))))
 
 

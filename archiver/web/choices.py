@@ -17,14 +17,14 @@ from archiver.offline.page.html import Choice
 from archiver.offline.periods import period as parse_period
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import ReportRequest
-from archiver.offline.teams.file import read_teams
 from archiver.reports.dimensions import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
+    from archiver.offline.reports.request import Budget
     from archiver.offline.tables.table import Row
+    from archiver.offline.teams.rules import Teams
 
 FILTERS = ("workspace", "api_key", "person", "model")
 _RANGES = (
@@ -38,8 +38,22 @@ _RANGES = (
 _MOST_TOP = 10_000
 _CHANGES_SINCE = timedelta(days=7)
 """The time that reports of changes look back, without a choice."""
+_WITH_TEAMS = frozenset({"statement", "budget"})
 _OF_PERIOD = frozenset({"compare", "forecast", "budget", "statement", "why"})
 """The reports about one period, which take `--period` or `--month` and no other range."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """What reports take from the configuration, read for each page.
+
+    Attributes:
+        budgets: Returns the budgets.
+        teams: Returns the rules of teams, None without any.
+    """
+
+    budgets: Callable[[], Sequence[Budget]] = tuple
+    teams: Callable[[], Teams | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +81,11 @@ class Choices:
         pairs += [(name, value or "") for name, value in self.filters]
         return f"/report/{self.name}" + (f"?{urlencode(pairs)}" if pairs else "")
 
-    def request(self, teams: Path) -> ReportRequest:
+    def request(self, settings: ReportSettings) -> ReportRequest:
         """Return the request of the report.
 
         Raises:
-            ConfigurationError: A value is not valid, or the report has no such dimension.
+            ConfigurationError: A value is not valid, the report has no such dimension, or the configuration is faulty.
         """
         today = datetime.now(UTC).date()
         whole = parse_period(self.period, today) if self.period else None
@@ -82,7 +96,7 @@ class Choices:
         for one in self.by:
             if one not in of.dimensions:
                 raise ConfigurationError(f"cannot group {self.name} by {one!r}", hint=", ".join(of.dimensions))
-        needs_teams = self.name == "statement" or {"team", "cost-centre"} & set(self.by)
+        needs_teams = self.name in _WITH_TEAMS or {"team", "cost-centre"} & set(self.by)
         is_of_period = self.name in _OF_PERIOD
         since, until = bounds if whole is None or is_of_period else (whole.since, whole.until)
         first_seen = (f"{since or today - _CHANGES_SINCE}T00:00:00Z", f"{until}T00:00:00Z" if until else None)
@@ -93,7 +107,8 @@ class Choices:
             period=whole if is_of_period else None,
             by=self.by,
             top=_top(self.top),
-            teams=read_teams(teams) if needs_teams and teams.exists() else None,
+            teams=settings.teams() if needs_teams else None,
+            budgets=tuple(settings.budgets()) if self.name == "budget" else (),
             today=today,
         )
 

@@ -16,7 +16,6 @@ from datasette.utils import Column
 from datasette.views.base import DatasetteError
 
 from archiver.errors import ArchiverError, ConfigurationError, TimeLimitError
-from archiver.offline.tables.write import inert
 from archiver.web.jobs import MAX_ROWS, QUERY_MEBIBYTES, fetch_rows
 from archiver.web.query_worker import Bounds
 
@@ -29,6 +28,23 @@ if TYPE_CHECKING:
     from archiver.web.query_worker import QueryWorkers
 
 QUERY_SECONDS = 3.0
+TIMES = ("date", "month", "bucket_start", "started_at", "range_start")
+"""The columns by which a view is sorted, newest first, if it has one of them."""
+_IN_SIGHT = (
+    *TIMES,
+    *("amount_usd", "currency", "list_amount_usd"),
+    *("uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "input_tokens", "cache_hit_rate"),
+    *("report", "field", "was", "now", "outcome", "id", "name"),
+    *("workspace", "api_key", "person", "email", "model", "product", "tool"),
+    *("service_tier", "context_window", "token_type", "cost_type", "description"),
+)
+"""The columns that a page shows first, so that the money of the newest day is seen without scrolling."""
+
+
+def in_sight(columns: Sequence[str]) -> list[str]:
+    """Return the columns of a view in the order in which a page shows them."""
+    first = [name for name in _IN_SIGHT if name in columns]
+    return [*first, *(name for name in columns if name not in first)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +54,10 @@ class ResultPolicy:
     Attributes:
         max_rows: The largest number of rows.
         complete: Whether more rows than that are an error, for formats that cannot mark a result as incomplete.
-        inert: Whether text that a spreadsheet would run as a formula is escaped.
     """
 
     max_rows: int = MAX_ROWS
     complete: bool = False
-    inert: bool = False
 
 
 # Datasette passes no request to a database; a context variable is local to the task of one request.
@@ -196,8 +210,5 @@ def _results(
             "limit the rows, or write the file with archiver query",
             status=400,
         )
-    if policy.inert:
-        columns = [inert(name) for name in columns]
-        rows = [[inert(value) for value in row] for row in rows]
     kept = [Row(columns, row) for row in rows[:max_rows]]
     return Results(kept, truncated, [(name, None, None, None, None, None, None) for name in columns])

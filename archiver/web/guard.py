@@ -9,11 +9,10 @@ import re
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from archiver.offline.page.html import page_policy
 from archiver.web.database import ResultPolicy, result_policy
-from archiver.web.jobs import MAX_ROWS_OF_A_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -30,7 +29,6 @@ _ASSETS = re.compile(rb"/-/(?:static|archiver)/[A-Za-z0-9_.-]+")
 _CSP = b"content-security-policy"
 _OK = 200
 _OWN_SITES = frozenset({b"none", b"same-origin"})
-_PAGING = {"_size", "_next", "_stream", "_timelimit"}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -61,11 +59,9 @@ class Guard:
             return
         nonce = secrets.token_urlsafe(16)
         path = _path(scope)
-        query, policy = _results_of(path, scope["query_string"])
-        token = result_policy.set(policy)
+        token = result_policy.set(_policy_of_rows(path, scope["query_string"]))
         try:
-            inner = {**scope, "nonce": nonce, "query_string": query}
-            await self._app(inner, receive, _with_headers(send, path, nonce))
+            await self._app({**scope, "nonce": nonce}, receive, _with_headers(send, path, nonce))
         except Exception as error:  # noqa: BLE001  # reported by its type alone: the message may contain data
             sys.stderr.write(f"error: a page failed: {type(error).__name__}\n")
         finally:
@@ -96,17 +92,10 @@ def _path(scope: Scope) -> bytes:
     return path.partition(b"?")[0]
 
 
-def _results_of(path: bytes, query: bytes) -> tuple[bytes, ResultPolicy]:
-    """Return the query string to forward, and the policy of its rows."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    if path.endswith(b".csv"):
-        # A saved file has all rows, whichever page of the table its link was on.
-        kept = [(name, value) for name, value in pairs if name not in _PAGING]
-        all_rows = urlencode([*kept, ("_size", "max")]).encode("ascii")
-        return all_rows, ResultPolicy(MAX_ROWS_OF_A_FILE, complete=True, inert=True)
+def _policy_of_rows(path: bytes, query: bytes) -> ResultPolicy:
     # With `_shape`, Datasette's JSON lacks the field "truncated".
-    is_bare_json = path.endswith(b".json") and any(name == "_shape" for name, _ in pairs)
-    return query, ResultPolicy(complete=is_bare_json)
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return ResultPolicy(complete=path.endswith(b".json") and any(name == "_shape" for name, _ in pairs))
 
 
 def _policy(path: bytes, status: int, nonce: str) -> str:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import Report
 from archiver.offline.page import Place, list_page, of_report, overview
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import ReportRequest
+from archiver.offline.tables.write import Format, write_rows
 from archiver.reports.dimensions import BY_NAME
 from archiver.store.read.reader import open_archive_reader
 from archiver.store.read.sandbox import Limits, run_query
 from archiver.web.choices import Choices
 from archiver.web.navigation import NAVIGATION
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 QUERY_MEBIBYTES = 256
-MAX_ROWS, MAX_ROWS_OF_A_FILE = 1_000, 50_000
+MAX_ROWS = 1_000
+_LARGEST_RESULT = 50_000
+_ROWS_PER_PIECE = 1_000
 _MAX_BYTES = 32 * 1024 * 1024
 _CELLS_PER_ROW = 40  # nearly twice the columns of the widest view
 
@@ -35,7 +42,7 @@ def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_r
     """
     # The server holds the whole result in its own memory, which has no limit. So the result is limited here, by its
     # bytes of text and by its cells, because an empty cell takes memory too.
-    cells = _CELLS_PER_ROW * (max_rows or MAX_ROWS_OF_A_FILE)
+    cells = _CELLS_PER_ROW * (max_rows or _LARGEST_RESULT)
     size, rows = 0, []
     limits = Limits(seconds, QUERY_MEBIBYTES)
     with run_query(Path(path), statement, parameters, limits, time.process_time) as result:
@@ -46,6 +53,36 @@ def fetch_rows(path: str, statement: str, parameters: Any, seconds: float, max_r
                 raise ConfigurationError("the result is too large", hint="limit the rows or columns")
             rows.append(row)
         return [result.columns, rows]
+
+
+def csv_pieces(path: str, statement: str, parameters: Any, seconds: float) -> Iterator[str]:
+    """Yield the CSV of a statement's result in parts.
+
+    The first one has the header. `seconds` of processor time are allowed until the first rows. Text that a spreadsheet
+    would run as a formula is escaped.
+
+    Raises:
+        ArchiverError: See `run_query`.
+    """
+    has_begun = False
+
+    def clock() -> float:
+        return 0.0 if has_begun else time.process_time()
+
+    with run_query(Path(path), statement, parameters, Limits(seconds, QUERY_MEBIBYTES), clock) as result:
+        header = _csv(result.columns, [])
+        while rows := list(islice(result.rows, _ROWS_PER_PIECE)):
+            text = _csv(result.columns, rows)
+            yield text.removeprefix(header) if has_begun else text
+            has_begun = True
+        if not has_begun:
+            yield header
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO(newline="")
+    write_rows(columns, rows, text, Format.CSV)
+    return text.getvalue()
 
 
 def overview_page(path: str) -> str:

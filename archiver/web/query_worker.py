@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver, get_context
 from threading import Lock
@@ -24,7 +25,7 @@ from archiver.errors import ArchiverError, ConfigurationError, StorageError, Tim
 from archiver.offline.limits import limit_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
@@ -68,20 +69,30 @@ class QueryWorkers:
             StorageError: No child could be started.
             ArchiverError: `work` raised it.
         """
+        with closing(self.stream(work, bounds, *arguments)) as results:
+            return next(results)
+
+    def stream(self, work: Callable[..., Any], bounds: Bounds, *arguments: Any) -> Generator[Any]:
+        """Run a generator function in its own child, and yield its results.
+
+        The child waits while no result is asked for, and is killed when the generator is closed. See `run`, which
+        raises the same errors.
+        """
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver:
             with sender:
                 process = self._start(sender, bounds, work, arguments)
             try:
-                reply = _receive(receiver, bounds.seconds + self._patience)
+                while (reply := _receive(receiver, bounds.seconds + self._patience)) is not None:
+                    result = msgspec.msgpack.decode(reply)
+                    if "error" in result:
+                        raise getattr(errors, result["error"])(result["message"], hint=result["hint"])
+                    if "value" not in result:
+                        return
+                    yield result["value"]
             finally:
                 exit_code = self._end(process)
-        if reply is None:
-            raise _died(exit_code)
-        result = msgspec.msgpack.decode(reply)
-        if "error" in result:
-            raise getattr(errors, result["error"])(result["message"], hint=result["hint"])
-        return result["value"]
+        raise _died(exit_code)
 
     def _start(self, *arguments: Any) -> ForkServerProcess:
         process = self._context.Process(target=_run_child, args=arguments, daemon=True)
@@ -142,21 +153,25 @@ def _too_much_memory() -> ConfigurationError:
 
 
 def _run_child(sender: Connection, bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """Send the result or the error of `work`; this runs in the child.
+    """Send the results or the error of `work`; this runs in the child.
 
     It prints no traceback, which could contain data.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server ends its children
-        sender.send_bytes(_reply(bounds, work, arguments))
+        for reply in _replies(bounds, work, arguments):
+            sender.send_bytes(msgspec.msgpack.encode(reply))
     finally:
         os._exit(0)  # without the handlers of `atexit`, which are the parent's
 
 
-def _reply(bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -> bytes:
+def _replies(bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield each result of `work`, and at the end an empty reply or the error."""
     try:
         limit_process(bounds.seconds, bounds.mebibytes)
-        return msgspec.msgpack.encode({"value": work(*arguments)})
+        result = work(*arguments)
+        for value in result if isinstance(result, Iterator) else [result]:
+            yield {"value": value}
     except MemoryError:
         error: ArchiverError = _too_much_memory()
     except ArchiverError as raised:
@@ -164,4 +179,7 @@ def _reply(bounds: Bounds, work: Callable[..., Any], arguments: Sequence[Any]) -
     except Exception as bug:  # noqa: BLE001  # reported by its type alone: the message may contain data
         sys.stderr.write(f"error: a bug in archiver: {type(bug).__name__}\n")
         error = ArchiverError("this is a bug in archiver")
-    return msgspec.msgpack.encode({"error": type(error).__name__, "message": error.message, "hint": error.hint})
+    else:
+        yield {}
+        return
+    yield {"error": type(error).__name__, "message": error.message, "hint": error.hint}

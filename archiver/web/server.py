@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from archiver.web.choices import ReportSettings
+
 # The site replaces parts of Datasette that are not its public interface, so it needs this series.
 _DATASETTE_SERIES = "0.65."
 _BACKLOG = 64
@@ -42,6 +44,7 @@ class Served:
     queries: Path
     host: str
     port: int
+    settings: ReportSettings
     names: tuple[str, ...] = ()
 
 
@@ -112,7 +115,7 @@ def _run(served: Served, workers: QueryWorkers, listener: socket.socket, hosts: 
     from archiver.web.guard import Guard  # noqa: PLC0415  # the same
     from archiver.web.site import Site  # noqa: PLC0415  # the same
 
-    site = Site(served.db, served.queries, columns_of_views(list(VIEWS)), workers)
+    site = Site(served.db, served.queries, columns_of_views(list(VIEWS)), workers, served.settings)
     config = uvicorn.Config(
         Guard(site.app(), hosts),
         http="h11",

@@ -17,10 +17,9 @@ from datasette.app import Datasette
 from datasette.database import QueryInterrupted, Results
 from datasette.plugins import pm
 from datasette.utils import InvalidSql
-from datasette.utils.asgi import Base400
+from datasette.utils.asgi import NotFound
 from datasette.views import database as views
 from datasette.views.base import DatasetteError
-from jinja2.ext import Extension
 
 from archiver.errors import ArchiverError, ConfigurationError
 from archiver.offline.reports.registry import REPORTS
@@ -28,25 +27,31 @@ from archiver.offline.saved import saved_queries, value_of
 from archiver.offline.schema import COLUMNS, VIEWS
 from archiver.offline.tables.write import show
 from archiver.store.read.sandbox import check_reads
+from archiver.web.added_attributes import AddedAttributes
 from archiver.web.choices import read_choices
-from archiver.web.database import QUERY_SECONDS, ArchiveDatabase, result_policy
-from archiver.web.jobs import MAX_ROWS, newest_day, overview_page, report_page, reports_page
+from archiver.web.csv_file import of_query, of_view, send_file
+from archiver.web.database import QUERY_SECONDS, TIMES, ArchiveDatabase, in_sight, result_policy
+from archiver.web.error_pages import TOO_LONG, handle_exception  # noqa: F401  # a hook of this plugin
+from archiver.web.jobs import MAX_ROWS, csv_pieces, newest_day, overview_page, report_page, reports_page
 from archiver.web.navigation import NAVIGATION
 from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from jinja2 import Environment
-
+    from archiver.web.choices import ReportSettings
     from archiver.web.query_worker import QueryWorkers
 
 NAME = "archive"
 STATIC = "-/archiver"
 _PAGE_BOUNDS = Bounds(30.0, 1024)
+_FILE_BOUNDS = Bounds(3600.0, 512)
+_FIRST_ROWS_SECONDS = 30.0
+_MOST_FILES = 2
+"""The number of files that are sent at a time."""
 _MAX_CELL_LENGTH = 1000
 _FOLDER = Path(__file__).parent
-_NOT_FOUND, _SERVER_ERROR = 404, 500
+_NOT_FOUND = 404
 _SETTINGS = {
     "allow_csv_stream": False,
     "allow_download": False,
@@ -58,21 +63,8 @@ _SETTINGS = {
     "suggest_facets": False,
 }
 _ALLOWED = frozenset({"view-instance", "view-query", "execute-sql"})
-_TOO_LONG = f"the query took longer than {QUERY_SECONDS:.0f} seconds: limit the rows, or use archiver query"
 _PLUGINS = ("datasette.facets", "datasette.filters", "datasette.forbidden")
 """The built-in plugins of Datasette that these pages need."""
-
-
-class Nonces(Extension):
-    """Extension that adds the request's nonce to all scripts of a template.
-
-    A browser runs only scripts with the nonce. The source of the template is changed before any value is filled in, so
-    a script in a value gets no nonce.
-    """
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002  # jinja's
-        """Return the source with nonces."""
-        return source.replace("<script", '<script nonce="{{ nonce }}"')
 
 
 class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
@@ -81,20 +73,30 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
     Statements run in query workers.
     """
 
-    def __init__(self, db: Path, queries: Path, columns: Mapping[str, list[str]], workers: QueryWorkers) -> None:
+    def __init__(
+        self,
+        db: Path,
+        queries: Path,
+        columns: Mapping[str, list[str]],
+        workers: QueryWorkers,
+        settings: ReportSettings,
+    ) -> None:
         """`queries` is the folder of saved queries, `columns` has the column names of each public view."""
+        columns = {view: in_sight(names) for view, names in columns.items()}
         _remove_plugins()
         self.db = db
         self._reported_faults: set[str] = set()
         self._queries = queries
         self._workers = workers
+        self._report_settings = settings
+        self._files = asyncio.Semaphore(_MOST_FILES)
         super().__init__(
             metadata=_metadata(columns),
             settings=_SETTINGS,
             template_dir=str(_FOLDER / "templates"),
             static_mounts=[(STATIC, str(_FOLDER / "static"))],
         )
-        _add_nonces(self.jinja_env)
+        self.jinja_env.add_extension(AddedAttributes)
         for name in list(self.databases):  # Datasette adds databases in memory
             self.remove_database(name)
         self.add_database(ArchiveDatabase(self, db, columns, workers), name=NAME)
@@ -162,9 +164,9 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
             return await super().execute(db_name, sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
         except QueryInterrupted:
             if result_policy.get().complete:
-                raise DatasetteError(_TOO_LONG, status=400) from None
+                raise DatasetteError(TOO_LONG, status=400) from None
             if truncate:  # Datasette shows this error together with the statement
-                raise sqlite3.OperationalError(_TOO_LONG) from None
+                raise sqlite3.OperationalError(TOO_LONG) from None
             raise
 
     async def render_template(
@@ -183,6 +185,33 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.executor, self._workers.run, job, _PAGE_BOUNDS, str(self.db), *arguments)
 
+    async def send_csv(
+        self, name: str | None, pairs: Sequence[tuple[str, str]], receive: Any, send: Any, *, head: bool
+    ) -> None:
+        """Send the rows of a view, a saved query or a statement as a CSV file.
+
+        Raises:
+            DatasetteError: There is no such view or query, or the statement is not valid.
+            ArchiverError: The archive cannot be read.
+        """
+        database = self.databases[NAME]
+        if name in VIEWS:
+            statement = of_view(name, await database.table_columns(name), pairs)
+        elif name is None:
+            statement = of_query(dict(pairs).get("sql", ""), pairs, NAME)
+        else:
+            saved = (await self.get_canned_queries(NAME, None)).get(name)
+            if saved is None:
+                raise NotFound(name)
+            statement = of_query(saved["sql"], pairs, name)
+        async with self._files:
+            arguments = (str(self.db), statement.sql, dict(statement.parameters), _FIRST_ROWS_SECONDS)
+            pieces = self._workers.stream(csv_pieces, _FILE_BOUNDS, *arguments)
+            try:
+                await send_file(pieces, statement.name, self.executor, receive, send, head=head)
+            except ConfigurationError as error:
+                raise DatasetteError(error.message, status=400) from None
+
     async def report(self, name: str, pairs: Sequence[tuple[str, str]]) -> str:
         """Return the page of a report.
 
@@ -191,7 +220,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         """
         try:
             choices = read_choices(name, pairs)
-            request = choices.request(self._queries.parent / "teams.toml")
+            request = choices.request(self._report_settings)
             return str(await self.work(report_page, choices, request))
         except ConfigurationError as error:
             status = _NOT_FOUND if name not in REPORTS else 400
@@ -201,14 +230,14 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
 
 def _metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
     tables = {
-        view: {"description": what, "columns": {column: COLUMNS[column] for column in columns[view]}}
+        view: {
+            "description": what,
+            "columns": {column: COLUMNS[column] for column in columns[view]},
+            **({"sort_desc": columns[view][0]} if columns[view][0] in TIMES else {}),
+        }
         for view, what in VIEWS.items()
     }
     return {"extra_css_urls": [f"/{STATIC}/archiver.css"], "databases": {NAME: {"tables": tables}}}
-
-
-def _add_nonces(environment: Environment) -> None:
-    environment.add_extension(Nonces)
 
 
 def _remove_plugins() -> None:
@@ -238,13 +267,14 @@ def render_cell(value: Any) -> str | None:
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
-    """Return the routes of the overview and of its former address."""
+    """Return the routes of what is no page of Datasette."""
     return [
         (r"^/$", _overview),
         (r"^/charts$", _moved_to_overview),
         (r"^/report$", _reports),
         (r"^/report/(?P<name>[a-z-]+)$", _report),
         (r"^/healthz$", _health),
+        (r"^/archive(?:/(?P<name>[^/]+))?\.csv$", _csv_file),
     ]
 
 
@@ -261,6 +291,11 @@ async def _report(datasette: Site, request: Any) -> Response:
     return Response.html(await datasette.report(request.url_vars["name"], pairs))
 
 
+async def _csv_file(datasette: Site, request: Any, receive: Any, send: Any) -> None:
+    pairs = parse_qsl(request.query_string, keep_blank_values=True)
+    await datasette.send_csv(request.url_vars["name"], pairs, receive, send, head=request.method == "HEAD")
+
+
 async def _health(datasette: Site) -> Response:
     """Return whether the archive can be read, and its newest whole day."""
     try:
@@ -271,39 +306,3 @@ async def _health(datasette: Site) -> Response:
 
 async def _moved_to_overview() -> Response:
     return Response.redirect("/", status=301)
-
-
-@hookimpl  # type: ignore[untyped-decorator]  # the same
-def handle_exception(datasette: Site, request: Any, exception: Exception) -> Any:
-    """Return the error as a page or as JSON.
-
-    For a bug only the type is written to stderr, because its message may contain data.
-    """
-    status, message = _status_and_message(exception)
-
-    async def respond() -> Response:
-        if request.path.endswith(".json"):
-            return Response.json({"ok": False, "error": message, "status": status}, status=status)
-        context = {"title": "Page not found" if status == _NOT_FOUND else "Error", "error": message}
-        return Response.html(await datasette.render_template("error.html", context, request=request), status=status)
-
-    return respond
-
-
-def _status_and_message(exception: Exception) -> tuple[int, str]:  # noqa: PLR0911  # a table of errors
-    if isinstance(exception, DatasetteError):
-        # Datasette raises 500 without a cause for a mistake in the address, and an HTML message for a time limit.
-        is_address = exception.status == _SERVER_ERROR and exception.__context__ is None
-        return 400 if is_address else exception.status, _TOO_LONG if exception.message_is_html else exception.message
-    if isinstance(exception, Base400):
-        return exception.status, "page not found" if exception.status == _NOT_FOUND else str(exception.args[0])
-    if isinstance(exception, QueryInterrupted):
-        return 400, _TOO_LONG
-    if isinstance(exception, ArchiverError):
-        return 503, f"{exception.message}; {exception.hint}" if exception.hint else exception.message
-    if isinstance(exception, OSError):
-        return 503, "the archive cannot be read"
-    if isinstance(exception, ValueError):  # Datasette parses numbers of the address without a check
-        return 400, "a value in the address is not valid"
-    sys.stderr.write(f"error: a page failed: {type(exception).__name__}\n")
-    return _SERVER_ERROR, "this is a bug in archiver, or in Datasette"

@@ -17,6 +17,7 @@ from archiver.offline import page
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import Budget, ReportRequest
 from archiver.offline.tables.display import to_display
+from archiver.offline.tables.table import Kind
 from archiver.offline.teams.rules import Rule, Teams
 from archiver.plan.scope import Scope
 from archiver.simulator import background
@@ -70,6 +71,8 @@ def as_shown(db: Path, name: str, request: ReportRequest) -> list[list[str]]:
     """Return a report's table as a page has to show it: formatted, with exact amounts."""
     with open_archive_reader(db) as reader:
         table = REPORTS[name].compute(reader, request)
+    # Bars are drawn as a chart.
+    table = replace(table, columns=[column for column in table.columns if column.kind is not Kind.BAR])
     return to_display(table, request.unit, exact=True)[1] if table.rows else []
 
 
@@ -198,7 +201,7 @@ def test_an_empty_archive_has_a_page(db: Path) -> None:
     with background(SMALL) as api:
         sync(api, db, Scope(since=day("2025-11-10"), until=day("2025-11-11")))
     asked = replace(EVERYTHING, since=date(2025, 12, 1), until=date(2025, 12, 8))
-    for name in REPORTS:
+    for name in REPORTS.keys() - {"statement", "budget", "forecast"}:  # these are of a month, whatever the days
         read = Read(page.of_report(db, name, asked)[0])
         assert [one["id"] for one in read.figures["charts"]] in ([], ["coverage"])
     assert "nothing of this period is archived" in page.overview(db, asked)

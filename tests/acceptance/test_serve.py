@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import signal
 import socket
@@ -25,6 +23,7 @@ from archiver.offline.saved import saved_queries
 from archiver.offline.schema import VIEWS
 from archiver.plan.scope import Scope
 from archiver.simulator import Simulator, background
+from archiver.web.choices import ReportSettings
 from archiver.web.navigation import NAVIGATION
 from archiver.web.server import Served, serve
 from tests.pages import Read
@@ -269,32 +268,11 @@ def test_text_that_looks_like_an_address_is_no_link(server: Server) -> None:
     assert "\\u202etxt" in shown
 
 
-def test_a_csv_does_nothing_to_a_spreadsheet(server: Server) -> None:
-    text = server.get("/archive/workspace.csv").text
-    assert "'" + FORMULA in text
-    assert "\n" + FORMULA not in text
-    assert ",=" not in text
-
-
-def test_a_csv_is_whole_or_refused(server: Server) -> None:
-    whole = list(csv.reader(io.StringIO(server.query(NUMBERS.format(50_000), ".csv").text)))
-    assert whole == [["x"], *([str(x)] for x in range(1, 50_001))]
-    refused = server.query(NUMBERS.format(50_001), ".csv")
-    assert refused.status == 400
-    assert "archiver query" in refused.text
-
-
-def test_a_page_of_a_view_as_csv_is_all_of_the_view(server: Server, archive: Path) -> None:
-    ((count,),) = select(archive, "SELECT count(*) FROM usage")
-    assert count > 100
-    for more in ("", "?_size=10", "?_next=20", "?_stream=on"):
-        rows = list(csv.reader(io.StringIO(server.get(f"/archive/usage.csv{more}").text)))
-        assert len(rows) == count + 1
-
-
-@pytest.mark.parametrize("sql", ["SELECT nope", ENDLESS])
-def test_a_csv_of_an_error_is_an_error(server: Server, sql: str) -> None:
-    assert server.query(sql, ".csv").status == 400
+def test_a_view_opens_with_its_newest_day_and_the_money_in_sight(server: Server, archive: Path) -> None:
+    ((newest,),) = select(archive, "SELECT max(date) FROM daily_cost")
+    rows = server.get("/archive/daily_cost.json?_shape=array&_size=5").json()
+    assert [row["date"] for row in rows] == [newest] * 5
+    assert [*rows[0]][:3] == ["date", "amount_usd", "currency"]
 
 
 def test_json_without_a_mark_for_more_is_whole_or_refused(server: Server) -> None:
@@ -399,5 +377,5 @@ def test_a_missing_or_wrong_datasette_is_an_error_with_a_message(
 
     monkeypatch.setattr("importlib.metadata.version", found)
     with pytest.raises(ConfigurationError, match=sentence) as raised:
-        serve(Served(archive, archive.parent, "127.0.0.1", 0), lambda *_: None, browse=False)
+        serve(Served(archive, archive.parent, "127.0.0.1", 0, ReportSettings()), lambda *_: None, browse=False)
     assert raised.value.hint == "pip install 'claude-usage-archiver[web]'"

@@ -191,3 +191,19 @@ def test_health(served: Server, archive: Path, tmp_path: Path) -> None:
 def test_an_address_is_read_as_it_was_written(choices: Choices) -> None:
     address = urlsplit(choices.address())
     assert read_choices(address.path.rpartition("/")[2], parse_qsl(address.query, keep_blank_values=True)) == choices
+
+
+def test_budgets_and_teams_are_those_of_the_configuration_as_it_is_now(archive: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "archiver"
+    folder.mkdir()
+    (folder / "teams.toml").write_text('[[rule]]\nteam = "Invented Team"\ncost-centre = "C1"\nworkspace = "*"\n')
+    (folder / "config.toml").write_text("[budgets]\ntotal = 9000\n")
+    with serving(archive, XDG_CONFIG_HOME=str(tmp_path)) as one:
+        assert "9,000.00" in one.get("/report/budget").text
+        assert "Invented Team" in one.get("/report/spend?by=team").text
+        (folder / "config.toml").write_text("[budgets]\ntotal = 4321\n")
+        assert "4,321.00" in one.get("/report/budget").text
+        (folder / "config.toml").write_text("[budgets]\ntotal = -1\n")
+        got = one.get("/report/budget")
+        assert (got.status, "a budget in" in got.text) == (400, True)
+        assert one.get("/report/spend").status == 200

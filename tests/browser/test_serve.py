@@ -136,10 +136,10 @@ def test_hostile_names_are_there_to_be_read(watched: Watched, server: Server) ->
 def test_a_column_has_a_menu_that_counts_its_values(watched: Watched, server: Server) -> None:
     page = watched.page
     page.goto(f"{server.url}archive/daily_cost")
-    page.locator("th.col-workspace_name .dropdown-menu-icon").click()
+    page.locator("th.col-workspace .dropdown-menu-icon").click()
     page.get_by_role("link", name="Facet by this").click()
-    page.locator("#facet-workspace_name").wait_for()
-    assert HOSTILE[0] in page.locator("#facet-workspace_name").inner_text()
+    page.locator("#facet-workspace").wait_for()
+    assert HOSTILE[0] in page.locator("#facet-workspace").inner_text()
 
 
 @pytest.mark.parametrize("path", ["", "archive", "archive/daily_cost", "archive/cost_by_day"])

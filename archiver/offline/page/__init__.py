@@ -181,6 +181,8 @@ def _single(reader: ArchiveReader, name: str, request: ReportRequest, table: Tab
     days = figures.page_days(reader, request)
     chart = CHARTS[name](reader, request, days) if name in CHARTS and days.dates and table.is_known else None
     of_table = TABLE_CHARTS[name](reader, request, table) if name in TABLE_CHARTS and table.is_known else None
+    if of_table is not None and not of_table.rows:
+        of_table = None
     charts = [asdict(one) for one in (chart, of_table) if one is not None]
     if chart:
         section = _section(chart.id, [("Table", table)], request.unit, place)

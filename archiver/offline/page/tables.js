@@ -50,7 +50,7 @@ function tool(text, act) {
 }
 
 function prepare_tools(table) {
-  const name = table.caption.textContent.split(":")[0];
+  const name = table.getAttribute("aria-label");
   const filter = document.createElement("input");
   filter.type = "search";
   filter.placeholder = "Filter lines";

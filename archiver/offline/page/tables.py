@@ -43,12 +43,12 @@ class PageTable:
 
     Attributes:
         title: The text that opens and closes the table.
-        caption: The title, and notes on the numbers.
+        notes: Notes on the numbers.
         no_rows: The text that is shown if there are no rows.
     """
 
     title: str
-    caption: str
+    notes: str
     header: Sequence[Cell]
     rows: Sequence[Sequence[Cell]]
     total: Sequence[Cell] | None
@@ -66,7 +66,7 @@ def page_table(title: str, table: Table, unit: str, link: Link | None = None) ->
     """
     notes = "; ".join(table.notes)
     if not table.is_known:
-        return PageTable(title, title, [], [], None, notes)
+        return PageTable(title, "", [], [], None, notes)
     # A chart draws the bars that a terminal has of characters.
     table = replace(table, columns=[column for column in table.columns if column.kind is not Kind.BAR])
     header, rows = to_display(table, unit, exact=True)
@@ -80,7 +80,7 @@ def page_table(title: str, table: Table, unit: str, link: Link | None = None) ->
             for i, row in enumerate(cells)
         ]  # fmt: skip
     body, total = (cells, None) if table.total is None else (cells[:-1], cells[-1])
-    return PageTable(title, f"{title}: {notes}" if notes else title, head, body, total)
+    return PageTable(title, notes, head, body, total)
 
 
 def currencies(tables: Iterable[Table]) -> list[str]:
