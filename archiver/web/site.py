@@ -34,6 +34,7 @@ from archiver.web.database import QUERY_SECONDS, TIMES, ArchiveDatabase, in_sigh
 from archiver.web.error_pages import TOO_LONG, handle_exception  # noqa: F401  # a hook of this plugin
 from archiver.web.jobs import MAX_ROWS, csv_pieces, newest_day, overview_page, report_page, reports_page
 from archiver.web.navigation import NAVIGATION
+from archiver.web.page_cache import PageCache
 from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         self._queries = queries
         self._workers = workers
         self._report_settings = settings
+        self.pages = PageCache(db)
         self._files = asyncio.Semaphore(_MOST_FILES)
         super().__init__(
             metadata=_metadata(columns),
@@ -221,7 +223,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         try:
             choices = read_choices(name, pairs)
             request = choices.request(self._report_settings)
-            return str(await self.work(report_page, choices, request))
+            return await self.pages.get(f"{choices} {request}", lambda: self.work(report_page, choices, request))
         except ConfigurationError as error:
             status = _NOT_FOUND if name not in REPORTS else 400
             hint = f"; {error.hint}" if error.hint else ""
@@ -279,7 +281,7 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 async def _overview(datasette: Site) -> Response:
-    return Response.html(await datasette.work(overview_page))
+    return Response.html(await datasette.pages.get("overview", lambda: datasette.work(overview_page)))
 
 
 async def _reports(datasette: Site) -> Response:

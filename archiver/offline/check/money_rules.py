@@ -44,12 +44,11 @@ def jumps(watch: Watch) -> Iterator[Signal]:
     whole = {day.date for day in read.days if day.is_whole}
     subjects = _subjects(read.groups, watch.settings.jump.by)
     shared = _shared_names(read.groups, watch.settings.jump.by)
+    currencies = {group.values["currency"] for group in read.groups}
+    totals = {one: _by_day([group for group in read.groups if group.values["currency"] == one]) for one in currencies}
     for identity, groups in subjects.items():
         word, _, currency = identity
-        amounts: dict[date, int] = defaultdict(int)
-        for group in groups:
-            for day in group.amounts:
-                amounts[day] += group.without_credits(day)
+        amounts = _by_day(groups)
         factor = watch.settings.jump.total_factor if word == "total" else watch.settings.jump.factor
         for day in sorted(whole):
             before = [one for one in (day - _WEEK * n for n in range(1, _WEEKS + 1)) if one in whole]
@@ -59,7 +58,7 @@ def jumps(watch: Watch) -> Iterator[Signal]:
             more = amounts.get(day, 0) - usual
             # What began in the last four weeks is new, and usually nothing: that is no jump.
             is_old = usual > 0 or any(amount for one, amount in amounts.items() if one < day - _WEEK * _LEAST_WEEKS)
-            if not is_old or more < _least(watch, read.groups, whole, day, currency):
+            if not is_old or more < _least(watch, totals[currency], whole, day):
                 continue
             if amounts[day] >= factor * usual:
                 name = _name(word, groups[0], shared)
@@ -82,13 +81,21 @@ def _subjects(groups: Sequence[DailyAmounts], words: Sequence[str]) -> dict[_Sub
     return found
 
 
-def _least(watch: Watch, groups: Sequence[DailyAmounts], whole: set[date], day: date, currency: str) -> int:
-    """Return the least amount that a jump has to have."""
+def _by_day(groups: Sequence[DailyAmounts]) -> dict[date, int]:
+    """Return the amounts of groups without credits, by day."""
+    amounts: dict[date, int] = defaultdict(int)
+    for group in groups:
+        for day in group.amounts:
+            amounts[day] += group.without_credits(day)
+    return amounts
+
+
+def _least(watch: Watch, total: dict[date, int], whole: set[date], day: date) -> int:
+    """Return the least amount that a jump has to have, by the usual total of a day."""
     if watch.settings.jump.amount is not None:
         return from_dollars(watch.settings.jump.amount)
     days = [one for one in whole if day - timedelta(days=_USUAL_DAYS) <= one < day]
-    mine = [group for group in groups if group.values["currency"] == currency]
-    usual = median([sum(group.without_credits(one) for group in mine) for one in days]) if days else 0
+    usual = median([total.get(one, 0) for one in days]) if days else 0
     return max(from_dollars(_LEAST_AMOUNT), usual // 10)
 
 

@@ -13,13 +13,12 @@ from archiver import __version__
 from archiver.model import Report
 from archiver.offline.page import figures
 from archiver.offline.page.cards import cards_of
-from archiver.offline.page.charts import CHARTS, chart_keys
+from archiver.offline.page.charts import CHARTS
 from archiver.offline.page.coverage import coverage_strips, coverage_table, in_progress
 from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.table_charts import TABLE_CHARTS
 from archiver.offline.page.tables import currencies, page_table, unit_name
-from archiver.offline.reports.keys import keys_of_days, select_key_days
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import COST_NOTE, ReportRequest, select_days
 from archiver.offline.reports.restatements import restated_days
@@ -129,18 +128,16 @@ def _tables_and_charts(
     attributed = select_days(reader, Report.ANALYTICS_COST, request).days
     if attributed:
         reader.keep_sums(Report.ANALYTICS_COST, ("workspace_id", "api_key_id", "actor_id", "currency"), attributed)
-    key_days = select_key_days(reader, request)
-    tables = {name: REPORTS[name].compute(reader, request) for name in ("overview", "spend", "tokens", "cache")}
+    names = ("overview", "spend", "tokens", "cache", "keys")
+    tables = {name: REPORTS[name].compute(reader, request) for name in names}
     tables["by_model"] = REPORTS["spend"].compute(reader, replace(request, by=("month", "model")))
     tables["restatements"] = restated_days(reader, request)
-    tables["keys"] = keys_of_days(reader, request, key_days)
     if attributed:
         tables["people"] = REPORTS["people"].compute(reader, request)
     if not days.dates:
         return tables, []
     charts = [
-        *(CHARTS[name](reader, request, days) for name in ("spend", "tokens", "cache")),
-        chart_keys(reader, request, days, key_days),
+        *(CHARTS[name](reader, request, days) for name in ("spend", "tokens", "cache", "keys")),
         *([CHARTS["people"](reader, request, days)] if attributed else []),
         figures.restatements(tables["restatements"], days),
     ]

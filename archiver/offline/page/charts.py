@@ -12,7 +12,7 @@ from archiver.offline.check.settings import Jump, Settings
 from archiver.offline.check.watch import Watch
 from archiver.offline.page.figures import cache, letters, money, ranked, restatements, tokens, widened
 from archiver.offline.periods import Period
-from archiver.offline.reports.keys import keys_of_days, select_key_days
+from archiver.offline.reports.keys import select_key_days
 from archiver.offline.reports.registry import REPORTS
 from archiver.reports.dimensions import TIMES
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from archiver.offline.page.figures import Chart, PageDays
-    from archiver.offline.reports.key_days import KeyDay
-    from archiver.offline.reports.request import ReportRequest, SelectedDays
+    from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.reader import ArchiveReader
 
 
@@ -50,16 +49,9 @@ def _unusual_days(reader: ArchiveReader, request: ReportRequest, days: PageDays)
 
 
 def _keys(reader: ArchiveReader, request: ReportRequest, days: PageDays) -> Chart:
-    return chart_keys(reader, request, days, select_key_days(reader, request))
-
-
-def chart_keys(
-    reader: ArchiveReader, request: ReportRequest, days: PageDays, key_days: tuple[SelectedDays, Sequence[KeyDay]]
-) -> Chart:
-    """Chart money by key, of what `select_key_days` returned."""
-    by_day = keys_of_days(reader, _by_day(request, "api_key"), key_days)
+    by_day = REPORTS["keys"].compute(reader, _by_day(request, "api_key"))
     # Not the states of one report: these days are of the cost report or of the analytics cost report.
-    states = letters(days.dates, key_days[0].days, reader.as_of is not None)
+    states = letters(days.dates, select_key_days(reader, request)[0].days, reader.as_of is not None)
     return ranked("keys", by_day, "api_key", days, states, request.top)
 
 

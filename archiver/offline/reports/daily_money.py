@@ -159,7 +159,7 @@ def _read_keys(
             group = groups.setdefault(tuple(values.values()), DailyAmounts(values))
             group.values = reader.with_labels(values, one.day.start)
             group.amounts[one.day.date] += share.amount
-            group.credits[one.day.date] += min(share.amount, 0)
+            group.credits[one.day.date] += share.credit
             group.is_estimate |= share.method is Method.ESTIMATED and "api_key" in by
     has_estimates = any(group.is_estimate for group in groups.values())
     notes = method_notes(key_days, has_estimates=has_estimates)

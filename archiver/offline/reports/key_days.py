@@ -26,7 +26,7 @@ from archiver.offline.reports.request import ANALYTICS_NOTE, COST_NOTE
 from archiver.reports.dimensions import Label, columns_of, missing_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.daily_sums import Day
@@ -42,6 +42,10 @@ _PriceKey = tuple[Any, ...]
 """The values of `AllocatedDay.price_columns`: cost and usage are matched by them."""
 
 
+_BillKey = tuple[_PriceKey, int | None, Any, str]
+"""The price key of a bill, the index of the count that it is shared by (None: no count fits), workspace, currency."""
+
+
 class Method(IntEnum):
     """How an amount of a key is known, the surest first."""
 
@@ -54,16 +58,19 @@ class Method(IntEnum):
 
 
 class Share(NamedTuple):
-    """A part of the cost of a day.
+    """A part of the cost of a day, of one workspace, key, currency and method.
 
-    `amount` is in 1e-18 cents. `workspace` and `key` are ids, None, or labels.
+    Amounts are in 1e-18 cents. `workspace` and `key` are ids, None, or labels. `credit` is the negative part of
+    `amount`. `size` is the sum of the absolute values of its parts, as a charge and a credit could cancel out.
     """
 
     workspace: Any
     key: Any
     currency: str
-    amount: int
     method: Method
+    amount: int
+    credit: int
+    size: int
 
 
 @dataclass(slots=True)
@@ -81,41 +88,58 @@ class AllocatedDay:
     Attributes:
         day: The day of cost.
         used: The day of usage; None: none is archived.
-        bills: Cost by price key, index of the count that it is shared by (None: no count fits), workspace, currency.
+        bills: The cost.
         counts: Usage, by price key and API key.
         price_columns: The columns that affect the price and that cost and usage both have.
+        form: What decides the bill of a row besides its values. It is equal for nearly all days.
     """
 
     day: Day
     used: Day | None
-    bills: dict[tuple[_PriceKey, int | None, Any, str], _Bill] = field(default_factory=lambda: defaultdict(_Bill))
+    bills: dict[_BillKey, _Bill] = field(default_factory=lambda: defaultdict(_Bill))
     counts: dict[_PriceKey, dict[Any, list[int]]] = field(default_factory=lambda: defaultdict(dict))
 
     price_columns: tuple[str, ...] = field(init=False)
+    form: tuple[Any, ...] = field(init=False)
+    _shares: list[Share] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Compute the price columns once, as they are needed for every row."""
         cost_lacks = missing_columns(Report.COST, _PRICED_BY, self.day.group_by)
         usage_lacks = missing_columns(Report.USAGE, _PRICED_BY, self.used.group_by) if self.used else frozenset()
         self.price_columns = tuple(one for one in _PRICED_BY if one not in cost_lacks and one not in usage_lacks)
+        self.form = (
+            self.price_columns,
+            frozenset({"description", "workspace_id"} & self.day.group_by),
+            self.used is not None and "api_key_id" in self.used.group_by,
+        )
 
-    def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
-        """Add one row of the cost report."""
+    def bill_of(self, values: Mapping[str, Any]) -> _BillKey:
+        """Return the bill that a row of the cost report belongs to."""
         # Code execution and session usage have no count in the usage report, and a cost row without description has no
         # token type to choose a count by. Both stay unallocated.
         count = {"tokens": COUNT_OF_TOKEN_TYPE.get(values["token_type"]), "web_search": WEB_SEARCHES}
         number = count.get(values["cost_type"]) if "description" in self.day.group_by else None
         price_key = tuple(values[one] for one in self.price_columns)
         workspace = values["workspace_id"] if "workspace_id" in self.day.group_by else Label.NOT_GROUPED
-        bill = self.bills[price_key, number, workspace, values["currency"]]
+        return price_key, number, workspace, values["currency"]
+
+    def user_of(self, values: Mapping[str, Any]) -> tuple[_PriceKey, Any]:
+        """Return the price key and the API key of a row of the usage report."""
+        is_by_key = self.used is not None and "api_key_id" in self.used.group_by
+        key = values["api_key_id"] if is_by_key else Label.NOT_GROUPED
+        return tuple(values[one] for one in self.price_columns), key
+
+    def add_cost(self, to: _BillKey, amount: int) -> None:
+        """Add one row of the cost report to a bill."""
+        bill = self.bills[to]
         bill.amount += amount
         bill.rows += 1
 
-    def add_usage(self, values: Mapping[str, Any], sums: list[int]) -> None:
+    def add_usage(self, of: tuple[_PriceKey, Any], sums: list[int]) -> None:
         """Add the usage of one key."""
-        assert self.used is not None
-        key = values["api_key_id"] if "api_key_id" in self.used.group_by else Label.NOT_GROUPED
-        of_price = self.counts[tuple(values[one] for one in self.price_columns)]
+        price_key, key = of
+        of_price = self.counts[price_key]
         of_price[key] = list(map(add, of_price[key], sums)) if key in of_price else sums
 
     def is_grouped(self, by: Collection[str]) -> bool:
@@ -123,19 +147,26 @@ class AllocatedDay:
         is_by_key = self.used is not None and "api_key_id" in self.used.group_by and "description" in self.day.group_by
         return (is_by_key or "api_key" not in by) and ("workspace_id" in self.day.group_by or "workspace" not in by)
 
-    def shares(self) -> Iterator[Share]:
-        """Yield the parts of the day's cost."""
-        for (price_key, number, workspace, currency), bill in self.bills.items():
-            weights = self._weights(price_key, number)
-            # A bill in whole microcents is shared in whole microcents, so that shares have no more digits than it has.
-            grain = _MICROCENT if bill.amount % _MICROCENT == 0 else 1
-            parts = allocate(bill.amount // grain, weights)
-            shares = {key: part * grain for key, part in parts.items()} or {Label.NOT_ALLOCATED: bill.amount}
-            used = sum(1 for weight in weights.values() if weight)
-            # Of several prices it is not known which key paid which. With a single key there is nothing to guess.
-            method = Method.ESTIMATED if bill.rows > 1 and used > 1 else Method.EXACT
-            for key, amount in shares.items():
-                yield Share(workspace, key, currency, amount, method)
+    def shares(self) -> list[Share]:
+        """Return the parts of the day's cost, which are computed once."""
+        if not self._shares:
+            merged: dict[tuple[Any, Any, str, Method], list[int]] = {}
+            for (price_key, number, workspace, currency), bill in self.bills.items():
+                weights = self._weights(price_key, number)
+                # A bill in whole microcents is shared in these, so that shares have no more digits than it has.
+                grain = _MICROCENT if bill.amount % _MICROCENT == 0 else 1
+                parts = allocate(bill.amount // grain, weights) or {Label.NOT_ALLOCATED: bill.amount // grain}
+                # Of several prices it is not known which key paid which. With a single key there is nothing to guess.
+                is_guess = bill.rows > 1 and sum(1 for weight in weights.values() if weight) > 1
+                method = Method.ESTIMATED if is_guess else Method.EXACT
+                for key, part in parts.items():
+                    sums = merged.setdefault((workspace, key, currency, method), [0, 0, 0])
+                    amount = part * grain
+                    sums[0] += amount
+                    sums[1] += min(amount, 0)
+                    sums[2] += abs(amount)
+            self._shares = [Share(*identity, *sums) for identity, sums in merged.items()]
+        return self._shares
 
     def _weights(self, price_key: _PriceKey, number: int | None) -> dict[Any, int]:
         """Return the counts by API key that a bill is shared by; empty for none."""
@@ -167,15 +198,16 @@ class BilledDay:
     def add_cost(self, values: Mapping[str, Any], amount: int) -> None:
         """Add the cost of a workspace and a key."""
         workspace = values["workspace_id"] if "workspace_id" in self.day.group_by else Label.NOT_GROUPED
-        self.parts.append(Share(workspace, values["api_key_id"], values["currency"], amount, Method.BILLED))
+        key, currency = values["api_key_id"], values["currency"]
+        self.parts.append(Share(workspace, key, currency, Method.BILLED, amount, min(amount, 0), abs(amount)))
 
     def is_grouped(self, by: Collection[str]) -> bool:
         """Return whether the day tells workspaces apart, if `by` has them."""
         return "workspace_id" in self.day.group_by or "workspace" not in by
 
-    def shares(self) -> Iterator[Share]:
-        """Yield the parts of the day's cost."""
-        return iter(self.parts)
+    def shares(self) -> list[Share]:
+        """Return the parts of the day's cost."""
+        return self.parts
 
 
 KeyDay = BilledDay | AllocatedDay
@@ -239,10 +271,21 @@ def _read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: 
     """
     used = _best_usage(reader, request)
     days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
+    # The same values recur on nearly every day.
+    bills: dict[tuple[Any, ...], _BillKey] = {}
     for one in reader.sums(Report.COST, _COST_COLUMNS, billed, lambda day: day):
-        days[one.part.start].add_cost(dict(zip(_COST_COLUMNS, one.values, strict=True)), one.sums[0])
+        day = days[one.part.start]
+        known = (day.form, one.values)
+        if known not in bills:
+            bills[known] = day.bill_of(dict(zip(_COST_COLUMNS, one.values, strict=True)))
+        day.add_cost(bills[known], one.sums[0])
+    users: dict[tuple[Any, ...], tuple[_PriceKey, Any]] = {}
     for one in reader.sums(Report.USAGE, _USAGE_COLUMNS, [d.used for d in days.values() if d.used], lambda day: day):
-        days[one.part.start].add_usage(dict(zip(_USAGE_COLUMNS, one.values, strict=True)), one.sums)
+        day = days[one.part.start]
+        known = (day.form, one.values)
+        if known not in users:
+            users[known] = day.user_of(dict(zip(_USAGE_COLUMNS, one.values, strict=True)))
+        day.add_usage(users[known], one.sums)
     return list(days.values())
 
 

@@ -28,24 +28,7 @@ BY = ("day", "month", "workspace", "api_key")
 
 def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return money by API key, billed or allocated to keys by their tokens."""
-    return keys_of_days(reader, request, select_key_days(reader, request))
-
-
-def select_key_days(reader: ArchiveReader, request: ReportRequest) -> tuple[SelectedDays, list[KeyDay]]:
-    """Return the days that a request selects, and their cost by API key."""
-    chosen = choose_days(reader)
-    selected = select_of([day for _, day in chosen.values()], str(Report.COST), request)
-    return selected, read_key_days(reader, request, {day.start: chosen[day.start] for day in selected.days})
-
-
-def keys_of_days(
-    reader: ArchiveReader, request: ReportRequest, selection: tuple[SelectedDays, Sequence[KeyDay]]
-) -> Table:
-    """Return the report of what `select_key_days` returned.
-
-    A page that shows several groupings reads the days once.
-    """
-    selected, days = selection
+    selected, days = select_key_days(reader, request)
     if selected.known is None:
         return selected.unknown()
     by = request.grouped(BY, ("api_key",), "keys")
@@ -62,6 +45,18 @@ def keys_of_days(
     return table.over(selected.known.title()).noting(
         selected.known.sentence(), *method_notes(days, has_estimates=has_estimates)
     )
+
+
+def select_key_days(reader: ArchiveReader, request: ReportRequest) -> tuple[SelectedDays, list[KeyDay]]:
+    """Return the days that a request selects, and their cost by API key."""
+
+    def read() -> tuple[SelectedDays, list[KeyDay]]:
+        chosen = choose_days(reader)
+        selected = select_of([day for _, day in chosen.values()], str(Report.COST), request)
+        return selected, read_key_days(reader, request, {day.start: chosen[day.start] for day in selected.days})
+
+    # A page shows several groupings of the same days.
+    return reader.once(("key days", request.since, request.until, request.as_of), read)
 
 
 def _with_method_last(table: Table) -> Table:
@@ -97,7 +92,7 @@ def _lines(reader: ArchiveReader, days: Sequence[KeyDay], by: Sequence[str], slo
                 labels = frozenset(str(one) for one in identity if isinstance(one, Label))
                 lines[identity] = Line(values, [], 0, labels)
             # Absolute, or an estimated charge and an estimated credit could cancel out and look exact.
-            sums = [share.amount, abs(share.amount) if estimated else 0, int(share.method is not Method.BILLED)]
+            sums = [share.amount, share.size if estimated else 0, int(share.method is not Method.BILLED)]
             lines[identity].add(slot, day.start, sums)
     # Only now, as names are those at the last day of a line.
     for line in lines.values():

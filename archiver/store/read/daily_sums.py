@@ -18,7 +18,7 @@ from archiver.store.statements import insert_many, script, sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from archiver.model import Report
@@ -176,7 +176,7 @@ class Cube:
 
     columns: tuple[str, ...]
     days: frozenset[Day]
-    rows: Sequence[Sum]
+    rows: Mapping[Day, Sequence[Sum]]
 
     def sums(self, columns: Sequence[str], days: Iterable[Day], part_of: Callable[[Day], Hashable]) -> Iterator[Sum]:
         """Yield sums as `read_sums` does, for some of the columns.
@@ -184,10 +184,10 @@ class Cube:
         Unlike there, several sums can have the same part and values.
         """
         at = [self.columns.index(one) for one in columns]
-        wanted = set(days)
-        for day, values, last_day, sums in self.rows:
-            if day in wanted:
-                yield Sum(part_of(day), tuple([values[i] for i in at]), last_day, sums)
+        for day in days:
+            part = part_of(day)
+            for _, values, last_day, sums in self.rows.get(day, ()):
+                yield Sum(part, tuple([values[i] for i in at]), last_day, sums)
 
 
 def group_columns(report: Report, by: Iterable[str]) -> list[str]:
@@ -226,9 +226,10 @@ def group_lines(
 
     lines: dict[tuple[Any, ...], Line] = {}
     for (date, month, slot, missing), values, last_day, added in sums(values_of, part_of):
-        labelled = tuple(
-            Label.NOT_GROUPED if column in missing else value for column, value in zip(values_of, values, strict=True)
-        )
+        labelled = values
+        if missing:
+            pairs = zip(values_of, values, strict=True)
+            labelled = tuple(Label.NOT_GROUPED if column in missing else value for column, value in pairs)
         key = (date, month, *labelled)
         if key not in lines:
             named = {"date": date, "month": month} | dict(zip(values_of, labelled, strict=True))

@@ -9,7 +9,7 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archiver.errors import ConfigurationError
 from archiver.model import DAY, ApiKey, Report, SpendLimit
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from archiver.reports.dimensions import Dimension
     from archiver.store.read.daily_sums import Line, Sum
+
+T = TypeVar("T")
 
 
 # A reader waits only while a writer opens or closes the file, or recovers it after a crash.
@@ -111,8 +113,19 @@ class ArchiveReader:
     path: Path
     as_of: int | None = None
     where: Mapping[str, str | None] = field(default_factory=dict)
-    _cubes: dict[Report, Cube] = field(default_factory=dict)
+    _cubes: dict[Report, Cube] = field(default_factory=dict, init=False)
     _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False)
+
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return the result of `read`, which is called once for each key.
+
+        A snapshot does not change, so a later call would have the same result.
+        """
+        if key not in self._kept:
+            self._kept[key] = read()
+        result: T = self._kept[key]
+        return result
 
     def status(self) -> ArchiveStatus:
         """Read coverage, suspects, freshness and the last run, as they are now."""
@@ -159,7 +172,9 @@ class ArchiveReader:
 
         Later results over the same days by fewer columns are added up from them.
         """
-        rows = list(read_sums(self.connection, report, columns, days, lambda day: day))
+        rows: dict[Day, list[Sum]] = defaultdict(list)
+        for one in read_sums(self.connection, report, columns, days, lambda day: day):
+            rows[one.part].append(one)
         self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
 
     def sums(

@@ -1,0 +1,46 @@
+"""The last pages that were made, until the archive changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+    from pathlib import Path
+
+_MOST_PAGES = 24  # of one to two megabytes
+
+
+@dataclass(slots=True)
+class PageCache:
+    """Pages by what they were asked for.
+
+    A page is made anew after a write to the archive and on the next day, as most pages tell which day is in progress.
+    """
+
+    db: Path
+    _pages: OrderedDict[Hashable, tuple[Any, str]] = field(default_factory=OrderedDict)
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
+        """Return a page, made now unless it is there and up to date."""
+        state = self._state()
+        if key in self._pages and self._pages[key][0] == state:
+            self._pages.move_to_end(key)
+            return self._pages[key][1]
+        page = await make()
+        # Its state is that before it was read: a write in between is seen by the next request.
+        self._pages[key] = (state, page)
+        self._pages.move_to_end(key)
+        while len(self._pages) > _MOST_PAGES:
+            self._pages.popitem(last=False)
+        return page
+
+    def _state(self) -> Any:
+        """Return what differs after a write: the files' times and sizes, without opening them."""
+        # To close a file of the archive would drop SQLite's locks of the whole process.
+        files = [self.db, self.db.with_name(f"{self.db.name}-wal")]
+        found = [file.stat() if file.exists() else None for file in files]
+        return datetime.now(UTC).date(), [one and (one.st_ino, one.st_mtime_ns, one.st_size) for one in found]

@@ -1,0 +1,86 @@
+"""Kept pages: one is made again when the archive or the day is another, and only so many are kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.web import page_cache
+from archiver.web.page_cache import PageCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Maker:
+    """Makes pages, and counts them."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def __call__(self) -> str:
+        self.made += 1
+        return f"page {self.made}"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "archive.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (x)")
+    return path
+
+
+async def test_a_page_is_kept_until_the_archive_is_written_to(archive: Path) -> None:
+    cache, make = PageCache(archive), Maker()
+    with closing(sqlite3.connect(archive)) as writer:
+        writer.execute("INSERT INTO t VALUES (1)")
+        writer.commit()
+        assert [await cache.get("a", make) for _ in range(3)] == ["page 1"] * 3
+        for number in (2, 3):
+            writer.execute("INSERT INTO t VALUES (2)")
+            writer.commit()  # the -wal alone is written to
+            assert [await cache.get("a", make) for _ in range(2)] == [f"page {number}"] * 2
+    assert await cache.get("a", make) == "page 4"  # the last connection has moved the rows into the file itself
+
+
+async def test_a_page_is_made_again_on_the_next_day(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # with a zone in any case
+            assert tz is UTC
+            return datetime(2099, 1, 1, tzinfo=UTC)
+
+    cache, make = PageCache(archive), Maker()
+    await cache.get("a", make)
+    monkeypatch.setattr(page_cache, "datetime", Tomorrow)
+    assert await cache.get("a", make) == "page 2"
+
+
+async def test_the_pages_that_were_asked_for_last_are_kept(archive: Path) -> None:
+    cache, make = PageCache(archive), Maker()
+    await cache.get("first", make)
+    for number in range(100):
+        await cache.get(number, make)
+        await cache.get("first", make)
+    made = make.made
+    assert made == 101
+    await cache.get(99, make)
+    assert make.made == made
+    await cache.get(1, make)
+    assert make.made == made + 1
+
+
+async def test_a_page_that_fails_is_not_kept(archive: Path) -> None:
+    async def fail() -> str:
+        raise OSError
+
+    cache = PageCache(archive)
+    with pytest.raises(OSError):  # noqa: PT011  # the one from above
+        await cache.get("a", fail)
+    assert await cache.get("a", Maker()) == "page 1"
