@@ -127,6 +127,36 @@ def test_by_team_and_by_cost_centre_in_other_reports(february: Path) -> None:
     assert {row["team"]: row["to_date_usd"] for row in forecast}["Research"] == "469.00"
 
 
+def test_tokens_and_cache_by_team_are_split_like_money(february: Path) -> None:
+    daily = {"w-r1": 3, "w-lab": 1, "w-p": 2, "w-shared": 10, "w-platform": 6, None: 9, "w-none": 5}
+    rows = [usage_row(n * 1000, 0, 0, n * 3000, workspace_id=where, model="m") for where, n in daily.items()]
+    Handmade(february).usage(dict.fromkeys(days("2026-02-01", "2026-02-28"), rows), read_at=READ_AT)
+    found = {row["team"]: row for row in asked(february, "tokens", "--by", "team")}
+    # As in the statement; but Platform's 6,000 a day are whole tokens: 3,750, 1,856 and 394.
+    assert {team: row["uncached_input_tokens"] for team, row in found.items()} == {
+        "Research": 280_000 + 28 * 3_750 + 84_000,
+        "Product": 138_600 + 28 * 1_856 + 84_000,
+        "Growth": 29_400 + 28 * 394 + 84_000,
+        "(no team)": 140_000,
+    }
+    assert sum(row["cache_read_input_tokens"] for row in found.values()) == 28 * 36 * 3000
+    one_day = asked(february, "tokens", "--period", "2026-02-20", "--by", "day", "--by", "cost-centre")
+    # The shares of a day are those of its whole month.
+    assert {(row["date"], row["cost_centre"]): row["uncached_input_tokens"] for row in one_day} == {
+        ("2026-02-20", "4711"): 4_000 + 6_000 + 3_750 + 3_000,
+        ("2026-02-20", "P-1"): 3_950 + 1_856 + 3_000,
+        ("2026-02-20", "(no cost centre)"): 2_000 + 50 + 394 + 3_000 + 5_000,
+    }
+    rates = {row["team"]: row["cache_hit_rate"] for row in asked(february, "cache", "--by", "team")}
+    assert rates == dict.fromkeys(found, 0.75)
+    top = asked(february, "tokens", "--by", "team", "--top", "1")
+    assert [row["team"] for row in top] == ["Research", "(others)"]
+    html = february.parent / "page.html"
+    at = ("--teams", str(february.parent / "teams.toml"), "--db", str(february))
+    assert run("report", "tokens", "--by", "team", "--html", str(html), *at).code == 0
+    assert "Research" in html.read_text("utf-8")
+
+
 def test_rules_by_key_and_person_use_the_reports_that_have_them(db: Path) -> None:
     handmade = Handmade(db)
     dates = days("2026-02-01", "2026-02-02")
@@ -143,8 +173,18 @@ def test_rules_by_key_and_person_use_the_reports_that_have_them(db: Path) -> Non
         ("B", "2", "14.00"),
         ("A", "1", "6.00"),
     ]
+    keys = run("report", "keys", "--by", "api_key", "--by", "team", *at).rows()
+    assert [(row["team"], row["api_key"], row["amount_usd"]) for row in keys] == [
+        ("B", "k2", "14.00"),
+        ("A", "k1", "6.00"),
+    ]
+    tokens = run("report", "tokens", "--by", "team", *at).rows()
+    assert {row["team"]: row["output_tokens"] for row in tokens} == {"A": 60, "B": 140}
     by_person = db.parent / "people.csv"
     by_person.write_text("team,person\nA,user_1\n", encoding="utf-8")
+    refused = run("report", "tokens", "--by", "team", "--teams", str(by_person), "--db", str(db))
+    assert refused.code == 2
+    assert "the usage report has no people" in refused.stderr
     assert run("report", "spend", "--by", "team", "--teams", str(by_person), "--json", "--db", str(db)).code == 3
     analytics = [
         cost_row("700", workspace_id="w", api_key_id="k1", actor_id="user_1"),
@@ -153,6 +193,8 @@ def test_rules_by_key_and_person_use_the_reports_that_have_them(db: Path) -> Non
     handmade.analytics_cost(dict.fromkeys(dates, analytics), read_at=READ_AT)
     rows = run("report", "spend", "--by", "team", "--teams", str(by_person), "--json", "--db", str(db)).rows()
     assert {row["team"]: row["amount_usd"] for row in rows} == {"A": "14.00", "(no team)": "6.00"}
+    people = run("report", "people", "--by", "team", "--teams", str(by_person), "--json", "--db", str(db)).rows()
+    assert {row["team"]: row["amount_usd"] for row in people} == {"A": "14.00", "(no team)": "6.00"}
 
 
 def test_what_is_not_grouped_is_of_no_known_team(db: Path) -> None:

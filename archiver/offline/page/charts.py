@@ -12,6 +12,7 @@ from archiver.offline.check.settings import Jump, Settings
 from archiver.offline.check.watch import Watch
 from archiver.offline.page.figures import cache, letters, money, ranked, restatements, tokens, widened
 from archiver.offline.periods import Period
+from archiver.offline.reports.daily_money import TEAM_WORDS
 from archiver.offline.reports.keys import select_key_days
 from archiver.offline.reports.registry import REPORTS
 from archiver.reports.dimensions import TIMES
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 def _by(request: ReportRequest, default: Sequence[str]) -> Sequence[str]:
     # A chart has its own axis of time, so only the other dimensions are its lines.
     return [one for one in request.by if one not in TIMES] or default
+
+
+def _usage_by(request: ReportRequest) -> Sequence[str]:
+    # Tokens by team are a table alone.
+    return [one for one in _by(request, ()) if one not in TEAM_WORDS] or _DEFAULT_BY
 
 
 def _spend(*default: str) -> Callable[[ArchiveReader, ReportRequest, PageDays], Chart]:
@@ -75,8 +81,8 @@ CHARTS: dict[str, Callable[[ArchiveReader, ReportRequest, PageDays], Chart]] = {
     "spend": _spend("workspace", "model"),
     "workspaces": _spend("workspace"),
     "models": _spend("model"),
-    "tokens": lambda reader, request, days: tokens(reader, request, days, _by(request, _DEFAULT_BY)),
-    "cache": lambda reader, request, days: cache(reader, request, days, _by(request, _DEFAULT_BY)),
+    "tokens": lambda reader, request, days: tokens(reader, request, days, _usage_by(request)),
+    "cache": lambda reader, request, days: cache(reader, request, days, _usage_by(request)),
     "keys": _keys,
     "people": _people,
     "restatements": _restatements,

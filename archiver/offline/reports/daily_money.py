@@ -17,10 +17,11 @@ from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of, missing_c
 from archiver.store.read.daily_sums import group_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
+    from archiver.offline.teams.rules import Teams
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
@@ -173,18 +174,16 @@ def _read_teams(
     reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], wanted: Callable[[date], bool]
 ) -> DailyMoney:
     """Read money by team, from the report that has the other words and what the rules match by."""
-    if request.teams is None:
-        raise ConfigurationError("there are no teams", hint="write teams.toml, and name it with --teams FILE")
+    teams = teams_of(request)
     others = tuple(one for one in by if one not in TEAM_WORDS)
-    fields = request.teams.fields
-    words = tuple(one for one in BY_NAME if one in {*others, *fields})
+    words = tuple(one for one in BY_NAME if one in {*others, *teams.fields})
     months: set[tuple[int, int]] = set()
-    if request.teams.has_split:  # among the teams of a month, so all of its days are needed
+    if teams.has_split:  # among the teams of a month, so all of its days are needed
         archived = read_daily_money(reader, request, words, lambda _: False).archived
         months = {(day.date.year, day.date.month) for day in archived if wanted(day.date)}
     read = read_daily_money(reader, request, words, lambda day: wanted(day) or (day.year, day.month) in months)
     kept = [BY_NAME[one].column for one in others]
-    split = TeamSplit(reader, request.teams, [*kept, "currency", *_MARKS])
+    split = TeamSplit(reader, teams, [*kept, "currency", *_MARKS])
     for group in read.groups:
         whole = {day: group.without_credits(day) for day in group.amounts}
         for is_credit, amounts in ((False, whole), (True, group.credits)):
@@ -193,10 +192,7 @@ def _read_teams(
     for (team, key), amounts in split.sums().items():
         values = dict(key)
         is_credit, is_estimate = (values.pop(mark) for mark in _MARKS)
-        centre = request.teams.cost_centres.get(team, _NO_COST_CENTRE)
-        named = {
-            word.replace("-", "_"): {"team": team, "cost-centre": centre}[word] for word in TEAM_WORDS if word in by
-        }
+        named = team_columns(teams, team, by)
         group = groups.setdefault((*named.values(), *values.values()), DailyAmounts(named | values))
         for day, amount in amounts.items():
             if wanted(day):
@@ -209,3 +205,20 @@ def _read_teams(
         group.values = reader.with_labels(group.values, last)
     found = [one for one in groups.values() if one.amounts]
     return DailyMoney(read.what, read.archived, days, read.grouped, found, read.notes)
+
+
+def teams_of(request: ReportRequest) -> Teams:
+    """Return the rules of teams of a request.
+
+    Raises:
+        ConfigurationError: There are none.
+    """
+    if request.teams is None:
+        raise ConfigurationError("there are no teams", hint="write teams.toml, and name it with --teams FILE")
+    return request.teams
+
+
+def team_columns(teams: Teams, team: str, by: Collection[str]) -> dict[str, str]:
+    """Return the columns of a team that a grouping has."""
+    values = {"team": team, "cost-centre": teams.cost_centres.get(team, _NO_COST_CENTRE)}
+    return {word.replace("-", "_"): values[word] for word in TEAM_WORDS if word in by}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
+from archiver.offline.reports.daily_money import TEAM_WORDS
 from archiver.offline.reports.grouped import slots_for
 from archiver.offline.reports.key_days import Method, choose_days, method_notes, read_key_days
 from archiver.offline.reports.request import select_of
-from archiver.offline.reports.spend import ranked_money
+from archiver.offline.reports.spend import ranked_money, team_spend
 from archiver.offline.tables.money import Estimate
 from archiver.offline.tables.sparkline import SlotDays, add_sparklines
 from archiver.offline.tables.table import Table, plain
@@ -28,6 +29,8 @@ BY = ("day", "month", "workspace", "api_key")
 
 def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return money by API key, billed or allocated to keys by their tokens."""
+    if set(request.by) & set(TEAM_WORDS):
+        return team_spend(reader, request, "keys", ranked=True)
     selected, days = select_key_days(reader, request)
     if selected.known is None:
         return selected.unknown()

@@ -29,6 +29,7 @@ from archiver.offline.reports.spend import people, ranked_by, spend
 from archiver.offline.reports.statement import statement
 from archiver.offline.reports.today import BY as TODAY_DIMENSIONS
 from archiver.offline.reports.today import today
+from archiver.offline.reports.usage import DIMENSIONS as USAGE_DIMENSIONS
 from archiver.offline.reports.usage import cache, tokens
 from archiver.offline.reports.why import PARTS, why
 from archiver.reports.dimensions import dimensions_of
@@ -106,17 +107,17 @@ _ALL = (
         "keys",
         "Show money by API key, billed where that is archived, else allocated by tokens.",
         "--since 2026-01-01 --top 5",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         keys,
-        KEY_DIMENSIONS,
+        (*TEAM_WORDS, *KEY_DIMENSIONS),
     ),
     BuiltInReport(
         "people",
         "Show billed money by person, the most expensive first, with shares.",
         "--month 2026-02 --by person --by product",
-        (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         people,
-        (*dimensions_of(Report.ANALYTICS_COST), "id"),
+        (*TEAM_WORDS, *dimensions_of(Report.ANALYTICS_COST), "id"),
     ),
     BuiltInReport(
         "claude-code",
@@ -130,17 +131,17 @@ _ALL = (
         "tokens",
         "Show tokens by month, workspace and model.",
         "--by api_key --month 2026-01",
-        (*_RANGE_OPTIONS, "by", "top", "as_of"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of"),
         tokens,
-        _USAGE_DIMENSIONS,
+        USAGE_DIMENSIONS,
     ),
     BuiltInReport(
         "cache",
         "Show how much of the input came from the prompt cache, by month and model.",
         "--by model --since 2026-01-08",
-        (*_RANGE_OPTIONS, "by", "top", "as_of"),
+        (*_RANGE_OPTIONS, "by", "top", "teams", "as_of"),
         cache,
-        _USAGE_DIMENSIONS,
+        USAGE_DIMENSIONS,
     ),
     BuiltInReport(
         "compare",

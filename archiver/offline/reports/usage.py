@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.model import Report
+from archiver.offline.reports.daily_money import TEAM_WORDS
 from archiver.offline.reports.grouped import COUNTS, all_tokens, is_by_time, read_grouped, times_of, total_row
+from archiver.offline.reports.team_usage import read_team_usage
 from archiver.offline.tables.sparkline import add_sparklines
 from archiver.offline.tables.table import Column, Kind, Table, counts, keep_top, plain
 from archiver.reports.dimensions import dimensions_of
 
 if TYPE_CHECKING:
+    from archiver.offline.reports.grouped import Grouped
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
     from archiver.store.read.reader import ArchiveReader
 
+DIMENSIONS = (*TEAM_WORDS, *dimensions_of(Report.USAGE))
 _CACHE_COUNTS = ("uncached_input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 def tokens(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return token counts by month, workspace and model."""
-    by = request.grouped(dimensions_of(Report.USAGE), ("month", "workspace", "model"), "tokens")
-    grouped = read_grouped(reader, Report.USAGE, request, by)
+    by = request.grouped(DIMENSIONS, ("month", "workspace", "model"), "tokens")
+    grouped = _read(reader, request, by)
     if grouped.selected.known is None:
         return grouped.selected.unknown()
     rows = [line.values | dict(zip(COUNTS, line.sums, strict=True)) for line in grouped.lines]
@@ -46,8 +50,8 @@ def tokens(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the share of input from the prompt cache, by month and model."""
-    by = request.grouped(dimensions_of(Report.USAGE), ("month", "model"), "cache")
-    grouped = read_grouped(reader, Report.USAGE, request, by)
+    by = request.grouped(DIMENSIONS, ("month", "model"), "cache")
+    grouped = _read(reader, request, by)
     if grouped.selected.known is None:
         return grouped.selected.unknown()
     rows = []
@@ -66,6 +70,12 @@ def cache(reader: ArchiveReader, request: ReportRequest) -> Table:
         total["cache_hit_rate"] = hit_rate(total)
     columns = [*plain(*names), *counts(*_CACHE_COUNTS), Column("cache_hit_rate", Kind.SHARE)]
     return Table(columns, rows, total).over(grouped.title).noting(grouped.note)
+
+
+def _read(reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...]) -> Grouped:
+    if set(by) & set(TEAM_WORDS):
+        return read_team_usage(reader, request, by)
+    return read_grouped(reader, Report.USAGE, request, by)
 
 
 def _all_tokens_of(row: Row) -> int:

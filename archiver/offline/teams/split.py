@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archiver.offline.teams.rules import Teams
+    from archiver.reports.dimensions import Label
     from archiver.store.read.reader import ArchiveReader
 
 Key = tuple[tuple[str, Any], ...]
@@ -21,15 +22,19 @@ Key = tuple[tuple[str, Any], ...]
 
 
 class TeamSplit:
-    """Adds up the amounts of days by team, in 1e-18 cents.
+    """Adds up the amounts of days by team, in 1e-18 cents; or counts.
 
     A split among all teams is by month: in proportion to what the other rules give each team in that month. So it needs
     every day of a month, and is known only after all amounts were added.
     """
 
-    def __init__(self, reader: ArchiveReader, teams: Teams, kept: Sequence[str]) -> None:
-        """Begin without amounts; `kept` are the columns of a row to keep next to its team."""
-        self._reader, self._teams, self._kept = reader, teams, kept
+    def __init__(self, reader: ArchiveReader, teams: Teams, kept: Sequence[str], apart_by: str = "currency") -> None:
+        """Begin without amounts; `kept` are the columns of a row to keep next to its team.
+
+        Amounts that differ in the column `apart_by` are never split in proportion to each other.
+        """
+        self._reader, self._teams, self._kept, self._apart_by = reader, teams, kept, apart_by
+        self._rules: dict[tuple[Any, ...], Rule | Label | None] = {}
         self._sums: dict[tuple[str, Key], dict[date, int]] = defaultdict(lambda: defaultdict(int))
         self._left: list[tuple[Rule, date, Key, int]] = []
 
@@ -40,8 +45,11 @@ class TeamSplit:
         ids = {name: value for name, value in values.items() if name in columns}
         for day, amount in amounts.items():
             # Names are those of the day, as a rule may be for a name that was given to another workspace later.
-            start = int(datetime.combine(day, time.min, UTC).timestamp())
-            rule = self._teams.rule_of(self._reader.with_labels(ids, start), day)
+            identity = (day, *ids.values())
+            if identity not in self._rules:
+                start = int(datetime.combine(day, time.min, UTC).timestamp())
+                self._rules[identity] = self._teams.rule_of(self._reader.with_labels(ids, start), day)
+            rule = self._rules[identity]
             if isinstance(rule, Rule) and rule.split is not None:
                 self._left.append((rule, day, key, amount))
             elif isinstance(rule, Rule):
@@ -54,7 +62,7 @@ class TeamSplit:
         weights = self._weights()
         left, self._left = self._left, []
         for rule, day, key, amount in left:
-            of_month = weights[f"{day:%Y-%m}", dict(key).get("currency")]
+            of_month = weights[f"{day:%Y-%m}", dict(key).get(self._apart_by)]
             shares = dict.fromkeys(of_month, 1) if rule.split == EVEN else of_month
             # Without a team that has cost in the month there is no one to split it among.
             self._give(allocate(amount, shares) or {NO_TEAM: amount}, key, day)
@@ -65,7 +73,7 @@ class TeamSplit:
         direct: dict[tuple[str, Any], dict[str, int]] = defaultdict(lambda: dict.fromkeys(self._teams.names, 0))
         for (team, key), amounts in self._sums.items():
             for day, amount in amounts.items():
-                of_month = direct[f"{day:%Y-%m}", dict(key).get("currency")]
+                of_month = direct[f"{day:%Y-%m}", dict(key).get(self._apart_by)]
                 if team in of_month:
                     of_month[team] += amount
         weights: dict[tuple[str, Any], dict[str, int]] = defaultdict(lambda: dict.fromkeys(self._teams.names, 0))
