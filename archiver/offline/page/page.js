@@ -323,7 +323,68 @@ function show_totals(chart, section, nothing) {
     : `${exact(sum(values), chart.measure)} ${chart.measure === "money" ? figures.unit : "tokens"}`;
   shown.replaceChildren(element("b", number), ", ", element("span", `${selected.since} to ${selected.until}`));
   shown.hidden = nothing && !lines_of(chart).length;
+  show_chosen(chart, section, from, to);
   if (chart.kind !== "ranked") legend(chart, section, from, to);
+}
+
+// --- the table of the chosen days ---------------------------------------------------------------------------------------
+
+const is_whole = () => selected.since === figures.first && selected.until === figures.last;
+
+function months_of(chart, from, to) {
+  const months = [];
+  for (let i = from; i <= to; i++) {
+    const name = iso(utc(chart.begin) + i * DAY).slice(0, 7);
+    if (months.at(-1)?.name !== name) months.push({ name, from: i });
+    months.at(-1).to = i;
+  }
+  return months;
+}
+
+function cells_of(chart, line, from, to) {
+  const value = between(line.values, from, to);
+  if (chart.kind !== "rate") return [exact(value, chart.measure)];
+  const whole = between(line.whole, from, to);
+  return [exact(whole), exact(value), percent(value, whole)];
+}
+
+function table_row(cell, texts, numbers) {
+  const row = element("tr");
+  row.append(...texts.map((text) => element(cell, text)), ...numbers.map((text) => element(cell, text, "number")));
+  return row;
+}
+
+// By month and line, as the tables of the page, which are of all its days.
+function show_chosen(chart, section, from, to) {
+  const before = section.querySelector("details.chosen");
+  before?.remove();
+  const rows = is_whole() ? [] : months_of(chart, from, to).flatMap((month) => lines_of(chart)
+    .filter((line) => between(line.values, month.from, month.to) || (line.whole && between(line.whole, month.from, month.to)))
+    .map((line) => table_row("td", [month.name, line.name], cells_of(chart, line, month.from, month.to))));
+  if (!rows.length) return;
+  const by = facet_of(chart).by.replaceAll("_", " ");
+  const title = `Chosen days, by month and ${by}`;
+  const measures = { rate: ["input tokens", "of them from the cache", "hit rate"] }[chart.kind]
+    ?? [chart.measure === "money" ? figures.unit : "tokens"];
+  const table = element("table");
+  table.setAttribute("aria-label", title);
+  const gaps = chart.states.slice(from, to + 1).split("-").length - 1;
+  const note = `${selected.since} to ${selected.until}` + (gaps ? `; ${gaps} of ${to - from + 1} days are not archived` : "");
+  table.createCaption().append(element("span", note));
+  table.createTHead().append(table_row("th", ["month", by], measures));
+  table.createTBody().append(...rows);
+  if (chart.kind !== "rate" && !(figures.mixed && chart.measure === "money")) {
+    const whole = exact(sum(lines_of(chart).map((line) => between(line.values, from, to))), chart.measure);
+    table.createTFoot().append(table_row("td", ["total", ""], [whole]));
+  }
+  const scroll = element("div", "", "scroll");
+  scroll.tabIndex = 0;
+  scroll.append(table);
+  const details = element("details", "", "chosen");
+  details.open = before?.open ?? false;
+  details.append(element("summary", title), scroll);
+  (section.querySelector("details") ?? section.lastElementChild).before(details);
+  document.dispatchEvent(new CustomEvent("table", { detail: table }));
 }
 
 function line_sum(chart, line, from, to) {
@@ -410,9 +471,8 @@ function render() {
   for (const button of document.querySelectorAll("#grain button")) {
     button.setAttribute("aria-pressed", String(button.value === grain()));
   }
-  const whole = selected.since === figures.first && selected.until === figures.last;
   const narrowed = document.getElementById("narrowed");
-  if (narrowed) narrowed.hidden = whole;
+  if (narrowed) narrowed.hidden = is_whole();
   return draw_all(figures.charts);
 }
 

@@ -83,8 +83,11 @@ function prepare_tools(table) {
   table.closest(".scroll").before(tools);
 }
 
-for (const table of document.querySelectorAll("section .scroll table")) {
-  if (table.tBodies[0].rows.length < 2) continue;
+function prepare(table) {
+  if (table.tBodies[0].rows.length < 2) return;
   prepare_sorting(table);
   prepare_tools(table);
 }
+
+document.querySelectorAll("section .scroll table").forEach(prepare);
+document.addEventListener("table", (event) => prepare(event.detail)); // one that was made later
