@@ -350,7 +350,7 @@ function cells_of(chart, line, from, to) {
 
 function table_row(cell, texts, numbers) {
   const row = element("tr");
-  row.append(...texts.map((text) => element(cell, text)), ...numbers.map((text) => element(cell, text, "number")));
+  row.append(...texts.map((text) => element(cell, text, "whole")), ...numbers.map((text) => element(cell, text, "number")));
   return row;
 }
 

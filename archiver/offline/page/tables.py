@@ -27,7 +27,8 @@ class Cell:
     Attributes:
         text: Its text; of an amount, up to two fractional digits.
         fine: The other fractional digits of an amount, which are shown fainter.
-        kind: `number` or `time` if all values of the column are, else empty. It is a class in page.css.
+        kind: `number` or `time` if all values of the column are, `whole` for what must not break, else empty. It is a class
+            in page.css.
         href: The address that it leads to; empty for none.
     """
 
@@ -70,7 +71,7 @@ def page_table(title: str, table: Table, unit: str, link: Link | None = None) ->
     # A chart draws the bars that a terminal has of characters.
     table = replace(table, columns=[column for column in table.columns if column.kind is not Kind.BAR])
     header, rows = to_display(table, unit, exact=True)
-    kinds = [_kind_of([row[i] for row in rows[: len(table.rows)]]) for i in range(len(header))]
+    kinds = [_kind_of(name, [row[i] for row in rows[: len(table.rows)]]) for i, name in enumerate(header)]
     cells = [[_cell(*one) for one in zip(row, kinds, strict=True)] for row in rows]
     head = [Cell(name.replace("_", " "), "", kind) for name, kind in zip(header, kinds, strict=True)]
     if link is not None:
@@ -98,7 +99,9 @@ def unit_name(of: Sequence[str], unit: str) -> str:
     return "cents" if list(of) == ["USD"] else f"cents of {', '.join(of)}"
 
 
-def _kind_of(values: Sequence[str]) -> str:
+def _kind_of(name: str, values: Sequence[str]) -> str:
+    if name == "model":
+        return "whole"  # at a hyphen it would break, and be no name any more
     # All values have to match, as single ids and names may look like numbers. A column without values is text.
     filled = [one for one in values if one]
     for kind, pattern in (("number", _NUMBER), ("time", _TIME)):
