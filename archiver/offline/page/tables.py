@@ -27,8 +27,8 @@ class Cell:
     Attributes:
         text: Its text; of an amount, up to two fractional digits.
         fine: The other fractional digits of an amount, which are shown fainter.
-        kind: `number` or `time` if all values of the column are, `whole` for what must not break, else empty. It is a class
-            in page.css.
+        kind: `number` or `time` if all values of the column are, `whole` for what must not break, else empty. It is a
+            class in page.css.
         href: The address that it leads to; empty for none.
     """
 
