@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +18,21 @@ from archiver.offline.export.focus.checker import check_file
 from archiver.offline.export.focus.export import FocusRequest, export_focus
 from archiver.offline.export.focus.numbers import to_text
 from archiver.offline.export.focus.quantities import EXACT, SHARED
+from archiver.offline.export.formats import DeltaTables, ParquetFiles
+from archiver.offline.export.parquet import load_library
+from archiver.offline.export.stores import store_of
 from archiver.offline.periods import month as parse_month
 from archiver.offline.reports.known_days import count
 from archiver.offline.tables.write import show
 from archiver.offline.teams.file import read_teams
 from archiver.store.read.reader import open_archive_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from archiver.offline.export.formats import Format
+    from archiver.offline.export.stores import Store
 
 _RANGE = (
     option("--since", type=Time(auto=True), metavar="DATE", help="From this day on."),
@@ -40,11 +49,19 @@ def _with_range(command: Any) -> Any:
     return command
 
 
+def _of_dataset(command: Any) -> Any:
+    only = option(
+        "--report", multiple=True, type=Choice([str(one) for one in VIEWS_OF]), help="This report alone (repeatable)."
+    )
+    return click.argument("folder")(only(_with_range(db_option(config_option(command)))))
+
+
 class ExportGroup(Group):
     """The formats of exports."""
 
     examples = (
         "archiver export parquet usage-dataset  # a dataset by month",
+        "archiver export delta usage-tables  # the same as Delta tables",
         "archiver export focus cost-2026-01.csv --month 2026-01  # for FinOps tools",
     )
 
@@ -59,27 +76,51 @@ def export() -> None:
     cls=Command,
     examples=["archiver export parquet usage-dataset  # all days, and the next time only months that changed"],
 )
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@option("--report", multiple=True, type=Choice([str(one) for one in VIEWS_OF]), help="This report alone (repeatable).")
-@_with_range
-@db_option
-@config_option
+@_of_dataset
 @click.pass_context
-def parquet(ctx: click.Context, /, folder: Path, report: tuple[str, ...], **options: Any) -> int:
+def parquet(ctx: click.Context, /, folder: str, report: tuple[str, ...], **options: Any) -> int:
     """Write the daily views to FOLDER as Parquet, by view and month.
 
-    Amounts are exact decimals, in cents and in US dollars. Only months that changed are written, each whole.
+    Amounts are exact decimals, in cents and in US dollars. Only months that changed are written, each whole. FOLDER can
+    be in an object store: s3://bucket/folder, gs://bucket/folder, az://container/folder.
     """
+    return _export(ctx, ParquetFiles, folder, report, options)
+
+
+@export.command(
+    "delta",
+    cls=Command,
+    examples=[
+        "archiver export delta usage-tables  # all days, and the next time only months that changed",
+        "archiver export delta s3://example-bucket/usage  # for Spark, Databricks, DuckDB, Trino, Polars, Fabric",
+    ],
+)
+@_of_dataset
+@click.pass_context
+def delta(ctx: click.Context, /, folder: str, report: tuple[str, ...], **options: Any) -> int:
+    """Write the daily views to FOLDER as Delta tables, one for each view.
+
+    As for parquet, but each month is one transaction, so that readers see the old or the new one while it is written,
+    and older versions stay: DESCRIBE HISTORY says what each was made from. FOLDER can be in an object store.
+    """
+    return _export(ctx, DeltaTables, folder, report, options)
+
+
+def _export(
+    ctx: click.Context, make: Callable[[Store], Format], folder: str, report: tuple[str, ...], options: dict[str, Any]
+) -> int:
+    load_library()
+    store = store_of(folder, options["db"])
     request = read_range(ctx, options)
     # `report` of the configuration is what to sync.
     is_given = ctx.get_parameter_source("report") is click.core.ParameterSource.COMMANDLINE
     reports = [Report(one) for one in report] if is_given else list(VIEWS_OF)
     moment = options["as_of"]
     with open_archive_reader(options["db"], None if moment is None else int(moment.timestamp())) as reader:
-        done = export_dataset(reader, folder, reports, request.since, request.until)
+        done = export_dataset(reader, store, make(store), reports, request.since, request.until)
     removed = f", {done.removed:,} removed" if done.removed else ""
     click.echo(
-        f"{show(str(folder), None)}: {count(done.rows, 'row')}; {count(done.written, 'file')} written, "
+        f"{show(folder, None)}: {count(done.rows, 'row')}; {count(done.written, 'month')} written, "
         f"{done.unchanged:,} unchanged{removed}",
         err=True,
     )

@@ -104,11 +104,11 @@ def test_twice_is_once_and_only_changed_months_are_written(whole: Path, tmp_path
     shutil.copy(whole, db)
     assert "0 unchanged" in exported(db, folder)
     before = files(folder)
-    assert " 0 files written" in exported(db, folder)
+    assert " 0 months written" in exported(db, folder)
     assert files(folder) == before
     changed = {"2026-01-03": [cost_row("123", workspace_id="w", model="m", description="m")]}
     Handmade(db).cost(changed, read_at="2026-06-01T00:00:00")
-    assert " 1 file written" in exported(db, folder)
+    assert " 1 month written" in exported(db, folder)
     after = files(folder)
     assert {name for name in after if after[name] != before[name]} == {
         "daily_cost/month=2026-01/data.parquet",
@@ -131,7 +131,7 @@ def test_types_ranges_and_the_manifest(tmp_path: Path) -> None:
     handmade.cost(rows, read_at="2026-06-01T00:00:00")
     handmade.usage({"2026-02-01": [usage_row(2**53 + 1, model="m")]}, read_at="2026-06-01T00:00:00")
     assert exported(db, folder, "--report", "cost", "--since", "2026-02-02").startswith(
-        f"{folder}: 4 rows; 1 file written"
+        f"{folder}: 4 rows; 1 month written"
     )
     table = pq.read_table(folder / "daily_cost" / "month=2026-02" / "data.parquet", partitioning=None)
     schema = {one.name: str(one.type) for one in table.schema}

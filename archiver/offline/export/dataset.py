@@ -1,8 +1,6 @@
-"""`archiver export parquet`: the daily views as Parquet files.
+"""A dataset of the daily views by month, in a format that engines read.
 
-There is a folder for each view and in it one for each month, `daily_cost/month=2026-10/data.parquet`, which engines
-read as a partition. A file is written next to its place and moved there whole. `manifest.json` says what each file was
-made from; a month with the same rows as before is not written again.
+`manifest.json` says what each month was made from. A month with the same rows as before is not written again.
 """
 
 from __future__ import annotations
@@ -10,24 +8,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, localcontext
-from functools import partial
 from hashlib import sha256
-from itertools import islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.errors import ConfigurationError, StorageError
+from archiver.errors import ConfigurationError
 from archiver.model import Report, to_text
-from archiver.offline.atomic import atomic_file, write_atomic
-from archiver.offline.export.parquet import ROWS_AT_ONCE, load_library
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from archiver.offline.export.formats import Format
+    from archiver.offline.export.stores import Store
     from archiver.store.read.reader import ArchiveReader
 
 VIEWS_OF = {
@@ -37,13 +30,8 @@ VIEWS_OF = {
     Report.CLAUDE_CODE: ("claude_code",),
 }
 """The views that are exported of each report. Of each day they have one series, so that sums over them are right."""
-_FORMAT = 1
+_VERSION = 1
 _MANIFEST = "manifest.json"
-_FILE = "data.parquet"
-_CENTS_DIGITS, _DOLLAR_DIGITS = 18, 20
-_AMOUNTS = {"amount": "amount_usd", "list_amount": "list_amount_usd"}
-"""Amounts in cents as the API's text, and the rounded columns of the views that are computed exactly here."""
-_COUNTS = frozenset({"sessions", "lines_added", "lines_removed", "commits", "pull_requests", "accepted", "rejected"})
 
 
 @dataclass(slots=True)
@@ -57,59 +45,78 @@ class Written:
     partitions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def export_dataset(
-    reader: ArchiveReader, folder: Path, reports: Sequence[Report], since: date | None, until: date | None
+def export_dataset(  # noqa: PLR0913, PLR0917  # what is written, where and how
+    reader: ArchiveReader, store: Store, to: Format, reports: Sequence[Report], since: date | None, until: date | None
 ) -> Written:
     """Write the months that changed, and the manifest.
 
     Every month with a day from `since` to before `until` is written whole; others stay as they are.
 
     Raises:
-        ConfigurationError: pyarrow is not installed, or the folder has files that no export wrote.
-        StorageError: A file cannot be written. Every file is then the old or the new one.
+        ConfigurationError: A library is not installed, or the folder has files that no export of this format wrote.
+        StorageError: A file cannot be written. Every month is then the old or the new one.
     """
-    pa = load_library()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make {folder}: {error.strerror}", hint="check the path and its permissions"
-        ) from None
     organization = reader.status().organization
     identity = organization.id if organization else None
-    manifest = _read_manifest(folder)
+    manifest = _read_manifest(store, to)
     if manifest.get("organization_id") not in {None, identity}:
-        raise ConfigurationError(f"{folder} is of another organization", hint="name another folder")
+        raise ConfigurationError(f"{store.address} is of another organization", hint="name another folder")
     done = Written(partitions=dict(manifest.get("partitions", {})))
+    moment = None if reader.as_of is None else to_text(reader.as_of)
+    about = {
+        "archiver.version": __version__,
+        "archiver.as_of": moment or "",
+        "archiver.organization_id": identity or "",
+    }
     for view in (view for report in reports for view in VIEWS_OF[report]):
         months = _months(reader, view, since, until)
+        present = to.months(view)
         for month in months:
-            _export_month(pa, reader, folder, view, month, done)
-        _remove_others(folder, view, months, since, until, done)
-    entry = {
-        "format": _FORMAT,
-        "generator": f"archiver {__version__}",
-        "organization_id": identity,
-        "as_of": None if reader.as_of is None else to_text(reader.as_of),
-        "partitions": dict(sorted(done.partitions.items())),
-    }
-    write_atomic(folder / _MANIFEST, (json.dumps(entry, indent=1) + "\n").encode(), reader.path)
+            if not _is_written(reader, view, month, done, is_present=month in present):
+                digest = done.partitions[f"{view}/month={month}"]["digest"]
+                made_from = about | {"archiver.month": month, "archiver.digest": digest}
+                to.write(view, month, _rows(reader, view, month), made_from)
+        for month in sorted(present - {*months}):
+            if _is_selected(month, since, until):
+                to.remove(view, month)
+                done.partitions.pop(f"{view}/month={month}", None)
+                done.removed += 1
+    _write_manifest(store, to, done, identity, moment)
     return done
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
-    if not path.exists():
-        strangers = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
-        if strangers and not set(strangers) <= {view for views in VIEWS_OF.values() for view in views}:
-            raise ConfigurationError(f"{folder} is not empty, and no export wrote it", hint="name an empty folder")
+def _write_manifest(store: Store, to: Format, done: Written, organization_id: str | None, as_of: str | None) -> None:
+    entry = {
+        "format": _VERSION,
+        "kind": to.name,
+        "generator": f"archiver {__version__}",
+        "organization_id": organization_id,
+        "as_of": as_of,
+        "partitions": dict(sorted(done.partitions.items())),
+    }
+    with store.writing(_MANIFEST) as file:
+        file.write((json.dumps(entry, indent=1) + "\n").encode())
+
+
+def _read_manifest(store: Store, to: Format) -> dict[str, Any]:
+    content = store.read(_MANIFEST)
+    if content is None:
+        strangers = {name for name in store.names() if not name.startswith(".")}
+        if not strangers <= {view for views in VIEWS_OF.values() for view in views}:
+            raise ConfigurationError(
+                f"{store.address} is not empty, and no export wrote it", hint="name an empty folder"
+            )
         return {}
     try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        manifest = json.loads(content)
+    except ValueError:
         manifest = None
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise ConfigurationError(f"{path} is not a manifest of this program", hint="name another folder")
+    where = f"{store.address}/{_MANIFEST}"
+    if not isinstance(manifest, dict) or manifest.get("format") != _VERSION:
+        raise ConfigurationError(f"{where} is not a manifest of this program", hint="name another folder")
+    kind = manifest.get("kind", "parquet")
+    if kind != to.name:
+        raise ConfigurationError(f"{where} is of a {kind} dataset", hint="name another folder")
     return manifest
 
 
@@ -119,34 +126,21 @@ def _months(reader: ArchiveReader, view: str, since: date | None, until: date | 
     return [month for (month,) in reader.connection.execute(sql(f"{view}.select_months"), bounds)]
 
 
-def _export_month(pa: Any, reader: ArchiveReader, folder: Path, view: str, month: str, done: Written) -> None:  # noqa: PLR0913, PLR0917  # what is written, and where
+def _is_selected(month: str, since: date | None, until: date | None) -> bool:
+    is_before_end = until is None or date.fromisoformat(f"{month}-01") < until
+    return is_before_end and (since is None or month >= f"{since:%Y-%m}")
+
+
+def _is_written(reader: ArchiveReader, view: str, month: str, done: Written, *, is_present: bool) -> bool:
+    """Return whether a month was written before with the same rows, and count it."""
     name = f"{view}/month={month}"
-    target = folder / name / _FILE
     digest, number = _digest(*_rows(reader, view, month))
+    is_written = is_present and done.partitions.get(name, {}).get("digest") == digest
     done.rows += number
-    if done.partitions.get(name, {}).get("digest") == digest and target.exists():
-        done.unchanged += 1
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(target, reader.path) as stage:
-        _write(pa, stage.file, *_rows(reader, view, month))
-        stage.keep()
-    done.written += 1
+    done.unchanged += is_written
+    done.written += not is_written
     done.partitions[name] = {"digest": digest, "rows": number}
-
-
-def _remove_others(  # noqa: PLR0913, PLR0917  # the same
-    folder: Path, view: str, months: Sequence[str], since: date | None, until: date | None, done: Written
-) -> None:
-    """Remove the months within the bounds that have no rows any more."""
-    for name in [one for one in done.partitions if one.startswith(f"{view}/month=")]:
-        month = name.rpartition("=")[2]
-        first = date.fromisoformat(f"{month}-01")
-        is_selected = (until is None or first < until) and (since is None or month >= f"{since:%Y-%m}")
-        if is_selected and month not in months:
-            (folder / name / _FILE).unlink(missing_ok=True)
-            del done.partitions[name]
-            done.removed += 1
+    return is_written
 
 
 def _rows(reader: ArchiveReader, view: str, month: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
@@ -160,50 +154,4 @@ def _digest(names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> tuple[str,
     for row in rows:
         total += int.from_bytes(sha256(repr(row).encode("utf-8", "surrogatepass")).digest())
         number += 1
-    return sha256(repr((_FORMAT, list(names), total, number)).encode()).hexdigest(), number
-
-
-def _write(pa: Any, path: Path, names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    columns = _columns(pa, names)
-    schema = pa.schema([one for one, _ in columns])
-    with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        while batch := list(islice(rows, ROWS_AT_ONCE)):
-            arrays = [pa.array([value_of(row) for row in batch], type=one.type) for one, value_of in columns]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
-
-
-def _columns(pa: Any, names: Sequence[str]) -> list[tuple[Any, Callable[[tuple[Any, ...]], Any]]]:
-    """Return the field of each column, and what computes its value from a row."""
-    at = {name: i for i, name in enumerate(names)}
-    cents, dollars = pa.decimal128(38, _CENTS_DIGITS), pa.decimal128(38, _DOLLAR_DIGITS)
-    found: list[tuple[Any, Callable[[tuple[Any, ...]], Any]]] = []
-    for name, i in at.items():
-        if name in _AMOUNTS.values():
-            continue
-        if name == "date":
-            found.append((pa.field(name, pa.date32()), partial(_day, at=i)))
-        elif name in _AMOUNTS:
-            found.append((pa.field(f"{name}_cents", cents), partial(_decimal, at=i)))
-            in_dollars = partial(_dollars, at=i, currency=at["currency"])
-            found.append((pa.field(_AMOUNTS[name], dollars), in_dollars))
-        elif name in _COUNTS or name.endswith(("_tokens", "_requests", "_microcents")):
-            found.append((pa.field(name, pa.int64()), itemgetter(i)))
-        else:
-            found.append((pa.field(name, pa.string()), itemgetter(i)))
-    return found
-
-
-def _day(row: tuple[Any, ...], at: int) -> date:
-    return date.fromisoformat(row[at])
-
-
-def _decimal(row: tuple[Any, ...], at: int) -> Decimal | None:
-    return None if row[at] is None else Decimal(row[at])
-
-
-def _dollars(row: tuple[Any, ...], at: int, currency: int) -> Decimal | None:
-    """Return the exact amount in US dollars; None for another currency."""
-    if row[at] is None or row[currency] != "USD":
-        return None
-    with localcontext(prec=60):  # a text can have more digits than the 28 that Python keeps by default
-        return Decimal(row[at]).scaleb(-2)
+    return sha256(repr((_VERSION, list(names), total, number)).encode()).hexdigest(), number
