@@ -73,6 +73,8 @@ def test_the_configuration_knows_every_option_that_is_worth_keeping() -> None:
         "accept_restatements",
         "browse",
         "online",
+        "profile",
+        "all_profiles",
     }
     named = {o.name for c in ("sync", "status", "query", "migrate", "serve") for o in options_of(c).values()}
     assert named - once == OPTION_KEYS
@@ -149,7 +151,12 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "line"), commands())
-def test_every_command_in_a_document_can_be_parsed(page: str, line: str) -> None:
+def test_every_command_in_a_document_can_be_parsed(
+    page: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[profiles.research]\ndb = 'a'\n[profiles.products]\ndb = 'b'\n", encoding="utf-8")
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     words = shlex.split(re.sub(r"\$\(.*?\)", "x", line), comments=True)[1:]  # what a shell puts in is not known
     found = cli.get_command(click.Context(cli), words[0])
     assert found is not None, page

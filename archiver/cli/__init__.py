@@ -29,7 +29,7 @@ COMMANDS = {
     "schema": ("archiver.cli.schema", "Show the views, their columns and what they mean."),
     "report": ("archiver.cli.report", "Run a built-in report: spend, keys, cache, budget and more."),
     "check": ("archiver.cli.check", "Look for what is odd: budgets, jumps, new keys, stale data."),
-    "export": ("archiver.cli.export", "Write the archive for other programs: Parquet, FOCUS."),
+    "export": ("archiver.cli.export", "Write the archive for other programs: Parquet, Delta, FOCUS."),
     "teams": ("archiver.cli.teams", "Check the rules of teams, or suggest some."),
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),
@@ -60,6 +60,11 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments, which the child processes of several profiles get."""
+        ctx.meta["archiver.arguments"] = [*args]
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

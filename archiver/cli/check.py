@@ -14,6 +14,7 @@ import click
 from archiver.cli.command import Command
 from archiver.cli.options import FILE, config_option, db_option, format_options, option
 from archiver.cli.output import Output
+from archiver.cli.profiles import run_children
 from archiver.cli.report_request import read_watch
 from archiver.cli.terminal import terminal_of
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    several=run_children,
     examples=[
         "archiver check --quiet  # after the nightly sync: exit code 3 if something new is odd",
         "archiver check --backtest 180d  # how often would each rule have spoken?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -9,7 +10,7 @@ import click
 from archiver.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 _HEADINGS: Final = {
     "What": "report bucket-width group-by focus api-key-id workspace-id actor-id product model service-tier "
@@ -23,19 +24,49 @@ _HEADINGS: Final = {
     "API": "admin-key-file admin-key-command api-url",
     "Server": "host port allow-host latency rate-limit rate-headers fault list-faults",
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",
-    "Archive and configuration": "db config",
+    "Archive and configuration": "db config profile all-profiles",
 }
 _HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for word in words.split()}
 """The heading that each option has in help: one table for all commands, as an option means the same in each."""
 
 
+OfSeveral = Callable[[click.Context, Sequence[str]], int]
+"""A function that runs a command for several profiles, and returns the worst exit code."""
+
+
+def in_one_call(_ctx: click.Context, _names: Sequence[str]) -> int:
+    """Mark a command that runs for several profiles by itself."""
+    raise NotImplementedError
+
+
 class Command(click.Command):
     """A command with grouped options and examples in its help."""
 
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
-        """Initialise the command; each example is one line, `archiver … # comment`."""
+    def __init__(
+        self, *arguments: Any, examples: Sequence[str] = (), several: OfSeveral | None = None, **settings: Any
+    ) -> None:
+        """Initialise the command; each example is one line, `archiver … # comment`.
+
+        `several` runs it for several profiles; without it only one can be given.
+        """
         super().__init__(*arguments, **settings)
         self.examples = examples
+        self._several = several
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments, which are parsed again for each of several profiles."""
+        ctx.meta["archiver.own_arguments"] = [*args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, for one profile or several."""
+        names = ctx.meta.get("archiver.profiles", ())
+        if len(names) > 1:
+            if self._several is None:
+                raise click.UsageError(f"several profiles are given: {', '.join(names)}\nhint: give one --profile", ctx)
+            if self._several is not in_one_call:
+                return self._several(ctx, names)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups, then the examples."""

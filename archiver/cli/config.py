@@ -57,6 +57,7 @@ BUDGET_TABLES = {"workspaces": "workspace", "keys": "api_key", "models": "model"
 LONG_UNITS = ("quarter", "year")
 """The periods of budgets next to the month."""
 OWN_KEYS = frozenset({"budgets", "check", "dimensions", "group_by_cap"})
+_PROFILES = "profiles"
 
 
 def default_config() -> Path:
@@ -97,6 +98,21 @@ def load_config(path: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
+    profiles = raw.pop(_PROFILES, {})
+    if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
+        raise ConfigurationError(f"`profiles` in {path} is not as expected", hint="write [profiles.NAME]")
+    config = _check_keys(raw, path)
+    if profiles:
+        config[_PROFILES] = {name: _check_keys(of, path) for name, of in profiles.items()}
+    for name, of in config.get(_PROFILES, {}).items():
+        if "db" not in of:
+            raise ConfigurationError(
+                f"[profiles.{name}] in {path} has no `db`", hint="name the archive of each profile"
+            )
+    return config
+
+
+def _check_keys(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     config = {name.replace("-", "_"): value for name, value in raw.items()}
     for name in sorted(config.keys() - OPTION_KEYS - OWN_KEYS):
         raise _unknown_key(name.replace("_", "-"), path)

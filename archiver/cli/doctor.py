@@ -13,6 +13,7 @@ import click
 
 from archiver.cli.command import Command
 from archiver.cli.options import config_option, connect_options, db_option, option
+from archiver.cli.profiles import run_children
 from archiver.cli.status import age, problems_of
 from archiver.cli.terminal import terminal_of
 from archiver.errors import PARTIAL_EXIT, ArchiverError, ConfigurationError
@@ -36,6 +37,7 @@ _COLOURS = {State.OK: "green", State.ATTENTION: "yellow", State.FAILED: "red", S
 
 @click.command(
     cls=Command,
+    several=run_children,
     examples=[
         "archiver doctor  # what is wrong, and what to do next",
         "archiver doctor --offline --json  # without a request",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.command import Choice, Command, Group
+from archiver.cli.command import Choice, Command, Group, in_one_call
 from archiver.cli.options import FILE, Time, config_option, db_option, option
+from archiver.cli.profiles import run_each
 from archiver.cli.report_request import read_range
 from archiver.cli.terminal import print_notes
 from archiver.errors import PARTIAL_EXIT
@@ -74,6 +75,7 @@ def export() -> None:
 @export.command(
     "parquet",
     cls=Command,
+    several=in_one_call,
     examples=["archiver export parquet usage-dataset  # all days, and the next time only months that changed"],
 )
 @_of_dataset
@@ -90,6 +92,7 @@ def parquet(ctx: click.Context, /, folder: str, report: tuple[str, ...], **optio
 @export.command(
     "delta",
     cls=Command,
+    several=in_one_call,
     examples=[
         "archiver export delta usage-tables  # all days, and the next time only months that changed",
         "archiver export delta s3://example-bucket/usage  # for Spark, Databricks, DuckDB, Trino, Polars, Fabric",
@@ -110,6 +113,19 @@ def _export(
     ctx: click.Context, make: Callable[[Store], Format], folder: str, report: tuple[str, ...], options: dict[str, Any]
 ) -> int:
     load_library()
+    names = ctx.meta.get("archiver.profiles", ())
+    if len(names) > 1:
+        return run_each(
+            ctx,
+            names,
+            lambda name, own: _export_one(own, make, f"{folder}/profile={name}", report, {**own.params}),
+        )
+    return _export_one(ctx, make, folder, report, options)
+
+
+def _export_one(
+    ctx: click.Context, make: Callable[[Store], Format], folder: str, report: tuple[str, ...], options: dict[str, Any]
+) -> int:
     store = store_of(folder, options["db"])
     request = read_range(ctx, options)
     # `report` of the configuration is what to sync.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from archiver.cli.command import suggest
 from archiver.cli.config import load_config
 from archiver.errors import ConfigurationError
 from archiver.offline.periods import EXAMPLES, period
@@ -106,13 +107,49 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, **settings)
 
 
-def _apply_config(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    config = load_config(value)
+def _read_config(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    ctx.meta["archiver.file"] = load_config(value)
+    _apply_config(ctx)
+    return value
+
+
+def _read_profiles(ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> None:
+    ctx.meta["archiver.named"] = tuple(dict.fromkeys(value))
+    _apply_config(ctx)
+
+
+def _read_all_profiles(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
+    ctx.meta["archiver.all"] = value
+    _apply_config(ctx)
+
+
+def _apply_config(ctx: click.Context) -> None:
+    """Make the configuration, with that of the only profile, the defaults of the other options."""
+    if not {"archiver.file", "archiver.named", "archiver.all"} <= ctx.meta.keys():
+        return  # these options come in any order, and the last one sees all
+    file = ctx.meta["archiver.file"]
+    profiles = file.get("profiles", {})
+    names = tuple(profiles) if ctx.meta["archiver.all"] else ctx.meta["archiver.named"]
+    if ctx.meta["archiver.all"] and not names:
+        raise ConfigurationError("the configuration has no profiles", hint="write [profiles.NAME] with db and a key")
+    for name in names:
+        if name not in profiles:
+            raise ConfigurationError(
+                f"there is no profile {name!r}{suggest(name, profiles)}",
+                hint=f"the profiles are {', '.join(profiles)}"
+                if profiles
+                else "write [profiles.NAME] with db and a key",
+            )
+    # `run_each` names one of several.
+    names = (ctx.meta["archiver.profile"],) if "archiver.profile" in ctx.meta else names
+    ctx.meta["archiver.profiles"] = names
+    config = {name: entry for name, entry in file.items() if name != "profiles"}
+    if len(names) == 1:
+        config |= profiles[names[0]]
     ctx.meta["archiver.config"] = config
     known = {param.name: param for param in ctx.command.params if isinstance(param, click.Option)}
     # Click reads this map only for options that neither the command line nor the environment sets.
     ctx.default_map = {name: fit(name, entry, known[name]) for name, entry in config.items() if name in known}
-    return value
 
 
 def fit(name: str, entry: Any, param: click.Option) -> Any:
@@ -164,13 +201,35 @@ def _configured_database() -> str | None:
         return None
 
 
-config_option = option(
-    "--config",
-    type=FILE,
-    is_eager=True,  # before all others, which it sets defaults of
-    callback=_apply_config,
-    help="TOML file with options.",
-)
+def config_option(command: F) -> F:
+    """Add the options of the configuration.
+
+    They are eager, as they set the defaults of all others.
+    """
+    added = (
+        option("--config", type=FILE, is_eager=True, callback=_read_config, help="TOML file with options."),
+        option(
+            "--profile",
+            multiple=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_read_profiles,
+            metavar="NAME",
+            help="Use [profiles.NAME] of the configuration (repeatable).",
+        ),
+        option(
+            "--all-profiles",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_read_all_profiles,
+            help="Use each profile of the configuration.",
+        ),
+    )
+    for one in reversed(added):
+        command = one(command)
+    return command
+
 
 db_option = option(
     "--db",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.command import Command, Group, format_help_sections, group_options, suggest
+from archiver.cli.command import Command, Group, format_help_sections, group_options, in_one_call, suggest
 from archiver.cli.options import (
     config_option,
     db_option,
@@ -15,16 +15,21 @@ from archiver.cli.options import (
     option,
 )
 from archiver.cli.output import Output
+from archiver.cli.profiles import run_each, worst
 from archiver.cli.report_options import option_of
 from archiver.cli.report_request import drop_range_to_sync, read_request
 from archiver.errors import PARTIAL_EXIT, ConfigurationError
 from archiver.offline.atomic import write_atomic
 from archiver.offline.reports.registry import REPORTS, BuiltInReport
+from archiver.offline.tables.joined import join
 from archiver.offline.tables.write import show
 from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.tables.table import Table
 
 
 class ReportGroup(Group):
@@ -80,7 +85,8 @@ def _command(of: BuiltInReport) -> click.Command:
 
     @click.pass_context
     def run(ctx: click.Context, /, **options: Any) -> int:
-        return _run(of, ctx, options)
+        names = ctx.meta.get("archiver.profiles", ())
+        return _run_several(of, ctx, options, names) if len(names) > 1 else _run(of, ctx, options)
 
     run.__doc__ = of.help
     decorated: Any = config_option(db_option(format_options(run)))
@@ -88,7 +94,9 @@ def _command(of: BuiltInReport) -> click.Command:
     decorated = html(decorated)
     for name in reversed(of.options):
         decorated = option_of(name, of)(decorated)
-    return click.command(of.name, cls=Command, examples=[f"archiver report {of.name} {of.example}"])(decorated)
+    return click.command(
+        of.name, cls=Command, several=in_one_call, examples=[f"archiver report {of.name} {of.example}"]
+    )(decorated)
 
 
 def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
@@ -104,6 +112,28 @@ def _run(of: BuiltInReport, ctx: click.Context, options: dict[str, Any]) -> int:
     with open_archive_reader(db, request.as_of) as reader:
         table = of.compute(reader, request)
     return output.print(of.name, table, request.unit, db)
+
+
+def _run_several(of: BuiltInReport, ctx: click.Context, options: dict[str, Any], names: Sequence[str]) -> int:
+    """Print one table of the report of several profiles; return the worst exit code."""
+    output = Output.take(options)
+    if options["html"]:
+        raise ConfigurationError("--html and several profiles are both given", hint="write a page for each")
+    tables: dict[str, Table] = {}
+
+    def compute(name: str, own: click.Context) -> int:
+        mine = {**own.params}
+        Output.take(mine)
+        drop_range_to_sync(own, mine)
+        request = read_request(of, mine, own.meta["archiver.config"], sparklines=False)
+        with open_archive_reader(mine["db"], request.as_of) as reader:
+            tables[name] = of.compute(reader, request)
+        return 0
+
+    code = run_each(ctx, names, compute)
+    if not tables:
+        return code
+    return worst([code, output.print(of.name, join(tables), options.get("unit") or "usd", options["db"])])
 
 
 def _write_page(target: str, name: str, db: Path, request: ReportRequest) -> int:

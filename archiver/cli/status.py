@@ -11,6 +11,7 @@ import click
 
 from archiver.cli.command import Command
 from archiver.cli.options import Duration, config_option, db_option, option
+from archiver.cli.profiles import run_children
 from archiver.errors import PARTIAL_EXIT
 from archiver.model import HOUR, MINUTE, to_text
 from archiver.offline.reports.known_days import count
@@ -176,6 +177,7 @@ def _print_last_run(status: ArchiveStatus, now: float) -> None:
 
 @click.command(
     cls=Command,
+    several=run_children,
     examples=[
         "archiver status",
         "archiver status --max-age 36h  # for cron: exit code 3 when the archive is older",

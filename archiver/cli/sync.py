@@ -16,6 +16,7 @@ from archiver.cli.command import Command
 from archiver.cli.credentials import find_key
 from archiver.cli.logs import Log, show_requests
 from archiver.cli.options import Duration, Time, config_option, connect_options, db_option, option
+from archiver.cli.profiles import run_children
 from archiver.cli.progress import choose_progress
 from archiver.cli.settings import Settings
 from archiver.cli.talk import print_money, print_request_plan, print_summary, print_warnings
@@ -47,6 +48,7 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     cls=Command,
+    several=run_children,
     examples=[
         "archiver sync --dry-run  # the number of requests, without fetching anything",
         "archiver sync  # all history at first, later what is new",

@@ -13,6 +13,7 @@ import click
 
 from archiver.cli.command import Command
 from archiver.cli.options import DEFAULT_API_URL, config_option, connect_options, db_option, option
+from archiver.cli.profiles import run_children
 from archiver.errors import PARTIAL_EXIT, ArchiverError, DamagedError
 from archiver.model import DAY, to_text
 from archiver.offline.reports.known_days import count
@@ -75,6 +76,7 @@ def _mark(db: Path, damage: Sequence[Finding]) -> None:
 
 @click.command(
     cls=Command,
+    several=run_children,
     examples=[
         "archiver verify  # the file alone, offline",
         "archiver verify --online 20  # and 20 settled windows against the API",
