@@ -17,9 +17,10 @@ RECORDED = TOP / "tests/acceptance/test_recorded_answers.py"
 SOURCES = sorted((TOP / "archiver").rglob("*.py"))
 
 LEVELS = {
-    "archiver": 10,
-    "archiver.__main__": 10,
-    "archiver.cli": 9,
+    "archiver": 11,
+    "archiver.__main__": 11,
+    "archiver.cli": 10,
+    "archiver.mcp": 9,
     "archiver.web": 8,
     "archiver.crawl": 8,
     "archiver.offline": 6,

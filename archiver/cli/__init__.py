@@ -32,6 +32,7 @@ COMMANDS = {
     "export": ("archiver.cli.export", "Write the archive for other programs: Parquet, Delta, FOCUS."),
     "teams": ("archiver.cli.teams", "Check the rules of teams, or suggest some."),
     "serve": ("archiver.cli.serve", "Show the archive in a browser on this machine."),
+    "mcp": ("archiver.cli.mcp", "Serve the archive to an assistant, read-only."),
     "verify": ("archiver.cli.verify", "Check the file: digests, coverage, sums."),
     "snapshot": ("archiver.cli.snapshot", "Copy the archive, also while a sync runs."),
     "doctor": ("archiver.cli.doctor", "Check the installation, and say what to do next."),

@@ -14,12 +14,12 @@ import click
 from archiver.cli.command import Command
 from archiver.cli.options import config_option, connect_options, db_option, option
 from archiver.cli.profiles import run_children
-from archiver.cli.status import age, problems_of
 from archiver.cli.terminal import terminal_of
 from archiver.errors import PARTIAL_EXIT, ArchiverError, ConfigurationError
 from archiver.model import to_text
 from archiver.offline.health import Check, State, check_files, check_program, check_schedule
 from archiver.offline.retention import retentions
+from archiver.offline.status import age, problems_of
 from archiver.offline.tables.write import show
 from archiver.plan.calendar import parse_time
 from archiver.store.read.reader import open_archive_reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,11 @@ class ArchiveStatus:
     last_run: dict[str, Any] | None
     collapses: tuple[dict[str, Any], ...] = ()
     unavailable: frozenset[str] = frozenset()
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of the SQLite that reads the archive."""
+        return sqlite3.sqlite_version
 
     @property
     def gaps(self) -> list[CoverageRange]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from archiver.cli.status import age
 from archiver.model import DAY, BucketWidth, Report, Series, Window
+from archiver.offline.status import age
 from archiver.store.archive import held_archive, open_archive
 from archiver.store.statements import sql
 from tests.handmade import Done, Handmade, cost_row, days, run, seconds, usage_row

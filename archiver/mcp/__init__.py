@@ -1,0 +1,1 @@
+"""The archive for an assistant, by the Model Context Protocol."""
