@@ -11,7 +11,6 @@ from archiver.model import GAPS, Organization
 from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
 
