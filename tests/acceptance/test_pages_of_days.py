@@ -113,7 +113,7 @@ def test_the_month_to_date_is_that_of_the_moment_and_counts_its_own_days_alone(r
     for first, last in (("2026-01-01", "2026-01-10"), ("2026-01-13", "2026-02-03")):
         made.cost({one: [cost_row("100", description="x")] for one in days(first, last)}, read_at="2026-02-04T03:00:00")
     cards = Read(page.overview(db, replace(EVERYTHING, today=date(2026, 2, 4)))).cards
-    assert cards["2026-02 to date"] == "3.00 USD; projected 28.00"
+    assert cards["2026-02 to date"] == "3.00 USD; +0.0% on the same days of 2026-01; projected 28.00"
     assert cards["Spend"].endswith("; 2 days not archived")
 
 
