@@ -22,18 +22,21 @@ _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
     examples=[
         "archiver schedule  # for the scheduler of this system",
         "archiver schedule kubernetes > cronjob.yaml",
+        "archiver schedule systemd --install --admin-key-file ~/.config/archiver/admin-key",
         "archiver schedule cron --at 04:15 --admin-key-file ~/.config/archiver/admin-key",
     ],
 )
 @click.argument("kind", required=False, type=Choice(list(KINDS)), metavar="[cron|systemd|launchd|kubernetes]")
 @option("--at", default="03:15", show_default=True, metavar="HH:MM", help="The local time of the run.")
 @option("--admin-key-file", metavar="FILE", help="The file with the admin key.")
+@option("--install", is_flag=True, help="Install it for this user, instead of printing it.")
 @db_option
 @config_option
-def schedule(*, kind: str | None, at: str, admin_key_file: str | None, db: Path, **_: object) -> None:
-    """Print what to install for a sync every night; nothing is changed.
+def schedule(*, kind: str | None, at: str, admin_key_file: str | None, install: bool, db: Path, **_: object) -> None:
+    """Print what to install for a sync every night, or install it.
 
-    Comments in it say where it belongs and what to run.
+    Comments in it say where it belongs and what to run. With --install that is done, for cron, systemd and launchd; to
+    do it twice is to do it once.
     """
     match = _TIME.fullmatch(at)
     if match is None:
@@ -45,6 +48,12 @@ def schedule(*, kind: str | None, at: str, admin_key_file: str | None, db: Path,
         minute=int(match[2]),
         key_file=str(Path(admin_key_file).expanduser().absolute()) if admin_key_file else "",
     )
+    if install:
+        from archiver.cli.schedule_install import install as install_run  # noqa: PLC0415  # seldom
+
+        for sentence in install_run(kind or _default(), run):
+            click.echo(sentence, err=True)
+        return
     click.echo(schedule_text(kind or _default(), run), nl=False)
 
 
