@@ -147,8 +147,10 @@ def test_types_ranges_and_the_manifest(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["organization_id"] == "org_invented"
     assert manifest["partitions"]["daily_cost/month=2026-01"]["rows"] == 4
-    assert exported(db, folder, "--as-of", "2026-01-01", code=3).endswith("0 unchanged, 3 removed\n")
-    assert not list(folder.rglob("*.parquet"))
+    before = files(folder)
+    refused = exported(db, folder, "--as-of", "2026-01-01", code=2)
+    assert "nothing was archived as of 2026-01-01" in refused
+    assert files(folder) == before
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(whole: Path, tmp_path: Path) -> None:

@@ -132,11 +132,11 @@ def test_tokens_and_cache_by_team_are_split_like_money(february: Path) -> None:
     rows = [usage_row(n * 1000, 0, 0, n * 3000, workspace_id=where, model="m") for where, n in daily.items()]
     Handmade(february).usage(dict.fromkeys(days("2026-02-01", "2026-02-28"), rows), read_at=READ_AT)
     found = {row["team"]: row for row in asked(february, "tokens", "--by", "team")}
-    # As in the statement; but Platform's 6,000 a day are whole tokens: 3,750, 1,856 and 394.
+    # As in the statement.
     assert {team: row["uncached_input_tokens"] for team, row in found.items()} == {
-        "Research": 280_000 + 28 * 3_750 + 84_000,
-        "Product": 138_600 + 28 * 1_856 + 84_000,
-        "Growth": 29_400 + 28 * 394 + 84_000,
+        "Research": 280_000 + 105_000 + 84_000,
+        "Product": 138_600 + 51_975 + 84_000,
+        "Growth": 29_400 + 11_025 + 84_000,
         "(no team)": 140_000,
     }
     assert sum(row["cache_read_input_tokens"] for row in found.values()) == 28 * 36 * 3000
@@ -155,6 +155,20 @@ def test_tokens_and_cache_by_team_are_split_like_money(february: Path) -> None:
     at = ("--teams", str(february.parent / "teams.toml"), "--db", str(february))
     assert run("report", "tokens", "--by", "team", "--html", str(html), *at).code == 0
     assert "Research" in html.read_text("utf-8")
+
+
+def test_small_counts_are_shared_fairly(db: Path) -> None:
+    rows = [usage_row(0, 0, 0, 0, 1, 1, workspace_id=f"w{i}", model="m") for i in range(40)]
+    Handmade(db).usage(dict.fromkeys(days("2026-02-01", "2026-02-28"), rows), read_at=READ_AT)
+    (db.parent / "teams.toml").write_text(
+        '[[rule]]\nworkspace = "*"\nshares = { A = 1, B = 1, C = 1 }\n', encoding="utf-8"
+    )
+    found = asked(db, "tokens", "--by", "team")
+    # 1,120 single searches: 373 and a third each.
+    assert [row["web_search_requests"] for row in found] == [374, 373, 373]
+    by_day = asked(db, "tokens", "--by", "day", "--by", "team")
+    assert {row["output_tokens"] for row in by_day} == {13, 14}
+    assert sum(row["output_tokens"] for row in by_day) == 28 * 40
 
 
 def test_rules_by_key_and_person_use_the_reports_that_have_them(db: Path) -> None:

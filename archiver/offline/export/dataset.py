@@ -53,7 +53,8 @@ def export_dataset(  # noqa: PLR0913, PLR0917  # what is written, where and how
     Every month with a day from `since` to before `until` is written whole; others stay as they are.
 
     Raises:
-        ConfigurationError: A library is not installed, or the folder has files that no export of this format wrote.
+        ConfigurationError: A library is not installed, the folder has files that no export of this format wrote, or
+            nothing was archived as of the time of the reader.
         StorageError: A file cannot be written. Every month is then the old or the new one.
     """
     organization = reader.status().organization
@@ -63,6 +64,8 @@ def export_dataset(  # noqa: PLR0913, PLR0917  # what is written, where and how
         raise ConfigurationError(f"{store.address} is of another organization", hint="name another folder")
     done = Written(partitions=dict(manifest.get("partitions", {})))
     moment = None if reader.as_of is None else to_text(reader.as_of)
+    if moment is not None and not any(reader.days(report) for report in reports):
+        raise ConfigurationError(f"nothing was archived as of {moment}", hint="choose a later --as-of")
     about = {
         "archiver.version": __version__,
         "archiver.as_of": moment or "",
@@ -72,11 +75,11 @@ def export_dataset(  # noqa: PLR0913, PLR0917  # what is written, where and how
         months = _months(reader, view, since, until)
         present = to.months(view)
         for month in months:
-            if not _is_written(reader, view, month, done, is_present=month in present):
+            if not _is_written(reader, view, month, done, present.get(month, -1)):
                 digest = done.partitions[f"{view}/month={month}"]["digest"]
                 made_from = about | {"archiver.month": month, "archiver.digest": digest}
                 to.write(view, month, _rows(reader, view, month), made_from)
-        for month in sorted(present - {*months}):
+        for month in sorted(present.keys() - {*months}):
             if _is_selected(month, since, until):
                 to.remove(view, month)
                 done.partitions.pop(f"{view}/month={month}", None)
@@ -131,11 +134,15 @@ def _is_selected(month: str, since: date | None, until: date | None) -> bool:
     return is_before_end and (since is None or month >= f"{since:%Y-%m}")
 
 
-def _is_written(reader: ArchiveReader, view: str, month: str, done: Written, *, is_present: bool) -> bool:
-    """Return whether a month was written before with the same rows, and count it."""
+def _is_written(reader: ArchiveReader, view: str, month: str, done: Written, present: int | None) -> bool:
+    """Return whether a month was written before with the same rows, and count it.
+
+    `present` is the number of rows that are there, None if that is not known, and negative without any.
+    """
     name = f"{view}/month={month}"
     digest, number = _digest(*_rows(reader, view, month))
-    is_written = is_present and done.partitions.get(name, {}).get("digest") == digest
+    # The manifest of an export that was overtaken by another one can be of other rows.
+    is_written = present in {None, number} and done.partitions.get(name, {}).get("digest") == digest
     done.rows += number
     done.unchanged += is_written
     done.written += not is_written

@@ -31,8 +31,11 @@ class Format(Protocol):
     def name(self) -> str:
         """The name of the format in the manifest."""
 
-    def months(self, view: str) -> set[str]:
-        """Return the months of a view that are there."""
+    def months(self, view: str) -> dict[str, int | None]:
+        """Return the months of a view that are there.
+
+        Their values are the numbers of rows, None if these are not known.
+        """
 
     def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
         """Replace a month; readers see the old or the new one.
@@ -51,10 +54,10 @@ class ParquetFiles:
     store: Store
     name: str = "parquet"
 
-    def months(self, view: str) -> set[str]:
+    def months(self, view: str) -> dict[str, int | None]:
         """Return the months of a view that have a file."""
         folders = [one for one in self.store.names(view) if one.startswith(_MONTH)]
-        return {one.removeprefix(_MONTH) for one in folders if _FILE in self.store.names(f"{view}/{one}")}
+        return {one.removeprefix(_MONTH): None for one in folders if _FILE in self.store.names(f"{view}/{one}")}
 
     def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:  # noqa: ARG002  # see the manifest
         """Replace the file of a month."""
@@ -76,15 +79,27 @@ class DeltaTables:
     store: Store
     name: str = "delta"
 
-    def months(self, view: str) -> set[str]:
-        """Return the months of a view that the last version of its table has."""
+    def __post_init__(self) -> None:
+        """Refuse what delta-rs reads as an escape, and would not find again."""
+        if "%" in self.store.address:
+            raise ConfigurationError(
+                f"Delta tables cannot be in {self.store.address}, which has a percent sign", hint="name another folder"
+            )
+
+    def months(self, view: str) -> dict[str, int | None]:
+        """Return the months and rows of the last version of a table."""
         delta = _load_delta()
         try:
             if not delta.DeltaTable.is_deltatable(self._table(view)):
-                return set()
-            return {one["month"] for one in delta.DeltaTable(self._table(view)).partitions()}
+                return {}
+            files = load_library().table(delta.DeltaTable(self._table(view)).get_add_actions()).to_pylist()
         except (delta.exceptions.DeltaError, OSError) as error:
             raise self._fault(view, error) from None
+        found: dict[str, int | None] = {}
+        for file in files:
+            month = file["partition"]["month"]
+            found[month] = (found.get(month) or 0) + file["num_records"]
+        return found
 
     def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
         """Replace a month in one transaction; the first one makes the table."""
@@ -98,11 +113,14 @@ class DeltaTables:
 
     def _commit(self, delta: Any, view: str, month: str, batches: Any, about: Mapping[str, str]) -> None:
         try:
+            # Two first exports at once would each write to a table of their own. With a table that is there, one of two
+            # transactions on the same month fails.
+            delta.DeltaTable.create(self._table(view), batches.schema, mode="ignore", partition_by=["month"])
             delta.write_deltalake(
                 self._table(view),
                 batches,
                 mode="overwrite",
-                predicate=f"month = '{month}'" if self.months(view) else None,
+                predicate=f"month = '{month}'",
                 partition_by=["month"],
                 schema_mode="merge",
                 commit_properties=delta.CommitProperties(custom_metadata=dict(about)),
@@ -119,7 +137,7 @@ class DeltaTables:
             raise self._fault(view, error) from None
 
     def _table(self, view: str) -> str:
-        return f"{self.store.address.rstrip('/')}/{view}"
+        return f"{self.store.uri.rstrip('/')}/{view}"
 
     def _fault(self, view: str, error: Exception) -> StorageError:
         reason = str(error).partition("\n")[0]

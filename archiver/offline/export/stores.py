@@ -32,6 +32,10 @@ class Store(Protocol):
     def address(self) -> str:
         """The folder, as a user wrote it."""
 
+    @property
+    def uri(self) -> str:
+        """The folder as an URI."""
+
     def names(self, folder: str = "") -> list[str]:
         """Return the names in a folder; empty if there is no such folder."""
 
@@ -71,6 +75,8 @@ def store_of(address: str, archive: Path) -> Store:
         raise ConfigurationError(
             f"{address} is no address to write to: {reason}", hint="write s3://bucket/folder"
         ) from None
+    if not root.strip("/"):
+        raise ConfigurationError(f"{address} names no bucket", hint="write s3://bucket/folder")
     return _ObjectStore(filesystem, root, address)
 
 
@@ -82,6 +88,10 @@ class _LocalStore:
     @property
     def address(self) -> str:
         return str(self.path)
+
+    @property
+    def uri(self) -> str:
+        return self.path.absolute().as_uri()
 
     def names(self, folder: str = "") -> list[str]:
         place = self.path / folder
@@ -130,6 +140,10 @@ class _ObjectStore:
     filesystem: Any
     root: str
     address: str
+
+    @property
+    def uri(self) -> str:
+        return self.address
 
     def names(self, folder: str = "") -> list[str]:
         from pyarrow import fs  # noqa: PLC0415  # optional and large

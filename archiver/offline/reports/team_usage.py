@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import Report
+from archiver.offline.allocation import allocate
 from archiver.offline.reports.daily_money import TEAM_WORDS, team_columns, teams_of
 from archiver.offline.reports.grouped import COUNTS, Grouped
 from archiver.offline.reports.request import select_days
@@ -15,10 +16,16 @@ from archiver.reports.dimensions import BY_NAME, TIMES, dimensions_of
 from archiver.store.read.daily_sums import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archiver.offline.reports.request import ReportRequest
+    from archiver.offline.teams.rules import Teams
     from archiver.store.read.reader import ArchiveReader
 
 _COUNT = "count"  # which of COUNTS an amount is: each is split by itself
+_PARTS = 10**12
+"""The parts of a token that are split: shares are rounded once, for a line, and not in every row of every day."""
+_TEAM_COLUMNS = frozenset(word.replace("-", "_") for word in TEAM_WORDS)
 
 
 def read_team_usage(reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...]) -> Grouped:
@@ -51,7 +58,17 @@ def read_team_usage(reader: ArchiveReader, request: ReportRequest, by: tuple[str
     for line in reader.lines(Report.USAGE, ("day", *words), days):
         day = date.fromisoformat(line.values["date"])
         for i, count in enumerate(line.sums):
-            split.add(line.values | {_COUNT: i}, {day: count})
+            split.add(line.values | {_COUNT: i}, {day: count * _PARTS})
+    lines = _lines(split, teams, by, dates)
+    _round(lines.values())
+    found = [lines[key] for key in sorted(lines, key=lambda key: tuple(map(str, key)))]
+    for line in found:
+        line.values = reader.with_labels(line.values, selected.days[-1].start)
+    return Grouped(selected, by, found, None)
+
+
+def _lines(split: TeamSplit, teams: Teams, by: tuple[str, ...], dates: set[date]) -> dict[tuple[Any, ...], Line]:
+    """Add up the parts of days by the values of a line."""
     lines: dict[tuple[Any, ...], Line] = {}
     for (team, key), counts in split.sums().items():
         kept = dict(key)
@@ -62,7 +79,18 @@ def read_team_usage(reader: ArchiveReader, request: ReportRequest, by: tuple[str
                 values = dict(times[one] for one in TIMES if one in by) | team_columns(teams, team, by) | kept
                 line = lines.setdefault(tuple(values.values()), Line(values, [0] * len(COUNTS), 0))
                 line.sums[at] += count
-    found = [lines[key] for key in sorted(lines, key=lambda key: tuple(map(str, key)))]
-    for line in found:
-        line.values = reader.with_labels(line.values, selected.days[-1].start)
-    return Grouped(selected, by, found, None)
+    return lines
+
+
+def _round(lines: Iterable[Line]) -> None:
+    """Make the parts of each line whole counts, which add up to those of the lines that differ by team alone."""
+    groups: dict[tuple[Any, ...], list[Line]] = {}
+    for line in lines:
+        others = tuple(value for name, value in line.values.items() if name not in _TEAM_COLUMNS)
+        groups.setdefault(others, []).append(line)
+    for group in groups.values():
+        for at in range(len(COUNTS)):
+            parts = {i: line.sums[at] for i, line in enumerate(group)}
+            whole = allocate(sum(parts.values()) // _PARTS, parts)
+            for i, line in enumerate(group):
+                line.sums[at] = whole.get(i, 0)

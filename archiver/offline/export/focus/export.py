@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -103,12 +104,21 @@ def export_focus(reader: ArchiveReader, target: Path, request: FocusRequest) -> 
         path = target if request.split is None else target.with_name(f"{target.stem}-{part:03d}{target.suffix}")
         _write(path, rows, reader.path)
         done.files.append(path)
+    _remove_leftovers(target, done.files)
     done.rows = sum(totals[f"method {one}"] for one in ("exact", "shared", "none"))
     priority = _priority_tokens(reader, request.month)
     if priority:
         done.notes.append(f"{count(priority, 'token')} of priority tier have no cost, and no row")
     _write_metadata(reader, target, request, known, done, totals, sums)
     return done
+
+
+def _remove_leftovers(target: Path, written: Sequence[Path]) -> None:
+    """Remove the files of an earlier delivery of this name, which would be added to this one."""
+    parts = [one for one in target.parent.iterdir() if re.fullmatch(re.escape(target.stem) + r"-[0-9]{3,}", one.stem)]
+    for one in [target, *parts]:
+        if one.suffix == target.suffix and one not in written:
+            one.unlink(missing_ok=True)
 
 
 def _check_request(target: Path, request: FocusRequest) -> None:
