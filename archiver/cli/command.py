@@ -39,6 +39,16 @@ def in_one_call(_ctx: click.Context, _names: Sequence[str]) -> int:
     raise NotImplementedError
 
 
+def several_profiles(ctx: click.Context) -> Sequence[str]:
+    """Return the profiles of a call for several; empty for one or none.
+
+    With --all-profiles there may be one alone: what is printed must not change with a second one.
+    """
+    names: Sequence[str] = ctx.meta.get("archiver.profiles", ())
+    is_for_several = len(names) > 1 or (ctx.meta.get("archiver.all") and "archiver.profile" not in ctx.meta)
+    return names if is_for_several else ()
+
+
 class Command(click.Command):
     """A command with grouped options and examples in its help."""
 
@@ -60,8 +70,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, for one profile or several."""
-        names = ctx.meta.get("archiver.profiles", ())
-        if len(names) > 1:
+        names = several_profiles(ctx)
+        if names:
             if self._several is None:
                 raise click.UsageError(f"several profiles are given: {', '.join(names)}\nhint: give one --profile", ctx)
             if self._several is not in_one_call:

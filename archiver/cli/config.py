@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ LONG_UNITS = ("quarter", "year")
 """The periods of budgets next to the month."""
 OWN_KEYS = frozenset({"budgets", "check", "dimensions", "group_by_cap"})
 _PROFILES = "profiles"
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def default_config() -> Path:
@@ -98,18 +100,28 @@ def load_config(path: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"the configuration {path} is not TOML: {error}") from None
-    profiles = raw.pop(_PROFILES, {})
-    if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
-        raise ConfigurationError(f"`profiles` in {path} is not as expected", hint="write [profiles.NAME]")
+    profiles = _check_profiles(raw.pop(_PROFILES, {}), path)
     config = _check_keys(raw, path)
     if profiles:
-        config[_PROFILES] = {name: _check_keys(of, path) for name, of in profiles.items()}
-    for name, of in config.get(_PROFILES, {}).items():
-        if "db" not in of:
-            raise ConfigurationError(
-                f"[profiles.{name}] in {path} has no `db`", hint="name the archive of each profile"
-            )
+        config[_PROFILES] = profiles
     return config
+
+
+def _check_profiles(raw: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(raw, dict) or not all(isinstance(one, dict) for one in raw.values()):
+        raise ConfigurationError(f"`profiles` in {path} is not as expected", hint="write [profiles.NAME]")
+    archives: dict[str, str] = {}
+    for name, of in raw.items():
+        if _PROFILE_NAME.fullmatch(name) is None:
+            raise ConfigurationError(f"{name!r} in {path} cannot name a profile", hint="use letters, digits, - and _")
+        if "db" not in of:
+            hint = "name the archive of each profile"
+            raise ConfigurationError(f"[profiles.{name}] in {path} has no `db`", hint=hint)
+        other = archives.setdefault(str(of["db"]), name)
+        if other != name:
+            both = f"[profiles.{other}] and [profiles.{name}] in {path}"
+            raise ConfigurationError(f"{both} have the same `db`", hint="an archive is of one organisation")
+    return {name: _check_keys(of, path) for name, of in raw.items()}
 
 
 def _check_keys(raw: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.command import Choice, Command, Group, in_one_call
+from archiver.cli.command import Choice, Command, Group, in_one_call, several_profiles
 from archiver.cli.options import FILE, Time, config_option, db_option, option
 from archiver.cli.profiles import run_each
 from archiver.cli.report_request import read_range
@@ -113,8 +113,8 @@ def _export(
     ctx: click.Context, make: Callable[[Store], Format], folder: str, report: tuple[str, ...], options: dict[str, Any]
 ) -> int:
     load_library()
-    names = ctx.meta.get("archiver.profiles", ())
-    if len(names) > 1:
+    names = several_profiles(ctx)
+    if names:
         return run_each(
             ctx,
             names,

@@ -27,7 +27,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s?)?")
 _PARTS = (86400, 3600, 60, 1)  # seconds of the groups of _DURATION
-_EARLIEST_YEAR = 2000
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200
 DEFAULT_API_URL = "https://api.anthropic.com"
 
 
@@ -65,6 +65,8 @@ class Time(click.ParamType["datetime | str"]):
             self.fail(f"{value!r} is not a time; write it as 2026-10-05, 2026-10-05T12:00:00Z, {EXAMPLES}", param, ctx)
         if moment.year < _EARLIEST_YEAR:
             self.fail(f"{value!r} is before the year {_EARLIEST_YEAR}: there was nothing to archive", param, ctx)
+        if moment.year > _LATEST_YEAR:
+            self.fail(f"{value!r} is after the year {_LATEST_YEAR}", param, ctx)
         return moment
 
 

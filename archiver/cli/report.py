@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.command import Command, Group, format_help_sections, group_options, in_one_call, suggest
+from archiver.cli.command import (
+    Command,
+    Group,
+    format_help_sections,
+    group_options,
+    in_one_call,
+    several_profiles,
+    suggest,
+)
 from archiver.cli.options import (
     config_option,
     db_option,
@@ -85,8 +93,8 @@ def _command(of: BuiltInReport) -> click.Command:
 
     @click.pass_context
     def run(ctx: click.Context, /, **options: Any) -> int:
-        names = ctx.meta.get("archiver.profiles", ())
-        return _run_several(of, ctx, options, names) if len(names) > 1 else _run(of, ctx, options)
+        names = several_profiles(ctx)
+        return _run_several(of, ctx, options, names) if names else _run(of, ctx, options)
 
     run.__doc__ = of.help
     decorated: Any = config_option(db_option(format_options(run)))

@@ -29,10 +29,11 @@ def install(kind: str, run: Nightly) -> list[str]:
         ConfigurationError: The scheduler is not here, has the run of another archive, or is not of this machine.
         StorageError: A file cannot be written, or the scheduler refused it.
     """
-    if not run.key_file:
-        raise ConfigurationError("the nightly run needs the file of the key", hint="give --admin-key-file FILE")
-    if not Path(run.key_file).is_file():
-        raise ConfigurationError(f"{run.key_file} is no file", hint="write the admin key to it, and chmod 600")
+    if run.key_file is not None and not Path(run.key_file).is_file():
+        raise ConfigurationError(
+            f"{run.key_file} is no file",
+            hint="write the admin key to a file, chmod 600, and give --admin-key-file FILE",
+        )
     text = schedule_text(kind, run)
     if kind == "systemd":
         return _install_systemd(text, run)
@@ -74,7 +75,7 @@ def _install_cron(text: str) -> list[str]:
     before = found.stdout.splitlines() if found.returncode == 0 else []
     line = text.splitlines()[1]
     # The line of this archive, whatever its time: the words of the command up to the archive are the same.
-    mine = line.split("* * *", 1)[1].split(" --admin-key-file ")[0]
+    mine = line.split("* * *", 1)[1].split(" --admin-key-file ")[0].split(" --wait ")[0]
     kept = [one for one in before if mine not in one]
     if line in before and len(kept) == len(before) - 1:
         return ["the crontab has the line already"]
@@ -89,7 +90,8 @@ def _check_same_archive(path: Path, run: Nightly) -> None:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"cannot read {path}: {error}", hint="check its permissions") from None
-    if Path(run.db).name not in before or str(Path(run.db).parent) not in before:
+    named = [*run.settings, *([run.db] if run.db else [])]
+    if not all(one in before for one in named):
         raise ConfigurationError(
             f"{path} runs another archive", hint="remove it, or use profiles and sync --all-profiles in one run"
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from archiver.errors import ConfigurationError
+from archiver.errors import ConfigurationError, TimeLimitError
 from archiver.offline.python import Archive
 from archiver.offline.status import problems_of, status_to_json
+from archiver.offline.tables.write import distinct
 from archiver.store.read.reader import open_archive_reader
 from archiver.store.read.sandbox import Limits, run_query
 
@@ -53,14 +55,21 @@ def query(path: str, statement: str, parameters: dict[str, Any]) -> dict[str, An
         ArchiverError: See `run_query`.
     """
     limits = Limits(QUERY_SECONDS, QUERY_MEBIBYTES)
-    with run_query(Path(path), statement, parameters, limits, time.process_time) as result:
-        found = [dict(zip(result.columns, row, strict=True)) for row in islice(result.rows, MAX_ROWS + 1)]
-    for row in found:
-        for name, value in row.items():
-            if isinstance(value, bytes):
-                row[name] = value.hex()
+    try:
+        with run_query(Path(path), statement, parameters, limits, time.process_time) as result:
+            names = distinct(result.columns)
+            found = [dict(zip(names, map(_as_json, row), strict=True)) for row in islice(result.rows, MAX_ROWS + 1)]
+    except TimeLimitError as error:
+        raise TimeLimitError(error.message, hint="limit the rows, or ask for a report") from None
     rows, is_cut = _bounded(found)
     return {"rows": rows, "is_cut": is_cut}
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value that JSON has: bytes as hexadecimal digits, and no infinite number."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _bounded(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:

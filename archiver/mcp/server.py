@@ -63,12 +63,10 @@ class _Tools:
         self._db, self._teams, self._workers = db, teams, workers
 
     async def _run(self, job: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415  # optional
-
         try:
             found = await anyio.to_thread.run_sync(lambda: self._workers.run(job, _BOUNDS, self._db, *arguments))
         except ArchiverError as error:
-            raise ToolError(f"{error.message}; {error.hint}" if error.hint else error.message) from None
+            raise _tool_error(f"{error.message}; {error.hint}" if error.hint else error.message) from None
         result: dict[str, Any] = found
         return result
 
@@ -86,6 +84,8 @@ class _Tools:
         """
         if view in VIEWS:
             return {name: COLUMNS[name] for name in columns_of_views([view])[view]}
+        if view:
+            raise _tool_error(f"there is no view {view!r}; the views are {', '.join(VIEWS)}")
         return dict(VIEWS)
 
     async def report(  # noqa: PLR0913, PLR0917  # the options of reports
@@ -113,6 +113,12 @@ class _Tools:
         500 rows are returned; `is_cut` says whether there are more.
         """
         return await self._run(jobs.query, sql, parameters or {})
+
+
+def _tool_error(message: str) -> Exception:
+    from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415  # optional
+
+    return ToolError(message)
 
 
 def _add_tools(server: Any, tools: _Tools) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = "yesterday, 7d, last-month, 2026-10, 2026-Q3"
 """Examples of periods, for help and error messages."""
 
-_EARLIEST_YEAR = 2000
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 _QUARTER = re.compile(r"(\d{4})-[Qq]([1-4])", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
@@ -88,6 +88,8 @@ def period(text: str, today: date) -> Period:
         raise ConfigurationError(f"{text!r} is not a period", hint=f"write it as {EXAMPLES} or 2026-10-05")
     if found.since.year < _EARLIEST_YEAR:
         raise ConfigurationError(f"{text!r} is long before there was anything to archive")
+    if found.until.year > _LATEST_YEAR:
+        raise ConfigurationError(f"{text!r} is long after today", hint=f"write it as {EXAMPLES} or 2026-10-05")
     return found
 
 

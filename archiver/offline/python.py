@@ -97,10 +97,9 @@ class Archive:
         Raises:
             ConfigurationError: There is no such report, or an option has no meaning for it.
         """
-        if name not in REPORTS:
-            raise ConfigurationError(f"there is no report {name!r}", hint=f"the reports are {', '.join(REPORTS)}")
         if self._reader is None:
             raise ConfigurationError("the archive is closed", hint="use it in a with statement")
+        _check_options(name, top, is_twice=period is not None and bool(since or until))
         whole = None if period is None else parse_period(period, datetime.now(UTC).date())
         if whole is not None and name not in _OF_PERIOD:
             since, until = whole.since, whole.until
@@ -136,3 +135,12 @@ class Archive:
         with run_query(self.path, sql, parameters or {}, limits, time.process_time) as result:
             for row in result.rows:
                 yield dict(zip(result.columns, row, strict=True))
+
+
+def _check_options(name: str, top: int | None, *, is_twice: bool) -> None:
+    if name not in REPORTS:
+        raise ConfigurationError(f"there is no report {name!r}", hint=f"the reports are {', '.join(REPORTS)}")
+    if is_twice:
+        raise ConfigurationError("a period and since or until are both given", hint="give one of them")
+    if top is not None and top < 1:
+        raise ConfigurationError(f"top is {top}", hint="give at least 1, or None")

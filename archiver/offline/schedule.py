@@ -18,35 +18,33 @@ class Nightly:
 
     Attributes:
         program: The command of this program, an absolute path.
-        db: The archive, an absolute path.
+        db: The archive, an absolute path; empty: that of the settings.
         hour: The hour of the local time.
-        key_file: The file with the admin key; empty: a name that has to be changed.
-        arguments: Further arguments of `sync`.
+        key_file: The file with the admin key; None: the settings name the key.
+        settings: The options of a configuration, as `--config FILE --profile NAME`.
     """
 
     program: str
     db: str
     hour: int
     minute: int
-    key_file: str = ""
-    arguments: tuple[str, ...] = ()
+    key_file: str | None = "/path/to/admin-key"
+    settings: tuple[str, ...] = ()
 
     @property
     def words(self) -> list[str]:
-        """The words of the command."""
-        key = self.key_file or "/path/to/admin-key"
-        return [
-            self.program,
-            "sync",
-            "--quiet",
-            "--db",
-            self.db,
-            "--admin-key-file",
-            key,
-            "--wait",
-            "1h",
-            *self.arguments,
-        ]
+        """The words of the sync."""
+        key = [] if self.key_file is None else ["--admin-key-file", self.key_file]
+        return [self.program, "sync", "--quiet", *self._archive, *key, "--wait", "1h"]
+
+    @property
+    def check(self) -> list[str]:
+        """The words of the check after it."""
+        return [self.program, "check", "--quiet", *self._archive]
+
+    @property
+    def _archive(self) -> list[str]:
+        return [*self.settings, *(["--db", self.db] if self.db else [])]
 
 
 def schedule_text(kind: str, run: Nightly) -> str:
@@ -59,13 +57,14 @@ def schedule_text(kind: str, run: Nightly) -> str:
 
 
 def _cron(run: Nightly) -> dict[str, str]:
-    commands = {"command": run.words, "check": [run.program, "check", "--quiet", "--db", run.db]}
+    commands = {"command": run.words, "check": run.check}
     # A percent sign ends a command in a crontab.
     return {name: shlex.join(words).replace("%", "\\%") for name, words in commands.items()}
 
 
 def _systemd(run: Nightly) -> dict[str, str]:
-    return {"command": " ".join(map(_systemd_word, run.words))}
+    commands = {"command": run.words, "check": run.check}
+    return {name: " ".join(map(_systemd_word, words)) for name, words in commands.items()}
 
 
 def _systemd_word(word: str) -> str:
@@ -78,6 +77,6 @@ def _launchd(run: Nightly) -> dict[str, str]:
     return {"words": "\n".join(f"    <string>{escape(word)}</string>" for word in run.words)}
 
 
-def _kubernetes(run: Nightly) -> dict[str, str]:
-    words = ["sync", "--quiet", "--db", "/archive/archive.db", "--admin-key-file", "/secrets/admin-key", *run.arguments]
+def _kubernetes(_run: Nightly) -> dict[str, str]:
+    words = ["sync", "--quiet", "--db", "/archive/archive.db", "--admin-key-file", "/secrets/admin-key"]
     return {"arguments": "\n".join(f"            - {json.dumps(word)}" for word in words)}  # JSON is YAML too

@@ -19,7 +19,7 @@ from archiver.errors import ArchiverError
 from archiver.offline.saved import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _HEADERS = [(b"content-type", b"text/csv; charset=utf-8")]
 
@@ -55,9 +55,8 @@ def of_view(view: str, columns: Sequence[str], pairs: Sequence[tuple[str, str]])
     order = [(first[key], word) for key, word in (("_sort", ""), ("_sort_desc", " DESC")) if first.get(key)]
     if len(order) > 1:
         raise DatasetteError("_sort and _sort_desc are both given", status=400)
-    unknown = {*shown, *hidden, *(name for name, _ in order)} - {*columns}
-    if unknown:
-        raise DatasetteError(f"{view} has no column {min(unknown)!r}", status=400)
+    check_columns(view, columns, [*shown, *hidden, *(name for name, _ in order)])
+    check_columns(view, columns, filter_columns(given))
     filters = Filters(sorted((key, value) for key, value in pairs if not key.startswith("_") or "__" in key))
     where, parameters = filters.build_where_clauses(view)
     where += [f"({one})" for one in given.get("_where", [])]
@@ -68,6 +67,24 @@ def of_view(view: str, columns: Sequence[str], pairs: Sequence[tuple[str, str]])
         *(("ORDER BY", escape_sqlite(order[0][0]) + order[0][1]) if order else ()),
     ]
     return Statement(" ".join(parts), parameters, view)
+
+
+def filter_columns(keys: Iterable[str]) -> list[str]:
+    """Return the columns that an address filters by, as of `model__contains`."""
+    return [key.partition("__")[0] for key in keys if not key.startswith("_")]
+
+
+def check_columns(view: str, columns: Sequence[str], named: Iterable[str]) -> None:
+    """Check that a view has columns.
+
+    SQLite would read the name of another one as a text.
+
+    Raises:
+        DatasetteError: It has not.
+    """
+    for name in sorted(named):
+        if name not in columns:
+            raise DatasetteError(f"{view} has no column {name!r}", status=400)
 
 
 async def send_file(  # noqa: PLR0913  # an ASGI application has a receiver and a sender

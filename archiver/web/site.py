@@ -29,23 +29,23 @@ from archiver.offline.tables.write import show
 from archiver.store.read.sandbox import check_reads
 from archiver.web.added_attributes import AddedAttributes
 from archiver.web.choices import read_choices
-from archiver.web.csv_file import of_query, of_view, send_file
+from archiver.web.csv_file import check_columns, filter_columns, of_query, of_view, send_file
 from archiver.web.database import QUERY_SECONDS, TIMES, ArchiveDatabase, in_sight, result_policy
 from archiver.web.error_pages import TOO_LONG, handle_exception  # noqa: F401  # a hook of this plugin
-from archiver.web.jobs import MAX_ROWS, csv_pieces, newest_day, overview_page, report_page, reports_page
+from archiver.web.jobs import MAX_ROWS, csv_pieces, overview_page, report_page, reports_page
 from archiver.web.navigation import NAVIGATION
 from archiver.web.page_cache import PageCache
+from archiver.web.page_jobs import PageJobs
 from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from archiver.web.choices import ReportSettings
     from archiver.web.query_worker import QueryWorkers
 
 NAME = "archive"
 STATIC = "-/archiver"
-_PAGE_BOUNDS = Bounds(30.0, 1024)
 _FILE_BOUNDS = Bounds(3600.0, 512)
 _FIRST_ROWS_SECONDS = 30.0
 _MOST_FILES = 2
@@ -83,7 +83,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         settings: ReportSettings,
     ) -> None:
         """`queries` is the folder of saved queries, `columns` has the column names of each public view."""
-        columns = {view: in_sight(names) for view, names in columns.items()}
+        columns = self.columns = {view: in_sight(names) for view, names in columns.items()}
         _remove_plugins()
         self.db = db
         self._reported_faults: set[str] = set()
@@ -91,6 +91,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         self._workers = workers
         self._report_settings = settings
         self.pages = PageCache(db)
+        self.jobs = PageJobs(db, workers)
         self._files = asyncio.Semaphore(_MOST_FILES)
         super().__init__(
             metadata=_metadata(columns),
@@ -178,15 +179,6 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         more = {"nonce": request.scope["nonce"] if request else "", "views_help": VIEWS, "navigation": NAVIGATION}
         return str(await super().render_template(templates, {**(context or {}), **more}, request, view_name))
 
-    async def work(self, job: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the result of a job on the archive, done by a query worker.
-
-        Raises:
-            ArchiverError: The archive cannot be read.
-        """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, self._workers.run, job, _PAGE_BOUNDS, str(self.db), *arguments)
-
     async def send_csv(
         self, name: str | None, pairs: Sequence[tuple[str, str]], receive: Any, send: Any, *, head: bool
     ) -> None:
@@ -223,7 +215,7 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
         try:
             choices = read_choices(name, pairs)
             request = choices.request(self._report_settings)
-            return await self.pages.get(f"{choices} {request}", lambda: self.work(report_page, choices, request))
+            return await self.pages.get(f"{choices} {request}", lambda: self.jobs.run(report_page, choices, request))
         except ConfigurationError as error:
             status = _NOT_FOUND if name not in REPORTS else 400
             hint = f"; {error.hint}" if error.hint else ""
@@ -268,6 +260,14 @@ def render_cell(value: Any) -> str | None:
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # the same
+def filters_from_request(request: Any, table: str, datasette: Site) -> None:
+    """Refuse filters of a view by columns that it does not have."""
+    columns = datasette.columns.get(table)
+    if columns is not None:
+        check_columns(table, columns, filter_columns(key for key in request.args if not key.startswith("_")))
+
+
+@hookimpl  # type: ignore[untyped-decorator]  # the same
 def register_routes() -> list[tuple[str, Any]]:
     """Return the routes of what is no page of Datasette."""
     return [
@@ -281,11 +281,11 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 async def _overview(datasette: Site) -> Response:
-    return Response.html(await datasette.pages.get("overview", lambda: datasette.work(overview_page)))
+    return Response.html(await datasette.pages.get("overview", lambda: datasette.jobs.run(overview_page)))
 
 
 async def _reports(datasette: Site) -> Response:
-    return Response.html(await datasette.work(reports_page))
+    return Response.html(await datasette.jobs.run(reports_page))
 
 
 async def _report(datasette: Site, request: Any) -> Response:
@@ -301,7 +301,7 @@ async def _csv_file(datasette: Site, request: Any, receive: Any, send: Any) -> N
 async def _health(datasette: Site) -> Response:
     """Return whether the archive can be read, and its newest whole day."""
     try:
-        return Response.json({"ok": True, "newest_day": await datasette.work(newest_day)})
+        return Response.json({"ok": True, "newest_day": await datasette.jobs.health()})
     except ArchiverError as error:
         return Response.json({"ok": False, "error": error.message}, status=503)
 

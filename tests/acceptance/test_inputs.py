@@ -105,3 +105,10 @@ def test_a_mistake_in_the_configuration_is_named_with_what_to_write(
     first, second = done.stderr.splitlines()
     assert error in first
     assert second.startswith(f"hint: {hint}")
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2201-01-01", "9999"])
+def test_a_day_after_all_days_is_a_usage_error(db: Path, day: str) -> None:
+    done = archiver("report", "spend", "--since", day, "--db", str(db))
+    assert done.returncode == 2
+    assert "bug" not in done.stderr

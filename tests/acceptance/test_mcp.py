@@ -93,6 +93,8 @@ async def test_the_tools_have_the_numbers_of_the_command_line(archive: Path) -> 
         assert sums["rows"] == [{"whole": select(archive, "SELECT sum(amount_microcents) FROM daily_cost")[0][0]}]
         bound = await call(client, "query", sql="SELECT :x + 1 AS y, x'00ff' AS z", parameters={"x": 41})
         assert bound == {"rows": [{"y": 42, "z": "00ff"}], "is_cut": False}
+        odd = await call(client, "query", sql="SELECT 1 AS a, 2 AS a, 1e999 AS b")
+        assert odd["rows"] == [{"a": 1, "a_2": 2, "b": None}]
         many = await call(client, "query", sql=NUMBERS)
         assert (len(many["rows"]), many["is_cut"]) == (500, True)
 
@@ -107,6 +109,10 @@ async def test_what_is_not_known_or_not_allowed_is_said(archive: Path, tmp_path:
             ("report", {"name": "nothing"}, "there is no report 'nothing'"),
             ("report", {"name": "spend", "by": ["colour"]}, "cannot group spend by"),
             ("report", {"name": "spend", "since": "May"}, "is no day"),
+            ("report", {"name": "spend", "since": "9999-12-31"}, "long after today"),
+            ("report", {"name": "spend", "period": "2026-01", "until": "2026-01-03"}, "both given"),
+            ("report", {"name": "spend", "top": 0}, "top is 0"),
+            ("schema", {"view": "_name"}, "there is no view '_name'"),
             ("query", {"sql": "DELETE FROM cost"}, "only a statement that reads"),
             ("query", {"sql": f"ATTACH '{tmp_path}/other.db' AS other"}, "only a statement that reads"),
             ("query", {"sql": "SELECT load_extension('x')"}, "error: "),

@@ -120,6 +120,16 @@ def test_one_that_fails_does_not_stop_the_others_and_its_code_wins(tmp_path: Pat
     assert {row["profile"] for row in json.loads(missing.stdout)} == {"products"}
 
 
+def test_all_profiles_of_one_are_shaped_as_of_several(config: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "config.toml"
+    alone.write_text(f'[profiles.research]\ndb = "{config.parent}/research.db"\n', encoding="utf-8")
+    assert [*rows(alone, "status", "--all-profiles")] == ["research"]
+    assert {row["profile"] for row in rows(alone, "report", "spend", "--all-profiles")} == {"research"}
+    done = archiver("export", "parquet", str(tmp_path / "set"), "--all-profiles", "--config", str(alone))
+    assert done.returncode == 0, done.stderr
+    assert [one.name for one in (tmp_path / "set").iterdir()] == ["profile=research"]
+
+
 def test_what_is_not_archived_of_one_is_said_with_its_name(config: Path) -> None:
     done = archiver("report", "keys", "--all-profiles", "--config", str(config), "--since", "2031-01-01")
     assert done.returncode == 3
@@ -150,6 +160,9 @@ def test_a_wrong_choice_is_a_clear_error(config: Path, arguments: tuple[str, ...
         ("profiles = 1", "`profiles` in {path} is not as expected"),
         ("[profiles.a]\ndb = 'a'\nwidth = 1", "has an unknown key 'width'"),
         ("quiet = true", "the configuration has no profiles"),
+        ('[profiles."../a"]\ndb = "a"', "cannot name a profile"),
+        ('[profiles.""]\ndb = "a"', "cannot name a profile"),
+        ("[profiles.a]\ndb = 'a'\n[profiles.b]\ndb = 'a'", "have the same `db`"),
     ],
 )
 def test_a_faulty_configuration_is_a_clear_error(tmp_path: Path, text: str, said: str) -> None:

@@ -26,7 +26,7 @@ def test_a_crontab_line_runs_the_command_as_it_is() -> None:
     # cron takes an escaped percent sign as one, and gives the rest to a shell.
     sync, _, check = command.replace("\\%", "%").partition(" && ")
     assert shlex.split(sync) == ODD.words
-    assert shlex.split(check) == [ODD.program, "check", "--quiet", "--db", ODD.db]
+    assert shlex.split(check) == ODD.check == [ODD.program, "check", "--quiet", "--db", ODD.db]
     assert "%" not in command.replace("\\%", "")
 
 
@@ -58,7 +58,7 @@ def test_a_cron_job_of_kubernetes_reads_the_secret_and_no_key() -> None:
     assert 'schedule: "5 4 * * *"' in text
     assert '- "/secrets/admin-key"' in text
     assert "readOnlyRootFilesystem: true" in text
-    assert ODD.key_file not in text
+    assert f"{ODD.key_file}" not in text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,6 +67,23 @@ def test_the_command_prints_it(db: Path, kind: str) -> None:
     assert done.code == 0, done.stderr
     assert "59" in done.stdout
     assert kind == "kubernetes" or str(db) in done.stdout
+
+
+def test_the_run_has_the_configuration_and_the_profiles_of_the_call(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        "[profiles.a]\ndb = 'a.db'\nadmin-key-command = 'x'\n[profiles.b]\ndb = 'b.db'\nadmin-key-file = 'k'\n",
+        encoding="utf-8",
+    )
+    for given in (["--profile=a"], ["--all-profiles"], ["--profile=a", "--profile=b"]):
+        done = run("schedule", "cron", "--config", str(config), *given)
+        assert done.code == 0, done.stderr
+        sync, _, check = done.stdout.splitlines()[1].split("* * *")[1].partition(" && ")
+        settings = ["--config", str(config), *given]
+        assert shlex.split(sync)[1:] == ["sync", "--quiet", *settings, "--wait", "1h"]
+        assert shlex.split(check)[1:] == ["check", "--quiet", *settings]
+    units = run("schedule", "systemd", "--config", str(config), "--profile=a").stdout
+    assert units.count("ExecStart=") == 2
 
 
 def test_a_wrong_time_or_kind_is_a_clear_error(db: Path) -> None:

@@ -96,6 +96,10 @@ def test_a_csv_of_a_view_has_the_filters_columns_and_order_of_its_page(server: S
     assert [row[2] for row in rows[1:]] == [amount for _, _, amount in expected]
     assert len(rows) > 5
     assert server.get("/archive/daily_cost.csv?_sort=nope").status == 400
+    for kind in ("", ".csv", ".json"):
+        for wrong in ("workspce=workspce", "workspce__contains=a"):
+            refused = server.get(f"/archive/daily_cost{kind}?{wrong}")
+            assert (refused.status, "has no column" in refused.text) == (400, True)
     assert server.get("/archive/none.csv").status == 404
     assert "date" not in server.get("/archive/daily_cost.csv?_nocol=date").text.splitlines()[0].split(",")
     assert len(server.get("/archive/daily_cost.csv?_where=0").text.splitlines()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -207,3 +208,18 @@ def test_budgets_and_teams_are_those_of_the_configuration_as_it_is_now(archive: 
         got = one.get("/report/budget")
         assert (got.status, "a budget in" in got.text) == (400, True)
         assert one.get("/report/spend").status == 200
+
+
+def test_health_answers_while_many_pages_are_asked_for(served: Server) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(served.get, f"/report/keys?top={n}") for n in range(1, 41)]
+        assert served.get("/healthz").json()["ok"] is True
+        found = [one.result().status for one in asked]
+    assert set(found) <= {200, 503}
+    assert found.count(200) >= 3
+    assert served.get("/report/keys?top=1").status == 200
+
+
+def test_a_day_after_all_days_is_a_mistake(served: Server) -> None:
+    got = served.get("/report/spend?since=9999-12-31")
+    assert (got.status, "long after today" in got.text) == (400, True)

@@ -41,6 +41,9 @@ class Budget:
     name: str = "total"
 
 
+_LATEST_YEAR = 2200
+
+
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
     """The options of one report.
@@ -85,6 +88,16 @@ class ReportRequest:
     warn: bool = False
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     budgets: tuple[Budget, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse days after which Python has none.
+
+        Raises:
+            ConfigurationError: A day is after the year 2200.
+        """
+        for day in (self.since, self.until):
+            if day is not None and day.year > _LATEST_YEAR:
+                raise ConfigurationError(f"{day} is long after today", hint="write it as 2026-10-05")
 
     def grouped(self, dimensions: Sequence[str], default: Sequence[str], name: str) -> tuple[str, ...]:
         """Return the words to group by, in the order of `dimensions`.

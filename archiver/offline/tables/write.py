@@ -58,7 +58,7 @@ def write_rows(  # noqa: PLR0913  # what is written, where and how
     With `has_total` the last row is a total, which a plain table sets apart. A null is `NULL` for people.
     """
     if how in {Format.JSON, Format.NL}:
-        columns = _distinct(columns)
+        columns = distinct(columns)
     if how is Format.CSV:
         _write_separated(columns, rows, to, csv.excel(), _plain if raw else inert)
     elif how is Format.TSV:
@@ -134,7 +134,8 @@ def _whole(value: Any) -> str:
     return NULL if value is None else str(_plain(value))
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names with a number at those that are repeated, as `x` and `x_2`."""
     distinct: dict[str, None] = {}
     for name in names:
         number = 2
