@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archiver.offline.tables.table import Table
 
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?%?")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9:]+Z)?)?")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9:.]+Z)?)?")
 _EXACT_AMOUNT = re.compile(r"(-?[0-9,]+\.[0-9]{2})([0-9]+)")
 
 

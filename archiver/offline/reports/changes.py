@@ -41,7 +41,7 @@ def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
         days = {(side, report): of.days(report) for side, of in sides.items() for report in DEFAULT_REPORTS}
         if not any(days["was", report] for report in DEFAULT_REPORTS):
             archived = days["now", Report.COST] or days["now", Report.USAGE]
-            sentence = not_archived("cost or usage", None, [], to_text(moment) if archived else None)
+            sentence = not_archived("cost or usage", None, [], to_text(moment) if archived else None, "--since")
             return Table([], [], notes=(sentence,), is_known=False)
         found: dict[tuple[Any, ...], Row] = {}
         for side, kind, report in product(sides, (CHANGED, NEW, GONE), DEFAULT_REPORTS):

@@ -90,16 +90,18 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def not_archived(what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None) -> str:
+def not_archived(
+    what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None, option: str = "--as-of"
+) -> str:
     """Return the note of a report without archived days, and what to do.
 
     `what` is the report that was read, `period` the days asked for, `archived` the days that exist, `as_of` the moment
-    that the archive was read at.
+    that the archive was read at, which `option` gave.
     """
     then = f" as of {as_of}" if as_of else ""
     if not archived:
         report = "" if what in DEFAULT_REPORTS else f" --report {what}"
-        hint = "choose a later --as-of" if as_of else f"run archiver sync{report}"
+        hint = f"choose a later {option}" if as_of else f"run archiver sync{report}"
         return f"no {what} was archived{then}: {hint}" if as_of else f"no {what} is archived yet: {hint}"
     asked = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
     return f"no {what}{asked} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from archiver.offline.tables.money import to_exact, to_microcents, to_rounded
+from archiver.offline.tables.money import Estimate, to_exact, to_microcents, to_rounded
 from archiver.offline.tables.sparkline import bar, halved, sparkline
 from archiver.offline.tables.table import Column, Kind, Row, Table
 from archiver.reports.dimensions import BY_COLUMN, DIMENSIONS, Label
@@ -199,11 +199,16 @@ def _rounded(values: Sequence[int | None], unit: str) -> list[str]:
 
 
 def _exact(values: Sequence[int | None], unit: str) -> list[str]:
-    """Return amounts with commas, all with as many fractional digits as the longest needs."""
-    parts = ["" if value is None else to_exact(value, unit) for value in values]
+    """Return amounts with commas, all with as many fractional digits as the longest needs.
+
+    Estimates have no more than their two: zeros after them would be claims.
+    """
+    parts = ["" if value is None else _with_thousands(to_exact(value, unit)) for value in values]
     digits = max((len(part.partition(".")[2]) for part in parts), default=0)
-    return [part and _with_thousands(part).ljust(len(_with_thousands(part.partition(".")[0])) + 1 + digits, "0")
-            for part in parts]  # fmt: skip
+    return [
+        part if not part or isinstance(value, Estimate) else part.ljust(len(part.partition(".")[0]) + 1 + digits, "0")
+        for part, value in zip(parts, values, strict=True)
+    ]
 
 
 def _with_thousands(text: str) -> str:

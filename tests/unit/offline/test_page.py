@@ -16,7 +16,8 @@ from archiver.offline.page.cards import compact
 from archiver.offline.page.html import Card, Page, Section, render
 from archiver.offline.page.tables import page_table
 from archiver.offline.tables.display import to_display
-from archiver.offline.tables.table import Column, Kind, Table
+from archiver.offline.tables.money import ATTOCENTS, Estimate
+from archiver.offline.tables.table import Column, Kind, Table, money, plain
 from archiver.reports.dimensions import Label
 from tests.pages import HOSTILE, Read
 
@@ -188,3 +189,16 @@ def test_no_module_has_markup_of_its_own() -> None:
     assert [
         one.name for one in modules if re.search(r"</?(?:p|td|tr|dl|dd|div|span|section|html)\b", one.read_text())
     ] == []
+
+
+def test_an_estimate_has_no_digits_after_the_cent_and_no_zeros_for_them() -> None:
+    rows = [{"who": "a", "amount": Estimate(123 * ATTOCENTS)}, {"who": "b", "amount": 212345678 * ATTOCENTS // 10**6}]
+    assert [row[-1] for row in shown(Table([*plain("who"), *money("amount")], rows))[1:]] == ["1.23", "2.12345678"]
+
+
+def test_a_time_with_fractions_and_a_model_do_not_break() -> None:
+    table = Table(
+        plain("model", "created_at"), [{"model": "claude-invented-1", "created_at": "2026-02-08T09:00:00.4Z"}]
+    )
+    (row,) = page_table("caption", table, "usd").rows
+    assert [cell.kind for cell in row] == ["whole", "time"]
