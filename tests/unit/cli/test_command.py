@@ -29,7 +29,11 @@ def test_every_option_is_in_a_named_group(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_examples_that_can_be_parsed(name: str) -> None:
+def test_every_command_has_examples_that_can_be_parsed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text("[profiles.a]\ndb = 'a.db'\n", encoding="utf-8")
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "config.toml"))
     found = command(name)
     assert isinstance(found, (Command, Group))
     assert found.examples
