@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def mcp(*, teams: Path | None, db: Path, **_: Any) -> None:
     """Serve the archive to an assistant, read-only.
 
-    It speaks the Model Context Protocol on standard input and output, and has the tools status, schema, report and
+    It uses the Model Context Protocol on standard input and output, and has the tools status, schema, report and
     query. It needs one more library: pip install 'claude-usage-archiver[mcp]'.
     """
     from archiver.mcp.server import serve  # noqa: PLC0415  # only to serve
