@@ -5,6 +5,7 @@ Nothing is replaced that is not of the same archive, and to install twice is to 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TIMER = "# ~/.config/systemd/user/archiver.timer\n"
 _SECONDS = 30.0
+_NO_CRONTAB = re.compile("no crontab|no such file", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\bsync --quiet (.*?)(?: --admin-key-file .*?)? --wait ")
 
 
 def install(kind: str, run: Nightly) -> list[str]:
@@ -36,19 +39,19 @@ def install(kind: str, run: Nightly) -> list[str]:
         )
     text = schedule_text(kind, run)
     if kind == "systemd":
-        return _install_systemd(text, run)
+        return _install_systemd(text)
     if kind == "launchd":
-        return _install_launchd(text, run)
+        return _install_launchd(text)
     if kind == "cron":
         return _install_cron(text)
     raise ConfigurationError(f"{kind} is installed from its own tools", hint="archiver schedule kubernetes says how")
 
 
-def _install_systemd(text: str, run: Nightly) -> list[str]:
+def _install_systemd(text: str) -> list[str]:
     folder = Path.home() / ".config" / "systemd" / "user"
     service, _, timer = text.partition(_TIMER)
     files = {folder / "archiver.service": service, folder / "archiver.timer": timer}
-    _check_same_archive(folder / "archiver.service", run)
+    _check_same_archive(folder / "archiver.service", text)
     _need("systemctl")
     done = [_write(path, content) for path, content in files.items()]
     _call(["systemctl", "--user", "daemon-reload"])
@@ -56,9 +59,9 @@ def _install_systemd(text: str, run: Nightly) -> list[str]:
     return [*done, "enabled archiver.timer; loginctl enable-linger lets it run while you are logged out"]
 
 
-def _install_launchd(text: str, run: Nightly) -> list[str]:
+def _install_launchd(text: str) -> list[str]:
     path = Path.home() / "Library" / "LaunchAgents" / "archiver.nightly.plist"
-    _check_same_archive(path, run)
+    _check_same_archive(path, text)
     _need("launchctl")
     is_replaced = path.exists()
     done = _write(path, text)
@@ -70,28 +73,37 @@ def _install_launchd(text: str, run: Nightly) -> list[str]:
 
 def _install_cron(text: str) -> list[str]:
     _need("crontab")
-    # Without a crontab, `crontab -l` fails.
     found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False, timeout=_SECONDS)  # noqa: S607
+    if found.returncode and not _NO_CRONTAB.search(found.stderr):
+        # Of one that cannot be read, all other lines would be lost.
+        raise StorageError(f"crontab -l failed: {found.stderr.strip()}", hint="archiver schedule cron prints the line")
     before = found.stdout.splitlines() if found.returncode == 0 else []
     line = text.splitlines()[1]
-    # The line of this archive, whatever its time: the words of the command up to the archive are the same.
-    mine = line.split("* * *", 1)[1].split(" --admin-key-file ")[0].split(" --wait ")[0]
-    kept = [one for one in before if mine not in one]
+    kept = [one for one in before if _archive_of(one) != _archive_of(line)]
     if line in before and len(kept) == len(before) - 1:
         return ["the crontab has the line already"]
     _call(["crontab", "-"], "\n".join([*kept, line]) + "\n")
     return ["replaced the line in the crontab" if len(kept) < len(before) else "added a line to the crontab"]
 
 
-def _check_same_archive(path: Path, run: Nightly) -> None:
+def _archive_of(text: str) -> str:
+    """Return the options of the first sync in a text that name its archive; empty without a sync.
+
+    The place of the program, the key and the time may be others.
+    """
+    words = " ".join(re.findall(r"<string>(.*?)</string>", text)) or text
+    match = _ARCHIVE.search(words)
+    return match[1] if match else ""
+
+
+def _check_same_archive(path: Path, text: str) -> None:
     try:
         before = path.read_text("utf-8")
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"cannot read {path}: {error}", hint="check its permissions") from None
-    named = [*run.settings, *([run.db] if run.db else [])]
-    if not all(one in before for one in named):
+    if _archive_of(before) != _archive_of(text):
         raise ConfigurationError(
             f"{path} runs another archive", hint="remove it, or use profiles and sync --all-profiles in one run"
         )

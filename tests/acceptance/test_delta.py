@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from archiver.errors import ConfigurationError
 from archiver.model import Report
@@ -111,6 +111,16 @@ def test_two_at_once_leave_every_month_once(whole: Path, tmp_path: Path) -> None
     for view in VIEWS:
         ((number,),) = select(whole, f"SELECT count(*) FROM {view}")  # noqa: S608  # a name of ours
         assert DeltaTable((folder / view).as_uri()).to_pyarrow_table().num_rows == number
+
+
+def test_a_table_of_other_rows_than_the_manifest_says_is_repaired(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    exported(whole, folder, "--report", "cost")
+    before = read(folder, "daily_cost")
+    write_deltalake(str(folder / "daily_cost"), before.slice(0, 7), mode="append")
+    assert read(folder, "daily_cost").num_rows == before.num_rows + 7
+    assert " 0 months written" not in exported(whole, folder, "--report", "cost")
+    assert rows(read(folder, "daily_cost")) == rows(before)
 
 
 def test_killed_at_any_time_every_month_is_whole(whole: Path, tmp_path: Path) -> None:

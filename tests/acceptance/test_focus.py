@@ -222,7 +222,9 @@ def test_twice_is_the_same_file_and_parquet_has_the_same_rows(small: Path, tmp_p
 def test_files_of_so_many_rows(small: Path, tmp_path: Path) -> None:
     whole_rows, _ = exported(small, tmp_path / "all.csv", "--month", "2026-01")
     exported(small, tmp_path / "part.csv", "--month", "2026-01", "--split", "7")
-    (tmp_path / "part-of-mine.csv").write_text("kept", encoding="utf-8")
+    mine = {"part-of-mine.csv", "part-2026.csv", "part-202601.csv"}
+    for name in mine:
+        (tmp_path / name).write_text("kept", encoding="utf-8")
     _, said = exported(small, tmp_path / "part.csv", "--month", "2026-01", "--split", "60")
     assert said.count("wrote ") == 3
     found: Rows = []
@@ -231,10 +233,14 @@ def test_files_of_so_many_rows(small: Path, tmp_path: Path) -> None:
             found += csv.DictReader(file)
     assert found == whole_rows
     # Parts of an earlier delivery would be added to this one.
-    names = {"part-001.csv", "part-002.csv", "part-003.csv", "part-of-mine.csv"}
-    assert {one.name for one in tmp_path.glob("part*.csv")} == names
+    names = {"part-001.csv", "part-002.csv", "part-003.csv"}
+    assert {one.name for one in tmp_path.glob("part*.csv")} == names | mine
     exported(small, tmp_path / "part.csv", "--month", "2026-01")
-    assert {one.name for one in tmp_path.glob("part*.csv")} == {"part.csv", "part-of-mine.csv"}
+    assert {one.name for one in tmp_path.glob("part*.csv")} == {"part.csv"} | mine
+    metadata = tmp_path / "part.metadata.json"
+    metadata.write_text('{"x_Files": ["../secret.csv", "part-2026.csv.bak", 7, "part-of-mine.csv"]}', encoding="utf-8")
+    exported(small, tmp_path / "part.csv", "--month", "2026-01")
+    assert {one.name for one in tmp_path.glob("part*.csv")} == {"part.csv"} | mine
 
 
 def test_teams_are_named(small: Path, tmp_path: Path) -> None:

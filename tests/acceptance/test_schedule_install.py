@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CRONTAB = """#!/bin/sh
-if [ "$1" = -l ]; then cat "$HOME/crontab" 2>/dev/null; else cat > "$HOME/crontab"; fi
+if [ "$1" != -l ]; then cat > "$HOME/crontab"; exit; fi
+if [ -f "$HOME/refused" ]; then echo "you are not allowed" >&2; exit 1; fi
+cat "$HOME/crontab" 2>/dev/null || { echo "no crontab for me" >&2; exit 1; }
 """
 RECORDER = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$HOME/calls"
@@ -54,6 +56,37 @@ def test_a_crontab_keeps_its_lines_and_has_ours_once(home: Path) -> None:
     assert len(crontab.read_text("utf-8").splitlines()) == 4
 
 
+def test_a_line_of_another_archive_or_profile_is_left_alone(home: Path) -> None:
+    config = home / "config.toml"
+    names = ("a", "ab")
+    profiles = [f"[profiles.{one}]\ndb = '{one}.db'\nadmin-key-file = '{home}/key'\n" for one in names]
+    config.write_text("".join(profiles), encoding="utf-8")
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    for given in (["--profile=ab"], ["--profile=a"], ["--profile=a", "--profile=ab"], ["--profile=a"]):
+        done = archiver("schedule", "cron", "--install", "--config", str(config), *given, HOME=str(home), PATH=path)
+        assert done.returncode == 0, done.stderr
+    assert install(home, "cron", db="archive.db2").returncode == 0
+    assert install(home, "cron").returncode == 0
+    assert len((home / "crontab").read_text("utf-8").splitlines()) == 5
+
+
+def test_a_new_place_of_the_program_replaces_the_line(home: Path) -> None:
+    assert install(home, "cron").returncode == 0
+    crontab = home / "crontab"
+    minute, hour, *rest = crontab.read_text("utf-8").split(maxsplit=6)
+    crontab.write_text(" ".join([minute, hour, *rest[:3], "/old/archiver", rest[4]]), encoding="utf-8")
+    assert "replaced" in install(home, "cron").stderr
+    assert "/old/archiver" not in crontab.read_text("utf-8").partition("&&")[0]
+
+
+def test_a_crontab_that_cannot_be_read_is_not_written(home: Path) -> None:
+    (home / "crontab").write_text("0 1 * * *  other\n", encoding="utf-8")
+    (home / "refused").touch()
+    done = install(home, "cron")
+    assert (done.returncode, "you are not allowed" in done.stderr) == (7, True)
+    assert (home / "crontab").read_text("utf-8") == "0 1 * * *  other\n"
+
+
 def test_units_are_written_and_enabled(home: Path) -> None:
     for _ in range(2):
         done = install(home, "systemd")
@@ -64,12 +97,14 @@ def test_units_are_written_and_enabled(home: Path) -> None:
     assert "OnCalendar=*-*-* 03:15:00" in (folder / "archiver.timer").read_text("utf-8")
     calls = (home / "calls").read_text("utf-8").splitlines()
     assert calls == ["systemctl --user daemon-reload", "systemctl --user enable --now archiver.timer"] * 2
-    other = install(home, "systemd", db="second.db")
-    assert (other.returncode, "runs another archive" in other.stderr) == (2, True)
+    for name in ("second.db", "archive.d", "archive.db2"):
+        other = install(home, "systemd", db=name)
+        assert (other.returncode, "runs another archive" in other.stderr) == (2, True)
 
 
 def test_an_agent_is_written_and_loaded(home: Path) -> None:
     assert install(home, "launchd").returncode == 0
+    assert "runs another archive" in install(home, "launchd", db="archive.d").stderr
     path = home / "Library" / "LaunchAgents" / "archiver.nightly.plist"
     assert path.exists()
     assert install(home, "launchd", "--at", "04:30").returncode == 0

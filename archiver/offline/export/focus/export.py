@@ -114,11 +114,23 @@ def export_focus(reader: ArchiveReader, target: Path, request: FocusRequest) -> 
 
 
 def _remove_leftovers(target: Path, written: Sequence[Path]) -> None:
-    """Remove the files of an earlier delivery of this name, which would be added to this one."""
-    parts = [one for one in target.parent.iterdir() if re.fullmatch(re.escape(target.stem) + r"-[0-9]{3,}", one.stem)]
-    for one in [target, *parts]:
-        if one.suffix == target.suffix and one not in written:
-            one.unlink(missing_ok=True)
+    """Remove the files that the metadata of an earlier delivery of this name lists.
+
+    They would be added to those of this one. Files that no delivery wrote stay, whatever their names.
+    """
+    try:
+        listed = json.loads(_metadata_path(target).read_text("utf-8")).get("x_Files", [])
+    except (OSError, ValueError, AttributeError):
+        return  # there was no delivery
+    form = re.compile(re.escape(target.stem) + r"(-[0-9]{3,})?" + re.escape(target.suffix))
+    kept = {path.name for path in written}
+    for name in listed if isinstance(listed, list) else []:
+        if isinstance(name, str) and form.fullmatch(name) and name not in kept:
+            target.with_name(name).unlink(missing_ok=True)
+
+
+def _metadata_path(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.metadata.json")
 
 
 def _check_request(target: Path, request: FocusRequest) -> None:
@@ -278,5 +290,4 @@ def _write_metadata(  # noqa: PLR0913, PLR0917  # what the file is about
         "x_DaysProvisional": len(known.provisional) + len(known.in_progress),
         "x_LeftOut": done.notes,
     }
-    path = target.with_name(f"{target.stem}.metadata.json")
-    write_atomic(path, (json.dumps(entry, indent=1) + "\n").encode(), reader.path)
+    write_atomic(_metadata_path(target), (json.dumps(entry, indent=1) + "\n").encode(), reader.path)
