@@ -107,6 +107,11 @@ def test_two_at_once_leave_every_month_once(whole: Path, tmp_path: Path) -> None
     command = [sys.executable, "-m", "archiver", "export", "delta", str(folder), "--db", str(whole)]
     both = [subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) for _ in range(2)]
     assert {child.wait() for child in both} <= {0, 7}
+    exported(whole, tmp_path / "alone")
+    for view in VIEWS:
+        table = DeltaTable((folder / view).as_uri()).to_pyarrow_table()
+        whole_months = _by_month(read(tmp_path / "alone", view))
+        assert _by_month(table).items() <= whole_months.items()
     exported(whole, folder)
     for view in VIEWS:
         ((number,),) = select(whole, f"SELECT count(*) FROM {view}")  # noqa: S608  # a name of ours
