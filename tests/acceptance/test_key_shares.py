@@ -51,3 +51,14 @@ def test_credits_of_keys_are_kept_apart_from_their_charges(cancelled: Path) -> N
     found = {one.values["api_key_id"]: (one.amounts[day], one.credits[day], one.is_estimate) for one in read.groups}
     assert found == dict.fromkeys(("k1", "k2"), (0, -5 * DOLLAR, True))
     assert {one.without_credits(day) for one in read.groups} == {5 * DOLLAR}
+
+
+def test_a_share_of_one_price_is_exact(db: Path) -> None:
+    handmade = Handmade(db)
+    bill = cost_row("1000", cost_type="tokens", token_type="output_tokens", description="one", **KINDS)
+    handmade.cost({DAY: [bill]}, read_at="2026-04-30T03:00:00")
+    used = [usage_row(0, 0, 0, 0, count, api_key_id=key, **KINDS) for key, count in (("k1", 30), ("k2", 70))]
+    handmade.usage({DAY: used}, read_at="2026-04-30T03:00:00")
+    rows = run("report", "keys", "--json", "--db", str(db)).rows()
+    found = {row["api_key_id"]: (row["amount_usd"], row["method"]) for row in rows}
+    assert found == {"k1": ("3.00", "exact"), "k2": ("7.00", "exact")}
