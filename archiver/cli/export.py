@@ -14,7 +14,7 @@ from archiver.cli.report_request import read_range
 from archiver.cli.terminal import print_notes
 from archiver.errors import PARTIAL_EXIT
 from archiver.model import Report
-from archiver.offline.export.dataset import VIEWS_OF, export_dataset
+from archiver.offline.export.dataset import export_dataset
 from archiver.offline.export.focus.checker import check_file
 from archiver.offline.export.focus.export import FocusRequest, export_focus
 from archiver.offline.export.focus.numbers import to_text
@@ -22,6 +22,7 @@ from archiver.offline.export.focus.quantities import EXACT, SHARED
 from archiver.offline.export.formats import DeltaTables, ParquetFiles
 from archiver.offline.export.parquet import load_library
 from archiver.offline.export.stores import store_of
+from archiver.offline.export.tables import VIEWS_OF, read_series_table, views_of
 from archiver.offline.periods import month as parse_month
 from archiver.offline.reports.known_days import count
 from archiver.offline.tables.write import show
@@ -54,7 +55,14 @@ def _of_dataset(command: Any) -> Any:
     only = option(
         "--report", multiple=True, type=Choice([str(one) for one in VIEWS_OF]), help="This report alone (repeatable)."
     )
-    return click.argument("folder")(only(_with_range(db_option(config_option(command)))))
+    series = option(
+        "--series",
+        multiple=True,
+        type=int,
+        metavar="ID",
+        help="Buckets of the series with this series_id, as a table (repeatable); without --report, these alone.",
+    )
+    return click.argument("folder")(series(only(_with_range(db_option(config_option(command))))))
 
 
 class ExportGroup(Group):
@@ -76,7 +84,10 @@ def export() -> None:
     "parquet",
     cls=Command,
     several=in_one_call,
-    examples=["archiver export parquet usage-dataset  # all days, and the next time only months that changed"],
+    examples=[
+        "archiver export parquet usage-dataset  # all days, and the next time only months that changed",
+        "archiver export parquet usage-dataset --series 1  # hours or minutes as well, from the series with this id",
+    ],
 )
 @_of_dataset
 @click.pass_context
@@ -130,10 +141,11 @@ def _export_one(
     request = read_range(ctx, options)
     # `report` of the configuration is what to sync.
     is_given = ctx.get_parameter_source("report") is click.core.ParameterSource.COMMANDLINE
-    reports = [Report(one) for one in report] if is_given else list(VIEWS_OF)
+    reports = [Report(one) for one in report] if is_given else [] if options["series"] else list(VIEWS_OF)
     moment = options["as_of"]
     with open_archive_reader(options["db"], None if moment is None else int(moment.timestamp())) as reader:
-        done = export_dataset(reader, store, make(store), reports, request.since, request.until)
+        tables = [*views_of(reports), *(read_series_table(reader, one) for one in dict.fromkeys(options["series"]))]
+        done = export_dataset(reader, store, make(store), tables, request.since, request.until)
     removed = f", {done.removed:,} removed" if done.removed else ""
     click.echo(
         f"{show(folder, None)}: {count(done.rows, 'row')}; {count(done.written, 'month')} written, "

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 _CENTS_DIGITS, _DOLLAR_DIGITS = 18, 20
 _AMOUNTS = {"amount": "amount_usd", "list_amount": "list_amount_usd"}
 """Amounts in cents as the API's text, and the rounded columns of the views that are computed exactly here."""
-_COUNTS = frozenset({"sessions", "lines_added", "lines_removed", "commits", "pull_requests", "accepted", "rejected"})
+_COUNTS = frozenset(
+    {"sessions", "lines_added", "lines_removed", "commits", "pull_requests", "accepted", "rejected", "requests"}
+)
+_TIMES = frozenset({"bucket_start", "bucket_end"})
 
 
 def record_batches(
@@ -50,6 +53,9 @@ def _columns(pa: Any, names: Sequence[str]) -> list[tuple[Any, Callable[[tuple[A
             continue
         if name == "date":
             found.append((pa.field(name, pa.date32()), partial(_day, at=i)))
+        elif name in _TIMES:
+            # Delta tables have times in microseconds alone.
+            found.append((pa.field(name, pa.timestamp("us", tz="UTC")), partial(_microseconds, at=i)))
         elif name in _AMOUNTS:
             found.append((pa.field(f"{name}_cents", cents), partial(_decimal, at=i)))
             in_dollars = partial(_dollars, at=i, currency=at["currency"])
@@ -63,6 +69,11 @@ def _columns(pa: Any, names: Sequence[str]) -> list[tuple[Any, Callable[[tuple[A
 
 def _day(row: tuple[Any, ...], at: int) -> date:
     return date.fromisoformat(row[at])
+
+
+def _microseconds(row: tuple[Any, ...], at: int) -> int:
+    seconds: int = row[at]
+    return seconds * 1_000_000
 
 
 def _decimal(row: tuple[Any, ...], at: int) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""The formats of a dataset, which write a month of a view at once."""
+"""The formats of a dataset, which write a month of a table at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archiver.offline.export.stores import Store
+    from archiver.offline.export.tables import Rows
 
-Rows = tuple["Sequence[str]", "Iterator[tuple[Any, ...]]"]
-"""The names of the columns of a view, and its rows."""
 _FILE = "data.parquet"
 _MONTH = "month="
 
@@ -31,19 +30,19 @@ class Format(Protocol):
     def name(self) -> str:
         """The name of the format in the manifest."""
 
-    def months(self, view: str) -> dict[str, int | None]:
-        """Return the months of a view that are there.
+    def months(self, table: str) -> dict[str, int | None]:
+        """Return the months of a table that are there.
 
         Their values are the numbers of rows, None if these are not known.
         """
 
-    def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
+    def write(self, table: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
         """Replace a month; readers see the old or the new one.
 
         `about` says what it was made from.
         """
 
-    def remove(self, view: str, month: str) -> None:
+    def remove(self, table: str, month: str) -> None:
         """Remove a month."""
 
 
@@ -54,24 +53,24 @@ class ParquetFiles:
     store: Store
     name: str = "parquet"
 
-    def months(self, view: str) -> dict[str, int | None]:
-        """Return the months of a view that have a file."""
-        folders = [one for one in self.store.names(view) if one.startswith(_MONTH)]
-        return {one.removeprefix(_MONTH): None for one in folders if _FILE in self.store.names(f"{view}/{one}")}
+    def months(self, table: str) -> dict[str, int | None]:
+        """Return the months of a table that have a file."""
+        folders = [one for one in self.store.names(table) if one.startswith(_MONTH)]
+        return {one.removeprefix(_MONTH): None for one in folders if _FILE in self.store.names(f"{table}/{one}")}
 
-    def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:  # noqa: ARG002  # see the manifest
+    def write(self, table: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:  # noqa: ARG002  # see the manifest
         """Replace the file of a month."""
-        with self.store.writing(f"{view}/{_MONTH}{month}/{_FILE}") as file:
+        with self.store.writing(f"{table}/{_MONTH}{month}/{_FILE}") as file:
             _write_parquet(file, *rows)
 
-    def remove(self, view: str, month: str) -> None:
+    def remove(self, table: str, month: str) -> None:
         """Remove the file of a month."""
-        self.store.remove(f"{view}/{_MONTH}{month}/{_FILE}")
+        self.store.remove(f"{table}/{_MONTH}{month}/{_FILE}")
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaTables:
-    """A Delta table for each view, with a partition for each month.
+    """Delta tables, with a partition for each month.
 
     Each change of a month is a transaction.
     """
@@ -86,22 +85,22 @@ class DeltaTables:
                 f"Delta tables cannot be in {self.store.address}, which has a percent sign", hint="name another folder"
             )
 
-    def months(self, view: str) -> dict[str, int | None]:
+    def months(self, table: str) -> dict[str, int | None]:
         """Return the months and rows of the last version of a table."""
         delta = _load_delta()
         try:
-            if not delta.DeltaTable.is_deltatable(self._table(view)):
+            if not delta.DeltaTable.is_deltatable(self._address(table)):
                 return {}
-            files = load_library().table(delta.DeltaTable(self._table(view)).get_add_actions()).to_pylist()
+            files = load_library().table(delta.DeltaTable(self._address(table)).get_add_actions()).to_pylist()
         except (delta.exceptions.DeltaError, OSError) as error:
-            raise self._fault(view, error) from None
+            raise self._fault(table, error) from None
         found: dict[str, int | None] = {}
         for file in files:
             month = file["partition"]["month"]
             found[month] = (found.get(month) or 0) + file["num_records"]
         return found
 
-    def write(self, view: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
+    def write(self, table: str, month: str, rows: Rows, about: Mapping[str, str]) -> None:
         """Replace a month in one transaction; the first one makes the table."""
         pa, delta = load_library(), _load_delta()
         # delta-rs reads batches in a thread of its own, where SQLite's rows cannot be read.
@@ -109,15 +108,15 @@ class DeltaTables:
             _write_parquet(file, *rows, month=month)
             made = pa.parquet.ParquetFile(file)
             batches = pa.RecordBatchReader.from_batches(made.schema_arrow, made.iter_batches(ROWS_AT_ONCE))
-            self._commit(delta, view, month, batches, about)
+            self._commit(delta, table, month, batches, about)
 
-    def _commit(self, delta: Any, view: str, month: str, batches: Any, about: Mapping[str, str]) -> None:
+    def _commit(self, delta: Any, table: str, month: str, batches: Any, about: Mapping[str, str]) -> None:
         try:
             # Two first exports at once would each write to a table of their own. With a table that is there, one of two
             # transactions on the same month fails.
-            delta.DeltaTable.create(self._table(view), batches.schema, mode="ignore", partition_by=["month"])
+            delta.DeltaTable.create(self._address(table), batches.schema, mode="ignore", partition_by=["month"])
             delta.write_deltalake(
-                self._table(view),
+                self._address(table),
                 batches,
                 mode="overwrite",
                 predicate=f"month = '{month}'",
@@ -126,22 +125,24 @@ class DeltaTables:
                 commit_properties=delta.CommitProperties(custom_metadata=dict(about)),
             )
         except (delta.exceptions.DeltaError, OSError) as error:
-            raise self._fault(view, error) from None
+            raise self._fault(table, error) from None
 
-    def remove(self, view: str, month: str) -> None:
+    def remove(self, table: str, month: str) -> None:
         """Remove a month in one transaction."""
         delta = _load_delta()
         try:
-            delta.DeltaTable(self._table(view)).delete(f"month = '{month}'")
+            delta.DeltaTable(self._address(table)).delete(f"month = '{month}'")
         except (delta.exceptions.DeltaError, OSError) as error:
-            raise self._fault(view, error) from None
+            raise self._fault(table, error) from None
 
-    def _table(self, view: str) -> str:
-        return f"{self.store.uri.rstrip('/')}/{view}"
+    def _address(self, table: str) -> str:
+        return f"{self.store.uri.rstrip('/')}/{table}"
 
-    def _fault(self, view: str, error: Exception) -> StorageError:
+    def _fault(self, table: str, error: Exception) -> StorageError:
         reason = str(error).partition("\n")[0]
-        return StorageError(f"cannot use the Delta table {self._table(view)}: {reason}", hint="try again; see the path")
+        return StorageError(
+            f"cannot use the Delta table {self._address(table)}: {reason}", hint="try again; see the path"
+        )
 
 
 def _write_parquet(file: Any, names: Sequence[str], rows: Iterator[tuple[Any, ...]], month: str | None = None) -> None:
