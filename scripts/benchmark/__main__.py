@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.offline.reports.registry import REPORTS
+from scripts.benchmark.engines import measure_engines
 from scripts.benchmark.pages import Shape
 from scripts.benchmark.peer_runs import PEER_PYTHON, PEERS, measure_peer
 from scripts.benchmark.profile import profile
@@ -162,7 +163,7 @@ def measure_drift(runs: int) -> dict[str, float]:
 def main() -> None:
     """Measure the chosen workloads and print them."""
     workloads = {one.name: one for one in (A, B, C, D)}
-    options = parse_options([*workloads, "E", "F", "G", "nightly", "starts"])
+    options = parse_options([*workloads, "E", "F", "G", "nightly", "starts", "engines"])
     chosen = options.workloads or [*workloads, "starts"]
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     result: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores, {versions}", "workloads": []}
@@ -178,6 +179,7 @@ def main() -> None:
         "G": ("drift", lambda: measure_drift(options.runs)),
         "nightly": ("nightly", lambda: measure_nightly(options.days, options.runs)),
         "starts": ("starts", lambda: measure_starts(options.runs)),
+        "engines": ("engines", lambda: measure_engines(replace(E, shape=Shape(options.rows, 2 * options.rows)))),
     }
     result |= {key: function() for name, (key, function) in others.items() if name in chosen}
     if options.profile:
@@ -194,7 +196,9 @@ def parse_options(names: list[str]) -> argparse.Namespace:
     parser.add_argument("workloads", nargs="*", choices=[[], *names], help="workloads (default: A B C D starts)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown")
     parser.add_argument("--days", type=int, default=365, help="days of use in F and nightly")
-    parser.add_argument("--rows", type=int, default=E.shape.rows, help="rows a minute in E (200 make 105 million)")
+    parser.add_argument(
+        "--rows", type=int, default=E.shape.rows, help="rows a minute in E and engines (200 make 105 million)"
+    )
     parser.add_argument("--peers", action="store_true", help="measure other programs too, in .venv-peers")
     parser.add_argument("--profile", action="store_true", help="show the work of A by stage")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -12,17 +12,16 @@ def show(result: dict[str, Any]) -> None:
         print(f"{'workload':48} {'rows':>9} {'seconds':>8} {'rows/s':>8} of floor  MiB  B/row  second")
     for one in result["workloads"]:
         _show_workload(one)
-    if "growth" in result:
-        _show_growth(result["growth"])
-    if "first_sync" in result:
-        _show_first_sync(result["first_sync"])
-    if "drift" in result:
-        drift = result["drift"]
-        print(f"G A with a new field in every row: {drift['seconds']:.2f} s, {drift['ratio']:.2f} times A")
-    if "nightly" in result:
-        night = result["nightly"]
-        words = f"{night['requests']} requests, {night['seconds']:.2f} s, {night['bytes'] / 1024:,.0f} KiB written"
-        print(f"nightly, {night['days']} days settled, nothing new: {words}")
+    sections = {
+        "growth": _show_growth,
+        "first_sync": _show_first_sync,
+        "drift": _show_drift,
+        "nightly": _show_nightly,
+        "engines": _show_engines,
+    }
+    for key, section in sections.items():
+        if key in result:
+            section(result[key])
     for command, seconds in result.get("starts", {}).items():
         print(f"archiver {command}: {seconds:.3f} s")
     if "profile" in result:
@@ -61,3 +60,19 @@ def _show_first_sync(first: dict[str, Any]) -> None:
     print(f"F first sync of {first['days']} days, both reports: {counts}, {month}, all after {first['all']:.1f} s")
     for peer, seconds in first["peers"].items():
         print(f"  {peer:20} {seconds:8.1f} s, the usage report alone")
+
+
+def _show_drift(drift: dict[str, Any]) -> None:
+    print(f"G A with a new field in every row: {drift['seconds']:.2f} s, {drift['ratio']:.2f} times A")
+
+
+def _show_nightly(night: dict[str, Any]) -> None:
+    words = f"{night['requests']} requests, {night['seconds']:.2f} s, {night['bytes'] / 1024:,.0f} KiB written"
+    print(f"nightly, {night['days']} days settled, nothing new: {words}")
+
+
+def _show_engines(engines: dict[str, Any]) -> None:
+    sizes = f"{engines['bytes'] / 1e6:,.0f} MB, {engines['export_peak_mib']:.0f} MiB of memory"
+    print(f"export parquet --series: {engines['export']:.1f} s, {sizes}; again {engines['export_again']:.1f} s")
+    for engine, seconds in engines["engines"].items():
+        print(f"  tokens by month and workspace, {engine}: {seconds:.2f} s")
