@@ -50,7 +50,7 @@ def measure_engines(workload: Workload) -> dict[str, Any]:
             run([*sync_command(url, db, workload.arguments()), "--report", "usage"])
         export = [*_PROGRAM, "export", "parquet", str(folder), "--series", "1", "--db", str(db)]
         first, second = run(export, watched=True), run(export)
-        result = {
+        result: dict[str, Any] = {
             "export": first.seconds,
             "export_peak_mib": first.peak,
             "export_again": second.seconds,
