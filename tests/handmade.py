@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FINEST_COST = ("description", "workspace_id")
 FINEST_ANALYTICS = ("actor", "api_key_id", "cost_type", "model", "token_type", "workspace_id")
+FINEST_ANALYTICS_USAGE = ("actor", "api_key_id", "model", "service_tier", "workspace_id")
 FINEST_USAGE = ("api_key_id", "context_window", "model", "service_tier", "workspace_id")
 CostRow = tuple[str, dict[str, Any]]
 UsageRow = tuple[tuple[int, ...], dict[str, Any]]
@@ -96,6 +97,18 @@ class Handmade:
             for day, of_day in rows.items()
         }
         self._write(Series(Report.USAGE, BucketWidth.DAY, tuple(group_by)), values, read_at)
+
+    def analytics_usage(
+        self, rows: Mapping[str, Sequence[UsageRow]], *, read_at: str, group_by: Sequence[str] = FINEST_ANALYTICS_USAGE
+    ) -> None:
+        """Write usage of the analytics report by date, without numbers of requests."""
+        values = {
+            day: {
+                _dimensions(Report.ANALYTICS_USAGE, dimensions): (*counts, None, None) for counts, dimensions in of_day
+            }
+            for day, of_day in rows.items()
+        }
+        self._write(Series(Report.ANALYTICS_USAGE, BucketWidth.DAY, tuple(group_by)), values, read_at)
 
     def usage_by_hour(self, rows: Mapping[str, Sequence[UsageRow]], *, read_at: str) -> None:
         """Write usage by the start of its hour; other hours since midnight have none."""

@@ -19,6 +19,7 @@ from archiver.offline.export.focus.checker import check_file
 from archiver.offline.export.focus.export import FocusRequest, export_focus
 from archiver.offline.export.focus.numbers import to_text
 from archiver.offline.export.focus.quantities import EXACT, SHARED
+from archiver.offline.export.focus.sources import BY_KEY, COST
 from archiver.offline.export.formats import DeltaTables, ParquetFiles
 from archiver.offline.export.parquet import load_library
 from archiver.offline.export.stores import store_of
@@ -160,6 +161,7 @@ def _export_one(
     cls=Command,
     examples=[
         "archiver export focus cost-2026-01.csv --month 2026-01",
+        "archiver export focus corrections-2026-01.csv --month 2026-01 --corrections-since 2026-01-03",
         "archiver export focus cost-2026-01.csv --check  # against the text of the specification",
     ],
 )
@@ -173,6 +175,13 @@ def _export_one(
     show_default=True,
     help="Divide tokens that cost rows share by their cost (shared), or refuse (exact).",
 )
+@option("--by", type=Choice(["key"]), help="Billed cost by API key and person, from the analytics report.")
+@option(
+    "--corrections-since",
+    type=Time(),
+    metavar="TIME",
+    help="Write what changed in the months before since a delivery at TIME, booked in the month.",
+)
 @option("--split", type=click.IntRange(min=1), metavar="ROWS", help="Write files of so many rows: FILE-001.csv, ...")
 @option("--teams", type=FILE, metavar="FILE", help="Rules of teams by workspace, for x_Team and x_CostCentre.")
 @option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
@@ -184,6 +193,8 @@ def focus(  # noqa: PLR0913  # click gives each option as an argument
     check: bool,
     month: str,
     quantities: str,
+    by: str | None,
+    corrections_since: datetime | None,
     split: int | None,
     teams: Path | None,
     as_of: datetime | None,
@@ -192,20 +203,29 @@ def focus(  # noqa: PLR0913  # click gives each option as an argument
 ) -> int:
     """Write the cost of a month as FOCUS 1.2, to FILE.csv or FILE.parquet.
 
-    One row for each row of the view daily_cost, and a metadata file next to it. Costs are exact, from the cost report
-    and not the invoice. Exit code 3: quantities are not known, or days are not archived.
+    One row for each row of the view daily_cost, or with --by key of billed cost by API key, and a metadata file next to
+    it. Costs are exact, from the report and not the invoice. Exit code 3: quantities are not known, or days are not
+    archived.
     """
     if check:
         return _check_focus(file)
     period = parse_month(month, datetime.now(UTC).date())
-    request = FocusRequest(period, quantities, split, None if teams is None else read_teams(teams))
+    request = FocusRequest(
+        period,
+        quantities,
+        split,
+        None if teams is None else read_teams(teams),
+        COST if by is None else BY_KEY,
+        None if corrections_since is None else int(corrections_since.timestamp()),
+    )
     with open_archive_reader(db, None if as_of is None else int(as_of.timestamp())) as reader:
         done = export_focus(reader, file, request)
     for path in done.files:
         click.echo(f"wrote {show(str(path), None)}", err=True)
     print_notes(done.notes)
     if done.is_written:
-        click.echo(f"{count(done.rows, 'row')} of {period}", err=True)
+        what = "correction" if corrections_since is not None else "row"
+        click.echo(f"{count(done.rows, what)} of {period}", err=True)
     return 0 if done.is_written and done.is_complete else PARTIAL_EXIT
 
 

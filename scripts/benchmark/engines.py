@@ -58,7 +58,8 @@ def measure_engines(workload: Workload) -> dict[str, Any]:
             "engines": {},
         }
         report = ["report", "tokens", "--by", "month", "--by", "workspace", "--csv", "--db", str(db)]
-        scan = ["query", _SCAN, "--csv", "--timeout", "1h", "--db", str(db)]
+        # SQLite sorts all rows in memory to group them.
+        scan = ["query", _SCAN, "--csv", "--timeout", "1h", "--max-memory", "16384", "--db", str(db)]
         commands = {"archiver report tokens": [*_PROGRAM, *report], "SQLite, view usage": [*_PROGRAM, *scan]}
         for engine, python in _PYTHONS.items():
             if python is not None:

@@ -6,9 +6,11 @@ import csv
 import json
 import os
 import re
+import sqlite3
 import subprocess
 from collections import defaultdict
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from archiver.model import NameKind
+from archiver.model import NameKind, Report
 from archiver.offline.export.focus.columns import ALLOWED, COLUMNS, MANDATORY, MAY_BE_NULL
 from archiver.offline.export.focus.quantities import NEEDED
 from archiver.plan.scope import Scope
@@ -320,6 +322,176 @@ def test_the_check_finds_columns_that_are_missing_or_not_of_the_specification(sm
     assert archiver("export", "focus", str(tmp_path / "no.csv"), "--check").returncode == 2
 
 
+def by_key(db: Path) -> Path:
+    """Archive January of two keys, of which one has a person, billed by key; tokens as well."""
+    handmade = Handmade(db)
+    dates = days("2026-01-01", "2026-01-31")
+    handmade.names(NameKind.WORKSPACE, {"w": "Work"}, read_at="2026-01-01T00:00:00")
+    handmade.names(NameKind.API_KEY, {"k": "Key"}, read_at="2026-01-01T00:00:00")
+    handmade.names(NameKind.PERSON, {"u": "Ada"}, read_at="2026-01-01T00:00:00", details='{"email": "a@example.com"}')
+    kinds = {"cost_type": "tokens", "model": "m", "workspace_id": "w"}
+    person = {"actor_type": "user_actor", "actor_id": "u"}
+    cost = [
+        cost_row("200.5", api_key_id="k", token_type="output_tokens", **person, **kinds),
+        cost_row("100", token_type="uncached_input_tokens", **kinds),
+        cost_row("-30", api_key_id="k", workspace_id="w"),
+        cost_row("4", api_key_id="k", cost_type="code_execution", workspace_id="w"),
+    ]
+    handmade.analytics_cost(dict.fromkeys(dates, cost), read_at=READ_AT)
+    tokens = [
+        usage_row(
+            0, 0, 0, 0, 4_000_000, api_key_id="k", model="m", workspace_id="w", service_tier="standard", **person
+        ),
+        usage_row(0, 0, 0, 0, 77, api_key_id="k", model="m", workspace_id="w", service_tier="priority", **person),
+        usage_row(500_000, model="m", workspace_id="w", service_tier="batch"),
+    ]
+    handmade.analytics_usage(dict.fromkeys(dates, tokens), read_at=READ_AT)
+    return db
+
+
+def test_billed_cost_by_key_and_person(db: Path, tmp_path: Path) -> None:
+    by_key(db)
+    rows, _ = exported(db, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key")
+    assert len(rows) == 4 * 31
+    first = [row for row in rows if row["ChargePeriodStart"].startswith("2026-01-05")]
+    names = (
+        "x_ApiKeyId", "x_ApiKeyName", "ResourceId", "ResourceType", "x_PersonName", "BilledCost", "ConsumedQuantity",
+        "ConsumedUnit", "ListUnitPrice", "ChargeCategory", "x_QuantityMethod",
+    )  # fmt: skip
+    assert {tuple(row[name] for name in names) for row in first} == {
+        # 2.005 dollars for 4 million tokens; those of the priority tier have no cost and do not count.
+        ("k", "Key", "k", "API Key", "Ada", "2.005", "4000000.0", "Tokens", "0.50125", "Usage", "exact"),
+        ("", "", "", "", "", "1.0", "500000.0", "Tokens", "2.0", "Usage", "exact"),
+        ("k", "Key", "k", "API Key", "", "-0.3", "", "", "", "Credit", "none"),
+        ("k", "Key", "k", "API Key", "", "0.04", "1.0", "Charges", "0.04", "Usage", "none"),
+    }
+    assert {row["SubAccountName"] for row in rows} == {"Work"}
+    assert archiver("export", "focus", str(tmp_path / "keys.csv"), "--check").returncode == 0
+    report = archiver("report", "keys", "--month", "2026-01", "--json", "--db", str(db))
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        billed[row["x_ApiKeyName"] or "(no API key)"] += Decimal(row["BilledCost"])
+    assert billed == {one["api_key"]: Decimal(one["amount_usd"]) for one in json.loads(report.stdout)}
+    metadata = json.loads((tmp_path / "keys.metadata.json").read_text("utf-8"))
+    assert metadata["x_Source"] == "the analytics cost report by API key, not the invoice"
+    assert {"ResourceId", "x_PersonId"} <= {one["ColumnName"] for one in metadata["ColumnDefinition"]}
+    teams = tmp_path / "teams.toml"
+    teams.write_text('[[rule]]\nteam = "A"\nperson = "Ada"\n[[rule]]\nteam = "B"\napi-key = "Key"\n', "utf-8")
+    rows, _ = exported(db, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key", "--teams", str(teams))
+    assert {(row["x_ApiKeyId"], row["x_PersonId"], row["x_Team"]) for row in rows} == {
+        ("k", "u", "A"), ("k", "", "B"), ("", "", "(no team)"),
+    }  # fmt: skip
+
+
+def test_list_cost_and_discounts_of_the_analytics_report(tmp_path: Path) -> None:
+    db = tmp_path / "archive.db"
+    with background(Settings(first_day=date(2026, 1, 1), now=datetime(2026, 2, 4, 12, tzinfo=UTC), size=0.1)) as api:
+        sync(api, db, Scope((Report.ANALYTICS_COST, Report.ANALYTICS_USAGE)))
+    rows, _ = exported(db, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key", "--quantities", "shared")
+    sums = ", ".join(f"sum(CAST({name} AS REAL))" for name in ("amount", "list_amount"))
+    (billed, listed), count = (
+        select(db, f"SELECT {sums} FROM daily_cost_by_key WHERE date LIKE '2026-01-%'")[0],  # noqa: S608
+        select(db, "SELECT count(*) FROM daily_cost_by_key WHERE date LIKE '2026-01-%'")[0][0],
+    )
+    assert len(rows) == count
+    assert float(sum(Decimal(row["BilledCost"]) for row in rows)) == pytest.approx(float(str(billed)) / 100)
+    assert float(sum(Decimal(row["ListCost"]) for row in rows)) == pytest.approx(float(str(listed)) / 100)
+    done = archiver("export", "focus", str(tmp_path / "keys.csv"), "--check")
+    assert done.returncode == 0, done.stdout[:500]
+    tokens = sum(Decimal(row["ConsumedQuantity"]) for row in rows if row["ConsumedUnit"] == "Tokens")
+    (used,) = select(
+        db,
+        "SELECT sum(uncached_input_tokens + cache_creation_1h_input_tokens + cache_creation_5m_input_tokens + "
+        "cache_read_input_tokens + output_tokens) FROM analytics_usage WHERE bucket_start LIKE '2026-01-%' "
+        "AND service_tier <> 'priority'",
+    )[0]
+    assert 0.99 * int(str(used)) < tokens <= int(str(used))
+
+
+def test_cost_by_key_that_is_not_archived_is_said(small: Path, tmp_path: Path) -> None:
+    _, said = exported(small, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key", code=3)
+    assert "no billed cost by API key of 2026-01 is archived; run archiver sync --report analytics-cost" in said
+    tokens = {"cost_type": "tokens", "token_type": "output_tokens", "model": "m", "workspace_id": "w"}
+    Handmade(small).analytics_cost({"2026-01-01": [cost_row("5", api_key_id="k", **tokens)]}, read_at=READ_AT)
+    _, said = exported(small, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key", code=3)
+    assert "1 day of usage not archived by API key; run archiver sync --report analytics-usage" in said
+    # A day that is grouped by product alone is no day by key.
+    Handmade(small).analytics_cost({"2026-02-01": [cost_row("5")]}, read_at=READ_AT, group_by=("product",))
+    _, said = exported(small, tmp_path / "keys.csv", "--month", "2026-02", "--by", "key", code=3)
+    assert "no billed cost by API key of 2026-02 is archived" in said
+
+
+def test_corrections_and_a_delivery_add_up_to_what_is_archived(small: Path, tmp_path: Path) -> None:
+    """Ten dollars more in a row, a row that is gone, one that is new, a day that is new, and a credit that grew."""
+    handmade, delivered_at = Handmade(small), "2026-05-02"
+    delivered, _ = exported(small, tmp_path / "cost.csv", "--month", "2026-01", "--as-of", delivered_at)
+    tokens = {"cost_type": "tokens", "model": "m", "inference_geo": "us", "workspace_id": "w", **KINDS}
+    changed = [
+        cost_row("1300.5", token_type="uncached_input_tokens", description="in", **tokens),
+        cost_row("-75", description="credit"),
+        cost_row("2", workspace_id="w", cost_type="web_search", description="web"),
+        cost_row("7", workspace_id="w", cost_type="code_execution", description="code"),
+        cost_row("0.25", token_type="output_tokens", description="out", **tokens),
+    ]
+    handmade.cost({"2026-01-07": changed}, read_at="2026-06-01T00:00:00")
+    handmade.cost({"2025-12-31": [cost_row("40", description="late")]}, read_at="2026-06-01T00:00:00")
+    arguments = ("--month", "2026-05", "--corrections-since", delivered_at)
+    rows, said = exported(small, tmp_path / "fix.csv", *arguments)
+    names = ("ChargePeriodStart", "ChargeDescription", "BilledCost", "ChargeCategory")
+    assert sorted(tuple(row[name] for name in names) for row in rows) == [
+        ("2025-12-31T00:00:00Z", "late", "0.4", "Usage"),
+        ("2026-01-07T00:00:00Z", "credit", "-0.25", "Credit"),
+        ("2026-01-07T00:00:00Z", "in", "10.0", "Usage"),
+        ("2026-01-07T00:00:00Z", "out", "0.0025", "Usage"),
+        ("2026-01-07T00:00:00Z", "read", "-0.00000001", "Usage"),
+    ]
+    for row in rows:
+        assert (row["ChargeClass"], row["BillingPeriodStart"]) == ("Correction", "2026-05-01T00:00:00Z")
+        assert {row[name] for name in ("ConsumedQuantity", "PricingQuantity", "ListUnitPrice")} == {""}
+    assert "5 corrections of 2026-05" in said
+    assert archiver("export", "focus", str(tmp_path / "fix.csv"), "--check").returncode == 0
+    now, _ = exported(small, tmp_path / "now.csv", "--month", "2026-01", "--quantities", "shared")
+    of_january = [row for row in rows if row["ChargePeriodStart"].startswith("2026-01")]
+    assert sum(Decimal(one["BilledCost"]) for one in (*delivered, *of_january)) == sum(
+        Decimal(one["BilledCost"]) for one in now
+    )
+    metadata = json.loads((tmp_path / "fix.metadata.json").read_text("utf-8"))
+    assert (metadata["x_CorrectionsSince"], metadata["x_BilledCost"]) == (
+        "2026-05-02T00:00:00Z",
+        {"USD": "10.15249999"},
+    )
+    # What is booked in the month itself is not a correction, and nothing else changed since.
+    rows, said = exported(small, tmp_path / "fix.csv", "--month", "2026-05", "--corrections-since", "2026-06-02")
+    assert (rows, "nothing before 2026-05 changed since 2026-06-02T00:00:00Z" in said) == ([], True)
+    rows, _ = exported(small, tmp_path / "fix.csv", "--month", "2026-01", "--corrections-since", "2026-06-02", code=0)
+    assert rows == []
+    _, said = exported(small, tmp_path / "fix.csv", "--month", "2026-05", "--corrections-since", "2025-01-01", code=2)
+    assert "no cost of a day before 2026-05-01 was archived as of 2025-01-01T00:00:00Z" in said
+
+
+def test_a_day_that_is_lost_is_no_correction(small: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(small)) as connection, connection:
+        connection.execute("DELETE FROM _chosen_day WHERE report = 'cost' AND day_start = unixepoch('2026-01-09')")
+    arguments = ("--month", "2026-05", "--corrections-since", "2026-05-02")
+    rows, said = exported(small, tmp_path / "fix.csv", *arguments, code=3)
+    assert rows == []
+    assert "1 day that is no longer archived is not in these numbers" in said
+
+
+def test_corrections_by_key(db: Path, tmp_path: Path) -> None:
+    by_key(db)
+    tokens = {"cost_type": "tokens", "model": "m", "workspace_id": "w", "token_type": "uncached_input_tokens"}
+    Handmade(db).analytics_cost({"2026-01-31": [cost_row("100", **tokens)]}, read_at="2026-06-01T00:00:00")
+    arguments = ("--by", "key", "--month", "2026-02", "--corrections-since", "2026-05-02")
+    rows, _ = exported(db, tmp_path / "fix.csv", *arguments)
+    found = sorted((row["x_ApiKeyId"], row["BilledCost"], row["ListCost"], row["ChargeCategory"]) for row in rows)
+    assert found == [
+        ("k", "-0.04", "-0.04", "Usage"),
+        ("k", "-2.005", "-2.005", "Usage"),
+        ("k", "0.3", "0.3", "Credit"),
+    ]
+
+
 @pytest.mark.skipif("FOCUS_VALIDATOR" not in os.environ, reason="FOCUS_VALIDATOR names no focus-validator")
 def test_the_official_validator_finds_only_its_false_alarm(whole: Path, small: Path, tmp_path: Path) -> None:
     validator = Path(os.environ["FOCUS_VALIDATOR"])
@@ -327,9 +499,19 @@ def test_the_official_validator_finds_only_its_false_alarm(whole: Path, small: P
         "ACCOUNT_NAMING_SUPPORTED,PUBLIC_PRICE_LIST_SUPPORTED,UNIT_PRICING_SUPPORTED,USAGE_MEASUREMENT_SUPPORTED,"
         "SUB_ACCOUNT_SUPPORTED,NEGOTIATED_PRICING_SUPPORTED,MULTIPLE_PRICING_CATEGORIES_SUPPORTED"
     )
-    for name, db, month in (("whole", whole, "2025-12"), ("small", small, "2026-01")):
+    keys = by_key(tmp_path / "keys.db")
+    credited = {
+        "2026-01-07": [cost_row("-75", description="credit"), cost_row("9", cost_type="other", description="o")]
+    }
+    Handmade(small).cost(credited, read_at="2026-06-01T00:00:00")
+    for name, db, arguments in (
+        ("whole", whole, ("--month", "2025-12")),
+        ("small", small, ("--month", "2026-01")),
+        ("keys", keys, ("--month", "2026-01", "--by", "key")),
+        ("fix", small, ("--month", "2026-05", "--corrections-since", "2026-05-02")),
+    ):
         target = tmp_path / f"{name}.csv"
-        exported(db, target, "--month", month, "--quantities", "shared")
+        exported(db, target, *arguments, "--quantities", "shared")
         (rules,) = validator.parent.parent.glob("lib/python*/site-packages")
         done = subprocess.run(
             [validator, "--data-file", target, "--block-download", "--validate-version", "1.2.0.1",

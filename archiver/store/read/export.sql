@@ -271,3 +271,71 @@ LEFT JOIN _name_period AS p
   AND p.id = k.actor_id AND p.since < f.bucket_start + s.bucket_seconds
   AND p.until >= f.bucket_start + s.bucket_seconds
 WHERE s.id = :series_id;
+
+-- name: focus.select_month_by_key
+-- Select billed cost of a month by API key and all else that the analytics report has, from the series of each day that
+-- is grouped by key. Names, labels and `_default_workspace` are as in the daily views.
+SELECT
+  date(d.day_start, 'unixepoch') AS date,
+  k.workspace_id,
+  CASE
+    WHEN ',' || s.group_by || ',' NOT LIKE '%,workspace_id,%' THEN '(not grouped)'
+    ELSE coalesce(w.name, k.workspace_id)
+  END AS workspace,
+  k.workspace_id IN (SELECT id FROM _default_workspace) AS is_default_workspace,
+  k.api_key_id,
+  coalesce(a.name, k.api_key_id) AS api_key,
+  k.actor_type,
+  k.actor_id,
+  coalesce(p.name, p.email) AS person_name,
+  k.model,
+  k.product,
+  k.service_tier,
+  k.context_window,
+  k.inference_geo,
+  k.cost_type,
+  k.token_type,
+  k.currency,
+  f.amount,
+  f.list_amount,
+  f.key_id
+FROM _chosen_day AS d
+JOIN _series AS s ON s.id = d.series_id
+JOIN _analytics_cost_fact AS f ON f.series_id = d.series_id AND f.bucket_start = d.day_start
+JOIN _analytics_cost_key AS k ON k.id = f.key_id
+LEFT JOIN _name_period AS w
+  ON w.kind = 'workspace' AND w.id = k.workspace_id
+  AND w.since < d.day_start + 86400 AND w.until >= d.day_start + 86400
+LEFT JOIN _name_period AS a
+  ON a.kind = 'api_key' AND a.id = k.api_key_id
+  AND a.since < d.day_start + 86400 AND a.until >= d.day_start + 86400
+LEFT JOIN _name_period AS p
+  ON p.kind = CASE k.actor_type
+    WHEN 'user_actor' THEN 'person'
+    WHEN 'federated_actor' THEN 'person'
+    WHEN 'service_account_actor' THEN 'service_account'
+    WHEN 'api_actor' THEN 'api_key'
+  END
+  AND p.id = k.actor_id AND p.since < d.day_start + 86400 AND p.until >= d.day_start + 86400
+WHERE d.report = 'analytics-cost' AND d.dimension = 'api_key_id'
+  AND ',' || s.group_by || ',' LIKE '%,api_key_id,%'
+  AND d.day_start >= unixepoch(:month || '-01') AND d.day_start < unixepoch(:month || '-01', '+1 month');
+
+-- name: focus.select_tokens_by_key
+-- Select the tokens of a day of a series by its dimensions, but for the priority tier, which has no cost.
+SELECT
+  k.workspace_id,
+  k.api_key_id,
+  k.actor_type,
+  k.actor_id,
+  k.model,
+  sum(f.uncached_input_tokens) AS uncached_input_tokens,
+  sum(f.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
+  sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
+  sum(f.cache_read_input_tokens) AS cache_read_input_tokens,
+  sum(f.output_tokens) AS output_tokens,
+  sum(f.web_search_requests) AS web_search_requests
+FROM _analytics_usage_fact AS f
+JOIN _analytics_usage_key AS k ON k.id = f.key_id
+WHERE f.series_id = :series_id AND f.bucket_start = :day AND k.service_tier IS NOT 'priority'
+GROUP BY k.workspace_id, k.api_key_id, k.actor_type, k.actor_id, k.model;

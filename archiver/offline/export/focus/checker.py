@@ -159,6 +159,8 @@ def _periods(row: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
     if None in times:
         yield "ChargePeriodStart", "a time of the row is no date of the calendar"
         return
+    if row.get("ChargeClass") == "Correction":
+        texts[0] = min(texts[:2])  # it corrects the charge of an earlier billing period
     # As text they are in order as they are in time.
     if not texts[0] <= texts[1] < texts[2] <= texts[3]:
         yield "ChargePeriodStart", "the charge period is not within the billing period"

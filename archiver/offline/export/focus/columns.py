@@ -77,13 +77,23 @@ OWN = {
     "x_Team": Kind.TEXT,
     "x_TokenType": Kind.TEXT,
 }
+RESOURCE = {"ResourceId": Kind.TEXT, "ResourceName": Kind.TEXT, "ResourceType": Kind.TEXT}
+"""The columns that tools group by; only a file by API key has them."""
+OWN_BY_KEY = {
+    "x_ApiKeyId": Kind.TEXT,
+    "x_ApiKeyName": Kind.TEXT,
+    "x_PersonId": Kind.TEXT,
+    "x_PersonName": Kind.TEXT,
+    "x_Product": Kind.TEXT,
+}
 COLUMNS = MANDATORY | OWN
+BY_KEY_COLUMNS = MANDATORY | RESOURCE | OWN | OWN_BY_KEY
 MAY_BE_NULL = frozenset(
     {
         "ChargeClass", "ChargeDescription", "CommitmentDiscountStatus", "ConsumedQuantity", "ConsumedUnit",
         "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory", "PricingCurrencyContractedUnitPrice",
         "PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "SkuId", "SkuMeter", "SkuPriceDetails",
-        "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", *OWN,
+        "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", *OWN, *OWN_BY_KEY, *RESOURCE,
     }
 )  # fmt: skip
 ALLOWED = {

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from archiver.model import Report
 from archiver.offline.allocation import allocate
-from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, WEB_SEARCHES
+from archiver.offline.reports.grouped import COUNT_OF_TOKEN_TYPE, COUNTS, WEB_SEARCHES
+from archiver.store.statements import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from archiver.store.read.daily_sums import Day
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 NEEDED = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
 """The dimensions of the usage series that quantities are from."""
-SYNC = "archiver sync --focus"
+_WHO = ("workspace_id", "api_key_id", "actor_type", "actor_id")
+_COLUMNS_OF = {"actor": ("actor_type", "actor_id")}
+_BY_KEY = ("workspace_id", "api_key_id", "actor", "model")
 EXACT, SHARED, NONE = "exact", "shared", "none"
 _SEARCHES = "web_search"
 
@@ -48,7 +52,10 @@ class Quantities:
 
     Attributes:
         counts: Day and cell → tokens or searches.
-        dimensions: Day → the dimensions of its cells: all of NEEDED, or without the region where they are shared.
+        dimensions: Day → the dimensions of its cells.
+        coarse: The days of cells that lack the region, so that their tokens are shared.
+        by: The grouping that the usage of missing days lacks.
+        sync: The command that archives it.
         unknown: How many rows have a quantity that the method does not find.
         without_usage: How many rows are of tokens that no usage is archived of: they are a charge each.
         missing: The days without a series that could be used.
@@ -57,6 +64,9 @@ class Quantities:
     counts: dict[date, dict[tuple[Any, ...], int]]
     method: str
     dimensions: dict[date, tuple[str, ...]]
+    by: str
+    sync: str
+    coarse: set[date] = field(default_factory=set)
     unknown: int = 0
     without_usage: int = 0
     missing: set[date] = field(default_factory=set)
@@ -76,8 +86,7 @@ class Quantities:
 
     def _of_cell(self, day: date, cell: tuple[Any, ...], rows: list[dict[str, Any]]) -> list[Quantity | None]:
         number = self.counts.get(day, {}).get(cell)
-        is_of_region = self.dimensions.get(day) == NEEDED or cell[-1] == _SEARCHES
-        if number and len(rows) == 1 and is_of_region:
+        if number and len(rows) == 1 and (day not in self.coarse or cell[-1] == _SEARCHES):
             return [Quantity(number, EXACT)]
         if day not in self.counts:
             self.missing.add(day)
@@ -98,7 +107,7 @@ class Quantities:
 def _cell(row: dict[str, Any], dimensions: tuple[str, ...]) -> tuple[Any, ...] | None:
     """Return what the tokens of a row are found by; None for a row without tokens or searches."""
     if row["cost_type"] == "web_search":
-        return (row["workspace_id"], _SEARCHES)
+        return (*(row[name] for name in dimensions if name in _WHO), _SEARCHES)
     if row["cost_type"] == "tokens" and row["token_type"] in COUNT_OF_TOKEN_TYPE:
         return (*(row[name] for name in dimensions), row["token_type"])
     return None
@@ -117,10 +126,50 @@ def read_quantities(reader: ArchiveReader, since: str, until: str, method: str) 
                 days.setdefault(day.start, day)
     finest, coarse = chosen.values()
     others = {start: day for start, day in coarse.items() if start not in finest} if method == SHARED else {}
-    found = Quantities({}, method, {})
+    found = Quantities({}, method, {}, by="by region", sync="archiver sync --focus")
     for dimensions, days in ((NEEDED, finest), (NEEDED[:-1], others)):
         _read(reader, dimensions, list(days.values()), found)
+    found.coarse = {day.date for day in others.values()}
     return found
+
+
+def read_quantities_by_key(reader: ArchiveReader, days: Iterable[Day], method: str) -> Quantities:
+    """Read the tokens of days of analytics-cost.
+
+    They are by API key, person, workspace and model, as far as the cost of the day is grouped by them.
+    Tokens of the priority tier have no cost and are left out.
+    """
+    found = Quantities({}, method, {}, by="by API key", sync="archiver sync --report analytics-usage")
+    listed = list(days)
+    if not listed:
+        return found
+    since, until = f"{listed[0].date}", f"{listed[-1].date + timedelta(days=1)}"
+    usage: dict[int, list[Day]] = defaultdict(list)
+    for day in reader.grouped_days(Report.ANALYTICS_USAGE, "api_key_id", since, until):
+        usage[day.start].append(day)
+    for day in listed:
+        words = [one for one in _BY_KEY if one in day.group_by]
+        needed = {*words, "service_tier"}
+        series = next((one for one in usage[day.start] if one.is_whole and needed <= one.group_by), None)
+        if series is None:
+            continue
+        columns = tuple(column for word in words for column in _COLUMNS_OF.get(word, (word,)))
+        found.dimensions[day.date] = columns
+        found.counts[day.date] = _read_by_key(reader, series, columns)
+    return found
+
+
+def _read_by_key(reader: ArchiveReader, day: Day, columns: tuple[str, ...]) -> dict[tuple[Any, ...], int]:
+    counts: dict[tuple[Any, ...], int] = defaultdict(int)
+    found = reader.connection.execute(sql("focus.select_tokens_by_key"), {"series_id": day.series_id, "day": day.start})
+    names = [column[0] for column in found.description]
+    who = [name for name in columns if name in _WHO]
+    for row in found:
+        values = dict(zip(names, row, strict=True))
+        for token_type, at in COUNT_OF_TOKEN_TYPE.items():
+            counts[*(values[name] for name in columns), token_type] += values[COUNTS[at]]
+        counts[*(values[name] for name in who), _SEARCHES] += values[COUNTS[WEB_SEARCHES]]
+    return counts
 
 
 def _read(reader: ArchiveReader, dimensions: tuple[str, ...], days: list[Day], found: Quantities) -> None:
