@@ -1,4 +1,4 @@
-"""The request of a report, from its options and the configuration."""
+"""Requests for reports, from options and the configuration."""
 
 from __future__ import annotations
 
@@ -30,34 +30,37 @@ BOUNDS = ("since", "until")
 
 
 def read_request(
-    of: BuiltInReport, options: dict[str, Any], config: dict[str, Any], *, sparklines: bool
+    report: BuiltInReport, options: dict[str, Any], config: dict[str, Any], *, sparklines: bool
 ) -> ReportRequest:
-    """Return the request of a report's options and of the configuration.
+    """Return the request for a report, from its options and the configuration.
 
     Raises:
-        ConfigurationError: Options contradict each other, or one has no meaning for the report.
+        ConfigurationError: Options contradict each other, the report does not support a value, or the rules for teams
+            cannot be read.
     """
-    whole = _period(options)
-    since, until = (_bound(options.get(one)) for one in BOUNDS)
-    _check_bounds(of, whole, since, until)
-    days = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
+    period = _period(options)
+    since, until = (_bound(options.get(name)) for name in BOUNDS)
+    _check_bounds(report, period, since, until)
+    first_day, end_day = (period.since, period.until) if period is not None else (_day(since), _day(until))
     as_of = options.get("as_of")
     budgets = read_budgets(config)
     return ReportRequest(
-        since=None if of.by_time_seen else days[0],
-        until=None if of.by_time_seen else days[1],
-        by=_dimensions(of, options.get("by") or ()),
+        # Reports of changes use `first_seen` below: their options select by the time of a change, not by days.
+        since=None if report.by_time_seen else first_day,
+        until=None if report.by_time_seen else end_day,
+        by=_dimensions(report, options.get("by") or ()),
         top=options.get("top"),
-        as_of=_moment_of(of, as_of, until),
+        as_of=_as_of(report, as_of, until),
         unit=options.get("unit") or "usd",
-        period=whole,
-        against=_against(options, whole),
+        period=period,
+        against=_against(options, period),
         against_file=options.get("against"),
+        # Not `or`: a tolerance of 0 is valid.
         tolerance=Decimal(1) if options.get("tolerance") is None else options["tolerance"],
         sort=options.get("sort"),
-        first_seen=_times(whole) if whole is not None else (_time(since), _time(until)),
+        first_seen=_times(period) if period is not None else (_time(since), _time(until)),
         sparklines=sparklines,
-        teams=_teams(of, options, budgets),
+        teams=_teams(report, options, budgets),
         days=options.get("days"),
         timezone=_timezone(options.get("timezone") or "UTC"),
         warn=bool(options.get("warn")),
@@ -66,139 +69,162 @@ def read_request(
 
 
 def read_range(ctx: click.Context, options: dict[str, Any]) -> ReportRequest:
-    """Return a request for the days of --since, --until and --period.
+    """Return a request for the days of --since and --until, or of a period.
+
+    --since and --until count only if they are on the command line.
 
     Raises:
         ConfigurationError: The options contradict each other.
     """
     drop_range_to_sync(ctx, options)
-    whole = _period(options)
-    since, until = (_bound(options.get(one)) for one in BOUNDS)
-    if whole is not None and (since or until):
+    period = _period(options)
+    since, until = (_bound(options.get(name)) for name in BOUNDS)
+    if period is not None and (since or until):
         raise ConfigurationError("a period and --since or --until are both given", hint="give one of them")
-    first, end = (whole.since, whole.until) if whole is not None else (_day(since), _day(until))
-    return ReportRequest(since=first, until=end)
+    first_day, end_day = (period.since, period.until) if period is not None else (_day(since), _day(until))
+    return ReportRequest(since=first_day, until=end_day)
 
 
 def read_watch(options: dict[str, Any], config: dict[str, Any]) -> ReportRequest:
-    """Return a request with the budgets and teams of the configuration.
+    """Return a request with the budgets of the configuration.
+
+    It also has the rules for teams, if --teams is given or a budget is for a team.
 
     Raises:
-        ConfigurationError: The file of teams cannot be read.
+        ConfigurationError: The rules for teams cannot be read.
     """
     budgets = read_budgets(config)
-    given = options.get("teams")
-    is_needed = given is not None or any(one.dimension == "team" for one in budgets)
-    return ReportRequest(budgets=budgets, teams=teams_of(given) if is_needed else None)
+    path = options.get("teams")
+    needs_teams = path is not None or any(budget.dimension == "team" for budget in budgets)
+    return ReportRequest(budgets=budgets, teams=teams_of(path) if needs_teams else None)
 
 
-def teams_of(given: Path | None) -> Teams | None:
-    """Return the rules of teams of a file.
+def teams_of(path: Path | None) -> Teams | None:
+    """Return the rules for teams from a file.
 
-    The default is the file in the folder of the configuration, if there is one.
+    Without a path it is teams.toml in the folder of the configuration. Return None if that does not exist.
 
     Raises:
-        ConfigurationError: The file cannot be read.
+        ConfigurationError: The file cannot be read, or a rule is not valid.
     """
-    if given is None and default_teams().exists():
-        given = default_teams()
-    return None if given is None else read_teams(given)
+    if path is None and default_teams().exists():
+        path = default_teams()
+    return None if path is None else read_teams(path)
 
 
 def drop_range_to_sync(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Ignore bounds that are not of the command line.
+    """Set --since and --until to None unless they are on the command line.
 
-    From the configuration and the environment these are the range to sync, which does not limit reports.
+    In the configuration and in the environment, they are the range to sync, which does not limit reports.
     """
-    options |= {one: None for one in BOUNDS if ctx.get_parameter_source(one) is not ParameterSource.COMMANDLINE}
+    options |= {name: None for name in BOUNDS if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE}
 
 
 def _period(options: dict[str, Any]) -> Period | None:
-    """Return the period of --day, --month or --period."""
+    """Return the period of --day, --month or --period; None without them.
+
+    Raises:
+        ConfigurationError: Several of the options are given, or a value is not valid.
+    """
     given = {name: options[name] for name in ("day", "month", "period") if options.get(name) is not None}
     if len(given) > 1:
         first, second = [*given][:2]
         raise ConfigurationError(f"--{first} and --{second} are both given", hint="give one of them")
     today = datetime.now(UTC).date()
     if "month" in given:
-        return month(given["month"], today)
-    whole = parse_period(next(iter(given.values())), today) if given else None
-    if whole is not None and "day" in given and whole.days != 1:
-        raise ConfigurationError(f"{given['day']!r} is no single day", hint="write it as 2026-10-05 or yesterday")
-    return whole
+        return month(given["month"], today)  # refuses every period that is not a month
+    # At most one option is left: --day or --period.
+    period = parse_period(next(iter(given.values())), today) if given else None
+    if period is not None and "day" in given and period.days != 1:
+        raise ConfigurationError(f"{given['day']!r} is not a single day", hint="write it as 2026-10-05 or yesterday")
+    return period
 
 
-def _teams(of: BuiltInReport, options: dict[str, Any], budgets: tuple[Budget, ...]) -> Teams | None:
-    """Return the rules of teams, where they are given or asked for."""
-    given = options.get("teams")
-    has_budget = of.name == "budget" and any(one.dimension == "team" for one in budgets)
-    is_asked_for = of.name == "statement" or has_budget or set(options.get("by") or ()) & set(TEAM_WORDS)
-    return teams_of(given) if given is not None or is_asked_for else None
+def _teams(report: BuiltInReport, options: dict[str, Any], budgets: tuple[Budget, ...]) -> Teams | None:
+    """Return the rules for teams if they are given or needed, else None."""
+    path = options.get("teams")
+    has_team_budget = report.name == "budget" and any(budget.dimension == "team" for budget in budgets)
+    is_by_team = report.name == "statement" or set(options.get("by") or ()) & set(TEAM_WORDS)
+    return teams_of(path) if path is not None or has_team_budget or is_by_team else None
 
 
 def _timezone(name: str) -> tzinfo:
     if name == "UTC":
-        return UTC  # also where the system has no list of timezones
+        return UTC  # without ZoneInfo, which fails on a system without timezone data
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         raise ConfigurationError(f"{name!r} is not a timezone", hint="write it as Europe/Berlin") from None
 
 
-def _against(options: dict[str, Any], whole: Period | None) -> Period | None:
-    """Return the period of --with."""
+def _against(options: dict[str, Any], period: Period | None) -> Period | None:
+    """Return the period of --with; None without it.
+
+    Raises:
+        ConfigurationError: --with is not a period, or is given without the period to compare.
+    """
     if options.get("with") is None:
         return None
-    if whole is None:
+    if period is None:
         raise ConfigurationError(
             "--with is given without --period", hint="name both, as in --period 2026-10 --with 2025-10"
         )
     return parse_period(options["with"], datetime.now(UTC).date())
 
 
-def _moment_of(of: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
-    """Return the moment to read the archive at; for `changes` it is the later time."""
-    moment = until if of.name == "changes" else as_of
+def _as_of(report: BuiltInReport, as_of: datetime | None, until: datetime | None) -> int | None:
+    """Return the time to read the archive as of, in UTC seconds; None: now."""
+    # `changes` compares the archive as of --since with the archive as of --until.
+    moment = until if report.name == "changes" else as_of
     return None if moment is None else int(moment.timestamp())
 
 
-def _dimensions(of: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
-    for one in given:
-        if one not in of.dimensions:
+def _dimensions(report: BuiltInReport, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the dimensions of --by, each once and in the given order.
+
+    Raises:
+        ConfigurationError: The report does not have one of the dimensions.
+    """
+    for dimension in given:
+        if dimension not in report.dimensions:
             raise ConfigurationError(
-                f"cannot group {of.name} by {one!r}{suggest(one, of.dimensions)}",
-                hint=f"the dimensions of {of.name} are {', '.join(of.dimensions) or 'none'}",
+                f"cannot group {report.name} by {dimension!r}{suggest(dimension, report.dimensions)}",
+                hint=f"the dimensions of {report.name} are {', '.join(report.dimensions) or 'none'}",
             )
     return tuple(dict.fromkeys(given))
 
 
-def _check_bounds(of: BuiltInReport, whole: Period | None, since: datetime | None, until: datetime | None) -> None:
-    if whole is not None and (since or until):
+def _check_bounds(report: BuiltInReport, period: Period | None, since: datetime | None, until: datetime | None) -> None:
+    """Raise a ConfigurationError for bounds that the report cannot use."""
+    if period is not None and (since or until):
         raise ConfigurationError("a period and --since or --until are both given", hint="give one of them")
     if since and until and since >= until:
         raise ConfigurationError("--since is not before --until", hint="--until is exclusive")
-    for one, moment in zip(BOUNDS, (since, until), strict=True):
-        if moment and not of.by_time_seen and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
-            raise ConfigurationError(f"--{one} has a time of day", hint=f"report {of.name} is of whole UTC days")
+    for name, moment in zip(BOUNDS, (since, until), strict=True):
+        if moment and not report.by_time_seen and moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
+            raise ConfigurationError(f"--{name} has a time of day", hint=f"report {report.name} selects whole UTC days")
 
 
 def read_budgets(config: dict[str, Any]) -> tuple[Budget, ...]:
-    """Return the budgets of the configuration."""
-    config = config.get("budgets", {})
-    return (*_of_unit("month", config), *(one for unit in LONG_UNITS for one in _of_unit(unit, config.get(unit, {}))))
+    """Return the budgets of the configuration, those of months first."""
+    # [budgets] has the budgets of a month, [budgets.quarter] and [budgets.year] have the others.
+    tables = config.get("budgets", {})
+    long_budgets = (budget for unit in LONG_UNITS for budget in _budgets_of_unit(unit, tables.get(unit, {})))
+    return (*_budgets_of_unit("month", tables), *long_budgets)
 
 
-def _of_unit(unit: str, entries: dict[str, Any]) -> list[Budget]:
-    # By way of the text that was written: a float of TOML is not exactly that decimal number.
+def _budgets_of_unit(unit: str, entries: dict[str, Any]) -> list[Budget]:
+    """Return the budgets of a month, quarter or year from their table."""
+    # `str` first: a float from TOML is not exactly the decimal number that the user wrote, but its text is.
     budgets = [Budget(Decimal(str(entries["total"])), unit)] if "total" in entries else []
-    for word, dimension in BUDGET_TABLES.items():
-        limits = entries.get(word, {}).items()
+    for table_name, dimension in BUDGET_TABLES.items():
+        limits = entries.get(table_name, {}).items()
         budgets += [Budget(Decimal(str(limit)), unit, dimension, name) for name, limit in limits]
     return budgets
 
 
 def _bound(value: datetime | str | None) -> datetime | None:
-    return value if isinstance(value, datetime) else None  # `auto` is no bound
+    return value if isinstance(value, datetime) else None  # `auto`, the whole history, does not limit a report
 
 
 def _day(moment: datetime | None) -> Any:
@@ -206,8 +232,10 @@ def _day(moment: datetime | None) -> Any:
 
 
 def _time(moment: datetime | None) -> str | None:
+    """Return a UTC time as text."""
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _times(period: Period) -> tuple[str, str]:
+    """Return the bounds of a period as texts of UTC times."""
     return f"{period.since}T00:00:00Z", f"{period.until}T00:00:00Z"

@@ -21,7 +21,7 @@ _CHANCE = click.FloatRange(0, 1)
 
 _INTRODUCTION = """\
 A simulated Admin API listens on {url}
-All of its data is invented: organisation, use and prices
+All of its data is invented: the organisation, its usage and its prices
 
 Archive it from another terminal:
 
@@ -32,7 +32,8 @@ Stop it with Ctrl-C"""
 
 
 def _list_faults(context: click.Context, _: click.Parameter, value: object) -> None:
-    if not value:
+    """Print all faults and exit, if `--list-faults` is given."""
+    if not value:  # click also calls this without the option
         return
     from archiver.simulator import FAULTS  # noqa: PLC0415 - importing aiohttp takes long
 
@@ -43,7 +44,14 @@ def _list_faults(context: click.Context, _: click.Parameter, value: object) -> N
 
 
 def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
-    # A missing `=` and a chance that is no number both raise ValueError.
+    """Return the chance of each fault by its name.
+
+    Names and the range of chances are checked by `Simulator`.
+
+    Raises:
+        BadParameter: A value does not have the form NAME=CHANCE.
+    """
+    # ValueError: there is not exactly one `=`, or the chance is not a number.
     try:
         return {name: float(chance) for name, chance in (value.split("=") for value in values)}
     except ValueError:
@@ -58,50 +66,56 @@ def _faults(_: click.Context, parameter: click.Parameter, values: tuple[str, ...
         "archiver simulate --rate-limit 60 --fault 500=0.05 --late 0.1",
     ],
 )
-@option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 for a free one.")
-@option("--seed", type=int, default=1, show_default=True, help="Seed of the invented organisation.")
-@option("--first-day", type=_DAY, metavar="DATE", help="First day with use. [default: 13 months before now]")
-@option("--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Amount of use.")
+@option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 uses a free port.")
+@option("--seed", type=int, default=1, show_default=True, help="Seed that all data is drawn from.")
+@option("--first-day", type=_DAY, metavar="DATE", help="First day with usage. [default: 13 months before now]")
+@option(
+    "--size", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True, help="Factor for usage and API keys."
+)
 @option(
     "--now",
     type=_TIME,
     metavar="DATE",
     help="Freeze the clock at this time (UTC). [default: the real time]",
 )
-@option("--latency", type=click.FloatRange(0), default=0.0, help="Delay of every response, in milliseconds.")
-@option("--rate-limit", type=click.IntRange(1), help="Requests a minute; faster ones get a 429.")
-@option("--rate-headers/--no-rate-headers", default=False, help="Send retry-after with a 429.")
+@option("--latency", type=click.FloatRange(0), default=0.0, help="Delay before every response, in milliseconds.")
+@option("--rate-limit", type=click.IntRange(1), help="Requests per minute; further requests get a 429.")
+@option(
+    "--rate-headers/--no-rate-headers",
+    default=False,
+    help="Send the headers retry-after and anthropic-ratelimit-* with this 429.",
+)
 @option(
     "--fault",
     "faults",
     multiple=True,
     callback=_faults,
     metavar="NAME=CHANCE",
-    help="Fault of responses, see --list-faults. Repeatable.",
+    help="Cause this fault in responses with a chance from 0 to 1; see --list-faults. Repeatable.",
 )
 @click.option(
     "--list-faults",
     is_flag=True,
-    is_eager=True,  # it exits before other options are checked
+    is_eager=True,  # parsed first, so that faulty values of other options do not prevent the list
     expose_value=False,
     callback=_list_faults,
     help="List all faults and exit.",
 )
-@option("--late", type=_CHANCE, default=0.0, help="Fraction of the use that becomes visible late.")
-@option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="Longest delay of late use.")
-@option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a stretch without any use.")
-@option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of that stretch.")
+@option("--late", type=_CHANCE, default=0.0, help="Fraction of usage that the API returns late.")
+@option("--late-hours", type=click.FloatRange(0), default=72.0, show_default=True, help="Longest delay of late usage.")
+@option("--quiet-from", type=_DAY, metavar="DATE", help="First day of a range without usage; needs --quiet-to.")
+@option("--quiet-to", type=_DAY, metavar="DATE", help="Last day of the range without usage; needs --quiet-from.")
 def simulate(**options: Any) -> None:
     """Serve a local Admin API with invented data.
 
-    It responds like the real one, on the loopback address only, until it is interrupted (Ctrl-C).
+    The simulator responds like the real API. It listens on the loopback address only, until Ctrl-C stops it.
     """
     settings = _settings(options)
     from archiver.simulator import Simulator  # noqa: PLC0415 - importing aiohttp takes long
 
     try:
         simulator = Simulator(settings)
-    except ValueError as error:
+    except ValueError as error:  # an unknown fault, or a chance that is not from 0 to 1
         raise click.UsageError(f"{error}\nhint: --list-faults shows the names") from None
     try:
         asyncio.run(_serve(simulator))
@@ -111,6 +125,10 @@ def simulate(**options: Any) -> None:
 
 
 def _settings(options: dict[str, Any]) -> Settings:
+    """Return the settings of the simulator.
+
+    Options that need a conversion are removed from `options`.
+    """
     from archiver.simulator import Settings  # noqa: PLC0415 - importing aiohttp takes long
 
     quiet = _quiet(options.pop("quiet_from"), options.pop("quiet_to"))
@@ -118,28 +136,33 @@ def _settings(options: dict[str, Any]) -> Settings:
     now: datetime | None = options.pop("now")
     return Settings(
         first_day=first_day.date() if first_day else None,
-        now=now.replace(tzinfo=UTC) if now else None,
-        latency=options.pop("latency") / 1000,
+        now=now.replace(tzinfo=UTC) if now else None,  # click returns times without a timezone
+        latency=options.pop("latency") / 1000,  # milliseconds to seconds
         late_by=timedelta(hours=options.pop("late_hours")),
         quiet=quiet,
-        **options,
+        **options,  # the other options have the names and units of the settings
     )
 
 
 def _quiet(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
+    """Return the first and last day without usage; None if none is given.
+
+    Raises:
+        UsageError: One of the days is not given, or the last day is before the first.
+    """
     if first is None and last is None:
         return None
     if first is None or last is None or last < first:
-        raise click.UsageError("--quiet-from and --quiet-to need each other, in this order")
+        raise click.UsageError("--quiet-to is needed with --quiet-from, and must not be before it")
     return first.date(), last.date()
 
 
 async def _serve(simulator: Simulator) -> None:
-    # Either signal is the usual way to stop the server, so it is closed in order and is no error.
+    # Both signals are usual ways to stop a server: they close it properly, and the command exits with 0.
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stopped.set)
     async with simulator:
         click.echo(_INTRODUCTION.format(url=simulator.url, key=simulator.key), err=True)
         await stopped.wait()

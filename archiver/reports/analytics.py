@@ -1,7 +1,7 @@
 """The two reports of the Usage and Cost Analytics API.
 
-They answer what the older reports do not: cost by API key and by person. The facts are from the types and docstrings of
-the vendor's Python SDK, version 2.14.0 (`resources/beta/organization/analytics`).
+They contain what the older reports lack: cost by API key and by person. Fields, values and limits here are from the
+types and docstrings of the vendor's Python SDK, version 2.14.0 (`resources/beta/organization/analytics`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from archiver.reports.usage import CacheCreation, ServerToolUse
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-_BETA = "analytics-usage-cost-2026-08-24"
-_RETENTION_DAYS = 365
-_EARLIEST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+_BETA = "analytics-usage-cost-2026-08-24"  # the `anthropic-beta` header of every request
+_RETENTION_DAYS = 365  # after that, the API returns a day no more
+_EARLIEST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())  # the API has no data before this time
 
+# The first dimensions are the default ones of the reports below, the coarsest first.
 DIMENSIONS = (
     "workspace_id",
     "api_key_id",
@@ -51,9 +52,9 @@ DIMENSIONS = (
     "user_profile_id",
 )
 COST_COMPONENTS = ("cost_type", "token_type")
-"""Dimensions of cost alone. They do not count toward the cap of `group_by`, nor toward the rows of a page."""
+"""Dimensions that only cost has. They do not count toward the limit of dimensions, nor toward the rows of a page."""
 
-# The actor, an object, is stored as two columns: what it is, and its id.
+# The actor, an object in the API, is stored in two columns: its type and its id.
 COLUMNS = (
     "workspace_id",
     "api_key_id",
@@ -77,7 +78,7 @@ COLUMNS = (
     "user_profile_id",
 )
 
-# The values that the SDK documents. Others are archived too, and named in a warning.
+# The products that the SDK documents. A row with another product is archived too, with a warning.
 KNOWN_PRODUCTS = frozenset(
     {
         "cc_security_autopatch",
@@ -100,8 +101,9 @@ KNOWN_PRODUCTS = frozenset(
 API_PRODUCTS = frozenset(
     {None, "claude_code", "claude_console", "managed_agents_api", "message_batches_api", "messages_api"}
 )
-"""The products that the cost report has too. None stands for charges that are of no product."""
+"""The products that the cost report contains too. None stands for charges without a product."""
 
+# Dimension → the name of its query parameter.
 _FILTERS = {
     "workspace_id": "workspace_ids[]",
     "api_key_id": "api_key_ids[]",
@@ -114,12 +116,14 @@ _FILTERS = {
     "speed": "speeds[]",
 }
 
+# The type of an actor → the field with its id. The types of other actors have no such field.
 _ID_OF_ACTOR = {"user_actor": "user_id", "service_account_actor": "service_account_id", "api_actor": "api_key_id"}
+# The fields of an actor that show who a person is.
 _PERSONAL = ("email_address", "name")
 
 
 class UsageMetrics(msgspec.Struct, forbid_unknown_fields=True):
-    """The numbers of a usage row, as they are sent."""
+    """The numbers of a usage row, as the API sends them."""
 
     cache_creation: CacheCreation
     cache_read_input_tokens: Count
@@ -131,9 +135,9 @@ class UsageMetrics(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CostMetrics(msgspec.Struct, forbid_unknown_fields=True):
-    """The numbers of a cost row, as they are sent.
+    """The numbers of a cost row, as the API sends them.
 
-    Amounts are in cents, after and before discounts.
+    `amount` is in cents after discounts, `list_amount` in cents before discounts.
     """
 
     amount: str
@@ -145,11 +149,12 @@ class CostMetrics(msgspec.Struct, forbid_unknown_fields=True):
 def read_actor(actor: Mapping[str, Any]) -> tuple[str, str]:
     """Return the type and the id of an actor.
 
-    An actor of a cloud platform has no id. Its id here is the JSON of its provider and subject, as is that of an actor
-    of a type that is new in the API. A name is never a part of it. In place of an e-mail address it has a pseudonym.
+    Identities of a cloud platform, and actors of a type that is new in the API, have no id in the API. Their id is the
+    JSON of their fields (for a cloud identity: provider and subject), without names, and with a pseudonym in place of
+    each e-mail address.
 
     Raises:
-        ValueError: The actor has no type, or no id where its type has one.
+        ValueError: The actor has no type, or its type has an id and the actor does not.
     """
     kind = actor.get("type")
     if not isinstance(kind, str) or not kind:
@@ -164,72 +169,84 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def without_person(actor: Any) -> Any:
-    """Return an actor that was not requested, without name and addresses."""
+    """Return an actor without its name, and with pseudonyms for addresses.
+
+    This is for a row of a series that is not grouped by actor. Return None for a value that is not an object.
+    """
     return without_addresses({**_nameless(actor), "type": actor.get("type")}) if isinstance(actor, dict) else None
 
 
 def _nameless(actor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an actor except its type, name and e-mail address."""
     return {name: value for name, value in actor.items() if name not in {"type", *_PERSONAL}}
 
 
 def actor_label(identity: str) -> str:
     """Return the readable part of the id of an actor.
 
-    It is the subject of an identity of a cloud platform, and any other id itself.
+    For an identity of a cloud platform that is the subject; without a subject, and for all other actors, it is the id.
     """
-    if not identity.startswith("{"):
+    if not identity.startswith("{"):  # not the JSON that `read_actor` makes
         return identity
     subject = json.loads(identity).get("subject")
     return subject if isinstance(subject, str) and subject else identity
 
 
 def read_person(actor: Mapping[str, Any]) -> NamedObject | None:
-    """Return the name and the e-mail address of a user.
+    """Return the name and the e-mail address of a person.
 
-    An identity of a cloud platform may have an address as its subject. None is returned for an actor that is no person.
+    A person is a user, or an actor without an id in the API that has an e-mail address, for example a cloud identity
+    with an address as its subject. Return None for all other actors.
 
     Raises:
-        ValueError: The actor has no id.
+        ValueError: As in `read_actor`.
     """
     kind, identity = read_actor(actor)
     if kind not in _ID_OF_ACTOR:
+        # Other fields may contain addresses too, but the subject comes first.
         address = first_address(actor.get("subject")) or first_address(_nameless(actor))
         return None if address is None else _person(identity, None, {"deleted": False, "email": address})
     if kind != "user_actor":
         return None
-    name, email = (value if isinstance(value := actor.get(one), str) else None for one in ("name", "email_address"))
+    name, email = (value if isinstance(value := actor.get(field), str) else None for field in ("name", "email_address"))
     return _person(identity, name, {"deleted": actor.get("deleted") is True, "email": email})
 
 
 def _person(identity: str, name: str | None, details: Mapping[str, Any]) -> NamedObject:
+    """Return a person as an entry of the list of names."""
     return NamedObject(NameKind.PERSON, identity, name, json.dumps(details, ensure_ascii=False, separators=(",", ":")))
 
 
 def is_unknown_actor(group_by: Collection[str], dimensions: Sequence[str | None]) -> bool:
-    """Return whether a row is of an identity that the API cannot show.
+    """Return whether the API does not show the actor of a row.
 
-    Each has a row of its own, with a null in place of the actor (documented).
+    Each such actor has its own row, with null as the actor (documented). Several rows of a bucket may therefore have
+    the same dimensions.
     """
     return "actor" in group_by and dimensions[COLUMNS.index("actor_id")] is None
 
 
-def add_counts(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
+def add_counts(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
     """Add the measures of two usage rows.
 
-    `requests` is None if either lacks it.
+    `requests` is None if it is None in one of the rows.
     """
-    return tuple(None if a is None or b is None else a + b for a, b in zip(one, other, strict=True))
+    return tuple(None if a is None or b is None else a + b for a, b in zip(first, second, strict=True))
 
 
-def add_amounts(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
+def add_amounts(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
     """Add the measures of two cost rows, amounts exactly.
 
+    `requests` is None if it is None in one of the rows.
+
     Raises:
-        ValueError: The sum does not fit 64 bits in microcents.
+        ValueError: The sum does not fit 64 bits in microcents, or its text is longer than 100 characters.
     """
-    amount, listed = add_amount_texts(one[0], other[0]), add_amount_texts(one[3], other[3])
-    requests = None if one[4] is None or other[4] is None else one[4] + other[4]
-    return amount, *split_amount(amount), listed, requests
+    # The measures are the amount, its microcents and remainder, the list amount and the requests. Microcents and
+    # remainder are computed again from the sum, because they are rounded.
+    amount, list_amount = add_amount_texts(first[0], second[0]), add_amount_texts(first[3], second[3])
+    requests = None if first[4] is None or second[4] is None else first[4] + second[4]
+    return amount, *split_amount(amount), list_amount, requests
 
 
 def _microcents(metrics: Any) -> int:
@@ -241,11 +258,11 @@ def _remainder(metrics: Any) -> int:
 
 
 def _list_amount(metrics: Any) -> str:
-    split_amount(amount_text(metrics.list_amount))  # raises for a text that is no amount
+    split_amount(amount_text(metrics.list_amount))  # only for its ValueError, if the text is not an amount
     return amount_text(metrics.list_amount)
 
 
-# The range of a request is at most 31 days, and 24 hours by the minute.
+# The largest numbers of buckets in a request: 31 days, also in hours, and one day in minutes.
 _LIMITS = {BucketWidth.DAY: 31, BucketWidth.HOUR: 31 * 24, BucketWidth.MINUTE: DAY // 60}
 
 ANALYTICS_USAGE = ReportSpec(

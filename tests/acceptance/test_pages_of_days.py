@@ -119,6 +119,6 @@ def test_the_month_to_date_is_that_of_the_moment_and_counts_its_own_days_alone(r
 
 def test_settled_now_is_not_settled_then(restated: Path) -> None:
     before = of_days("2025-11-05", "2025-11-10", as_of=int(NOW.timestamp()) + 60)
-    assert "as it was known then" in Read(page.overview(restated, before)).cards["Coverage"]
+    assert "as of the chosen time" in Read(page.overview(restated, before)).cards["Coverage"]
     now = page.overview(restated, of_days("2025-11-05", "2025-11-10"))
     assert "all settled" in Read(now).cards["Coverage"]

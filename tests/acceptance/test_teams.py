@@ -367,8 +367,8 @@ def test_without_a_file_check_says_how_to_begin(february: Path) -> None:
         ("team,workspace,workspace\nA,a,b\n", "the column 'workspace' twice"),
         ("team,api-key,api_key\nA,a,b\n", "a column twice"),
         ("team,workspace\nA,a,b\n", "line 2 of"),
-        (f"team,workspace\nA,{'a' * 200_000}\n", "is no CSV"),
-        ('team,workspace\n"A,a\nB,b\n', "is no CSV"),
+        (f"team,workspace\nA,{'a' * 200_000}\n", "is not valid CSV"),
+        ('team,workspace\n"A,a\nB,b\n', "is not valid CSV"),
     ],
 )
 def test_an_odd_csv_is_a_clear_error(db: Path, tmp_path: Path, text: str, said: str) -> None:

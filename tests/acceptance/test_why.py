@@ -168,7 +168,7 @@ def test_a_day_without_a_comparison_has_no_numbers(jump: Path) -> None:
 
 def test_a_period_for_a_day_is_refused(jump: Path) -> None:
     done = run("report", "why", "--day", "2026-03", "--db", str(jump))
-    assert (done.code, "'2026-03' is no single day" in done.stderr) == (2, True)
+    assert (done.code, "'2026-03' is not a single day" in done.stderr) == (2, True)
     both = run("report", "why", "--day", "2026-03-01", "--month", "2026-03", "--db", str(jump))
     assert (both.code, "--day and --month are both given" in both.stderr) == (2, True)
 

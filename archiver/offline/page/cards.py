@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
     from archiver.store.read.status import ArchiveStatus
 
-_DASH = "\u2013"
+_DASH = "\u2013"  # shown for a number that does not exist
 _SEE_COVERAGE = "see coverage below"
+# The largest is first: `compact` uses the first size that a count reaches.
 _SIZES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
 
 
@@ -36,29 +37,34 @@ def cards_of(  # noqa: PLR0913, PLR0917  # what a card can show
     days: PageDays,
     currencies: Sequence[str],
 ) -> list[Card]:
-    """Return the cards: totals, the month to date with projection, coverage.
+    """Return the cards at the top of the overview page.
 
-    A dash stands for a number that does not exist: nothing is archived, or amounts are of several
-    currencies, or a rate is of no input.
+    `totals` is the table of the overview report, and `currencies` are those of the amounts on the page. A card shows a
+    dash where nothing is archived, where amounts in several currencies have no sum, and for a rate without input.
     """
     total = totals.total or {}
     used, rate = total.get("tokens"), total.get("cache_hit_rate")
-    number, word = (_DASH, "") if used is None else compact(used)
-    charted = bool(days.dates)
-    cost, usage = (_period(reader, report, request) for report in (Report.COST, Report.USAGE))
+    token_figure, token_unit = (_DASH, "") if used is None else compact(used)
+    # The fifth argument of `Card` is the chart that page.js updates the figure from. A page without days has no charts.
+    has_charts = bool(days.dates)
+    cost_days, usage_days = (_archived_days(reader, report, request) for report in (Report.COST, Report.USAGE))
     unit = unit_name(currencies, request.unit)
     return [
-        Card("Spend", _only(total.get("amount"), request.unit), unit, cost, "spend" if charted else ""),
+        Card("Spend", _amount_text(total.get("amount"), request.unit), unit, cost_days, "spend" if has_charts else ""),
         _month_to_date(reader, request, unit),
-        Card("Tokens", number, word, usage, "tokens" if charted else ""),
-        Card("Cache hit rate", _DASH if rate is None else f"{rate:.1%}", "", usage, "cache" if charted else ""),
+        Card("Tokens", token_figure, token_unit, usage_days, "tokens" if has_charts else ""),
+        Card("Cache hit rate", _DASH if rate is None else f"{rate:.1%}", "", usage_days, "cache" if has_charts else ""),
         *_attributed(reader, request),
         _coverage(status, days),
     ]
 
 
-def _period(reader: ArchiveReader, report: Report, request: ReportRequest) -> str:
-    """Return the days that a number is of, and how many of them are missing."""
+def _archived_days(reader: ArchiveReader, report: Report, request: ReportRequest) -> str:
+    """Return the days that a figure covers, as text.
+
+    The text has the first and the last archived day of the selected period, and the number of days of the period that
+    are not archived.
+    """
     selected = select_days(reader, report, request)
     if selected.known is None:
         return "no day is archived"
@@ -67,76 +73,95 @@ def _period(reader: ArchiveReader, report: Report, request: ReportRequest) -> st
 
 
 def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> Card:
+    """Return the card of a month: its cost to date, change and projection.
+
+    The figure is a dash if no day of the month is archived.
+    """
     month = period_of(reader, request)
     table = forecast(reader, replace(request, by=(), period=month, top=None))
     title = f"{month.since:%Y-%m} to date"
     if not table.is_known or table.total is None:
         return Card(title, _DASH, unit, "not archived")
-    known = select_days(reader, Report.COST, within(request, month)).known
-    holes = known.holes() if known else 0
+    month_days = select_days(reader, Report.COST, within(request, month)).known
+    # `holes` counts no days after the last archived day, because the month may not have ended.
+    holes = month_days.holes() if month_days else 0
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
-    ratio = (compare(reader, replace(request, by=(), period=month, top=None)).total or {}).get("change_ratio")
-    change = "" if ratio is None else f"{ratio:+.1%} on the same days of {month.before()}; "
-    note = f"{change}projected {_only(table.total['projected'], request.unit)}{missing}"
-    return Card(title, _only(table.total["to_date"], request.unit), unit, note)
+    comparison = compare(reader, replace(request, by=(), period=month, top=None))
+    change_ratio = comparison.total.get("change_ratio") if comparison.total else None
+    change = "" if change_ratio is None else f"{change_ratio:+.1%} on the same days of {month.before()}; "
+    note = f"{change}projected {_amount_text(table.total['projected'], request.unit)}{missing}"
+    return Card(title, _amount_text(table.total["to_date"], request.unit), unit, note)
 
 
 def _attributed(reader: ArchiveReader, request: ReportRequest) -> list[Card]:
-    """Return the card of how much of the cost the API attributes to somebody; none without the analytics report."""
+    """Return the card of the share of cost that is attributed to actors.
+
+    The API attributes cost to an actor: a person, a service account or an API key. The list is empty if no selected day
+    of the analytics cost report is archived.
+    """
     selected = select_days(reader, Report.ANALYTICS_COST, request)
     if selected.known is None:
         return []
     lines = reader.lines(Report.ANALYTICS_COST, ("person",), selected.days)
-    whole = sum(line.sums[0] for line in lines)
-    known = sum(line.sums[0] for line in lines if isinstance(line.values["actor_id"], str))
+    # The first sum of a line is its amount. Only an actor has a text as id: cost without an actor has None, and cost of
+    # days that are not grouped by actor has `Label.NOT_GROUPED`.
+    all_cost = sum(line.sums[0] for line in lines)
+    attributed = sum(line.sums[0] for line in lines if isinstance(line.values["actor_id"], str))
     is_one_currency = len({line.values["currency"] for line in lines}) == 1
-    share = f"{known / whole:.1%}" if whole and is_one_currency else _DASH
+    share = f"{attributed / all_cost:.1%}" if all_cost and is_one_currency else _DASH
     holes = selected.known.holes()
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
     return [Card("Attributed cost", share, "", f"{selected.days[0].date} to {selected.days[-1].date}{missing}")]
 
 
-def _only(amounts: dict[str, int] | None, unit: str) -> str:
-    """Return the amount, or a dash without any or with several currencies."""
+def _amount_text(amounts: dict[str, int] | None, unit: str) -> str:
+    """Return the amount as text.
+
+    `amounts` are by currency. The text is a dash if there is no amount, or if there are several currencies.
+    """
     if not amounts or len(amounts) > 1:
         return _DASH
     return to_rounded(next(iter(amounts.values())), unit)
 
 
 def _coverage(status: ArchiveStatus, days: PageDays) -> Card:
-    """Return the card of coverage: the first of the returns below."""
-    # A day counts once, whichever of the two reports lacks it. The analytics reports need not be archived at all.
-    states = [days.states[report] for report in DEFAULT_REPORTS]
-    missing = sum("-" in letters for letters in zip(*states, strict=True))
+    """Return the card of coverage, with the first state below that applies."""
+    # Each day has two letters, its states in the usage report and in the cost report; `Chart.states` lists the letters.
+    # A day that both reports lack counts once. The analytics reports are optional, so that their days are not counted.
+    states_by_day = list(zip(*(days.states[report] for report in DEFAULT_REPORTS), strict=True))
+    missing = sum("-" in letters for letters in states_by_day)
+    # A suspect is a bucket that lost more than half of its tokens or money in a response. The archive keeps its older
+    # rows until a later response confirms the loss.
     suspects = count(len(status.suspects), "bucket") + " to confirm" if status.suspects else ""
     note = "; ".join(filter(None, (_SEE_COVERAGE, suspects)))
     if missing:
         unit = "day missing" if missing == 1 else "days missing"
         return Card("Coverage", str(missing), unit, note, warns=True)
-    # Gaps outside the selected days, or in series that no report of the page uses, have no missing day.
+    # A gap need not be a missing day: it can be outside the selected days, or in a series that the page does not use.
     if status.gaps:
         unit = "gap" if len(status.gaps) == 1 else "gaps"
         return Card("Coverage", str(len(status.gaps)), unit, note, warns=True)
-    letters = [set(one) for one in zip(*states, strict=True)]
-    if not letters:
+    if not states_by_day:
         return Card("Coverage", _DASH, "", "no day is archived")
     if suspects:
-        # Such a bucket lost more than half of its tokens or money. Its older rows stay until that is confirmed.
         return Card("Coverage", "no gaps", "", f"{suspects}: see archiver status", warns=True)
-    if any("k" in one for one in letters):
-        return Card("Coverage", "no gaps", "", "as it was known then")
-    provisional = sum("p" in one for one in letters)
+    # `k`: the page shows the archive as of an earlier time, when it is not known which days were settled.
+    if any("k" in letters for letters in states_by_day):
+        return Card("Coverage", "no gaps", "", "as of the chosen time")
+    provisional = sum("p" in letters for letters in states_by_day)
     changing = f"{count(provisional, 'day')} may still change"
     return Card("Coverage", "no gaps", "", changing if provisional else "all settled")
 
 
 def compact(number: int) -> tuple[str, str]:
-    """Return a count as a number and a word, as `1.23` and `million`.
+    """Return a count as a figure and a unit, such as `1.23` and `million`.
 
-    It is rounded half up to two decimals, as page.js does. Below a million the word is empty.
+    The figure has two decimals, and half is rounded up, as in page.js. A count below a million is exact, and its unit
+    is empty.
     """
-    for size, word in _SIZES:
+    for size, name in _SIZES:
+        # Integers alone, because a float is not exact. Half of the divisor is added, because `//` rounds down.
         hundredths = (number * 100 + size // 2) // size
-        if hundredths >= 100:  # noqa: PLR2004  # one of this size
-            return f"{hundredths // 100}.{hundredths % 100:02d}", word
+        if hundredths >= 100:  # noqa: PLR2004  # at least one of this size, after rounding
+            return f"{hundredths // 100}.{hundredths % 100:02d}", name
     return f"{number:,}", ""
