@@ -40,6 +40,9 @@ class JsonNumber:
     def __init__(self, text: str) -> None:
         self.text = text
 
+    def __str__(self) -> str:
+        return self.text
+
 
 class Repeats(NamedTuple):
     """What to do with several rows of a bucket that have the same dimensions.
