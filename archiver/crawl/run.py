@@ -1,8 +1,10 @@
 """One run of `sync`: plan windows, fetch them with workers, write them.
 
-Workers fetch windows, and decode the responses in one thread of their own. The task that began the crawl writes the
+Workers fetch windows. They share one thread that decodes the responses. The task that began the crawl writes the
 answers through the archive's thread, in one transaction for each window. The rows of at most two windows are in memory,
-whatever the history and the number of workers. This is the only file with task groups.
+for any length of history and any number of workers. No other file creates task groups.
+
+A "coarse pass" searches for the first day on which a report has rows, with few requests; see `plan.probe`.
 """
 
 from __future__ import annotations
@@ -24,13 +26,7 @@ from archiver.crawl.names import Lists, recall_oldest, remember_oldest
 from archiver.crawl.progress import Progress
 from archiver.crawl.recorder import Recorder
 from archiver.crawl.summary import Summary
-from archiver.errors import (
-    ApiError,
-    ArchiverError,
-    InterruptedRunError,
-    TimeLimitError,
-    TooWideError,
-)
+from archiver.errors import ApiError, ArchiverError, InterruptedRunError, TimeLimitError, TooWideError
 from archiver.model import DAY, LISTED_NAMES, Report, Window, to_text
 from archiver.plan.probe import Probe
 from archiver.plan.windows import halve
@@ -59,8 +55,9 @@ class Run:
     Attributes:
         max_runtime: The seconds after which the run stops; None without a limit.
         people: Whether names and e-mail addresses of people are archived.
-        _widths: The largest number of buckets in a window of a series, where a wider one was refused.
-        _probing: Whether the windows being fetched are those of the coarse pass, which do not count as planned.
+        _widths: Series → the largest number of buckets in a window, if an answer to a wider window was too large or
+            too slow.
+        _probing: Whether the windows that are being fetched belong to a coarse pass. Those do not count as planned.
     """
 
     archive: Archive
@@ -93,17 +90,17 @@ class Run:
     async def execute(self) -> Summary:
         """Bring the archive up to date.
 
-        However the run ends, the windows that it has archived are kept and its end is recorded.
+        Windows that are archived stay archived, and the end of the run is recorded, even after a failure.
 
         Raises:
-            ArchiverError: The run could not plan, or the archive cannot be used any more. Other ends of a run, such as
-                a signal or the time limit, are in the summary's `stopped`.
+            ArchiverError: The run could not plan, or the archive cannot be used any more. A signal, the time limit or
+                an API error while planned windows are fetched is not raised, but stored in the summary's `stopped`.
         """
         try:
             await self._execute()
         except BaseExceptionGroup as group:
-            # Task groups wrap errors in groups, within each other; the caller handles one error.
-            first = _first_of(group)
+            # Nested task groups wrap an error in nested exception groups. The caller expects a plain error.
+            first = _first_error(group)
             raise first from first.__cause__
         return self.summary
 
@@ -116,18 +113,18 @@ class Run:
             try:
                 with work:
                     await self._sync()
-                # A signal sets `stopped` before it cancels, so a cancellation without it is that of the deadline.
+                # A signal sets `stopped` before it cancels. Without `stopped` the deadline has cancelled the work.
                 if work.cancelled_caught and self.summary.stopped is None:
                     self.summary.stopped = TimeLimitError("the time limit was reached")
             except BaseException as raised:
-                first = _first_of(raised)
+                first = _first_error(raised)
                 self.summary.stopped = (
                     first if isinstance(first, ArchiverError) else ArchiverError(type(first).__name__)
                 )
                 raise
             finally:
                 self.summary.requests, self.summary.retries = self.client.requests, self.client.retries
-                # The end is recorded even while this task is cancelled. An error of it must not hide the one raised.
+                # The end is recorded even if this task is cancelled, and an error here must not replace the first one.
                 with suppress(ArchiverError), anyio.CancelScope(shield=True):
                     await self._recorder.finish(run)
             tasks.cancel_scope.cancel()
@@ -135,7 +132,7 @@ class Run:
     async def _watch(
         self, work: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Stop the work on SIGINT or SIGTERM; the last signal is the one named."""
+        """Cancel the work on SIGINT or SIGTERM; `stopped` names the last signal."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
             async for number in signals:
@@ -151,19 +148,20 @@ class Run:
         self.scope.series()  # raises before the first request
         identified, names_read = anyio.Event(), anyio.Event()
         async with anyio.create_task_group() as tasks:
-            # Names are for display only, so rows do not wait for them. The exception is a first run without `--since`,
-            # which takes the beginning of history from the same lists.
+            # Names are for display only, so rows are fetched without waiting for the lists of names. The exception is a
+            # first run without `--since`: the same lists decide where its history begins.
             tasks.start_soon(self._save_lists, identified, names_read)
             await prepare.identify(self.archive, self.client, self.summary)
             identified.set()
             now = prepare.server_now(self.client, self.clock, self.summary)
             await prepare.drop_future_coverage(self.archive, self.client, self.clock, self.summary)
             await self.archive.drop_forgotten_gaps(now)
-            # The scope without the remembered `--since` is kept: only a date chosen now may be remembered.
-            chosen, self.scope = self.scope, await prepare.apply_memory(self.archive, self.scope, now)
+            # `requested` lacks the remembered `--since`, because only a `--since` of this run may be remembered.
+            requested, self.scope = self.scope, await prepare.apply_memory(self.archive, self.scope, now)
             await self._recorder.leave_out_known(self.scope.reports, now)
             beginnings = await self._find_beginnings(now, names_read)
-            await self._archive_all(chosen, now, {report: one.start for report, one in beginnings.items()})
+            starts = {report: beginning.start for report, beginning in beginnings.items()}
+            await self._archive_all(requested, now, starts)
             await self._check_older(now, beginnings)
             self._recorder.check_available(self.scope.reports)
 
@@ -177,10 +175,10 @@ class Run:
         names_read.set()
 
     async def _find_beginnings(self, now: int, names_read: anyio.Event) -> dict[Report, prepare.Beginning]:
-        """Find the beginning of each report; none with a `--since`, given or remembered."""
-        if self.scope.since is not None:
+        """Return where each report's history begins; {} with a `--since`."""
+        if self.scope.since is not None:  # of this run, or remembered from an earlier run
             return {}
-        # The lists of names take a few requests and save dozens of coarse ones. Later runs need not wait for them.
+        # The lists of names take a few requests and save dozens in the coarse pass. A later run remembers their result.
         if await recall_oldest(self.archive) is None:
             await names_read.wait()
         oldest = await recall_oldest(self.archive)
@@ -188,26 +186,27 @@ class Run:
         for report in self.scope.reports:
             if report in self._recorder.closed:
                 continue
-            known = await prepare.find_beginning(self.archive, report, now, oldest)
-            if known.start is None:  # the lists were not read, or empty: only the coarse pass finds the beginning
-                probe = Probe.begin(report, now, known.checked_until)
-                known = prepare.Beginning(await self._probe(report, probe, now), probe.empty_until)
-            beginnings[report] = known
+            beginning = await prepare.find_beginning(self.archive, report, now, oldest)
+            if beginning.start is None:  # the lists of names could not be read or were empty: search in a coarse pass
+                probe = Probe.begin(report, now, beginning.checked_until)
+                beginning = prepare.Beginning(await self._probe(report, probe, now), probe.empty_until)
+            beginnings[report] = beginning
         return beginnings
 
-    async def _archive_all(self, chosen: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
-        """Plan and crawl, again when the API allows fewer dimensions."""
+    async def _archive_all(self, requested: Scope, now: int, starts: Mapping[Report, int | None]) -> None:
+        """Plan and crawl all series; repeat if the API allows fewer dimensions."""
         while True:
-            series = [one for one in self.scope.series() if one.report not in self._recorder.closed]
-            plans = await prepare.make_plans(self.archive, self.scope, series, now, starts)
-            await prepare.remember_since(self.archive, chosen)
+            wanted = [series for series in self.scope.series() if series.report not in self._recorder.closed]
+            plans = await prepare.make_plans(self.archive, self.scope, wanted, now, starts)
+            await prepare.remember_since(self.archive, requested)
             await self._crawl_plans(plans, now)
             cap, self._recorder.cap = self._recorder.cap, None
             if cap is None:
                 return
             await prepare.remember_cap(self.archive, cap, now)
             self.scope = replace(self.scope, group_by_cap=cap)
-            await self.archive.remove_planned([one for one in series if SPECS[one.report].counted(one.group_by) > cap])
+            refused = [series for series in wanted if SPECS[series.report].counted(series.group_by) > cap]
+            await self.archive.remove_planned(refused)
             self.summary.begin_again()
 
     async def _crawl_plans(self, plans: Sequence[SeriesPlan], now: int) -> None:
@@ -215,39 +214,39 @@ class Run:
         self.summary.plans = [*self.summary.plans, *plans]
         self.summary.planned += len(windows)
         self.client.retry_policy.budget.grow(len(windows))
-        # The buckets to fetch are marked missing first, so that after an interrupted run they are known as gaps.
+        # All buckets to fetch are first marked as missing, so that `status` shows gaps after an interrupted run.
         for plan in plans:
             await self.archive.plan(plan, now)
         self.progress.planned(plans)
         await self._crawl(windows, self._recorder.write)
 
     async def _check_older(self, now: int, beginnings: Mapping[Report, prepare.Beginning]) -> None:
-        """Check a part of the time before each beginning for rows.
+        """Search for rows before the beginning of each report, in a coarse pass.
 
-        If there are any, the time from their first day on is archived too.
+        Each run searches only a part of that time. If it finds rows, everything from their first day on is archived.
         """
         for report, beginning in beginnings.items():
             probe = beginning.coarse_pass(report, now)
             if beginning.start is None or probe is None or report in self._recorder.closed or self.summary.stopped:
                 continue
             found = await self._probe(report, probe, now)
-            if probe.guessed:
-                # This is no failure, because nothing that was planned is missing; the next run goes on here.
+            if probe.guessed:  # a window could not be read, so `found` is not certain
+                # A warning and not a failure, because no planned window is missing. The next run repeats this window.
                 self.summary.warnings[f"could not check for {report} before {to_text(probe.windows[-1].end)}"] = None
             elif found is not None:
                 scope = self.scope.before(beginning.start)
-                series = [one for one in self.scope.series() if one.report is report]
-                await self._crawl_plans(
-                    await prepare.make_plans(self.archive, scope, series, now, {report: found}), now
-                )
+                wanted = [series for series in self.scope.series() if series.report is report]
+                plans = await prepare.make_plans(self.archive, scope, wanted, now, {report: found})
+                await self._crawl_plans(plans, now)
 
     async def _probe(self, report: Report, probe: Probe, now: int) -> int | None:
-        """Fetch coarse windows, and return the first day with rows or None.
+        """Make a coarse pass, and return its first day with rows, or None.
 
-        The archive remembers how far the range was checked, also when the pass is cut short.
+        A day that could not be read counts as a day with rows. The archive remembers up to which day there are no rows,
+        even if the pass is interrupted.
 
         Raises:
-            ArchiverError: The pass met an error that ends the run.
+            ArchiverError: An error ended the run during the pass.
         """
         self._probing = True
         try:
@@ -264,10 +263,10 @@ class Run:
     ) -> None:
         """Fetch windows with all workers.
 
-        `consume` gets every result in this task, until it returns False.
+        `consume` is called in this task with each window and its result. The crawl ends when it returns False.
         """
-        # Each worker owns a clone of both streams, so the results end when the last worker does. The stream of results
-        # is bounded, which makes workers wait for the writer.
+        # Each worker closes its clones of both streams when it ends, so `results` ends with the last worker. `results`
+        # has a bounded buffer, so that workers wait for the writer.
         feed, work = anyio.create_memory_object_stream[Window]()
         deliver, results = anyio.create_memory_object_stream[Result](self.concurrency)
         slots = DecodeSlots()
@@ -291,11 +290,11 @@ class Run:
     ) -> None:
         async with work, deliver:
             async for window in work:
-                if window.series.report not in self._recorder.closed:  # refused since the window was queued
+                if window.series.report not in self._recorder.closed:  # it may be closed after the window was queued
                     await self._fetch(window, deliver, slots)
 
     async def _fetch(self, window: Window, deliver: MemoryObjectSendStream[Result], slots: DecodeSlots) -> None:
-        """Fetch a window, in halves if it or one of its width was too wide."""
+        """Fetch a window, or its halves if it is too wide."""
         if window.buckets <= self._widths.get(window.series, window.buckets):
             slot = Slot(slots)
             try:
@@ -306,7 +305,7 @@ class Run:
             if not isinstance(result, TooWideError):
                 await deliver.send((window, result, slot))
                 return
-            # The width is remembered for the series, because its other windows would fail too, each after a timeout.
+            # Remembered for all windows of the series: windows of this width would fail too, each after a timeout.
             self._widths[window.series] = max(1, window.buckets // 2)
         if not self._probing:
             self.summary.planned += 1
@@ -321,5 +320,6 @@ async def _feed(windows: Sequence[Window], feed: MemoryObjectSendStream[Window])
             await feed.send(window)
 
 
-def _first_of(raised: BaseException) -> BaseException:
-    return _first_of(raised.exceptions[0]) if isinstance(raised, BaseExceptionGroup) else raised
+def _first_error(raised: BaseException) -> BaseException:
+    """Return the first plain exception in nested exception groups."""
+    return _first_error(raised.exceptions[0]) if isinstance(raised, BaseExceptionGroup) else raised

@@ -1,4 +1,7 @@
-"""Money by day and group, from the report that has the dimensions."""
+"""Cost by day and group, from a report that has the requested dimensions.
+
+Amounts include credits, which are negative.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,21 @@ if TYPE_CHECKING:
     from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
-_LABELS = frozenset({one.label_column for one in BY_NAME.values() if one.label_column is not None})
-_OF_COST = tuple(one for one in dimensions_of(Report.COST) if one not in TIMES)
-_OF_KEYS = ("workspace", "api_key")
-_OF_ANALYTICS = tuple(one for one in dimensions_of(Report.ANALYTICS_COST) if one not in TIMES)
+_LABEL_COLUMNS = frozenset({one.label_column for one in BY_NAME.values() if one.label_column is not None})
+# The dimensions of `--by` that each source of money has. The third source is cost by API key, as in `report keys`.
+_COST_DIMENSIONS = tuple(name for name in dimensions_of(Report.COST) if name not in TIMES)
+_ANALYTICS_DIMENSIONS = tuple(name for name in dimensions_of(Report.ANALYTICS_COST) if name not in TIMES)
+_KEY_DIMENSIONS = ("workspace", "api_key")
 TEAM_WORDS = ("team", "cost-centre")
-"""The words that money can be grouped by with the rules of teams."""
-DIMENSIONS = (*TEAM_WORDS, *(one for one in BY_NAME if one in {*_OF_COST, *_OF_ANALYTICS}))
-"""The words that money can be grouped by."""
+"""The dimensions of `--by` that need the file of team rules."""
+DIMENSIONS = (*TEAM_WORDS, *(name for name in BY_NAME if name in {*_COST_DIMENSIONS, *_ANALYTICS_DIMENSIONS}))
+"""All dimensions of `--by` that money can be grouped by."""
 _NO_COST_CENTRE = "(no cost centre)"
-_MARKS = ("is_credit", "is_estimate")  # kept apart within a team until its amounts are added up
+_FLAGS = ("is_credit", "is_estimate")
+"""Columns that are added to rows before they are split among teams.
+
+They keep credits and estimates apart in the sums of a team, which otherwise are one number.
+"""
 
 
 @dataclass(slots=True)
@@ -42,10 +50,10 @@ class DailyAmounts:
     """The amounts of one group by day, in 1e-18 cents.
 
     Attributes:
-        values: The values of its dimensions, with labels, and its currency.
-        amounts: Day → amount.
-        credits: Day → the negative amounts, which `amounts` include.
-        is_estimate: Whether some amount is an estimate.
+        values: The values of the group's dimensions, with labels, and its currency.
+        amounts: Day → amount, credits included.
+        credits: Day → the sum of the negative amounts alone.
+        is_estimate: Whether at least one amount is an estimate.
     """
 
     values: Row
@@ -54,7 +62,7 @@ class DailyAmounts:
     is_estimate: bool = False
 
     def total(self, days: Iterable[date]) -> int:
-        """Add up the amounts of some days."""
+        """Return the sum of the amounts of days; an `Estimate` for estimates."""
         total = sum(self.amounts.get(day, 0) for day in days)
         return Estimate(total) if self.is_estimate else total
 
@@ -68,10 +76,11 @@ class DailyMoney:
     """Money by day and group.
 
     Attributes:
-        what: The name of its report, for the note on a range without archived days.
-        archived: All days that are archived.
-        days: Those of them that were read.
-        grouped: The dates of those that are archived by all of the dimensions. On others some group is unknown.
+        what: The name of the report, for the note on a range without archived days.
+        archived: All archived days of the report.
+        days: The archived days that were wanted, and so read.
+        grouped: The dates in `days` on which the archived series is grouped by all requested dimensions. On the other
+            days at least one dimension is `(not grouped)`.
         groups: The amounts of each group.
         notes: Sentences that a reader needs to interpret the amounts.
     """
@@ -87,39 +96,51 @@ class DailyMoney:
 def read_daily_money(
     reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], wanted: Callable[[date], bool]
 ) -> DailyMoney:
-    """Read the money of the wanted days, grouped by words of DIMENSIONS.
+    """Read the money of the wanted days, grouped by some of `DIMENSIONS`.
 
-    By team it is from the report that has what the rules match by. Else it is from the cost report if that has all of
-    them. By API key it is billed or allocated, as in `report keys`. All other groupings are from the analytics report.
+    The first source that fits `by` is used:
+
+    1. For `team` or `cost-centre`: see `_read_teams`.
+    2. The cost report, if it has all dimensions.
+    3. For API keys, alone or with workspaces: billed or allocated cost, as in `report keys`.
+    4. The analytics cost report.
+
+    `wanted` returns whether a day is to be read.
 
     Raises:
-        ConfigurationError: No report has all of the dimensions, or there are no rules of teams.
+        ConfigurationError: No report has all of the dimensions, or a dimension needs team rules and there are none.
     """
     if set(by) & set(TEAM_WORDS):
         return _read_teams(reader, request, by, wanted)
-    if set(by) <= set(_OF_COST):
+    if set(by) <= set(_COST_DIMENSIONS):
         archived = reader.days(Report.COST)
         days = [day for day in archived if wanted(day.date)]
         return DailyMoney(
-            "cost", archived, days, _grouped(Report.COST, by, days), read_daily_amounts(reader, by, days), (COST_NOTE,)
+            "cost",
+            archived,
+            days,
+            _grouped_dates(Report.COST, by, days),
+            read_daily_amounts(reader, by, days),
+            (COST_NOTE,),
         )
-    if set(by) <= set(_OF_KEYS):
+    if set(by) <= set(_KEY_DIMENSIONS):
         return _read_keys(reader, request, by, wanted)
-    if not set(by) <= set(_OF_ANALYTICS):
-        known = next(one for one in by if one not in _OF_ANALYTICS)
-        other = next(one for one in by if one not in _OF_COST)
-        raise ConfigurationError(
-            f"cannot group by {known!r} and {other!r} at once: no report has both", hint="give one of them"
-        )
-    dimension = BY_NAME[next(one for one in by if one not in _OF_COST)].grouped_by[Report.ANALYTICS_COST]
+    not_in_cost = next(name for name in by if name not in _COST_DIMENSIONS)
+    if not set(by) <= set(_ANALYTICS_DIMENSIONS):
+        not_in_analytics = next(name for name in by if name not in _ANALYTICS_DIMENSIONS)
+        names = f"{not_in_analytics!r} and {not_in_cost!r}"
+        raise ConfigurationError(f"cannot group by {names} at once: no report has both", hint="give one of them")
+    # Several series can cover a day. With `dimension` the reader prefers a series that is grouped by it.
+    dimension = BY_NAME[not_in_cost].grouped_by[Report.ANALYTICS_COST]
     archived = reader.days(Report.ANALYTICS_COST, dimension=dimension)
     days = [day for day in archived if wanted(day.date)]
     groups = read_daily_amounts(reader, by, days, Report.ANALYTICS_COST)
-    grouped = _grouped(Report.ANALYTICS_COST, by, days)
+    grouped = _grouped_dates(Report.ANALYTICS_COST, by, days)
     return DailyMoney("analytics-cost", archived, days, grouped, groups, (ANALYTICS_NOTE,))
 
 
-def _grouped(report: Report, by: tuple[str, ...], days: Iterable[Day]) -> frozenset[date]:
+def _grouped_dates(report: Report, by: tuple[str, ...], days: Iterable[Day]) -> frozenset[date]:
+    """Return the dates on which the archived series is grouped by all of `by`."""
     columns = tuple(group_columns(report, by))
     return frozenset(day.date for day in days if not missing_columns(report, columns, day.group_by))
 
@@ -127,98 +148,114 @@ def _grouped(report: Report, by: tuple[str, ...], days: Iterable[Day]) -> frozen
 def read_daily_amounts(
     reader: ArchiveReader, by: tuple[str, ...], days: Sequence[Day], report: Report = Report.COST
 ) -> list[DailyAmounts]:
-    """Read the amounts of each group by day.
+    """Read the amounts of each group by day, from one report.
 
-    Groups are identified by ids, as names change; they have their latest name.
+    A group is identified by its ids, because names can change. Its label is its latest name.
     """
     groups: dict[tuple[Any, ...], DailyAmounts] = {}
     for line in reader.lines(report, ("day", *by), days):
         values = {name: value for name, value in line.values.items() if name != "date"}
-        key = tuple(value for name, value in values.items() if name not in _LABELS)
+        key = tuple(value for name, value in values.items() if name not in _LABEL_COLUMNS)
         group = groups.setdefault(key, DailyAmounts(values))
-        group.values = values  # lines come in order of time, so the latest name stays
+        group.values = values  # lines are in order of time, so the last assignment has the latest name
         day = date.fromisoformat(line.values["date"])
-        group.amounts[day] += line.sums[0]
-        group.credits[day] += line.sums[1]
+        amount, credit = line.sums
+        group.amounts[day] += amount
+        group.credits[day] += credit
     return list(groups.values())
 
 
 def _read_keys(
     reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], wanted: Callable[[date], bool]
 ) -> DailyMoney:
-    chosen = choose_days(reader)
-    mine = {start: one for start, one in chosen.items() if wanted(one[1].date)}
-    key_days = read_key_days(reader, replace(request, since=None, until=None), mine)
+    """Read billed or allocated money by API key, alone or with workspace."""
+    archived_days = choose_days(reader)
+    wanted_days = {start: (report, day) for start, (report, day) in archived_days.items() if wanted(day.date)}
+    # `since` and `until` would limit the usage that cost is allocated by, but wanted days can lie outside of them.
+    key_days = read_key_days(reader, replace(request, since=None, until=None), wanted_days)
     groups: dict[tuple[Any, ...], DailyAmounts] = {}
-    for one in key_days:
-        for share in one.shares():
+    for key_day in key_days:
+        for share in key_day.shares():
             values = {
                 **({"workspace_id": share.workspace} if "workspace" in by else {}),
                 **({"api_key_id": share.key} if "api_key" in by else {}),
                 "currency": share.currency,
             }
             group = groups.setdefault(tuple(values.values()), DailyAmounts(values))
-            group.values = reader.with_labels(values, one.day.start)
-            group.amounts[one.day.date] += share.amount
-            group.credits[one.day.date] += share.credit
+            group.values = reader.with_labels(values, key_day.day.start)
+            group.amounts[key_day.day.date] += share.amount
+            group.credits[key_day.day.date] += share.credit
+            # An estimate concerns the shares of keys. Their sum, the cost of a workspace, is exact.
             group.is_estimate |= share.method is Method.ESTIMATED and "api_key" in by
     has_estimates = any(group.is_estimate for group in groups.values())
     notes = method_notes(key_days, has_estimates=has_estimates)
-    days = [day for _, day in mine.values()]
-    grouped = frozenset(one.day.date for one in key_days if one.is_grouped(by))
-    archived = [day for _, day in chosen.values()]
+    days = [day for _, day in wanted_days.values()]
+    grouped = frozenset(key_day.day.date for key_day in key_days if key_day.is_grouped(by))
+    archived = [day for _, day in archived_days.values()]
     return DailyMoney("cost", archived, days, grouped, list(groups.values()), tuple(notes))
 
 
 def _read_teams(
     reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], wanted: Callable[[date], bool]
 ) -> DailyMoney:
-    """Read money by team, from the report that has the other words and what the rules match by."""
+    """Read money by team, and by the other dimensions of `by`.
+
+    It is read by the other dimensions and those that the team rules match by, and then split among the teams.
+    """
     teams = teams_of(request)
-    others = tuple(one for one in by if one not in TEAM_WORDS)
-    words = tuple(one for one in BY_NAME if one in {*others, *teams.fields})
+    others = tuple(name for name in by if name not in TEAM_WORDS)
+    read_by = tuple(name for name in BY_NAME if name in {*others, *teams.fields})
     months: set[tuple[int, int]] = set()
-    if teams.has_split:  # among the teams of a month, so all of its days are needed
-        archived = read_daily_money(reader, request, words, lambda _: False).archived
+    # A rule can split cost by what each team has in a month: then all days of the months are read.
+    if teams.has_split:
+        archived = read_daily_money(reader, request, read_by, lambda _: False).archived  # days only, without amounts
         months = {(day.date.year, day.date.month) for day in archived if wanted(day.date)}
-    read = read_daily_money(reader, request, words, lambda day: wanted(day) or (day.year, day.month) in months)
-    kept = [BY_NAME[one].column for one in others]
-    split = TeamSplit(reader, teams, [*kept, "currency", *_MARKS])
+    read = read_daily_money(reader, request, read_by, lambda day: wanted(day) or (day.year, day.month) in months)
+    kept = [BY_NAME[name].column for name in others]
+    split = TeamSplit(reader, teams, [*kept, "currency", *_FLAGS])
     for group in read.groups:
-        whole = {day: group.without_credits(day) for day in group.amounts}
-        for is_credit, amounts in ((False, whole), (True, group.credits)):
-            split.add(group.values | dict(zip(_MARKS, (is_credit, group.is_estimate), strict=True)), amounts)
+        charges = {day: group.without_credits(day) for day in group.amounts}
+        for is_credit, amounts in ((False, charges), (True, group.credits)):
+            split.add(group.values | dict(zip(_FLAGS, (is_credit, group.is_estimate), strict=True)), amounts)
     groups: dict[tuple[Any, ...], DailyAmounts] = {}
     for (team, key), amounts in split.sums().items():
         values = dict(key)
-        is_credit, is_estimate = (values.pop(mark) for mark in _MARKS)
-        named = team_columns(teams, team, by)
-        group = groups.setdefault((*named.values(), *values.values()), DailyAmounts(named | values))
+        is_credit, is_estimate = (values.pop(flag) for flag in _FLAGS)
+        team_values = team_columns(teams, team, by)
+        group = groups.setdefault((*team_values.values(), *values.values()), DailyAmounts(team_values | values))
         for day, amount in amounts.items():
             if wanted(day):
                 group.amounts[day] += amount
                 group.credits[day] += amount if is_credit else 0
         group.is_estimate |= is_estimate
     days = [day for day in read.days if wanted(day.date)]
-    last = max((day.start for day in read.archived), default=0)
+    # Names are those at the end of the last archived day.
+    last_day = max((day.start for day in read.archived), default=0)
     for group in groups.values():
-        group.values = reader.with_labels(group.values, last)
-    found = [one for one in groups.values() if one.amounts]
-    return DailyMoney(read.what, read.archived, days, read.grouped, found, read.notes)
+        group.values = reader.with_labels(group.values, last_day)
+    # A group without amounts has cost only on days that were read for a split, and are not wanted.
+    wanted_groups = [group for group in groups.values() if group.amounts]
+    return DailyMoney(read.what, read.archived, days, read.grouped, wanted_groups, read.notes)
 
 
 def teams_of(request: ReportRequest) -> Teams:
-    """Return the rules of teams of a request.
+    """Return the team rules that a request was given.
 
     Raises:
-        ConfigurationError: There are none.
+        ConfigurationError: The request has no team rules.
     """
     if request.teams is None:
-        raise ConfigurationError("there are no teams", hint="write teams.toml, and name it with --teams FILE")
+        raise ConfigurationError(
+            "there are no teams", hint="write rules to teams.toml, and pass that file with --teams FILE"
+        )
     return request.teams
 
 
 def team_columns(teams: Teams, team: str, by: Collection[str]) -> dict[str, str]:
-    """Return the columns of a team that a grouping has."""
+    """Return the columns of a line for a team: its name and its cost centre.
+
+    Each of them is returned only if it is in `by`.
+    """
     values = {"team": team, "cost-centre": teams.cost_centres.get(team, _NO_COST_CENTRE)}
-    return {word.replace("-", "_"): values[word] for word in TEAM_WORDS if word in by}
+    # A dimension is written with a hyphen, its column with an underscore.
+    return {name.replace("-", "_"): values[name] for name in TEAM_WORDS if name in by}
