@@ -19,6 +19,7 @@ from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.table_charts import TABLE_CHARTS
 from archiver.offline.page.tables import currencies, page_table, unit_name
+from archiver.offline.reports.key_days import COST_COLUMNS
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import COST_NOTE, ReportRequest, select_days
 from archiver.offline.reports.restatements import restated_days
@@ -116,13 +117,14 @@ def _placed(page: Page, place: Place) -> Page:
 def _tables_and_charts(
     reader: ArchiveReader, request: ReportRequest, days: PageDays
 ) -> tuple[dict[str, Table], list[dict[str, Any]]]:
-    """Compute all tables and charts, in at most five passes over the archive.
+    """Compute all tables and charts, in at most four passes over the archive.
 
-    Three passes are kept in memory for most tables and charts: cost, usage, and analytics cost where that is archived.
-    Two more are for the days of which cost is allocated to API keys.
+    Three are kept in memory for all tables and charts: cost, usage, and analytics cost where that is archived. One more
+    is over usage by API key, for the days of which cost is allocated to keys.
     """
-    # Everything by workspace, model and currency is added up from these sums, at any grain of time.
     billed = select_days(reader, Report.COST, request).days
+    reader.keep_sums(Report.COST, COST_COLUMNS, billed)
+    # Everything by workspace, model and currency is added up from these sums, at any grain of time.
     reader.keep_sums(Report.COST, ("workspace_id", "model", "currency"), billed)
     reader.keep_sums(Report.USAGE, ("workspace_id", "model"), select_days(reader, Report.USAGE, request).days)
     attributed = select_days(reader, Report.ANALYTICS_COST, request).days

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
 
 _PRICED_BY = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
-_COST_COLUMNS = (*columns_of(Report.COST), "currency")
+COST_COLUMNS = (*columns_of(Report.COST), "currency")
+"""The columns of cost rows that an allocation to API keys reads."""
 _USAGE_COLUMNS = (*_PRICED_BY, "api_key_id")
 _BILLED_COLUMNS = ("workspace_id", "api_key_id", "currency")
 _MICROCENT = 10**12  # in 1e-18 cents
@@ -273,11 +274,11 @@ def _read_allocated_days(reader: ArchiveReader, request: ReportRequest, billed: 
     days = {day.start: AllocatedDay(day, used.get(day.start)) for day in billed}
     # The same values recur on nearly every day.
     bills: dict[tuple[Any, ...], _BillKey] = {}
-    for one in reader.sums(Report.COST, _COST_COLUMNS, billed, lambda day: day):
+    for one in reader.sums(Report.COST, COST_COLUMNS, billed, lambda day: day):
         day = days[one.part.start]
         known = (day.form, one.values)
         if known not in bills:
-            bills[known] = day.bill_of(dict(zip(_COST_COLUMNS, one.values, strict=True)))
+            bills[known] = day.bill_of(dict(zip(COST_COLUMNS, one.values, strict=True)))
         day.add_cost(bills[known], one.sums[0])
     users: dict[tuple[Any, ...], tuple[_PriceKey, Any]] = {}
     for one in reader.sums(Report.USAGE, _USAGE_COLUMNS, [d.used for d in days.values() if d.used], lambda day: day):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import add
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archiver.reports import SPECS
@@ -18,7 +18,7 @@ from archiver.store.statements import insert_many, script, sql
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from archiver.model import Report
@@ -178,16 +178,48 @@ class Cube:
     days: frozenset[Day]
     rows: Mapping[Day, Sequence[Sum]]
 
+    @classmethod
+    def of(cls, columns: Sequence[str], days: Iterable[Day], sums: Iterable[Sum]) -> Cube:
+        """Return the cube of sums by day, of which none have the same values."""
+        rows: dict[Day, list[Sum]] = {}
+        for one in sums:
+            rows.setdefault(one.part, []).append(one)
+        return cls(tuple(columns), frozenset(days), rows)
+
+    def has(self, columns: Collection[str], days: Iterable[Day]) -> bool:
+        """Return whether sums by these columns over these days can be added up from the cube."""
+        return set(columns) <= set(self.columns) and self.days.issuperset(days)
+
+    def folded(self, columns: Sequence[str]) -> Cube:
+        """Return the cube of some of the columns."""
+        pick = _picker([self.columns.index(one) for one in columns])
+        rows = {}
+        for day, of_day in self.rows.items():
+            merged: dict[tuple[Any, ...], list[int]] = {}
+            for one in of_day:
+                values = pick(one.values)
+                sums = merged.get(values)
+                merged[values] = one.sums if sums is None else list(map(add, sums, one.sums))
+            rows[day] = [Sum(day, values, day.start, sums) for values, sums in merged.items()]
+        return Cube(tuple(columns), self.days, rows)
+
     def sums(self, columns: Sequence[str], days: Iterable[Day], part_of: Callable[[Day], Hashable]) -> Iterator[Sum]:
         """Yield sums as `read_sums` does, for some of the columns.
 
         Unlike there, several sums can have the same part and values.
         """
-        at = [self.columns.index(one) for one in columns]
+        pick = _picker([self.columns.index(one) for one in columns])
         for day in days:
             part = part_of(day)
             for _, values, last_day, sums in self.rows.get(day, ()):
-                yield Sum(part, tuple([values[i] for i in at]), last_day, sums)
+                yield Sum(part, pick(values), last_day, sums)
+
+
+def _picker(at: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return a function that picks these values of a tuple. An itemgetter of one place would return no tuple."""
+    if len(at) > 1:
+        return itemgetter(*at)
+    return lambda values: tuple([values[i] for i in at])
 
 
 def group_columns(report: Report, by: Iterable[str]) -> list[str]:

@@ -113,7 +113,7 @@ class ArchiveReader:
     path: Path
     as_of: int | None = None
     where: Mapping[str, str | None] = field(default_factory=dict)
-    _cubes: dict[Report, Cube] = field(default_factory=dict, init=False)
+    _cubes: dict[Report, list[Cube]] = field(default_factory=lambda: defaultdict(list), init=False)
     _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False)
 
@@ -170,12 +170,16 @@ class ArchiveReader:
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
         """Read sums by day and columns, and keep them in memory.
 
-        Later results over the same days by fewer columns are added up from them.
+        Later results over the same days by fewer columns are added up from them, also sums that are kept later. They
+        are from the sums that were kept last.
         """
-        rows: dict[Day, list[Sum]] = defaultdict(list)
-        for one in read_sums(self.connection, report, columns, days, lambda day: day):
-            rows[one.part].append(one)
-        self._cubes[report] = Cube(tuple(columns), frozenset(days), rows)
+        finer = next((one for one in self._cubes[report] if one.has(columns, days)), None)
+        cube = (
+            Cube.of(columns, days, read_sums(self.connection, report, columns, days, lambda day: day))
+            if (finer is None)
+            else finer.folded(columns)
+        )
+        self._cubes[report].insert(0, cube)
 
     def sums(
         self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
@@ -185,9 +189,9 @@ class ArchiveReader:
             return iter(())
         if self.where:
             return self._sums_where(report, columns, days, part_of)
-        cube = self._cubes.get(report)
-        if cube is not None and set(columns) <= set(cube.columns) and cube.days.issuperset(days):
-            return cube.sums(columns, days, part_of)
+        for cube in self._cubes[report]:
+            if cube.has(columns, days):
+                return cube.sums(columns, days, part_of)
         return read_sums(self.connection, report, columns, days, part_of)
 
     def _sums_where(
