@@ -1,4 +1,4 @@
-"""Help texts with grouped options and examples, and usage errors."""
+"""Commands with grouped options and examples in help, and usage errors."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ _HEADINGS: Final = {
     "Invented organisation": "seed first-day size now late late-hours quiet-from quiet-to",
     "Archive and configuration": "db config profile all-profiles",
 }
-_HEADING_OF: Final = {word: heading for heading, words in _HEADINGS.items() for word in words.split()}
-"""The heading that each option has in help: one table for all commands, as an option means the same in each."""
+"""Heading in the help → long names of its options.
+
+One table serves all commands, because an option means the same in each.
+"""
+_HEADING_BY_OPTION: Final = {name: heading for heading, names in _HEADINGS.items() for name in names.split()}
 
 
 OfSeveral = Callable[[click.Context, Sequence[str]], int]
@@ -35,16 +38,21 @@ OfSeveral = Callable[[click.Context, Sequence[str]], int]
 
 
 def in_one_call(_ctx: click.Context, _names: Sequence[str]) -> int:
-    """Mark a command that runs for several profiles by itself."""
+    """Mark a command that handles several profiles in its own function.
+
+    Such a command looks up the profiles itself. This function is only a marker, and is never called.
+    """
     raise NotImplementedError
 
 
 def several_profiles(ctx: click.Context) -> Sequence[str]:
-    """Return the profiles of a call for several; empty for one or none.
+    """Return the profiles if the call is for several, else ().
 
-    With --all-profiles there may be one alone: what is printed must not change with a second one.
+    A call with --all-profiles is always for several, even if the configuration has only one profile. So the form of the
+    output does not change when a second profile is added.
     """
     names: Sequence[str] = ctx.meta.get("archiver.profiles", ())
+    # "archiver.profile" is the one profile that `run_each` is running the command for.
     is_for_several = len(names) > 1 or (ctx.meta.get("archiver.all") and "archiver.profile" not in ctx.meta)
     return names if is_for_several else ()
 
@@ -55,21 +63,26 @@ class Command(click.Command):
     def __init__(
         self, *arguments: Any, examples: Sequence[str] = (), several: OfSeveral | None = None, **settings: Any
     ) -> None:
-        """Initialise the command; each example is one line, `archiver … # comment`.
+        """Initialise the command.
 
-        `several` runs it for several profiles; without it only one can be given.
+        Each example is one line, `archiver … # comment`. `several` runs the command for several profiles; without it,
+        several profiles are a usage error.
         """
         super().__init__(*arguments, **settings)
         self.examples = examples
         self._several = several
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the arguments, which are parsed again for each of several profiles."""
+        """Parse the arguments, and keep them for `run_each` to parse again."""
         ctx.meta["archiver.own_arguments"] = [*args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, for one profile or several."""
+        """Run the command for one profile or for several.
+
+        Raises:
+            UsageError: Several profiles are given, and the command can run for only one.
+        """
         names = several_profiles(ctx)
         if names:
             if self._several is None:
@@ -95,16 +108,19 @@ class Group(click.Group):
 
 
 def group_options(params: Iterable[click.Parameter]) -> dict[str, list[click.Parameter]]:
-    """Return options by heading, and those without a heading under `Other`."""
+    """Return the options by heading.
+
+    Options that are not in the table of headings are under `Other`. A heading without options is left out.
+    """
     groups: dict[str, list[click.Parameter]] = {heading: [] for heading in (*_HEADINGS, "Other")}
     for param in params:
         if isinstance(param, click.Option):
-            groups[_HEADING_OF.get(long_name(param), "Other")].append(param)
-    return {heading: found for heading, found in groups.items() if found}
+            groups[_HEADING_BY_OPTION.get(long_name(param), "Other")].append(param)
+    return {heading: options for heading, options in groups.items() if options}
 
 
 def long_name(param: click.Option) -> str:
-    """Return an option's long name without its dashes, as `max-runtime`."""
+    """Return an option's long name without its dashes, such as `max-runtime`."""
     return next(name for name in param.opts if name.startswith("--")).removeprefix("--")
 
 
@@ -122,46 +138,48 @@ def format_help_sections(
                 formatter.write_dl(records)
     if examples:
         with formatter.section("Examples"):
-            # Not wrapped by click, as a command over two lines could not be copied.
+            # Written without click's wrapping, because a command on two lines could not be copied.
             for example in examples:
+                # An empty string, padded to the indent.
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
 class Choice(click.Choice[str]):
-    """A choice of words, with an error that names the nearest."""
+    """A choice of fixed words, with an error that suggests the nearest."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """Return the message for a word that is not in the list."""
-        _ = ctx
+        """Return the message for a word that is not one of the choices."""
+        _ = ctx  # a part of click's signature
         return f"{str(value)!r} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or "" when no known word is near."""
+def suggest(word: str, valid: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?`, or "" if no valid word is similar."""
     from difflib import get_close_matches  # noqa: PLC0415  # only needed for a wrong word
 
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    similar = get_close_matches(word, valid, n=1)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
-def no_such_command(word: str, known: Iterable[str], ctx: click.Context) -> click.UsageError:
+def no_such_command(name: str, commands: Iterable[str], ctx: click.Context) -> click.UsageError:
     """Return the error for a command that does not exist."""
-    return click.UsageError(f"no such command: {word!r}{suggest(word, known)}", ctx)
+    return click.UsageError(f"no such command: {name!r}{suggest(name, commands)}", ctx)
 
 
 def translate(error: click.ClickException) -> ConfigurationError:
-    """Return an error of click as a ConfigurationError with a hint.
+    """Return an error from click as a ConfigurationError with a hint.
 
-    A usage error that a command raises can have its hint in a second line, `hint: …`. Else the hint is to read --help.
+    A command can put a hint into the second line of a usage error, `hint: …`. All other errors get the hint to read
+    --help.
     """
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     hint = ""
     if isinstance(error, click.NoSuchOption):
-        known = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
-        message = f"no such option: {error.option_name!r}{suggest(error.option_name, known)}"
+        names = [name for param in ctx.command.get_params(ctx) for name in param.opts] if ctx else []
+        message = f"no such option: {error.option_name!r}{suggest(error.option_name, names)}"
     else:
         message, _, hint = error.format_message().partition("\nhint: ")
-        # Messages of click are sentences, perhaps of several lines; messages here are one line without a full stop.
+        # A message from click is a sentence, perhaps on several lines. A message here is one line without a full stop.
         message = " ".join(message.split()).removesuffix(".")
         message = message[:1].lower() + message[1:]
     return ConfigurationError(message, hint=hint or f"see {ctx.command_path if ctx else 'archiver'} --help")

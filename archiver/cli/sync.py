@@ -33,16 +33,15 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 4
 _MOST_CONCURRENCY = 64
-
-
-# All but the last two are of the usage report; the analytics reports have most of them, and the last two.
+# First the filters of the usage report, then those that only the analytics reports have. `dict.fromkeys` drops repeats.
 _FILTERS = tuple(dict.fromkeys((*USAGE.filters, *ANALYTICS_COST.filters)))
 
 
 def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    # Decorators apply from the bottom up, so the last option is added first.
     for dimension in reversed(_FILTERS):
         name = f"--{dimension.replace('_', '-')}"
-        command = option(name, multiple=True, help=f"Fetch usage of this {dimension} only (repeatable).")(command)
+        command = option(name, multiple=True, help=f"Fetch only usage with this {dimension} (repeatable).")(command)
     return command
 
 
@@ -51,9 +50,9 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     several=run_children,
     examples=[
         "archiver sync --dry-run  # the number of requests, without fetching anything",
-        "archiver sync  # all history at first, later what is new",
+        "archiver sync  # all history in the first run, new data in later runs",
         "archiver sync --quiet --max-runtime 1h  # every night, from cron",
-        "archiver sync --since 2026-01-01 --bucket-width 1h --report usage  # hours too",
+        "archiver sync --since 2026-01-01 --bucket-width 1h --report usage  # usage by hour",
         "archiver sync --group-by none --group-by workspace_id,model,speed  # other groupings",
     ],
 )
@@ -61,7 +60,7 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--since",
     type=Time(auto=True),
     metavar="DATE|auto",
-    help="Archive from this day on; auto is the whole history.  [default: as the first run, which takes auto]",
+    help="Archive from this day on; auto is the whole history.  [default: as in the first run, else auto]",
 )
 @option("--until", type=Time(), metavar="DATE", help="Archive up to this day, exclusive.  [default: now]")
 @option(
@@ -86,7 +85,7 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="LIST|PRESET",
     help="A comma list of dimensions, or none, finest, each, all (repeatable).",
 )
-@option("--focus", is_flag=True, help="Archive usage by region too, for exact quantities of export focus.")
+@option("--focus", is_flag=True, help="Archive usage by region too, which export focus needs for exact quantities.")
 @_filter_options
 @option(
     "--refresh",
@@ -94,17 +93,17 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=DEFAULT_REFRESH_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="Fetch so many trailing days again.",
+    help="Fetch the last N days again.",
 )
 @option(
     "--concurrency",
     type=click.IntRange(1, _MOST_CONCURRENCY),
     default=DEFAULT_CONCURRENCY,
     show_default=True,
-    help="Send at most so many requests at a time.",
+    help="Send at most N requests at a time.",
 )
-@option("--max-runtime", type=Duration(), help="Stop after so long, as in 1h; what was done is kept.")
-@option("--wait", type=Duration(), default=0.0, help="Wait so long for another run to end, as in 10m.")
+@option("--max-runtime", type=Duration(), help="Stop after this time, for example 1h; what was done is kept.")
+@option("--wait", type=Duration(), default=0.0, help="Wait up to this time for another run to end, for example 10m.")
 @option(
     "--accept-restatements",
     is_flag=True,
@@ -113,13 +112,13 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @option(
     "--no-people",
     is_flag=True,
-    help="Archive no names and no e-mail addresses of people; ids stay.",
+    help="Do not archive names and e-mail addresses of people, only their ids.",
 )
 @option(
     "--dry-run", is_flag=True, help="Show the plan, the number of requests and how long they take; archive nothing."
 )
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and what is suspicious.")
+@option("--quiet", "-q", is_flag=True, help="Print only errors, failed windows and suspicious data.")
 @option("--verbose", "-v", is_flag=True, help="Show every request.")
 @option(
     "--log-format",
@@ -135,8 +134,8 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def sync(ctx: click.Context, /, **options: Any) -> int:
     """Bring the archive up to date from the API.
 
-    The first run archives all history, newest months first; later runs what is new, what was left undone, and the
-    trailing days again.
+    The first run archives all history, newest months first. Later runs archive new data and what earlier runs left
+    out, and fetch the last days again (--refresh).
     """
     log = Log(as_json=options["log_format"] == "json")
     if options["verbose"]:
@@ -144,7 +143,7 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     summary = Summary()
     try:
         settings = _settings(options, ctx.meta.get("archiver.config", {}))
-        settings.scope.check()  # an error shows at once, without the imports of a run
+        settings.scope.check()  # before the slow imports of a run, so that an error is shown at once
         if options["dry_run"]:
             return _show_request_plan(settings, log, as_json=options["as_json"], quiet=options["quiet"])
         _run(settings, summary, log, quiet=options["quiet"])
@@ -152,7 +151,8 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
         summary.stopped = error
     except KeyboardInterrupt:
         summary.stopped = InterruptedRunError("stopped by SIGINT", signal_number=signal.SIGINT)
-    except OSError as error:  # limits of the system: errors of files and sockets are translated where they occur
+    except OSError as error:
+        # Only limits of the system come here, because errors of files and sockets are translated where they occur.
         reason = error.strerror or type(error).__name__
         summary.stopped = StorageError(f"cannot run: {reason}", hint="check the limits of the system: ulimit -a")
     except Exception as error:  # noqa: BLE001  # with --json, a run prints its summary after a bug too
@@ -162,8 +162,12 @@ def sync(ctx: click.Context, /, **options: Any) -> int:
     return summary.exit_code
 
 
-def _focus(is_wanted: bool) -> tuple[str, ...]:  # noqa: FBT001  # an option's value
-    """Return the grouping of usage that exact quantities of FOCUS need; it has no cost."""
+def _focus_groupings(is_wanted: bool) -> tuple[str, ...]:  # noqa: FBT001  # an option's value
+    """Return the value of --group-by that --focus adds, if it is given.
+
+    It is the grouping of usage from which `export focus` computes exact quantities. The cost report lacks most of these
+    dimensions, so the grouping does not apply to it.
+    """
     from archiver.offline.export.focus.quantities import NEEDED  # noqa: PLC0415  # only where it is wanted
 
     return (",".join(NEEDED),) if is_wanted else ()
@@ -190,20 +194,25 @@ def _print_end(ctx: click.Context, options: dict[str, Any], summary: Summary, lo
 
 
 def _print_next(ctx: click.Context, db: Path, log: Log) -> None:
-    """Suggest the next command, with the same archive."""
+    """Suggest a report on the archive that was just synced."""
     is_default = ctx.get_parameter_source("db") is ParameterSource.DEFAULT
     command = shlex.join(["archiver", "report", "spend", *([] if is_default else ["--db", str(db)])])
     log.write("info", f"next: {command}")
 
 
 def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
+    """Return the settings from options and configuration.
+
+    Raises:
+        ConfigurationError: A value is invalid, or there is no key.
+    """
     dimensions = tuple(config.get("dimensions", ())) or None
-    known = {dimension for spec in SPECS.values() for dimension in spec.group_by}
+    valid = {dimension for spec in SPECS.values() for dimension in spec.group_by}
     for dimension in dimensions or ():
-        if dimension not in known:
+        if dimension not in valid:
             raise ConfigurationError(
                 f"`dimensions` in the configuration has {dimension!r}, which no report has",
-                hint=f"the dimensions are {', '.join(sorted(known))}",
+                hint=f"the dimensions are {', '.join(sorted(valid))}",
             )
     since = options["since"]
     return Settings(
@@ -213,7 +222,9 @@ def _settings(options: dict[str, Any], config: dict[str, Any]) -> Settings:
         scope=Scope(
             reports=_reports(options["report"]),
             bucket_widths=tuple(dict.fromkeys(BucketWidth(w) for w in options["bucket_width"])),
-            group_by=tuple(parse_group_by(text) for text in (*options["group_by"], *_focus(options["focus"]))),
+            group_by=tuple(
+                parse_group_by(text) for text in (*options["group_by"], *_focus_groupings(options["focus"]))
+            ),
             filters=make_filters({dimension: options[dimension] for dimension in _FILTERS}),
             since=None if since == "auto" else since,
             whole_history=since == "auto",

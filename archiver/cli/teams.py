@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     cls=Command,
     examples=[
         "archiver teams suggest > teams.toml  # a rule for each workspace, to begin with",
-        "archiver teams check --period this-month  # dead and shadowed rules, and cost of no team",
+        "archiver teams check --period this-month  # rules without effect, and cost without a team",
     ],
 )
-@click.argument("what", type=Choice(["check", "suggest"]), metavar="check|suggest")
-@option("--teams", type=FILE, metavar="FILE", help="Rules of teams.  [default: teams.toml next to the configuration]")
+@click.argument("action", type=Choice(["check", "suggest"]), metavar="check|suggest")
+@option(
+    "--teams",
+    type=FILE,
+    metavar="FILE",
+    help="File with rules for teams.  [default: teams.toml next to the configuration]",
+)
 @option("--since", type=Time(auto=True), metavar="DATE", help="From this day on.")
 @option("--until", type=Time(), metavar="DATE", help="Up to this day, exclusive.")
 @option("--period", metavar="PERIOD", help="This period alone.")
@@ -36,24 +41,26 @@ if TYPE_CHECKING:
 @db_option
 @config_option
 @click.pass_context
-def teams(ctx: click.Context, /, what: str, **options: Any) -> int:
-    """Check the rules of teams on the archive, or suggest some.
+def teams(ctx: click.Context, /, action: str, **options: Any) -> int:
+    """Check the rules for teams against the archive, or suggest rules.
 
-    `check` shows what each rule matches, and the cost that no rule matches; exit code 3 if there is any, or if a rule
-    matches nothing. `suggest` prints rules for cost of no team.
+    `check` shows what each rule matches, and the cost that no rule matches. The exit code is 3 if there is such cost,
+    if a rule matches nothing or only what earlier rules match, or if no day is archived. `suggest` prints rules for
+    cost that no rule matches yet.
     """
     output = Output.take(options)
     request = read_range(ctx, options)
-    given: Path | None = options["teams"]
-    path = default_teams() if given is None else given
-    exists = given is not None or path.exists()
-    if what == "check" and not exists:
+    given_path: Path | None = options["teams"]
+    path = default_teams() if given_path is None else given_path
+    # A missing file is an error of `read_teams` if --teams names it. The default file may be missing for `suggest`.
+    has_rules = given_path is not None or path.exists()
+    if action == "check" and not has_rules:
         raise ConfigurationError(
-            f"there are no teams at {path}", hint="archiver teams suggest prints some to begin with"
+            f"there is no teams file {path}", hint="to write one, begin with the output of archiver teams suggest"
         )
-    rules = read_teams(path) if exists else None
+    rules = read_teams(path) if has_rules else None
     with open_archive_reader(options["db"]) as reader:
-        if rules is None or what == "suggest":
+        if rules is None or action == "suggest":
             click.echo(suggest_teams(reader, request, rules), nl=False)
             return 0
         table = check_teams(reader, request, rules)

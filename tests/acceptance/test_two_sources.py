@@ -66,7 +66,7 @@ def test_each_day_says_what_explains_its_difference(compared: Path) -> None:
         ("2026-01-06", "USD", "10.00", "0.00", "9.90", "0.00", "0.10", "not settled yet"),
     ]
     stderr = run("report", "reconcile", "--by", "source", "--db", str(compared)).stderr
-    assert "1 day left out: not archived of both reports" in stderr
+    assert "1 day left out: not archived from both reports" in stderr
     assert "1 day not archived by product: archiver sync --report analytics-cost --group-by workspace_id," in stderr
 
 

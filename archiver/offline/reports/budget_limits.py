@@ -1,4 +1,4 @@
-"""The limits of `report budget`, of the configuration and of the API."""
+"""The limits for `report budget`: from the configuration and from the API."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ if TYPE_CHECKING:
 
 _DEFAULT_WORKSPACE = BY_NAME["workspace"].null_label
 _Names = dict[str, list[str | None]]
+"""Id → the names that it has or had, the newest last; None stands for having no name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of the cost of a period.
+    """A limit on the cost of a period.
 
     Attributes:
+        name: The name to show.
         amount: The limit in 1e-18 cents of a US dollar.
-        unit: month, quarter or year.
-        dimension: The word of `--by` that its groups are read by; "" for all cost.
-        is_of: Returns whether a group counts, by its values.
-        identity: The name or id in the configuration or the API, which no other limit of a period has.
-        is_configured: Whether it is of the configuration, and not of the API.
+        unit: The length of the period: month, quarter or year.
+        dimension: The dimension of `--by` that cost is grouped by, to select the cost that counts; "" for all cost.
+        is_of: Returns whether a group of cost counts toward the limit. Its argument is the group's values by column.
+        identity: The texts that distinguish the limit from all other limits on the same period.
+        is_configured: Whether the limit is from the configuration; otherwise it is from the API.
     """
 
     name: str
@@ -49,79 +51,105 @@ class Limit:
 
 
 def limits_of(reader: ArchiveReader, request: ReportRequest, month: Period) -> tuple[list[Limit], int]:
-    """Return all limits, and how many of the API are of another kind.
+    """Return limits to compare cost with, and the number of other API limits.
+
+    Limits from the configuration come first. `month` is the month of the report.
 
     Raises:
-        ConfigurationError: A budget is of a name that is not in the archive.
+        ConfigurationError: A budget names something that is not in the archive, or a team while there are no teams.
     """
-    of_api = reader.spend_limits()
-    monthly = [one for one in of_api if _is_comparable(one)]
-    names: dict[str, _Names] = {}
-    limits = [_of_budget(reader, request, one, names) for one in request.budgets]
-    limits += [_of_api(reader, one, month) for one in monthly]
-    return limits, len(of_api) - len(monthly)
+    api_limits = reader.spend_limits()
+    comparable = [limit for limit in api_limits if _is_comparable(limit)]
+    names_by_dimension: dict[str, _Names] = {}
+    limits = [_limit_from_budget(reader, request, budget, names_by_dimension) for budget in request.budgets]
+    limits += [_limit_from_api(reader, limit, month) for limit in comparable]
+    return limits, len(api_limits) - len(comparable)
 
 
-def _of_budget(reader: ArchiveReader, request: ReportRequest, one: Budget, known: dict[str, _Names]) -> Limit:
-    amount = from_dollars(one.amount)
-    if not one.dimension:
-        return Limit(one.name, amount, one.unit, "", lambda _: True, (one.unit,))
-    if one.dimension not in known:
-        known[one.dimension] = _known_names(reader, request, one.dimension)
-    ids = _ids(one.name, one.dimension, known[one.dimension])
-    column = BY_NAME[one.dimension].column if one.dimension in BY_NAME else one.dimension
+def _limit_from_budget(
+    reader: ArchiveReader, request: ReportRequest, budget: Budget, names_by_dimension: dict[str, _Names]
+) -> Limit:
+    """Return the limit for a configured budget.
+
+    `names_by_dimension` keeps the names that were read, so that several budgets by one dimension read them once.
+    """
+    amount, dimension = from_dollars(budget.amount), budget.dimension
+    if not dimension:
+        return Limit(budget.name, amount, budget.unit, "", lambda _: True, (budget.unit,))
+    if dimension not in names_by_dimension:
+        names_by_dimension[dimension] = _names_by_id(reader, request, dimension)
+    ids = _ids(budget.name, dimension, names_by_dimension[dimension])
+    # Only `team` is not in BY_NAME, because teams are not stored: the column has the same name.
+    column = BY_NAME[dimension].column if dimension in BY_NAME else dimension
     return Limit(
-        one.name,
+        budget.name,
         amount,
-        one.unit,
-        one.dimension,
+        budget.unit,
+        dimension,
         lambda values: values[column] in ids,
-        (one.unit, one.dimension, one.name),
+        (budget.unit, dimension, budget.name),
     )
 
 
-def _known_names(reader: ArchiveReader, request: ReportRequest, dimension: str) -> _Names:
-    """Return the names that each value of a dimension has or had, the newest last."""
+def _names_by_id(reader: ArchiveReader, request: ReportRequest, dimension: str) -> _Names:
+    """Return the names of each value of a dimension, the newest last.
+
+    Workspaces have their earlier names too, and API keys only one name. A team and a model are their own names.
+
+    Raises:
+        ConfigurationError: The dimension is `team`, and there are no teams.
+    """
     if dimension == "workspace":
         return {**reader.workspaces()}
     if dimension == "team":
         if request.teams is None:
-            raise ConfigurationError("there is a budget of a team, and there are no teams", hint="give --teams FILE")
+            raise ConfigurationError("there is a budget for a team, but there are no teams", hint="give --teams FILE")
         return {team: [team] for team in (*request.teams.names, NO_TEAM)}
     if dimension == "model":
         lines = reader.lines(Report.COST, ("model",), reader.days(Report.COST))
+        # Only texts are names: the model is None where the API sent none, and a Label on days not grouped by model.
         return {line.values["model"]: [line.values["model"]] for line in lines if isinstance(line.values["model"], str)}
-    last = max((day.start for day in reader.days(Report.COST)), default=0)
-    found: dict[str, Any] = {}
+    # The dimension is `api_key`.
+    last_day = max((day.start for day in reader.days(Report.COST)), default=0)
+    names: dict[str, Any] = {}
     for key in reader.api_keys():
-        found[key.id] = [reader.with_labels({"api_key_id": key.id}, last)["api_key"]]
-    return found
+        names[key.id] = [reader.with_labels({"api_key_id": key.id}, last_day)["api_key"]]
+    return names
 
 
 def _ids(wanted: str, dimension: str, names: Mapping[str, list[str | None]]) -> set[str | None]:
-    """Return the ids that a budget names.
+    """Return the ids that a budget means with its name or id, `wanted`.
 
-    An id wins over a current name, and a current name over an earlier one.
+    If `wanted` is an id, only this id is returned. Otherwise all ids with this current name are returned, or if there
+    are none, all ids with this earlier name.
+
+    Raises:
+        ConfigurationError: No id has or had that name.
     """
     if dimension == "workspace" and wanted == _DEFAULT_WORKSPACE:
-        return {None}
+        return {None}  # cost in the default workspace has no workspace id
     found = (
         {wanted} & names.keys()
-        or {one for one, had in names.items() if had[-1] == wanted}
-        or {one for one, had in names.items() if wanted in had}
+        or {identity for identity, its_names in names.items() if its_names[-1] == wanted}
+        or {identity for identity, its_names in names.items() if wanted in its_names}
     )
     if not found:
-        what = BY_NAME[dimension].name.replace("_", " ") if dimension in BY_NAME else dimension
+        noun = BY_NAME[dimension].name.replace("_", " ") if dimension in BY_NAME else dimension
         default = f", or '{_DEFAULT_WORKSPACE}'" if dimension == "workspace" else ""
         raise ConfigurationError(
-            f"there is a budget of {wanted!r}, and no {what} has or had that name",
+            f"there is a budget for {wanted!r}, but no {noun} has or had that name",
+            # The table in the configuration is [budgets.keys], although the dimension is `api_key`.
             hint=f"in [budgets.{dimension}s], write a name, an id{default}".replace("api_keys", "keys"),
         )
     return {*found}
 
 
 def _is_comparable(limit: SpendLimit) -> bool:
-    """Return whether a limit of the API is a monthly one of the organisation or a workspace."""
+    """Return whether an API limit can be compared with cost.
+
+    It has to be an enabled monthly limit with an amount in US dollars, on the organisation, its usage tier or a
+    workspace.
+    """
     return (
         limit.is_enabled
         and limit.amount is not None
@@ -130,14 +158,14 @@ def _is_comparable(limit: SpendLimit) -> bool:
     )
 
 
-def _of_api(reader: ArchiveReader, limit: SpendLimit, period: Period) -> Limit:
-    amount = from_dollars(Decimal(str(limit.amount)) / 100)
+def _limit_from_api(reader: ArchiveReader, limit: SpendLimit, month: Period) -> Limit:
+    amount = from_dollars(Decimal(str(limit.amount)) / 100)  # the API sends cents
     if limit.scope != "workspace":
         name = f"API limit: {limit.scope.replace('_', ' ')}"
         return Limit(name, amount, "month", "", lambda _: True, ("API", limit.id), is_configured=False)
-    # The name is that of the end of the month, as in other reports.
-    end = int(datetime.combine(period.until, time.min, UTC).timestamp()) - DAY
-    label = reader.with_labels({"workspace_id": limit.scope_id}, end)["workspace"]
+    # As in other reports, the name is the one at the end of the month: `with_labels` expects the start of its last day.
+    last_day = int(datetime.combine(month.until, time.min, UTC).timestamp()) - DAY
+    label = reader.with_labels({"workspace_id": limit.scope_id}, last_day)["workspace"]
     return Limit(
         f"API limit: {label}",
         amount,
