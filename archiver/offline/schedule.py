@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from string import Template
 from xml.sax.saxutils import escape
@@ -74,9 +74,15 @@ def _systemd_word(word: str) -> str:
 
 
 def _launchd(run: Nightly) -> dict[str, str]:
-    return {"words": "\n".join(f"    <string>{escape(word)}</string>" for word in run.words)}
+    return {"words": "\n".join(f"    <string>{escape(word)}</string>" for word in _in_a_shell(run))}
 
 
-def _kubernetes(_run: Nightly) -> dict[str, str]:
-    words = ["sync", "--quiet", "--db", "/archive/archive.db", "--admin-key-file", "/secrets/admin-key"]
-    return {"arguments": "\n".join(f"            - {json.dumps(word)}" for word in words)}  # JSON is YAML too
+def _kubernetes(run: Nightly) -> dict[str, str]:
+    # The image has the program on its path, and the volumes of the job have their own paths.
+    inside = replace(run, program="archiver", db="/archive/archive.db", key_file="/secrets/admin-key", settings=())
+    return {"command": json.dumps(_in_a_shell(inside))}  # JSON is YAML too
+
+
+def _in_a_shell(run: Nightly) -> list[str]:
+    """Return the words that run the sync, and the check after it, where one command has to do both."""
+    return ["/bin/sh", "-c", f"{shlex.join(run.words)} && {shlex.join(run.check)}"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import plistlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -32,7 +34,10 @@ def test_a_crontab_line_runs_the_command_as_it_is() -> None:
 
 def test_a_plist_has_the_words() -> None:
     found = plistlib.loads(schedule_text("launchd", ODD).encode())
-    assert found["ProgramArguments"] == ODD.words
+    *shell, command = found["ProgramArguments"]
+    assert shell == ["/bin/sh", "-c"]
+    sync, _, check = command.partition(" && ")
+    assert (shlex.split(sync), shlex.split(check)) == (ODD.words, ODD.check)
     assert found["StartCalendarInterval"] == {"Hour": 4, "Minute": 5}
 
 
@@ -56,9 +61,24 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 def test_a_cron_job_of_kubernetes_reads_the_secret_and_no_key() -> None:
     text = schedule_text("kubernetes", ODD)
     assert 'schedule: "5 4 * * *"' in text
-    assert '- "/secrets/admin-key"' in text
+    (command,) = re.findall(r"command: (.*)", text)
+    *shell, line = json.loads(command)
+    assert shell == ["/bin/sh", "-c"]
+    archive, key = ["--db", "/archive/archive.db"], ["--admin-key-file", "/secrets/admin-key"]
+    sync, _, check = line.partition(" && ")
+    assert shlex.split(sync) == ["archiver", "sync", "--quiet", *archive, *key, "--wait", "1h"]
+    assert shlex.split(check) == ["archiver", "check", "--quiet", *archive]
     assert "readOnlyRootFilesystem: true" in text
     assert f"{ODD.key_file}" not in text
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kubectl_reads_the_cron_job(tmp_path: Path) -> None:
+    (tmp_path / "cronjob.yaml").write_text(schedule_text("kubernetes", ODD), encoding="utf-8")
+    (tmp_path / "kustomization.yaml").write_text("resources: [cronjob.yaml]\n", encoding="utf-8")
+    done = subprocess.run(["kubectl", "kustomize", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "kind: CronJob" in done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import zipfile
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,15 @@ def test_what_is_a_number_is_one(tmp_path: Path) -> None:
     assert [cell.value for cell in found[2]] == [7, 1_000_000, 0.25, -12.5, 0.1]
     assert [cell.number_format for cell in found[2]][1:3] == ["#,##0", "0.0%"]
     assert [cell.value for cell in found[3]] == [None, None, None, None, "inf"]
+
+
+def test_a_day_is_a_date_and_what_is_no_day_stays_text(tmp_path: Path) -> None:
+    texts = ["2026-02-28", "2026-02-30", "1900-02-29", "1899-12-31", "2026-02-28T00:00:00Z", "\uff12026-02-28", "=1"]
+    columns = [Column("date", Kind.TEXT), Column("month", Kind.TEXT)]
+    read = written(tmp_path, columns, [(text, "2026-02-28") for text in texts])
+    assert [read.cell(row, 1).value for row in range(2, 2 + len(texts))] == [datetime(2026, 2, 28), *texts[1:]]  # noqa: DTZ001  # as Excel has it
+    assert read["A2"].number_format == "yyyy-mm-dd"
+    assert read["B2"].value == "2026-02-28"
 
 
 def test_the_header_stays_in_sight(tmp_path: Path) -> None:

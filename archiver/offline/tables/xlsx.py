@@ -1,12 +1,14 @@
 """Write rows as a spreadsheet.
 
-A number is written as a number if a spreadsheet keeps all of its digits. Everything else is inert text.
+A number is written as a number if a spreadsheet keeps all of its digits, and a day of a column `date` as a date, which
+pivot tables group by month and year. Everything else is inert text.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ LONGEST_TEXT = 32_767
 # Spreadsheets compute with 64-bit floats, which keep any decimal number of up to 15 digits.
 _MOST_DIGITS = 15
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_FIRST_DAY = "1900-03-01"
 _WIDEST_COLUMN = 60
 _MEASURED_ROWS = 1000  # the first rows stand for all in the widths of columns
 _INSTEAD = "write --csv, which has no such limit"
@@ -86,6 +90,7 @@ class _Sheet:
         self._text = workbook.add_format({"num_format": "@"})
         self._quoted = workbook.add_format({"num_format": "@", "quote_prefix": True})
         formats = {"whole": "0", "count": "#,##0", "share": "0.0%", "money": "#,##0.00", "dollars": "[$$-409]#,##0.00"}
+        formats["date"] = "yyyy-mm-dd"
         self._formats = {name: workbook.add_format({"num_format": form}) for name, form in formats.items()}
         self._widths = [0] * len(columns)
         self._as_text = 0
@@ -132,6 +137,9 @@ class _Sheet:
                 dollars = self._columns[at].name.endswith("_usd")
                 form = self._formats["dollars" if dollars else "money"] if kind is Kind.MONEY else None
                 self._write_number(row, at, Decimal(value), value, form)
+            elif self._columns[at].name == "date" and (day := _day(value)) is not None:
+                self._sheet.write_datetime(row, at, day, self._formats["date"])
+                self._measure(row, at, value)
             else:
                 self._write_text(row, at, value)
         elif isinstance(value, int):
@@ -168,6 +176,19 @@ class _Sheet:
     def _measure(self, row: int, at: int, shown: str) -> None:
         if row <= _MEASURED_ROWS:
             self._widths[at] = max(self._widths[at], display_width(shown))
+
+
+def _day(text: str) -> datetime | None:
+    """Return a day as a spreadsheet takes it; None for any other text.
+
+    A spreadsheet counts days from 1900 on, but for its wrong leap day in that year.
+    """
+    if not _DATE.fullmatch(text) or text < _FIRST_DAY:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=10_000)  # columns of names and models repeat a few texts in every row

@@ -187,7 +187,7 @@ class Cube:
         return cls(tuple(columns), frozenset(days), rows)
 
     def has(self, columns: Collection[str], days: Iterable[Day]) -> bool:
-        """Return whether sums by these columns over these days can be added up from the cube."""
+        """Return whether sums by these columns can be added up from it."""
         return set(columns) <= set(self.columns) and self.days.issuperset(days)
 
     def folded(self, columns: Sequence[str]) -> Cube:
