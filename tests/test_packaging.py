@@ -109,3 +109,18 @@ def test_every_lock_is_a_part_of_the_one_that_is_tested(name: str) -> None:
 def test_the_demo_installs_what_runs_and_nothing_that_tests() -> None:
     assert not pins("runtime.txt").keys() & {"pytest", "mypy", "ruff", "playwright", "vl-convert-python"}
     assert 'setup" runtime' in (TOP / "scripts" / "demo").read_text("utf-8")
+
+
+def test_the_containerfile_is_sound() -> None:
+    """No builder is needed: a linter reads it, and what matters is looked for."""
+    file = Path(__file__).parents[1] / "Containerfile"
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), file], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    last = file.read_text("utf-8").rpartition("\nFROM ")[2]
+    user = re.findall(r"^USER (\S+)$", last, re.MULTILINE)[-1]
+    assert user.partition(":")[0] not in {"0", "root"}
+    assert re.search(r"^VOLUME /archive$", last, re.MULTILINE)
+    assert re.search(r'^HEALTHCHECK .* CMD \["archiver", "status"', last, re.MULTILINE)
+    assert "--require-hashes" in last
