@@ -16,7 +16,7 @@ _HEADINGS: Final = {
     "What": "report bucket-width group-by focus api-key-id workspace-id actor-id product model service-tier "
     "context-window inference-geo speed account-id service-account-id by against tolerance sort top list "
     "param online check accept-restatements no-people dry-run warn teams backtest all notify state "
-    "quantities split install series corrections-since",
+    "quantities split install series corrections-since tags",
     "When": "since until days day month period with at as-of refresh max-age",
     "How fast": "rate concurrency max-runtime wait timeout max-memory",
     "Output": "offline json csv tsv nl markdown xlsx parquet html raw no-pager unit timezone quiet verbose "

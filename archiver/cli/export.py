@@ -184,6 +184,7 @@ def _export_one(
 )
 @option("--split", type=click.IntRange(min=1), metavar="ROWS", help="Write files of so many rows: FILE-001.csv, ...")
 @option("--teams", type=FILE, metavar="FILE", help="Rules of teams by workspace, for x_Team and x_CostCentre.")
+@option("--tags", is_flag=True, help="Write the team and cost centre to Tags too.")
 @option("--as-of", type=Time(), metavar="TIME", help="As it was known at this time.")
 @db_option
 @config_option
@@ -197,6 +198,7 @@ def focus(  # noqa: PLR0913  # click gives each option as an argument
     corrections_since: datetime | None,
     split: int | None,
     teams: Path | None,
+    tags: bool,
     as_of: datetime | None,
     db: Path,
     **_: Any,
@@ -217,6 +219,7 @@ def focus(  # noqa: PLR0913  # click gives each option as an argument
         None if teams is None else read_teams(teams),
         COST if by is None else BY_KEY,
         None if corrections_since is None else int(corrections_since.timestamp()),
+        tags,
     )
     with open_archive_reader(db, None if as_of is None else int(as_of.timestamp())) as reader:
         done = export_focus(reader, file, request)

@@ -253,6 +253,13 @@ def test_teams_are_named(small: Path, tmp_path: Path) -> None:
         ("w", "A", "1"),
         ("default", "(no team)", ""),
     }
+    rows, _ = exported(small, tmp_path / "tags.csv", "--month", "2026-01", "--teams", str(teams), "--tags")
+    assert {(row["SubAccountId"], row["Tags"]) for row in rows} == {
+        ("w", '{"team": "A", "cost-centre": "1"}'),
+        ("default", '{"team": "(no team)"}'),
+    }
+    _, said = exported(small, tmp_path / "tags.csv", "--month", "2026-01", "--tags", code=2)
+    assert "give --teams FILE too" in said
     teams.write_text('[[rule]]\nteam = "A"\napi-key = "k"\n', encoding="utf-8")
     _, said = exported(small, tmp_path / "other.csv", "--month", "2026-01", "--teams", str(teams), code=2)
     assert "cost rows have no key" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -63,6 +64,7 @@ class FocusRequest:
 
     Attributes:
         month: The month to write, or the month that corrections are booked in.
+        with_tags: Whether the team and cost centre of a row are its tags too.
         quantities: `exact`, or `shared` for a division of tokens by cost where they are not known row by row.
         split: The most rows of a file; None: one file.
         corrections_since: The time of an earlier delivery, in UTC seconds, to write what changed since in the months
@@ -75,6 +77,7 @@ class FocusRequest:
     teams: Teams | None = None
     source: Source = COST
     corrections_since: int | None = None
+    with_tags: bool = False
 
 
 @dataclass(slots=True)
@@ -131,6 +134,8 @@ def export_focus(reader: ArchiveReader, target: Path, request: FocusRequest) -> 
 def _check_request(target: Path, request: FocusRequest) -> None:
     if target.suffix not in {".csv", ".parquet"}:
         raise ConfigurationError(f"{target} ends neither with .csv nor .parquet", hint="name it cost.csv")
+    if request.with_tags and request.teams is None:
+        raise ConfigurationError("tags are teams and cost centres", hint="give --teams FILE too")
     missing = set() if request.teams is None else set(request.teams.fields) - request.source.team_fields
     if missing:
         raise ConfigurationError(
@@ -213,6 +218,9 @@ def _rows(reader: ArchiveReader, content: _Content, request: FocusRequest) -> It
             made = focus_row(
                 row, quantity or nothing, Owner(organization, day in content.settled, team, centre, booked)
             )
+            if request.with_tags:
+                tags = {"team": team, "cost-centre": centre}
+                made["Tags"] = json.dumps({name: value for name, value in tags.items() if value is not None})
             yield {name: made.get(name, "") for name in request.source.columns}
 
 
