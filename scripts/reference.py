@@ -98,16 +98,29 @@ def report_options() -> list[click.Parameter]:
 
 
 def section_of(name: str) -> list[str]:
-    """Return the lines about one command."""
+    """Return the lines about one command, and about its subcommands. Reports have a page of their own."""
     command, ctx = command_of(name)
+    lines = about(f"archiver {name}", command, ctx, "##", report_options() if name == "report" else None)
+    if isinstance(command, click.Group) and name != "report":
+        for word in command.list_commands(ctx):
+            one = command.get_command(ctx, word)
+            assert one is not None
+            lines += about(f"archiver {name} {word}", one, click.Context(one, info_name=word, parent=ctx), "###")
+    return lines
+
+
+def about(
+    title: str, command: click.Command, ctx: click.Context, level: str, params: list[click.Parameter] | None = None
+) -> list[str]:
+    """Return the heading, usage, help, options and examples of a command."""
     usage = " ".join(command.collect_usage_pieces(ctx))
-    lines = [f"## archiver {name}", "", f"`archiver {name} {usage}`", "", *paragraphs(command.help or ""), ""]
-    options = group_options(report_options() if name == "report" else command.get_params(ctx))
+    lines = [f"{level} {title}", "", f"`{title} {usage}`", "", *paragraphs(command.help or ""), ""]
+    options = group_options(params or command.get_params(ctx))
     options.pop("Other")  # it has --help alone, because a test requires a named group for every other option
     if options:
         lines += ["| | option | default | variable | meaning |", "|---|---|---|---|---|"]
-    for heading, params in options.items():
-        for number, param in enumerate(params):
+    for heading, of_heading in options.items():
+        for number, param in enumerate(of_heading):
             assert isinstance(param, click.Option)
             lines.append(f"| {'' if number else heading} | {' | '.join(row_of(param, ctx))} |")
     return [*lines, "", "```sh", *getattr(command, "examples", ()), "```", ""]
