@@ -5,6 +5,7 @@ One process with threads serves it, and query workers run its statements.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import socket
 import sys
@@ -130,4 +131,15 @@ def _run(served: Served, workers: QueryWorkers, listener: socket.socket, hosts: 
         limit_concurrency=_BACKLOG,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+
+    class Server(uvicorn.Server):
+        """The server, with the task that makes pages ahead."""
+
+        async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+            ahead = asyncio.create_task(site.make_pages_ahead())
+            try:
+                await super().serve(sockets)
+            finally:
+                ahead.cancel()
+
+    Server(config).run(sockets=[listener])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -36,6 +37,7 @@ from archiver.web.jobs import MAX_ROWS, csv_pieces, overview_page, report_page, 
 from archiver.web.navigation import NAVIGATION
 from archiver.web.page_cache import PageCache
 from archiver.web.page_jobs import PageJobs
+from archiver.web.pages_ahead import make_ahead
 from archiver.web.query_worker import Bounds
 
 if TYPE_CHECKING:
@@ -206,6 +208,14 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette ships no types
             except ConfigurationError as error:
                 raise DatasetteError(error.message, status=400) from None
 
+    async def overview(self) -> str:
+        """Return the first page."""
+        return await self.pages.get("overview", lambda: self.jobs.run(overview_page))
+
+    async def make_pages_ahead(self) -> None:
+        """Make the overview and all reports ahead, until it is cancelled."""
+        await make_ahead(self.pages, [self.overview, *(partial(self.report, name, ()) for name in REPORTS)])
+
     async def report(self, name: str, pairs: Sequence[tuple[str, str]]) -> str:
         """Return the page of a report.
 
@@ -281,7 +291,7 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 async def _overview(datasette: Site) -> Response:
-    return Response.html(await datasette.pages.get("overview", lambda: datasette.jobs.run(overview_page)))
+    return Response.html(await datasette.overview())
 
 
 async def _reports(datasette: Site) -> Response:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from archiver.errors import ConfigurationError
 from archiver.web import page_cache
 from archiver.web.page_cache import PageCache
+from archiver.web.pages_ahead import make_ahead
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 
@@ -84,3 +90,79 @@ async def test_a_page_that_fails_is_not_kept(archive: Path) -> None:
     with pytest.raises(OSError):  # noqa: PT011  # the one from above
         await cache.get("a", fail)
     assert await cache.get("a", Maker()) == "page 1"
+
+
+async def test_two_who_ask_at_once_wait_for_one_page_that_goes_on_when_one_leaves(archive: Path) -> None:
+    begun, ended, make = asyncio.Event(), asyncio.Event(), Maker()
+
+    async def slow() -> str:
+        begun.set()
+        await ended.wait()
+        return await make()
+
+    cache = PageCache(archive)
+    first, second = (asyncio.create_task(cache.get("a", slow)) for _ in range(2))
+    await begun.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    ended.set()
+    assert await second == "page 1"
+    assert await cache.get("a", slow) == "page 1"
+    assert make.made == 1
+
+
+class Ahead:
+    """Makes pages ahead for some looks at an archive, each with something done before it."""
+
+    def __init__(self, archive: Path) -> None:
+        self.cache, self.made = PageCache(archive), list[str]()
+
+    async def page(self, name: str) -> None:
+        self.made.append(name)
+
+    async def fail(self) -> None:
+        raise ConfigurationError("there are no teams")
+
+    async def looks(self, *steps: Callable[[], object]) -> None:
+        left = iter(steps)
+
+        async def sleep(_: float) -> None:
+            step = next(left, None)
+            if step is None:
+                raise asyncio.CancelledError
+            step()
+
+        pages: list[Callable[[], Awaitable[object]]] = [partial(self.page, "a"), self.fail, partial(self.page, "b")]
+        with contextlib.suppress(asyncio.CancelledError):
+            await make_ahead(self.cache, pages, sleep)
+
+
+async def test_pages_are_made_ahead_at_the_start_and_after_a_change_that_has_ended(archive: Path) -> None:
+    ahead = Ahead(archive)
+    with closing(sqlite3.connect(archive, isolation_level=None)) as writer:
+
+        def write() -> None:
+            writer.execute("INSERT INTO t VALUES (1)")
+
+        def nothing() -> None:
+            pass
+
+        await ahead.looks(nothing, nothing)
+        assert ahead.made == ["a", "b"]
+        # The archive changes between all looks of a sync; pages are made once it is the same for two.
+        await ahead.looks(write, write, write, nothing, nothing)
+        assert ahead.made == ["a", "b", "a", "b", "a", "b"]
+
+
+async def test_pages_of_an_older_state_are_not_made_on(archive: Path) -> None:
+    with closing(sqlite3.connect(archive, isolation_level=None)) as writer:
+
+        class Changed(Ahead):
+            async def page(self, name: str) -> None:
+                await super().page(name)
+                writer.execute("INSERT INTO t VALUES (1)")
+
+        ahead = Changed(archive)
+        await ahead.looks()
+    assert ahead.made == ["a"]
