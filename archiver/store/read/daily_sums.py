@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import add, itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archiver.reports import SPECS
@@ -57,6 +58,9 @@ class Day:
     def is_provisional(self) -> bool:
         """Whether the day had ended when it was read, and may still change."""
         return self.rank == _READ_AFTER_ITS_END
+
+
+_EVERYTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Sum(NamedTuple):
@@ -131,16 +135,18 @@ def start_of(day: str | None) -> int | None:
     return None if day is None else int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
 
-def read_sums(
+def read_sums(  # noqa: PLR0913, PLR0917  # which sums, of what
     connection: sqlite3.Connection,
     report: Report,
     columns: Sequence[str],
     days: Iterable[Day],
     part_of: Callable[[Day], Hashable],
+    where: Mapping[str, str | None] = _EVERYTHING,
 ) -> Iterator[Sum]:
     """Yield the sums of days by part of time and by the values of columns.
 
-    `part_of` returns the part of a day, for example its month.
+    `part_of` returns the part of a day, for example its month. With `where`, a map from columns to values, only rows
+    with these values are summed.
 
     Raises:
         sqlite3.Error: A sum does not fit 64 bits. The caller's `translated` makes it a ConfigurationError.
@@ -155,7 +161,12 @@ def read_sums(
     at = [names.index(one) for one in columns]
     # Sets of dimension values that are equal in the requested columns get the same line.
     lines: dict[tuple[Any, ...], int] = {}
-    keys = [(row[0], lines.setdefault(tuple([row[i] for i in at]), len(lines))) for row in dimensions]
+    wanted = [(names.index(column), value) for column, value in where.items()]
+    keys = [
+        (row[0], lines.setdefault(tuple([row[i] for i in at]), len(lines)))
+        for row in dimensions
+        if all(row[i] == value for i, value in wanted)
+    ]
     insert_many(connection, "insert_selected_key", keys)
     part_list, line_list = list(parts), list(lines)
     for part, line, last_day, *sums in connection.execute(sql(f"{report}.select_sums")):

@@ -188,20 +188,11 @@ class ArchiveReader:
         if not days:
             return iter(())
         if self.where:
-            return self._sums_where(report, columns, days, part_of)
+            return read_sums(self.connection, report, columns, days, part_of, self.where)
         for cube in self._cubes[report]:
             if cube.has(columns, days):
                 return cube.sums(columns, days, part_of)
         return read_sums(self.connection, report, columns, days, part_of)
-
-    def _sums_where(
-        self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
-    ) -> Iterator[Sum]:
-        """Yield the sums of rows with the values of `where`."""
-        wanted = tuple(self.where.values())
-        for one in read_sums(self.connection, report, [*columns, *self.where], days, part_of):
-            if one.values[len(columns) :] == wanted:
-                yield one._replace(values=one.values[: len(columns)])
 
     def lines(
         self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
