@@ -9,22 +9,27 @@ import re
 import sqlite3
 import subprocess
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from archiver.errors import StorageError
 from archiver.model import NameKind, Report
 from archiver.offline.export.focus.columns import ALLOWED, COLUMNS, MANDATORY, MAY_BE_NULL
+from archiver.offline.export.focus.files import write_files
 from archiver.offline.export.focus.quantities import NEEDED
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from tests.handmade import Handmade, cost_row, days, usage_row
 from tests.support import NOW, archiver, run_sync, select, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 READ_AT = "2026-04-30T03:00:00"
 KINDS = {"context_window": "0-200k", "service_tier": "standard"}
@@ -243,6 +248,25 @@ def test_files_of_so_many_rows(small: Path, tmp_path: Path) -> None:
     metadata.write_text('{"x_Files": ["../secret.csv", "part-2026.csv.bak", 7, "part-of-mine.csv"]}', encoding="utf-8")
     exported(small, tmp_path / "part.csv", "--month", "2026-01")
     assert {one.name for one in tmp_path.glob("part*.csv")} == {"part.csv"} | mine
+
+
+def test_no_part_is_replaced_before_all_are_made(tmp_path: Path) -> None:
+    columns = {"ChargeDescription": COLUMNS["ChargeDescription"]}
+    target, archive = tmp_path / "cost.csv", tmp_path / "archive.db"
+    for texts, error in (("abcde", None), ("vwxyz", OSError(28, "No space left on device"))):
+
+        def rows(texts: str = texts, error: OSError | None = error) -> Iterator[dict[str, str]]:
+            yield from ({"ChargeDescription": text} for text in texts)
+            if error is not None:
+                raise error
+
+        with pytest.raises(StorageError) if error else nullcontext():
+            write_files(target, rows(), columns, 2, archive)
+    assert {path.name: path.read_text("utf-8").split()[1:] for path in tmp_path.iterdir()} == {
+        "cost-001.csv": ["a", "b"],
+        "cost-002.csv": ["c", "d"],
+        "cost-003.csv": ["e"],
+    }
 
 
 def test_teams_are_named(small: Path, tmp_path: Path) -> None:

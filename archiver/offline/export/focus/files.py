@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from contextlib import ExitStack
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, groupby
@@ -29,13 +30,20 @@ def write_files(
 
     Raises:
         ConfigurationError: A library is not installed, or a path is not that of a file to write.
-        StorageError: A file cannot be written. Every file is then the old or the new one.
+        StorageError: A file cannot be written. All files are then the old ones.
     """
     written = []
-    for part, of_part in enumerate(_parts(rows, split), 1):
-        path = target if split is None else target.with_name(f"{target.stem}-{part:03d}{target.suffix}")
-        _write(path, of_part, columns, archive)
-        written.append(path)
+    with ExitStack() as stages:
+        made = []
+        for part, of_part in enumerate(_parts(rows, split), 1):
+            path = target if split is None else target.with_name(f"{target.stem}-{part:03d}{target.suffix}")
+            stage = stages.enter_context(atomic_file(path, archive))
+            _write(stage.file, of_part, columns)
+            made.append(stage)
+            written.append(path)
+        # No part is replaced before all are made, so that old and new parts are next to each other for a moment alone.
+        for stage in made:
+            stage.keep()
     _remove_leftovers(target, written)
     return written
 
@@ -83,16 +91,14 @@ def _parts(rows: Iterator[dict[str, str]], most: int | None) -> Iterator[Iterato
         yield (row for _, row in part)
 
 
-def _write(path: Path, rows: Iterator[dict[str, str]], columns: Mapping[str, Kind], archive: Path) -> None:
-    with atomic_file(path, archive) as stage:
-        if path.suffix == ".csv":
-            with stage.file.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-        else:
-            _write_parquet(stage.file, rows, columns)
-        stage.keep()
+def _write(path: Path, rows: Iterator[dict[str, str]], columns: Mapping[str, Kind]) -> None:
+    if path.suffix == ".csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        _write_parquet(path, rows, columns)
 
 
 def _write_parquet(path: Path, rows: Iterator[dict[str, str]], columns: Mapping[str, Kind]) -> None:
