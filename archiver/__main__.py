@@ -1,4 +1,4 @@
-"""`python -m archiver`."""
+"""The entry point of `python -m archiver`."""
 
 from archiver.cli import main
 

@@ -1,6 +1,6 @@
-"""Clock and sleep as an argument, so that tests need not wait.
+"""The clock and the sleep as one argument, so that tests need not wait.
 
-Imports nothing of the project.
+This module imports nothing from the project.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Clock:
     """The local clock.
 
-    `now` returns UTC seconds since the epoch and may jump; `monotonic` returns seconds that only measure differences.
-    `sleep` waits for seconds.
+    `now` returns UTC seconds since the epoch, and may jump. `monotonic` returns seconds since an arbitrary time, and
+    never jumps. `sleep` waits for a number of seconds.
     """
 
     now: Callable[[], float] = time.time

@@ -1,6 +1,7 @@
 """All errors that the program reports, with exit codes and outcome words.
 
-Most end the command. An ApiError can concern one window alone, and the sync goes on with the others.
+The number after a class is its exit code, the word after the number its `outcome`. Most errors end the command. An
+ApiError can concern one window only, and then the sync goes on with the other windows.
 
 ArchiverError
 ├── ConfigurationError      2  usage: an option, a file, a key or a certificate cannot be used
@@ -23,7 +24,7 @@ ArchiverError
 ├── LockedError            11  locked: another process holds the archive
 └── InterruptedRunError    130 or 143: SIGINT or SIGTERM
 
-This module imports nothing of the project.
+This module imports nothing from the project.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ _LONGEST_EXCERPT = 200
 
 
 def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
-    """Return foreign text on one line, shortened and escaped.
+    """Return text from outside on one line, shortened and escaped.
 
-    Every character that is not printable is escaped.
+    Text of more than `longest` characters is cut off there. Every character that is not printable is escaped.
     """
     flat = " ".join(text.split())
-    # Terminal escapes and control characters of a foreign text must not reach a terminal or a log.
+    # Terminal escapes and control characters from outside must not reach a terminal or a log.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat[:longest])
     return shown + ("…" if len(flat) > longest else "")
 
@@ -48,7 +49,8 @@ def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
 class ArchiverError(Exception):
     """An error for the user.
 
-    `message` is what happened, in one sentence without a full stop. `hint` is what to do next.
+    `message` describes what happened, in one sentence without a full stop. `hint` describes what to do next, or is
+    None.
     """
 
     exit_code = BUG_EXIT
@@ -68,14 +70,14 @@ class ConfigurationError(ArchiverError):
 
 
 class OrganizationMismatchError(ConfigurationError):
-    """The key belongs to another organisation than the one this file archives."""
+    """The key belongs to another organisation than the archive."""
 
 
 class ApiError(ArchiverError):
-    """A request that brought no usable answer.
+    """A request without a usable answer.
 
-    `request_id` is the vendor's id of the request, where there is one. `ends_run` is set where requests for other
-    windows would fail likewise, so that the sync stops.
+    `request_id` is the vendor's id of the request, or None. `ends_run` is set where requests for other windows would
+    fail likewise, so that the sync stops.
     """
 
     ends_run = False
@@ -88,7 +90,7 @@ class ApiError(ArchiverError):
 class KeyRefusedError(ApiError):
     """The key is not valid (401), or may not read what was requested (403).
 
-    `ends_run` is False for a 403, because it can concern one report or one list alone.
+    `ends_run` is set to False for a 403, because a 403 can concern one report or one list alone.
     """
 
     ends_run = True
@@ -99,9 +101,9 @@ class KeyRefusedError(ApiError):
 class TemporaryError(ApiError):
     """A rate limit, server error or network error after the last retry.
 
-    It is raised at once, without a retry, for a spend limit, and before any request while the `not_before` of an
-    earlier run lies ahead. `not_before` is the time on the local clock (UTC seconds) before which the next run sends
-    no request; None where the API asked for no such wait.
+    For a spend limit it is raised at once, without a retry. While the `not_before` of an earlier run is in the future,
+    it is raised before any request. `not_before` is the time on the local clock (UTC seconds) before which the next run
+    sends no request; None if the next run need not wait.
     """
 
     not_before: int | None = None
@@ -127,14 +129,14 @@ class ContractError(ApiError):
         request_id: str | None = None,
         hint: str | None = None,
     ) -> None:
-        """Build the message; without `append_place`, it is used as it is."""
-        whole = f"{message}, at {place}" if append_place and place is not None else message
-        super().__init__(whole, request_id=request_id, hint=hint)
+        """Build the message, with the place at its end if `append_place`."""
+        full_message = f"{message}, at {place}" if append_place and place is not None else message
+        super().__init__(full_message, request_id=request_id, hint=hint)
         self.place = place
 
 
 class RequestRefusedError(ContractError):
-    """A `status` that means the request is wrong; a retry cannot help."""
+    """A refused request; its `status` means that a retry cannot help."""
 
     def __init__(self, message: str, *, status: int, request_id: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, request_id=request_id, hint=hint)
@@ -144,7 +146,7 @@ class RequestRefusedError(ContractError):
 class GroupByCapError(RequestRefusedError):
     """The request has more group_by dimensions than the API allows.
 
-    `cap` is the allowed number, as the API's message names it.
+    `cap` is the allowed number, from the API's message.
     """
 
     def __init__(self, message: str, *, status: int, cap: int, request_id: str | None = None) -> None:
@@ -155,7 +157,7 @@ class GroupByCapError(RequestRefusedError):
 class ReportUnavailableError(ContractError):
     """The key may not read a report, or the organisation does not have it.
 
-    The other reports are not concerned.
+    Other reports may still be available.
     """
 
     exit_code = 4
@@ -165,21 +167,21 @@ class ReportUnavailableError(ContractError):
 class TooWideError(ContractError):
     """The answer about several buckets is too large or too slow.
 
-    A request for a part of them may succeed.
+    A request for a part of the buckets may succeed.
     """
 
 
 class DamagedAnswerError(ContractError):
     """The body is not JSON.
 
-    Most likely it was damaged in transit, so the request is retried.
+    Most likely the body was damaged in transit, so the request is retried.
     """
 
 
 class KeyEchoError(ContractError):
     """The response contains the admin key.
 
-    It is refused, so that the key reaches no file and no log.
+    The response is refused, so that the key reaches no file and no log.
     """
 
     def __init__(self) -> None:
@@ -203,8 +205,8 @@ class StorageError(ArchiverError):
 class DamagedError(ArchiverError):
     """The file is not an archive, or it is damaged.
 
-    A file that is refused when it is opened is not changed. Damage that a sync meets later ends it; the windows that it
-    has archived by then stay.
+    A file that is refused when it is opened is not changed. Damage that a sync finds later ends the sync, and the
+    windows that are archived by then stay.
     """
 
     exit_code = 8
@@ -229,7 +231,7 @@ class TimeLimitError(ArchiverError):
 
 
 class LockedError(ArchiverError):
-    """Another sync, or another program, holds the archive."""
+    """Another sync or another program holds a lock on the archive."""
 
     exit_code = 11
     outcome = "locked"
@@ -238,11 +240,11 @@ class LockedError(ArchiverError):
 class InterruptedRunError(ArchiverError):
     """SIGINT (130) or SIGTERM (143) ended the run.
 
-    The windows that it has archived are kept.
+    The windows that the run has archived are kept.
     """
 
     outcome = "interrupted"
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal_number
+        self.exit_code = 128 + signal_number  # as shells do

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WORST_CLOCK_SKEW = 300
-"""The difference of two clocks, in seconds, up to which both count as right.
+"""The difference between two clocks, in seconds, up to which both count as right.
 
-Clocks that are set over the network differ by less than a second, and five minutes is what common protocols tolerate.
+Clocks that are set over the network differ by less than a second. Common protocols tolerate five minutes.
 """
 
 Filters = tuple[tuple[str, tuple[str, ...]], ...]
@@ -26,9 +26,10 @@ Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Report(StrEnum):
-    """The reports of the Admin API that are archived.
+    """The reports of the Admin API that can be archived.
 
-    The first two are archived unless others are chosen. The last two are those of the Usage and Cost Analytics API.
+    The first two are archived unless other reports are chosen. The two `analytics-` reports belong to the Usage and
+    Cost Analytics API.
     """
 
     USAGE = "usage"
@@ -61,10 +62,11 @@ class State(StrEnum):
     """The state of a bucket in the archive.
 
     Attributes:
-        SETTLED: It was read so long after its end (`--refresh`) that it hardly changes any more.
-        PROVISIONAL: It was read earlier than that, or it is cost that the API may publish late; it is fetched again.
-        MISSING: It has ended, and no response contained it.
-        FAILED: Its last request failed, or `verify` found it damaged.
+        SETTLED: The bucket was read so long after its end (`--refresh`) that it hardly changes any more.
+        PROVISIONAL: The bucket was read earlier than that, or it is cost that the API may publish late. It is fetched
+            again.
+        MISSING: The bucket has ended, and no response has contained it.
+        FAILED: The last request for the bucket failed, or `verify` found the bucket damaged.
     """
 
     SETTLED = "settled"
@@ -92,48 +94,48 @@ class Series:
 
     @property
     def group_by_text(self) -> str:
-        """The comma list of the dimensions, empty for none."""
+        """The dimensions joined with commas; empty without dimensions."""
         return ",".join(self.group_by)
 
     @property
     def filters_text(self) -> str:
         """The filters as `dimension=value` pairs joined with `&`.
 
-        Values are percent-encoded, but for spaces and `/:,@`. The text is empty without filters.
+        Values are percent-encoded, except for spaces and `/:,@`. The text is empty without filters.
         """
         pairs = ((dimension, quote(value, safe=" /:,@")) for dimension, values in self.filters for value in values)
         return "&".join(f"{dimension}={value}" for dimension, value in pairs)
 
     def __str__(self) -> str:
-        """Return the series for display: `usage 1d by model`, then the filters."""
+        """Return the series for display: `usage 1d by model where …`."""
         text = f"{self.report} {self.bucket_width} by {self.group_by_text or 'nothing'}"
         return f"{text} where {self.filters_text}" if self.filters else text
 
 
 def make_filters(values: Mapping[str, tuple[str, ...]]) -> Filters:
-    """Return filters in canonical form.
+    """Return filters in canonical form, from the values of each dimension.
 
-    They are sorted, without repeats or empty dimensions.
+    Dimensions and values are sorted. Repeated values, and dimensions without values, are left out.
     """
     return tuple((dimension, tuple(sorted(set(wanted)))) for dimension, wanted in sorted(values.items()) if wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The range of one request: buckets of one series.
+    """The range of one request: consecutive buckets of one series.
 
     Attributes:
         series: The series.
         start: The start of the first bucket.
         end: The end of the last bucket (exclusive).
-        digest: The digest of the last answer about the same window; None where the archive has no valid one.
-        failed_before: Whether an earlier run could not read a part of it.
+        digest: The digest of the last answer about the same window; None if the archive has no valid digest.
+        failed_before: Whether an earlier run could not read a part of the window.
     """
 
     series: Series
     start: int
     end: int
-    # Windows of the same range are equal, whatever the archive knows about it, because they stand for one request.
+    # Windows of the same range stand for the same request, so they are equal whatever the archive contains.
     digest: bytes | None = field(default=None, compare=False)
     failed_before: bool = field(default=False, compare=False)
 
@@ -144,26 +146,28 @@ class Window:
 
 
 DimensionValues = tuple[str | None, ...]
-"""The values that identify a row within a bucket, in the order of its report's columns."""
+"""The values that identify a row within a bucket, in the order of the report's `columns`."""
 
 Values = tuple[int | str | None, ...]
-"""The values of a row, in the order of its report's measures, and behind them `extra`, the JSON text of unknown fields.
+"""The values of a row: its measures in the order of the report's `measures`, then `extra`.
 
-A usage row has six integer counts. A cost row has the amount's text (cents), its microcents, and the remainder in 1e-18
-cents. Rows of the analytics reports have further measures behind these.
+`extra` is the JSON text of unknown fields, or None. The measures of a usage row are six integer counts. The measures of
+a cost row are the text of the amount (in cents), its microcents, and the remainder in 1e-18 cents. Rows of the
+analytics reports have these measures too, and then others.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of buckets of one state.
-
-    `complete_until` is the time up to which that response had all use, where the API says so; None is `fetched_at`.
+    """A range of buckets of the same state.
 
     `fetched_at` is the time of the response that last contained the buckets. For a missing or failed range it is the
-    time of the request that brought none of them. None has a meaning of its own for each state: a missing range was not
-    requested yet, a failed one was found damaged by `verify`, and a provisional one is cost that no response contained
-    and that may come late.
+    time of the last request, which returned none of them.
+
+    Without `fetched_at`, the state shows the reason: a missing range was not requested yet, a failed range was found
+    damaged by `verify`, and a provisional range is cost that no response contained and that may come late.
+
+    `complete_until` is the time up to which the response of `fetched_at` had all use; None if that is `fetched_at`.
     """
 
     start: int
@@ -180,7 +184,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Numbers of rows by what a write did to them."""
+    """The numbers of rows that a write inserted, updated, removed or left."""
 
     inserted: int = 0
     updated: int = 0
@@ -188,7 +192,7 @@ class RowCounts:
     unchanged: int = 0
 
     def __add__(self, other: RowCounts) -> RowCounts:
-        """Add two counts."""
+        """Return the sums of both counts."""
         return RowCounts(
             self.inserted + other.inserted,
             self.updated + other.updated,
@@ -213,7 +217,7 @@ class Organization:
 class NameKind(StrEnum):
     """The kinds of objects that have names.
 
-    A person is a user as the analytics reports name it. All others have a list of their own in the API.
+    A `person` is a user as named by the analytics reports. For each other kind, the API has a list.
     """
 
     WORKSPACE = "workspace"
@@ -230,7 +234,7 @@ LISTED_NAMES = (NameKind.WORKSPACE, NameKind.API_KEY, NameKind.USER, NameKind.SE
 class NamedObject:
     """One entry of a list of names.
 
-    `details` is the rest of its fields, as JSON text.
+    `details` has the other fields of the entry, as JSON text.
     """
 
     kind: NameKind
@@ -241,9 +245,9 @@ class NamedObject:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key as the API lists it; times are as the API writes them.
+    """An API key as the API lists it, with times in the API's format.
 
-    `workspace_id` of None is the default workspace.
+    A `workspace_id` of None stands for the default workspace.
     """
 
     id: str
@@ -256,16 +260,16 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """A limit of spend that the vendor knows for the organisation.
+    """A spend limit that the API lists for the organisation.
 
     Attributes:
-        id: Its id.
-        scope: What it limits: organization, usage_tier, workspace, user, and others.
-        scope_id: The id of what it limits; None for the organisation and its usage tier.
-        amount: A whole number of cents as text; None: no amount is configured.
-        currency: Its ISO 4217 code.
+        id: The id of the limit.
+        scope: The type of the limited object: organization, usage_tier, workspace, user, and others.
+        scope_id: The id of the limited object; None for the organisation and its usage tier.
+        amount: A whole number of cents as text; None if no amount is configured.
+        currency: The ISO 4217 code of the currency.
         period: daily, weekly or monthly.
-        is_enabled: Whether it applies.
+        is_enabled: Whether the limit applies.
     """
 
     id: str

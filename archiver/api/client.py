@@ -55,7 +55,7 @@ class AdminClient:
     Attributes:
         exchange: Sends one request and returns the whole response; tests replace it.
         requests: The number of requests sent, retries included.
-        retries: The number of retries among them.
+        retries: The number of requests that were retries.
         server_time: The newest `Date` of any response, in UTC seconds.
         organization_id: The key's organisation, from the response headers.
         on_wait: Called with the seconds and the reason whenever all workers wait for the API.
@@ -74,7 +74,7 @@ class AdminClient:
     server_time: int | None = None
     organization_id: str | None = None
 
-    async def get(  # noqa: PLR0913  # one request, and how to decode its response
+    async def get(  # noqa: PLR0913  # the parts of one request, and how to decode its response
         self,
         path: str,
         query: Sequence[tuple[str, str]],
@@ -86,25 +86,25 @@ class AdminClient:
     ) -> T:
         """Send a request, with retries, and return its decoded response.
 
-        `read` decodes the response, or raises ContractError. `decode` chooses when and where `read` runs. Before that,
-        the limiter's slot of this request is released for another request.
+        `read` decodes the response, or raises ContractError. `decode` chooses when and where `read` runs, and is called
+        after the limiter's slot is released for another request.
 
         Raises:
+            ConfigurationError: The server's certificate cannot be verified.
             KeyRefusedError: The status is 401 or 403.
-            TemporaryError: A rate limit, server or network errors lasted longer than the retries, or a spend limit is
-                reached.
+            TemporaryError: A spend limit, or a rate limit or server or network errors that outlast the retries.
             RequestRefusedError: The API refuses the request as wrong.
             ContractError: The answer breaks the API's contract.
             TooWideError: The answer is too large or too slow, and the window is `splittable`.
         """
         attempts = Attempts(self.clock.monotonic(), splittable)
         while True:
-            # The wait for the rate limit does not count as time of this request. At 5/h it takes longer than a request
-            # may last.
-            before = self.limiter.open_seconds()
+            # The wait for the rate limit does not count toward the longest time of a request: at a rate of 5/h the wait
+            # alone is longer.
+            queued_from = self.limiter.open_seconds()
             async with self.limiter.slots:
                 await self.limiter.acquire()
-                attempts.queued += self.limiter.open_seconds() - before
+                attempts.queued += self.limiter.open_seconds() - queued_from
                 attempts.sent_at = self.clock.monotonic()
                 exchanged = await self._exchange(path, query, beta)
             outcome = exchanged if isinstance(exchanged, FailedAttempt) else await self._decode(exchanged, read, decode)
@@ -123,7 +123,7 @@ class AdminClient:
     async def _exchange(
         self, path: str, query: Sequence[tuple[str, str]], beta: str | None
     ) -> Response | FailedAttempt:
-        """Send one request; no log line and no error from it contains the key."""
+        """Send one request; its log line and its errors never contain the key."""
         self.requests += 1
         began = self.clock.monotonic()
         try:
@@ -139,7 +139,7 @@ class AdminClient:
         return response
 
     async def _decode(self, response: Response, read: Callable[[Response], T], decode: Decode) -> T | FailedAttempt:
-        """Classify a response, and decode it where it can be decoded."""
+        """Classify a response, and decode it unless it is a failure."""
         try:
             failure = classify(response, self._server_now())
             return self._redacted(failure) if failure else await decode(read, response)
@@ -149,18 +149,18 @@ class AdminClient:
     def _failure(self, error: TransportError | ContractError, request_id: str | None) -> FailedAttempt:
         """Turn an error into a failed attempt that keeps nothing of the response."""
         if isinstance(error, TransportError):
-            # The id is redacted before it is shortened, because a part of the key would not be found any more.
+            # The id is redacted before it is shortened: shortening could leave a part of the key, which is not found.
             error.request_id = printable_id(error.request_id and self.key.redact(error.request_id))
             return self._redacted(classify_failure(error))
         error.request_id = request_id
         if isinstance(error, DamagedAnswerError):
             return self._redacted(damaged(error.message, request_id))
-        # The frames of its traceback hold the body of up to 64 MiB, and failures are kept until the run ends.
+        # The frames of the traceback hold the body of up to 64 MiB, and the run keeps its failures until it ends.
         error.__traceback__ = error.__context__ = error.__cause__ = None
         return self._redacted(FailedAttempt(error, again=False))
 
     def _redacted(self, failure: FailedAttempt) -> FailedAttempt:
-        # This is a second guard, for messages that do not come from a response; a response with the key is not read.
+        # A second guard, for messages that are not from a response. A response that contains the key is never decoded.
         error = failure.error
         error.message = self.key.redact(error.message)
         error.args = (error.message,)
@@ -177,14 +177,15 @@ class AdminClient:
         return sent | ({"anthropic-beta": beta} if beta else {})
 
     def _note_headers(self, response: Response) -> None:
-        shown = headers.server_time(response.headers)
-        if shown is not None:
-            # The newest is kept, because a proxy may return a cached response with an old Date.
-            self.server_time = max(shown, self.server_time or shown)
+        date = headers.server_time(response.headers)
+        if date is not None:
+            # The newest time is kept, because a proxy may return a cached response with an old Date.
+            self.server_time = max(date, self.server_time or date)
         if self.organization_id is None:
             self.organization_id = headers.organization_id(response.headers)
 
     def _server_now(self) -> float:
+        # The local clock stands in until the first response with a Date.
         return float(self.server_time) if self.server_time is not None else self.clock.now()
 
     def _log(self, path: str, query: Sequence[tuple[str, str]], began: float, **more: object) -> None:

@@ -1,8 +1,8 @@
 """Read the response headers that the client acts upon.
 
-`date` and `retry-after` are standard HTTP. The others are the vendor's: `retry-after-ms`, `x-should-retry`,
-`request-id`, `anthropic-organization-id` and `anthropic-ratelimit-requests-reset` (RFC 3339). No function here has side
-effects.
+`date` and `retry-after` are standard HTTP. The other headers are the vendor's own: `retry-after-ms`, `x-should-retry`,
+`request-id`, `anthropic-organization-id` and `anthropic-ratelimit-requests-reset` (a time in the format of RFC 3339).
+No function here has side effects.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from archiver.errors import excerpt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Advice of this many seconds or more is taken for a mistake: the API's rate limits are by the minute.
+# A wait of this many seconds or more counts as a mistake, because the API's rate limits are per minute.
 LONGEST_RETRY_AFTER = 3600.0
 
-# A request id has about 30 characters. A longer header is not one, and must not fill messages.
+# A request id has about 30 characters. A much longer header is not a request id, and must not fill messages.
 _LONGEST_REQUEST_ID = 80
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the vendor's id of a request, fit to be printed."""
+    """Return the vendor's id of a request, fit to be printed, or None."""
     return printable_id(headers.get("request-id"))
 
 
@@ -35,39 +35,39 @@ def printable_id(sent: str | None) -> str | None:
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
-    """Return the server's own decision on retrying; None without one."""
+    """Return the server's decision on a retry; None without a decision."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds to wait by the server's advice.
+    """Return the seconds that the server asks to wait.
 
-    None is returned without sensible advice. A wait of an hour or more, of zero or less, or until a time that has
-    passed is not sensible. `now` is in UTC seconds, by the server's clock where it is known.
+    None is returned without a sensible wait. A wait of an hour or more, of zero or less, or until a time that has
+    passed is not sensible. `now` is in UTC seconds, by the server's clock if a response had a Date.
     """
-    # The order is that of the vendor's own client: milliseconds first, then seconds, then moments in time. A wait of 0
-    # was seen on 429 responses that went on for hours, so it is no advice; that client ignores it as well.
+    # The order is the same as in the vendor's own client: milliseconds first, then seconds, then dates. A wait of 0 was
+    # seen on 429 responses that went on for hours, so it is ignored, as it is by that client.
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         wait = _number(headers.get(name))
         if wait is not None and 0 < wait * scale < LONGEST_RETRY_AFTER:
             return wait * scale
     for name, read in (("retry-after", _http_date), ("anthropic-ratelimit-requests-reset", _rfc3339)):
         time = read(headers.get(name, ""))
-        # Real 429 responses often carry a reset that is already in the past, which is no advice.
+        # Real 429 responses often have a reset time that is already in the past. It is ignored.
         if time is not None and 0 < time - now < LONGEST_RETRY_AFTER:
             return time - now
     return None
 
 
 def organization_id(headers: Mapping[str, str]) -> str | None:
-    """Return the id of the key's organisation; None without a printable one."""
+    """Return the id of the key's organisation; None without a printable id."""
     sent = headers.get("anthropic-organization-id", "")
     # Bytes that are not UTF-8 arrive as surrogates, which no database can store.
     return sent if sent and sent.isascii() and sent.isprintable() else None
 
 
 def server_time(headers: Mapping[str, str]) -> int | None:
-    """Return `Date` in UTC seconds; None without a sensible one."""
+    """Return `Date` in UTC seconds; None without a date after 1970."""
     time = _http_date(headers.get("date", ""))
     return int(time) if time is not None and time > 0 else None
 
@@ -77,14 +77,14 @@ def _number(text: str | None) -> float | None:
         value = float(text) if text is not None else math.nan
     except ValueError:
         return None
-    # float() reads "nan" and "inf" too, and neither is a wait.
+    # float() also reads "nan" and "inf", and neither is a wait.
     return value if math.isfinite(value) else None
 
 
 def _http_date(text: str) -> float | None:
     try:
         return _utc_seconds(parsedate_to_datetime(text))
-    except (ValueError, TypeError, IndexError, OverflowError):  # the parser of emails fails in all these ways
+    except (ValueError, TypeError, IndexError, OverflowError):  # the parser for e-mail dates raises all of these
         return None
 
 
@@ -96,5 +96,5 @@ def _rfc3339(text: str) -> float | None:
 
 
 def _utc_seconds(time: datetime) -> float:
-    # Python takes a time without a zone as local, but times in HTTP are UTC.
+    # Python reads a time without a zone as local time, but times in HTTP are UTC.
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -9,11 +9,12 @@ from archiver.errors import ConfigurationError
 if TYPE_CHECKING:
     from archiver.api.response import Response
 
-# Real keys have about 100 characters. A short one is a mistake, and could also be a word that occurs in a response
-# without being an echo of the key. The longest is far from the limits of servers for a header.
+# Real keys have about 100 characters. A short key is a mistake, and its text could also occur in a response by chance,
+# which would look like an echo of the key. The longest key is far below the limits that servers have for a header.
 _SHORTEST_KEY = 20
 _LONGEST_KEY = 4096
 _OAUTH_PREFIX = "sk-ant-oat"
+# The prefix of a key, its kind in words, and whether such a key can read the reports.
 _KINDS = (
     ("sk-ant-admin", "an Admin API key", True),
     (_OAUTH_PREFIX, "an OAuth access token", True),
@@ -30,13 +31,13 @@ class AdminKey:
     __slots__ = ("_text",)
 
     def __init__(self, text: str, source: str) -> None:
-        """Check the form of a key.
+        """Check the form of a key, after white space around it is removed.
 
-        `source` is its origin, for messages.
+        `source` is the origin of the key, for messages.
 
         Raises:
-            ConfigurationError: It is empty, too short, too long, or has characters that no key has. The message does
-                not contain it.
+            ConfigurationError: The key is empty, too short, too long, or has characters that no key has. The message
+                does not contain the key.
         """
         text = text.strip()
         if not text:
@@ -59,7 +60,7 @@ class AdminKey:
         """Return the request header that carries the key.
 
         An OAuth access token, which is recognised by its prefix, is sent as Bearer. Any other key is sent as
-        `x-api-key`, also one of a kind that is not known here.
+        `x-api-key`, even if its kind is not in `_KINDS`.
         """
         if self._text.startswith(_OAUTH_PREFIX):
             return {"authorization": f"Bearer {self._text}"}
@@ -67,14 +68,17 @@ class AdminKey:
 
     @property
     def kind(self) -> tuple[str, bool]:
-        """The kind of the key in words, and whether it can read the reports."""
-        for prefix, words, is_admin in _KINDS:
+        """The kind of the key in words, and whether it can read the reports.
+
+        A key of an unknown kind counts as able to read them.
+        """
+        for prefix, words, reads_reports in _KINDS:
             if self._text.startswith(prefix):
-                return words, is_admin
-        return "a key of a kind that is not known here", True
+                return words, reads_reports
+        return "a key of an unknown kind", True
 
     def redact(self, text: str) -> str:
-        """Return a text for a log or a message with the key masked."""
+        """Return a text of a log or a message, with the key masked."""
         return text.replace(self._text, "[key]")
 
     def guard(self, response: Response) -> Response:

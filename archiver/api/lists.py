@@ -1,4 +1,4 @@
-"""Fetch the organisation, and the lists that give names to ids."""
+"""Fetch the organisation, and the lists that map ids to names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archiver.api.client import AdminClient
     from archiver.api.response import Response
 
-# This is more than any list has. It ends the reading of a list with cursors that form a circle.
+# More pages than any list has. The limit ends the reading of a list with cursors that form a circle.
 _MOST_LIST_PAGES = 10_000
 
 
@@ -29,8 +29,8 @@ class _NameList:
         path: The path below the host.
         query: The parameters of every request.
         optional: Parameters that are left out when the API refuses them with 400, as some versions do.
-        cursor: The name of the parameter that requests the next page. `after_id` is sent with the last id of a page,
-            and `page` with its `next_page`.
+        cursor: The name of the parameter that requests the next page. The value of `after_id` is the last id of a page,
+            the value of `page` is its `next_page`.
     """
 
     path: str
@@ -40,7 +40,7 @@ class _NameList:
 
 
 _LISTS = {
-    # `include_default` exists since 2026-10-07.
+    # `include_default`, which adds the default workspace, exists since 2026-10-07.
     NameKind.WORKSPACE: _NameList(
         "/v1/organizations/workspaces",
         (("include_archived", "true"), ("limit", "1000")),
@@ -75,10 +75,10 @@ async def fetch_organization(client: AdminClient) -> Organization:
 async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
     """Fetch one list of names to its end.
 
-    The list of service accounts needs an OAuth token. For an Admin API key it is returned empty.
+    The list of service accounts needs an OAuth token. For an Admin API key, which the API refuses, it is empty here.
 
     Raises:
-        ApiError: There is no answer, or it is not as documented.
+        ApiError: There is no answer, it is not as documented, or the list does not end.
     """
     try:
         return await _fetch_names(client, kind)
@@ -89,14 +89,14 @@ async def fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
 
 
 async def _fetch_names(client: AdminClient, kind: NameKind) -> list[NamedObject]:
-    names = _LISTS[kind]
+    endpoint = _LISTS[kind]
     try:
-        return await _fetch_list(client, kind, (*names.query, *names.optional))
+        return await _fetch_list(client, kind, (*endpoint.query, *endpoint.optional))
     except RequestRefusedError as error:
-        if error.status != HTTPStatus.BAD_REQUEST or not names.optional:
+        if error.status != HTTPStatus.BAD_REQUEST or not endpoint.optional:
             raise
-        # An API of before does not know the optional parameters: workspaces are then without the default one.
-        return await _fetch_list(client, kind, names.query)
+        # An older API refuses the optional parameters. Its list of workspaces then lacks the default workspace.
+        return await _fetch_list(client, kind, endpoint.query)
 
 
 async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple[str, str]]) -> list[NamedObject]:
@@ -104,27 +104,27 @@ async def _fetch_list(client: AdminClient, kind: NameKind, query: Sequence[tuple
     objects: list[NamedObject] = []
     position: str | None = None
     for _ in range(_MOST_LIST_PAGES):
-        further = ((cursor, position),) if position is not None else ()
-        page, following = await client.get(
-            path, (*query, *further), lambda response: _read_list(response.body, kind, cursor)
+        page_parameter = ((cursor, position),) if position is not None else ()
+        page, next_position = await client.get(
+            path, (*query, *page_parameter), lambda response: _read_list(response.body, kind, cursor)
         )
         objects += page
-        if following is None:
+        if next_position is None:
             return objects
-        if following == position:
+        if next_position == position:  # the API returns the same page again
             break
-        position = following
+        position = next_position
     raise ContractError("the pages of the list do not end", place=cursor)
 
 
 def _read_list(body: bytes | bytearray, kind: NameKind, cursor: str) -> tuple[list[NamedObject], str | None]:
-    """Return the objects of a page of a list, and the cursor of the next page."""
+    """Return the objects of one page, and the cursor of the next page or None."""
     raw = read_object(body)
     data = raw.get("data")
     if not isinstance(data, list):
         raise ContractError("Expected a list", place="data")
-    following = read_next_page(raw) if cursor == "page" else _read_last_id(raw)
-    return [_read_named(one, kind, f"data[{i}]") for i, one in enumerate(data)], following
+    next_position = read_next_page(raw) if cursor == "page" else _read_last_id(raw)
+    return [_read_named(item, kind, f"data[{i}]") for i, item in enumerate(data)], next_position
 
 
 def _read_last_id(raw: Mapping[str, Any]) -> str | None:
@@ -142,7 +142,7 @@ def read_next_page(raw: Mapping[str, Any]) -> str | None:
     """Return the token of the next page; None on the last page.
 
     Raises:
-        ContractError: It is no text.
+        ContractError: The token is not a text, or is missing although `has_more` is true.
     """
     token = raw.get("next_page")
     if not isinstance(token, str | None) or (raw.get("has_more") is True and not token):
@@ -154,7 +154,8 @@ def _read_named(raw: Any, kind: NameKind, place: str) -> NamedObject:
     if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or not isinstance(raw.get("name"), str | None):
         raise ContractError("Expected an object with id and name", place=place)
     details = {name: value for name, value in raw.items() if name not in {"id", "name", "type"}}
-    if kind is NameKind.API_KEY and "workspace_id" not in details:  # since anthropic-version 2026-10-21
+    # Since anthropic-version 2026-10-21 an API key has its workspace in `scope`. Other code reads `workspace_id`.
+    if kind is NameKind.API_KEY and "workspace_id" not in details:
         scope = details.get("scope")
         details["workspace_id"] = scope.get("workspace_id") if isinstance(scope, dict) else None
     return NamedObject(kind, raw["id"], raw.get("name"), msgspec.json.encode(details, order="deterministic").decode())
@@ -164,7 +165,8 @@ def read_object(body: bytes | bytearray) -> dict[str, Any]:
     """Decode an answer that is a JSON object.
 
     Raises:
-        ContractError, DamagedAnswerError: It is not.
+        DamagedAnswerError: The body is not JSON.
+        ContractError: The body is JSON, but not an object, or nested too deeply.
     """
     try:
         raw = msgspec.json.decode(body)

@@ -16,11 +16,12 @@ from archiver.errors import KeyEchoError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The limit for a body as it was sent and for the inflated one: a small compressed body could else fill the memory.
+# The limit for a body as it was sent, and for the inflated body: a small compressed body could else fill the memory.
 LARGEST_BODY = 64 * 1024 * 1024
+# The most bytes that one step of inflating returns.
 _PIECE = 1024 * 1024
 _DIGEST_BYTES = 16
-# The flag 32 makes zlib detect by itself whether the body has the header of gzip or that of zlib (`deflate`).
+# The flag 32 makes zlib detect whether the body has the header of gzip or the header of zlib (`deflate`).
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -34,9 +35,10 @@ class TransportErrorKind(Enum):
 
 
 class TransportError(Exception):
-    """An exchange that brought no whole body.
+    """An exchange that ended without a complete body.
 
-    The connection failed, or the body that came is damaged or too large. `request_id` is the header as it was sent.
+    The connection failed, or the received body is damaged or too large. `request_id` is the header as it was sent; None
+    without it.
     """
 
     def __init__(self, kind: TransportErrorKind, message: str, request_id: str | None = None) -> None:
@@ -69,8 +71,8 @@ class Response:
         """The body before compression, inflated on first use.
 
         Raises:
-            TransportError: The compression is damaged, or the body too large.
-            KeyEchoError: The body, or a header, contains the secret.
+            TransportError: The compression is damaged or unknown, or the body is too large.
+            KeyEchoError: The body or a header contains the secret.
         """
         if self.echoes_key:
             raise KeyEchoError
@@ -85,22 +87,22 @@ class Response:
     def digest(self) -> bytes:
         """A digest of the body as it was sent.
 
-        An unchanged body is recognized by it without being inflated.
+        With the digest, an unchanged body is recognised without being inflated.
         """
-        # The digest depends on the encoding too: the same bytes mean another body in another encoding. `person` is
-        # BLAKE2's parameter for such a context, of at most 16 bytes.
+        # The digest depends on the encoding too, because the same bytes mean another body in another encoding. `person`
+        # is BLAKE2's parameter for such a context, and takes at most 16 bytes.
         encoding = self.headers.get("content-encoding", "")
         return blake2b(self.wire, digest_size=_DIGEST_BYTES, person=encoding.encode("utf-8", "replace")[:16]).digest()
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's id of the request, fit to be printed."""
+        """The vendor's id of the request, fit to be printed, or None."""
         return response_headers.request_id(self.headers)
 
     def guarded(self, secret: str) -> Response:
-        """Return the response with a secret that it must not contain.
+        """Return the response, guarded against an echo of a secret.
 
-        Headers that contain it are left out, and the body of such a response cannot be read.
+        Headers that contain the secret are left out. If a header or the body contains it, the body cannot be read.
         """
         clean = {name: value for name, value in self.headers.items() if secret not in value}
         return Response(self.status, clean, self.wire, secret, echoes_key=len(clean) < len(self.headers))
@@ -109,16 +111,16 @@ class Response:
 def _contains(body: bytes | bytearray, secret: str) -> bool:
     if secret.encode() in body:
         return True
-    # JSON can write any character as an escape, like \u0073 or \/. The search for a backslash comes first: most pages
-    # have none, and the expression takes ten times as long.
+    # JSON can write any character as an escape, like \u0073 or \/. The search for a backslash comes first, because most
+    # pages have none, and the regular expression takes ten times as long.
     return b"\\" in body and _escapable(secret).search(body) is not None
 
 
 @cache
 def _escapable(secret: str) -> re.Pattern[bytes]:
     """Return a pattern that matches a secret in JSON, with escapes or without."""
-    # Each character matches itself, with a backslash in front (JSON has \/, \" and \\) or not, or its \uXXXX, where the
-    # letters of hexadecimal digits are upper or lower case.
+    # Each character has two alternatives. The first is the character itself, with or without a backslash
+    # in front: JSON has the escapes \/, \" and \\. The second is \uXXXX, with hexadecimal digits in either case.
     return re.compile(b"".join(b"(?:\\\\?%s|(?i:\\\\u%04x))" % (re.escape(c.encode()), ord(c)) for c in secret))
 
 
@@ -131,18 +133,19 @@ def _inflate(body: bytes, headers: Mapping[str, str]) -> bytes | bytearray:
         raise TransportError(TransportErrorKind.DAMAGED, "the answer has an unknown encoding", request_id)
     inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
     inflated = bytearray()  # filled in pieces, because inflating at once would need twice the memory
-    left = body
+    remaining = body
     try:
         while not inflater.eof:
-            piece = inflater.decompress(left, _PIECE)
-            left = inflater.unconsumed_tail
+            piece = inflater.decompress(remaining, _PIECE)
+            remaining = inflater.unconsumed_tail
             inflated += piece
             if len(inflated) > LARGEST_BODY:
                 raise TransportError(TransportErrorKind.TOO_LARGE, too_large(), request_id)
-            if not piece and not left:  # the body is cut short: no input is left, and no output comes
+            if not piece and not remaining:  # the body is cut short: there is no more input and no more output
                 break
     except zlib.error:
         raise TransportError(TransportErrorKind.DAMAGED, "the answer's compression is damaged", request_id) from None
+    # zlib stops at the end of the compressed data, and would ignore other data behind it.
     if not inflater.eof or inflater.unused_data:
         message = "the answer's compressed body is cut short, or has other data behind it"
         raise TransportError(TransportErrorKind.DAMAGED, message, request_id)

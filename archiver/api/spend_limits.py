@@ -1,7 +1,7 @@
-"""Fetch the limits of spend that the vendor knows for the organisation.
+"""Fetch the spend limits that the API lists for the organisation.
 
-The facts are from the types and docstrings of the vendor's Python SDK, version 2.14.0
-(`resources/beta/organization/spend_limits`). The list is in an early access preview: most keys may not read it.
+Fields and values here are from the types and docstrings of the vendor's Python SDK, version 2.14.0
+(`resources/beta/organization/spend_limits`). The list is in an early access preview, and most keys may not read it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 _PATH = "/v1/organizations/spend_limits"
 _BETA = "spend-limit-reads-2026-09-26"
-# This is more than any organisation has. It ends the reading of a list with tokens that form a circle.
+# More pages than any organisation has. The limit ends the reading of a list with tokens that form a circle.
 _MOST_PAGES = 1_000
+# A whole number of cents.
 _AMOUNT = re.compile(r"[0-9]{1,30}")
 
 
 async def fetch_spend_limits(client: AdminClient) -> list[SpendLimit] | None:
     """Fetch all spend limits of the organisation.
 
-    Return None when the API refuses them, as it does for keys and organisations without access.
+    Return None when the API refuses the list, as it does for keys and organisations without access.
 
     Raises:
         ApiError: There is no answer, or it is not as documented.
@@ -37,13 +38,13 @@ async def fetch_spend_limits(client: AdminClient) -> list[SpendLimit] | None:
     try:
         for _ in range(_MOST_PAGES):
             query = [("limit", "1000"), *([("page", token)] if token else [])]
-            page, following = await client.get(_PATH, query, _read_page, beta=_BETA)
+            page, next_token = await client.get(_PATH, query, _read_page, beta=_BETA)
             limits += page
-            if following is None or following == token:
+            if next_token is None or next_token == token:
                 break
-            token = following
+            token = next_token
     except KeyRefusedError as error:
-        if error.ends_run:
+        if error.ends_run:  # a 401, which concerns the key and not this list alone
             raise
         return None
     except RequestRefusedError:
@@ -52,11 +53,12 @@ async def fetch_spend_limits(client: AdminClient) -> list[SpendLimit] | None:
 
 
 def _read_page(response: Response) -> tuple[list[SpendLimit], str | None]:
+    """Return the limits of one page, and the token of the next page or None."""
     raw = read_object(response.body)
     data = raw.get("data")
     if not isinstance(data, list):
         raise ContractError("Expected a list", place="data")
-    return [_read_limit(one, f"data[{i}]") for i, one in enumerate(data)], read_next_page(raw)
+    return [_read_limit(item, f"data[{i}]") for i, item in enumerate(data)], read_next_page(raw)
 
 
 def _read_limit(raw: Any, place: str) -> SpendLimit:
@@ -68,6 +70,6 @@ def _read_limit(raw: Any, place: str) -> SpendLimit:
         raise ContractError("Expected a number of cents as text, or null", place=f"{place}.amount")
     if not isinstance(currency, str) or not isinstance(period, str):
         raise ContractError("Expected a currency and a period", place=place)
-    # Each type of scope has one more field, the id of what it limits; that of the organisation has none.
+    # A scope has one more field besides its type: the id of the limited object. The organisation's scope has no id.
     scope_id = next((value for name, value in scope.items() if name != "type" and isinstance(value, str)), None)
     return SpendLimit(raw["id"], scope["type"], scope_id, amount, currency, period, raw.get("is_enabled") is not False)

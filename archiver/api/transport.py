@@ -1,6 +1,6 @@
 """Send one HTTP request and read its whole response.
 
-This is the only file of the client that uses aiohttp.
+This is the only file in `archiver.api` that uses aiohttp.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _CHUNK = 256 * 1024
-# A month of rows can take the API minutes. A connection that is silent for two minutes is taken for dead.
+# The API can take minutes to return a month of rows. A connection without data for two minutes counts as dead.
 TIMEOUTS = aiohttp.ClientTimeout(total=300, sock_connect=30, sock_read=120)
 _PACKAGE = "claude-usage-archiver"
 
@@ -30,17 +30,18 @@ _PACKAGE = "claude-usage-archiver"
 def user_agent(metadata: Message) -> str:
     """Return the `User-Agent` header: name, version and the project's address.
 
-    The address is the first one in the package's metadata, and is left out where there is none.
+    The address is the first project URL in the package's metadata. It is left out where the metadata has no URL.
     """
-    # A field reads "Homepage, https://…".
+    # A field has the form "Homepage, https://…".
     urls = [value.partition(",")[2].strip() for value in metadata.get_all("Project-URL", [])]
     return f"{_PACKAGE}/{__version__}" + (f" ({urls[0]})" if urls else "")
 
 
 def _own_metadata() -> Message:
+    """Return the metadata of this package, empty if it is not installed."""
     try:
         return cast("Message", distribution(_PACKAGE).metadata)
-    except PackageNotFoundError:  # run from a checkout that is not installed
+    except PackageNotFoundError:  # the program runs from a checkout that is not installed
         return Message()
 
 
@@ -53,17 +54,17 @@ async def open_session(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session without cookies.
 
-    Proxies from the environment are used for https only, so that a request to the loopback address stays on this
-    machine.
+    Proxies from the environment are used for https only. Plain http goes to the loopback address only, and such a
+    request has to stay on this machine.
     """
     async with aiohttp.ClientSession(
-        auto_decompress=False,
+        auto_decompress=False,  # `Response` inflates the body on use, with a limit
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=timeouts,
         trust_env=api_url.startswith("https:"),
     ) as session:
-        # aiohttp repeats a GET by itself when a kept connection turns out to be closed. Such a request would pass
-        # neither the rate limiter nor the count.
+        # aiohttp repeats a GET by itself when a connection that it kept open turns out to be closed. The rate limiter
+        # would not see such a request, and it would not be counted.
         session._retry_connection = False  # noqa: SLF001  # there is no public option; a test checks the effect
         yield session
 
@@ -86,7 +87,7 @@ async def exchange(
     except TimeoutError:
         raise TransportError(TransportErrorKind.TIMEOUT, "the API did not answer in time") from None
     except aiohttp.ClientConnectorCertificateError as error:
-        # A retry cannot help, and the key must not be sent. The configuration is wrong, on this side or the other.
+        # A retry cannot help, and the key must not be sent. This machine or the server is not configured correctly.
         reason = getattr(error.certificate_error, "verify_message", None) or type(error.certificate_error).__name__
         raise ConfigurationError(
             f"the TLS certificate of {URL(url).host} cannot be verified: {excerpt(reason)}",
@@ -98,8 +99,9 @@ async def exchange(
             TransportErrorKind.NETWORK, f"the TLS handshake with {URL(url).host} failed: {reason}"
         ) from None
     except aiohttp.ClientConnectorError as error:
-        number = error.os_error.errno
-        reason = os.strerror(number) if number is not None and number > 0 else "the host is not known"
+        # A failed look-up of the host has no positive error number.
+        errno = error.os_error.errno
+        reason = os.strerror(errno) if errno is not None and errno > 0 else "the host name cannot be resolved"
         raise TransportError(TransportErrorKind.NETWORK, f"no connection to {URL(url).host}: {reason}") from None
     except aiohttp.ServerDisconnectedError:
         raise TransportError(TransportErrorKind.NETWORK, "the API closed the connection without an answer") from None

@@ -9,16 +9,16 @@ from archiver.errors import ConfigurationError
 
 
 def check_api_url(text: str) -> str:
-    """Return an API URL without a trailing slash, after checking it.
+    """Return an API URL without trailing slashes, after checking it.
 
-    Allowed are https, and plain http to the loopback address.
+    Allowed are https, and plain http to the loopback address, without user name, query and fragment.
 
     Raises:
-        ConfigurationError: It is anything else.
+        ConfigurationError: The text is not such a URL.
     """
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port  # reading a port that is no number raises ValueError
+        host, _ = parts.hostname or "", parts.port  # reading a port that is not a number raises ValueError
     except ValueError:
         raise ConfigurationError(f"--api-url {text!r} is not a URL") from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:

@@ -1,7 +1,7 @@
-"""Decode responses in a thread of their own, with slots that bound memory.
+"""Decode responses in a separate thread, with slots that bound memory.
 
-One response is decoded at a time. The rows of at most two windows are in memory, because a window needs a slot to be
-decoded. Workers without a slot hold compressed bytes, so memory hardly grows with concurrency.
+One response is decoded at a time. A window needs one of two slots to be decoded, so the rows of at most two windows are
+in memory. Workers without a slot hold compressed bytes only, so memory hardly grows with concurrency.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ SLOT_COUNT = 2
 
 @dataclass(slots=True)
 class DecodeSlots:
-    """The slots of one crawl; to be created inside the event loop."""
+    """The slots of one crawl; to be created inside the event loop.
+
+    `semaphore` counts the free slots.
+    """
 
     semaphore: anyio.Semaphore = field(default_factory=partial(anyio.Semaphore, SLOT_COUNT))
     # A second decoding thread was measured and made a run slower, because the threads compete for the interpreter lock.
@@ -51,7 +54,7 @@ class Slot:
     async def decode(self, decode: Callable[[Response], T], response: Response) -> T:
         """Acquire a slot, if this window has none, and decode.
 
-        Raises what `decode` raises.
+        An error of `decode` is raised, after the slot is released.
         """
         if not self.acquired:
             await self.slots.semaphore.acquire()
@@ -59,7 +62,7 @@ class Slot:
         try:
             return await self.slots.decode(decode, response)
         except BaseException:
-            # A retry may be minutes later, and other windows can use the slot until then.
+            # A retry may come minutes later, and other windows can use the slot until then.
             self.release()
             raise
 

@@ -34,7 +34,7 @@ class Lists:
 
     Attributes:
         people: Whether names and e-mail addresses of people are archived.
-        created: When the objects that were saved were created, in UTC seconds.
+        created: The times at which the saved objects were created, in UTC seconds.
     """
 
     archive: Archive
@@ -51,7 +51,7 @@ class Lists:
             TemporaryError: The wait for the API is longer than this run may take.
         """
         names = await read_names(self.client, kind, people=self.people)
-        await identified.wait()  # or else another organisation's names could reach the archive
+        await identified.wait()  # otherwise another organisation's names could reach the archive
         if self._is_usable(names, f"the names of every {kind}"):
             await self.archive.save_names(names, self._now())
             self.created.extend(creation_times(names))
@@ -68,7 +68,10 @@ class Lists:
             await self.archive.save_spend_limits(limits, self._now())
 
     def _is_usable(self, listed: list[T] | str, what: str) -> TypeGuard[list[T]]:
-        """Return whether a list can be saved; there is a warning if not."""
+        """Return whether a list can be saved; add a warning if not.
+
+        `listed` is a list, or the warning for a list that could not be read. `what` names the list in a warning.
+        """
         if isinstance(listed, str):
             self.summary.warnings[listed] = None
             return False
@@ -91,10 +94,10 @@ async def read_names(client: AdminClient, kind: NameKind, *, people: bool = True
     """
     try:
         names = await fetch_names(client, kind)
-        return names if people or kind is not NameKind.USER else [_without_person(one) for one in names]
+        return names if people or kind is not NameKind.USER else [_without_person(user) for user in names]
     except ApiError as error:
-        # Rows matter more than names, so the run goes on without them. But a wait that is longer than the run concerns
-        # every other request as well.
+        # Rows matter more than names, so the run goes on without names. But a wait that is longer than the run concerns
+        # all other requests too.
         if isinstance(error, TemporaryError) and error.not_before is not None:
             raise
         return f"cannot read the names of every {kind}: {error.message}"
@@ -103,7 +106,7 @@ async def read_names(client: AdminClient, kind: NameKind, *, people: bool = True
 async def read_spend_limits(client: AdminClient) -> list[SpendLimit] | str | None:
     """Fetch the spend limits of the organisation.
 
-    Return a warning when they cannot be read, and None when the key may not read them.
+    Return a warning when the limits cannot be read, and None when the API refuses them.
 
     Raises:
         TemporaryError: The wait for the API is longer than this run may take.
@@ -119,35 +122,39 @@ async def read_spend_limits(client: AdminClient) -> list[SpendLimit] | str | Non
 def _without_person(user: NamedObject) -> NamedObject:
     """Return a user without name and e-mail address."""
     details = json.loads(user.details)
+    # A list of what is kept: a field that is new in the API may name the person too.
     kept = {name: details[name] for name in ("added_at", "role") if name in details}
     return replace(user, name=None, details=json.dumps(kept, separators=(",", ":")))
 
 
 def creation_times(objects: Iterable[NamedObject]) -> list[int]:
-    """Return when objects were created, in UTC seconds.
+    """Return the times at which objects were created, in UTC seconds.
 
     Objects without a valid time are left out.
     """
     times = []
-    for one in objects:
-        details = json.loads(one.details)
-        # Users have `added_at` instead. Little is documented about these fields, so an invalid time is skipped.
+    for named_object in objects:
+        details = json.loads(named_object.details)
+        # Users have `added_at` instead of `created_at`. Little is documented about these fields, so an invalid time is
+        # skipped.
         with suppress(ValueError):
             times.append(int(parse_time(str(details.get("created_at") or details.get("added_at"))).timestamp()))
     return times
 
 
 async def recall_oldest(reader: PlanReader) -> int | None:
-    """Return when the oldest object that any run has seen was created.
+    """Return the creation time of the oldest object that any run has seen.
 
-    The time is in UTC seconds. It is remembered because the lists lack deleted objects.
+    The time is in UTC seconds; None before the first run that read a list. It is remembered, because an object that is
+    deleted later is missing from the lists.
     """
     remembered = await reader.recall("oldest_object")
     return int(remembered) if remembered and remembered.isdecimal() else None
 
 
 async def remember_oldest(archive: Archive, created: Iterable[int]) -> None:
-    """Remember when the oldest object was created, if no known one is older."""
-    known, seen = await recall_oldest(archive), min(created, default=0)
-    if 0 < seen < (known or seen + 1):
-        await archive.remember("oldest_object", str(seen))
+    """Remember the oldest time of `created`, if it is older than before."""
+    remembered, oldest = await recall_oldest(archive), min(created, default=0)
+    # `oldest` is 0 without objects. Without a remembered time, `oldest + 1` makes the comparison true.
+    if 0 < oldest < (remembered or oldest + 1):
+        await archive.remember("oldest_object", str(oldest))

@@ -1,6 +1,7 @@
-"""Steps before the plan.
+"""The steps of a run before its plan, and the plan.
 
-They are the organisation, the time, the beginning of history, and the facts that earlier runs remembered.
+The steps find out the organisation, the time, the beginning of each report's history, and what earlier runs remembered.
+The coarse pass is a search for the first day with rows, in wide windows: see `archiver.plan.probe`.
 """
 
 from __future__ import annotations
@@ -28,21 +29,22 @@ if TYPE_CHECKING:
     from archiver.store.archive import Archive
     from archiver.store.plan_reader import PlanReader
 
-# The API's waits are shorter than an hour. A longer one was remembered while the clock was wrong.
+# The waits that the API asks for are shorter than an hour. A longer wait was remembered while the clock was wrong.
 LONGEST_KEPT_WAIT = 3600
-# The API may raise the cap at any time. After a week the configured one is tried again, which costs one request.
+# The API may raise the cap of dimensions at any time. After a week the configured cap is tried again, which costs one
+# request.
 CAP_SECONDS = 7 * DAY
 UNAVAILABLE_SECONDS = 7 * DAY
-"""For how long a report that is not available is not asked for again."""
+"""The seconds for which a report that was not available is not requested again."""
 COARSE_WINDOWS = 6
-"""The largest number of coarse windows of a report that one run fetches after its rows.
+"""The largest number of windows of the coarse pass that one run fetches for a report, after its rows.
 
-They are few because the rows matter more; later runs go on.
+The number is small because the rows matter more. Later runs continue the pass.
 """
 
 
 async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
-    """Check that the wait in which an earlier run ended is over.
+    """Check that the wait for the API that ended an earlier run is over.
 
     Raises:
         TemporaryError: The wait is not over.
@@ -59,12 +61,13 @@ async def respect_not_before(reader: PlanReader, clock: Clock) -> None:
 async def identify(archive: Archive | None, client: AdminClient, summary: Summary) -> None:
     """Fetch the organisation of the key, and bind the archive to it.
 
-    When the response breaks the contract, there is a warning, and the organisation is that of the response headers. An
-    archive is bound to none if they do not have it either.
+    When the response breaks the contract, there is a warning, and the organisation's id is taken from the response
+    headers. Without such a header the archive is not bound here. `archive` is None for a run that only plans.
 
     Raises:
-        KeyRefusedError, TemporaryError: The organisation could not be fetched.
-        OrganizationMismatchError: The archive is another organisation's.
+        KeyRefusedError: The API refuses the key.
+        TemporaryError: The organisation could not be fetched in time, or a spend limit is reached.
+        OrganizationMismatchError: The archive belongs to another organisation.
     """
     try:
         organization = await fetch_organization(client)
@@ -82,7 +85,7 @@ async def identify(archive: Archive | None, client: AdminClient, summary: Summar
 def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
     """Return the server's time, or the local time without a Date header.
 
-    There is a warning in that case, and when the local clock differs much.
+    A warning is added without a Date header, and when the two clocks differ by more than `WORST_CLOCK_SKEW`.
     """
     local = int(clock.now())
     if client.server_time is None:
@@ -97,11 +100,11 @@ def server_now(client: AdminClient, clock: Clock, summary: Summary) -> int:
 
 
 async def drop_future_coverage(archive: Archive, client: AdminClient, clock: Clock, summary: Summary) -> None:
-    """Remove coverage that lies in the future.
+    """Remove coverage of future days, and add a warning if there was any.
 
-    It was recorded while a clock was wrong, and would keep the days from being archived when they come.
+    Such coverage was recorded while a clock was wrong, and would keep the days from being archived when they come.
     """
-    # One clock alone is not trusted, because a clock that is slow would remove days that are archived.
+    # The later of two clocks decides, because one clock that is slow would remove days that are archived.
     if client.server_time is None:
         return
     if await archive.drop_future_coverage(max(client.server_time, int(clock.now())) + WORST_CLOCK_SKEW):
@@ -113,8 +116,9 @@ class Beginning:
     """The beginning of a report's history, in UTC seconds.
 
     Attributes:
-        start: The time from which rows are archived; None when nothing is known yet.
-        checked_until: The time before which there are no rows; the coarse pass has looked for them.
+        start: The time from which rows are archived; None if it is still to be found by a coarse pass.
+        checked_until: The time before which there are certainly no rows. The coarse pass has searched up to this time,
+            or the report has nothing earlier.
     """
 
     start: int | None
@@ -123,7 +127,7 @@ class Beginning:
     def coarse_pass(self, report: Report, now: int) -> Probe | None:
         """Return the part of the coarse pass that one run makes after its rows.
 
-        None is returned when all of the time before `start` is checked, or `start` is not known.
+        None is returned when all time before `start` is checked, or when `start` is None.
         """
         if self.start is None or self.checked_until >= self.start:
             return None
@@ -134,14 +138,14 @@ class Beginning:
 async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_object: int | None) -> Beginning:
     """Return the beginning of a report's history.
 
-    It is the first bucket with rows if an earlier run found it, or else the day on which the oldest object was created.
-
-    Without workspaces, keys and users nothing can have been used, so their `created_at` bounds the history. The coarse
-    pass checks this later, because deleted objects are not listed.
+    The history begins with the first bucket with rows if an earlier run found it, or else with the day on which the
+    oldest object was created. An object is a workspace, key or user: before the first of them, nothing can have been
+    used. The coarse pass checks this later, because deleted objects are not listed.
 
     Reports that are paged by rows begin with the oldest day that the API still has. A search would cost more requests
-    than it saves, because one request for them covers many days without rows. The Claude Code report needs a request
-    for each day and keeps them without a known limit, so it begins with the oldest object as well.
+    than it saves, because one request for such a report covers many days without rows. The Claude Code report is an
+    exception, because it needs a request for each day, and the API keeps its days without a known limit. It begins with
+    the oldest object too.
     """
     paging = SPECS[report].rows
     if paging is not None:
@@ -149,24 +153,23 @@ async def find_beginning(reader: PlanReader, report: Report, now: int, oldest_ob
         if paging.retention_days is None and oldest_object is not None:
             oldest = max(oldest, min(floor(oldest_object, DAY), now))
         return Beginning(oldest, oldest)
-    history = await reader.history(report)
-    if history is None or max(history[0], history[1] or 0) > now + DAY:  # remembered while a clock was wrong
-        history = (EARLIEST_HISTORY, None)
-    checked_until, first_bucket = history
+    checked_until, first_bucket = await reader.history(report) or (EARLIEST_HISTORY, None)
+    if max(checked_until, first_bucket or 0) > now + DAY:  # remembered while a clock was wrong
+        checked_until, first_bucket = EARLIEST_HISTORY, None
     if first_bucket is not None:
         return Beginning(first_bucket, first_bucket)
     if oldest_object is None:
         return Beginning(None, checked_until)
-    # An object can be older than `EARLIEST_HISTORY`, or created after `now` where `now` is behind. The time
-    # that was checked already has no rows, so it need not be fetched.
+    # An object can be older than `EARLIEST_HISTORY`, or created after `now` if that clock is slow. The time before
+    # `checked_until` has no rows, so it need not be fetched.
     start = max(floor(min(oldest_object, now), DAY), EARLIEST_HISTORY, min(checked_until, floor(now, DAY)))
     return Beginning(start, min(checked_until, start))
 
 
 async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
-    """Complete the scope with the remembered `--since` and cap."""
+    """Complete the scope with the remembered `--since` and cap of dimensions."""
     since = scope.since
-    # `auto` was remembered by a run for all history, so this one has no bound either.
+    # `auto` was remembered by a run for all history, so this run has no start either.
     remembered = await reader.recall("since")
     if since is None and not scope.whole_history and remembered not in {None, "auto"}:
         since = parse_time(str(remembered))
@@ -176,23 +179,23 @@ async def apply_memory(reader: PlanReader, scope: Scope, now: int) -> Scope:
 async def remember_since(archive: Archive, scope: Scope) -> None:
     """Remember the `--since` of a first run as the beginning of the archive.
 
-    Later runs can only make it earlier.
+    Later runs can only make the beginning earlier. `auto` stands for all history, and is the earliest.
     """
-    known = await archive.recall("since")
+    remembered = await archive.recall("since")
     wanted = "auto" if scope.since is None else to_text(int(scope.since.timestamp()))
-    # A run without `--since` chooses nothing, and must not turn a remembered date into `auto`. Times in this format
-    # compare as text.
+    # A run without `--since` must not turn a remembered date into `auto`.
     is_choice = scope.since is not None or scope.whole_history
-    if known is None or (is_choice and known != "auto" and (wanted == "auto" or wanted < known)):
+    # Times in this format can be compared as text.
+    if remembered is None or (is_choice and remembered != "auto" and (wanted == "auto" or wanted < remembered)):
         await archive.remember("since", wanted)
 
 
 async def known_cap(reader: PlanReader, scope: Scope, now: int) -> int:
     """Return how many dimensions one request may have.
 
-    It is the configured cap, or a smaller one that the API reported within the last week.
+    The number is the configured cap, or a smaller cap that the API reported within the last week.
     """
-    # A cap that was learnt after `now` was remembered while a clock was wrong, and is ignored.
+    # A cap with a time after `now` was remembered while a clock was wrong, and is ignored.
     cap, _, learnt_at = (await reader.recall("group_by_cap") or "").partition(" ")
     if not (cap.isdecimal() and learnt_at.isdecimal()) or not 0 <= now - int(learnt_at) < CAP_SECONDS:
         return scope.group_by_cap
@@ -200,21 +203,21 @@ async def known_cap(reader: PlanReader, scope: Scope, now: int) -> int:
 
 
 async def remember_cap(archive: Archive, cap: int, now: int) -> None:
-    """Remember how many dimensions the API allows in one request, for a week."""
+    """Remember for a week how many dimensions the API allows in one request."""
     await archive.remember("group_by_cap", f"{cap} {now}")
 
 
 async def recall_unavailable(reader: PlanReader, report: Report, now: int) -> str | None:
     """Return why a report was not available within the last week.
 
-    None is returned if it was available, or was not asked for.
+    None is returned if the report was available or was not requested.
     """
     at, _, message = (await reader.recall(f"unavailable {report}") or "").partition(" ")
     return message if at.isdecimal() and 0 <= now - int(at) < UNAVAILABLE_SECONDS else None
 
 
 async def remember_unavailable(archive: Archive, report: Report, message: str, now: int) -> None:
-    """Remember why a report is not available, for a week."""
+    """Remember for a week why a report is not available."""
     await archive.remember(f"unavailable {report}", f"{now} {message}")
 
 
@@ -223,17 +226,21 @@ async def make_plans(
 ) -> list[SeriesPlan]:
     """Plan every series from its coverage in the archive.
 
+    Series without a bucket in the range of the scope are left out. `histories` has the beginning of each report's
+    history, for a scope without `--since`.
+
     Raises:
         ConfigurationError: The scope has a `--since`, and its range contains no bucket of any series.
     """
     plans = []
-    for one in series:
-        start, end = scope.range_of(one, now, histories.get(one.report))
-        if start == end:  # for example the cost of a range that begins today
+    for planned in series:
+        start, end = scope.range_of(planned, now, histories.get(planned.report))
+        if start == end:  # for example cost for a range that begins today
             continue
-        spans, digests = await reader.spans(one, start, end), await reader.digests(one)
-        spans = reopen_suspects(spans, await reader.suspects(one), one.bucket_width.seconds)
-        plans.append(plan_series(one, (start, end), spans, scope.refresh_from(now), digests))
+        spans, digests = await reader.spans(planned, start, end), await reader.digests(planned)
+        spans = reopen_suspects(spans, await reader.suspects(planned), planned.bucket_width.seconds)
+        plans.append(plan_series(planned, (start, end), spans, scope.refresh_from(now), digests))
+    # Without `--since` an empty range is not a mistake of the user.
     if not plans and series and scope.since is not None:
         raise no_bucket(f"of {series[0].report} from {to_text(int(scope.since.timestamp()))}")
     return plans

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """The receiver of the events of a run, which ignores them here."""
+    """The receiver of the events of a run; this one ignores all events."""
 
-    # It is a class and no protocol, so that a display overrides only the events that it shows, and a quiet run uses it
-    # as it is.
+    # A class and not a protocol, so that a display overrides only the events that it shows, and a quiet run uses this
+    # class itself.
 
     def probing(self, report: Report, done: int, of: int) -> None:
-        """The coarse pass of a report has `done` of at most `of` windows."""
+        """The search for a report's first day has `done` of at most `of` windows."""
 
     def planned(self, plans: Sequence[SeriesPlan]) -> None:
-        """The windows of the run are known."""
+        """The windows of the run, or further windows, are planned."""
 
     def split(self, window: Window) -> None:
         """A window is fetched in two halves instead."""
@@ -34,4 +34,4 @@ class Progress:
         """A window could not be archived."""
 
     def waiting(self, seconds: float, reason: str) -> None:
-        """No worker sends a request for so many seconds."""
+        """No worker sends a request for the next `seconds`."""

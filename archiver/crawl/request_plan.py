@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 class RequestPlan:
     """The requests of a sync.
 
-    The numbers are exact if no request has to be retried or split, and there are no rows before the known beginning.
-    For reports that are paged by rows they are the least that is needed: one request for each window.
+    The numbers are exact if `exact` is true, no request has to be retried or split, and the search for older rows finds
+    none. For reports that are paged by rows they are the least numbers: one request for each window.
 
     Attributes:
         plans: The plans of all series.
         before_rows: The number of requests for the organisation, the lists of names and the spend limits.
-        probes: The number of coarse requests that search for the beginning of history, or for rows before it.
+        probes: The largest number of requests of the coarse pass, which searches for the first day with rows.
         exact: False if a report's history decides where the range begins and no sync has recorded that history, or if
             the number of rows decides how many pages a window has.
         warnings: Sentences about what could not be read.
@@ -58,11 +58,11 @@ class RequestPlan:
     @property
     def is_paged_by_rows(self) -> bool:
         """Whether the number of rows decides how many requests a window takes."""
-        return any(SPECS[one.series.report].rows is not None for one in self.plans)
+        return any(SPECS[plan.series.report].rows is not None for plan in self.plans)
 
     @property
     def windows(self) -> int:
-        """The number of requests for rows that are archived."""
+        """The number of windows, with one request for each, to fetch rows."""
         return sum(len(plan.windows) for plan in self.plans)
 
     @property
@@ -78,29 +78,30 @@ class RequestPlan:
         summary = Summary(
             plans=self.plans, planned=self.windows, requests=self.requests, warnings=dict.fromkeys(self.warnings)
         )
-        plan = [
+        plans = [
             {
-                "report": one.series.report,
-                "bucket_width": one.series.bucket_width,
-                "group_by": one.series.group_by_text,
-                "filters": one.series.filters_text,
-                "start": to_text(one.start),
-                "end": to_text(one.end),
-                "windows": len(one.windows),
+                "report": plan.series.report,
+                "bucket_width": plan.series.bucket_width,
+                "group_by": plan.series.group_by_text,
+                "filters": plan.series.filters_text,
+                "start": to_text(plan.start),
+                "end": to_text(plan.end),
+                "windows": len(plan.windows),
             }
-            for one in self.plans
+            for plan in self.plans
         ]
-        own = {"dry_run": True, "exact": self.exact, "probes": self.probes, "plan": plan}
-        return summary.to_json() | own
+        dry_run_fields = {"dry_run": True, "exact": self.exact, "probes": self.probes, "plan": plans}
+        return summary.to_json() | dry_run_fields
 
 
 async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, clock: Clock) -> RequestPlan:
     """Plan a sync.
 
-    The organisation, its names and its spend limits are fetched, and the server's time is taken from the responses.
+    The organisation, the lists of names and the spend limits are fetched, and the server's time is taken from the
+    responses.
 
     Raises:
-        ConfigurationError: The range contains no bucket, or a list of dimensions fits no report.
+        ConfigurationError: The range contains no bucket, or a list of dimensions or a filter fits no report.
         KeyRefusedError: The API refuses the key.
         TemporaryError: The API cannot be reached or is overloaded, or the wait that an earlier run remembered is not
             over.
@@ -110,32 +111,33 @@ async def plan_requests(reader: PlanReader, client: AdminClient, scope: Scope, c
     summary = Summary()
     await identify(None, client, summary)
     now = server_now(client, clock, summary)
-    # A dry run writes nothing, so the times from the lists are joined here with the one that earlier runs remembered.
+    # A dry run writes nothing, so the times from the lists are joined here with the time that earlier runs remembered.
     created = await _read_lists(client, summary)
-    if known := await recall_oldest(reader):
-        created.append(known)
-    before_rows = client.requests - client.retries  # a sync sends the same requests
+    if remembered := await recall_oldest(reader):
+        created.append(remembered)
+    before_rows = client.requests - client.retries  # a sync sends the same requests before those for rows
     scope = await apply_memory(reader, scope, now)
     starts: dict[Report, int | None] = {}
     probes, exact = 0, True
+    # With a `--since`, the range does not depend on the history.
     for report in scope.reports if scope.since is None else ():
         beginning = await find_beginning(reader, report, now, min(created, default=None))
         probe = beginning.coarse_pass(report, now)
         if beginning.start is None:
             probe = Probe.begin(report, now, beginning.checked_until)
         probes += len(probe.windows) if probe else 0
-        # Without a known beginning the longest possible history is planned: all time that is not yet checked.
+        # Without a beginning the longest possible history is planned: all time that is not checked yet.
         starts[report] = beginning.checked_until if beginning.start is None else beginning.start
         exact = exact and (SPECS[report].rows is not None or await reader.history(report) is not None)
-    series = [one for one in scope.series() if await recall_unavailable(reader, one.report, now) is None]
+    series = [wanted for wanted in scope.series() if await recall_unavailable(reader, wanted.report, now) is None]
     plans = await make_plans(reader, scope, series, now, starts)
-    # How many rows there are, and so how many pages, only the API can tell.
+    # The number of rows, and so the number of pages, is not known before they are fetched.
     plan = RequestPlan(plans, before_rows, probes, exact, tuple(summary.warnings))
     return replace(plan, exact=exact and not plan.is_paged_by_rows)
 
 
 async def _read_lists(client: AdminClient, summary: Summary) -> list[int]:
-    """Fetch the lists that a sync fetches, and return when their objects were created."""
+    """Fetch the lists of a sync, and return when their objects were created."""
     created: list[int] = []
     for kind in LISTED_NAMES:
         names = await read_names(client, kind)

@@ -27,11 +27,12 @@ async def spot_check(
 ) -> tuple[int, list[Finding]]:
     """Fetch up to `count` settled windows again, chosen at random.
 
-    Return the number of windows fetched, and the buckets that differ from the archive.
+    Return the number of chosen windows, and a finding for each bucket that differs from the archive. `chance` chooses
+    the windows; None for the operating system's generator.
 
     Raises:
-        OrganizationMismatchError: The key belongs to another organisation.
-        ApiError: The API cannot be read.
+        OrganizationMismatchError: The key belongs to another organisation than the archive.
+        ApiError: The API does not return an answer, or the answer breaks the contract.
     """
     owner, organization = sample.organization(), await fetch_organization(client)
     if owner is not None and owner != organization.id:
@@ -39,21 +40,23 @@ async def spot_check(
             f"the archive is of organisation {owner}, the key belongs to {organization.id}",
             hint="use the admin key of that organisation, or another archive: --db PATH",
         )
-    # What the API has forgotten cannot be compared any more.
+    # Buckets that the API does not keep any more cannot be compared. Without the server's time, all are tried.
     now = client.server_time or 0
-    windows = [one for one in sample.settled_windows() if one.start >= _oldest(one, now)]
+    windows = [window for window in sample.settled_windows() if window.start >= _oldest(window, now)]
     if len(windows) > count:
-        # Each check has to choose other windows, so the generator is never seeded but in tests.
+        # Each check has to choose other windows, so the generator is seeded only in tests.
         windows = (chance or random.SystemRandom()).sample(windows, count)
     findings = [finding for window in windows for finding in await _compare(client, sample, window)]
     return len(windows), findings
 
 
 def _oldest(window: Window, now: int) -> int:
+    """Return the start of the report's oldest bucket that the API keeps."""
     return SPECS[window.series.report].oldest(now, window.series.bucket_width.seconds)
 
 
 async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[Finding]:
+    """Fetch a window, and return a finding for each bucket that differs."""
     try:
         answer = await fetch_window(client, window)
     except TooWideError:
@@ -65,7 +68,7 @@ async def _compare(client: AdminClient, sample: Sample, window: Window) -> list[
         if bucket.rows != stored.get(bucket.start, {}):
             message = f"{window.series}, {to_text(bucket.start)}: the API returns other rows now"
             findings.append(sample.finding(window.series, bucket.start, bucket.start + width, message))
-    # A settled bucket that the API no longer lists is a difference too, and not an empty bucket.
+    # A settled bucket that the API does not list any more is a difference: it is not the same as an empty bucket.
     listed = set(answer.buckets.starts if answer.buckets else ())
     for start in sorted(set(range(window.start, window.end, width)) - listed):
         message = f"{window.series}, {to_text(start)}: the API leaves the bucket out now"

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from archiver.plan.work import Range, SeriesPlan
 
-# A refused key, the disk and the file: without a person they do not pass, so they win over "partial".
+# The exit codes of a refused key (4), of the disk (7) and of the file (8, 9). These errors stay until a person acts, so
+# they take precedence over "partial".
 WINNING_EXITS = (4, 7, 8, 9)
-# Corrections of single days are usual. A loss of over a fifth in three days is more likely a fault of the API.
+# Corrections of single days are usual. A loss of more than a fifth in three days is more likely an error of the API.
 COLLAPSE_DAYS = 3
 COLLAPSE_SHARE = 5
-"""A collapse is a loss of more than one part in so many."""
+"""A collapse is a loss of more than 1/5 in at least three days."""
 
 
 def count(number: int, noun: str) -> str:
@@ -31,7 +32,7 @@ def count(number: int, noun: str) -> str:
 class Failure:
     """A window that is not archived, is incomplete, or lost many rows.
 
-    `error` is a word for programs: the outcome of an error, `missing`, `suspect` or `collapse`.
+    `error` is for programs: the `outcome` of an error class, or `missing`, `suspect` or `collapse`.
     """
 
     window: Window
@@ -42,7 +43,7 @@ class Failure:
 
     @classmethod
     def of(cls, window: Window, error: ApiError) -> Failure:
-        """Return the failure of a window for the error that it ended in."""
+        """Return the failure of a window that ended in an error."""
         return cls(window, error.outcome, error.message, error.exit_code, error.request_id)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,24 +62,27 @@ class Failure:
 
 
 Change = tuple[int, int]
-"""A magnitude before and after: the sum of all counts of usage, or of absolute microcents of cost."""
+"""A magnitude before and after a run: the sum of all counts of usage, or the sum of absolute microcents of cost."""
 
 
 def find_collapses(rewritten: Mapping[Series, Mapping[int, Change]]) -> list[Failure]:
     """Return a failure for each series that lost over a fifth in three days.
 
-    `rewritten` has the days that this run rewrote, by their start. The days that lost something, three or more, are
-    compared together. Other days are left out, so that their late rows cannot hide a loss.
+    `rewritten` has the changes of the days that this run rewrote, by the start of the day. The sums over all days that
+    lost something are compared, if there are three or more. Other days are left out, so that their late rows cannot
+    hide a loss.
     """
     failures = []
     for series, days in rewritten.items():
-        lost = {day: change for day, change in days.items() if change[1] < change[0]}
-        was, now = (sum(change[i] for change in lost.values()) for i in (0, 1))
-        if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * (was - now) > was:
-            # The message has a percentage and no amount, because a sum over currencies would have no unit.
+        lost = {day: (before, after) for day, (before, after) in days.items() if after < before}
+        total_before = sum(before for before, _ in lost.values())
+        total_after = sum(after for _, after in lost.values())
+        loss = total_before - total_after
+        if len(lost) >= COLLAPSE_DAYS and COLLAPSE_SHARE * loss > total_before:
+            # The message shows a percentage and not an amount, because a sum over currencies has no unit.
             what = "money" if SPECS[series.report].is_money else "tokens"
             message = (
-                f"{count(len(lost), 'day')} lost {(was - now) / was:.0%} of their {what} since they were last read; "
+                f"{count(len(lost), 'day')} lost {loss / total_before:.0%} of their {what} since they were last read; "
                 "compare with the Console before you rely on these days"
             )
             window = Window(series, min(lost), max(lost) + DAY)
@@ -94,13 +98,18 @@ class Summary:
         plans: The plans of all series.
         requests: The number of requests sent, retries included.
         retries: The number of retries among them.
-        planned: The number of windows to fetch; a split one counts as two.
+        planned: The number of windows to fetch; a window that is split counts as two.
         fetched: The number of windows with an answer.
         unchanged: The number of answers that changed no row.
         not_ready: The number of windows without a complete bucket yet; `fetched` includes them.
         failed: The number of windows that could not be read.
-        stopped: The error that ended the run before its plan was done; None without one.
-        archived: The newest unbroken range of each planned series that is in the archive at the end.
+        rows: The numbers of rows that the run inserted, updated, removed or left unchanged.
+        failures: Windows that are not archived, are incomplete or lost rows, and the collapses.
+        warnings: The sentences for the user. The keys of a dict keep their order and do not repeat.
+        stopped: The error that ended the run before all windows were fetched; None without such an error.
+        organization: The name or the id of the organisation; None while it is unknown.
+        archived: For each planned series, the newest unbroken range in the archive at the end of the run.
+        _rewritten: For each series, the start of a day → its magnitude before and after this run.
     """
 
     plans: Sequence[SeriesPlan] = ()
@@ -120,23 +129,24 @@ class Summary:
     _rewritten: dict[Series, dict[int, Change]] = field(default_factory=dict)
 
     def begin_again(self) -> None:
-        """Reset the counts of windows before a new plan; those of rows stay."""
-        # Windows of the old plan are fetched again with fewer dimensions, and would be counted twice.
+        """Reset the counts of windows before a new plan; the counts of rows stay."""
+        # The new plan fetches the same time again with fewer dimensions, so its windows would be counted twice.
         self.planned = self.fetched = self.unchanged = self.not_ready = self.failed = 0
         self.plans = ()
         self.failures.clear()
 
     def note_rewritten(self, series: Series, buckets: Iterable[tuple[int, int, int]], now: int) -> None:
-        """Add rewritten buckets (start, magnitude before, after) to their days.
+        """Add rewritten buckets to the changes of their days.
 
-        Buckets in progress are left out.
+        `buckets` has (start, magnitude before, magnitude after). Buckets that end after `now` are left out.
         """
-        for start, was, is_now in buckets:
-            # A bucket in progress is rewritten by every run, and its change is no restatement.
+        for start, before, after in buckets:
+            # A bucket in progress is rewritten by every run, and its change is not a restatement.
             if start + series.bucket_width.seconds <= now:
                 days = self._rewritten.setdefault(series, {})
-                known = days.get(start - start % DAY, (0, 0))
-                days[start - start % DAY] = known[0] + was, known[1] + is_now
+                day = start - start % DAY
+                day_before, day_after = days.get(day, (0, 0))
+                days[day] = day_before + before, day_after + after
 
     def add_collapses(self) -> list[Failure]:
         """Add the collapses of this run to its failures, and return them."""
@@ -146,16 +156,20 @@ class Summary:
 
     @property
     def left(self) -> int:
-        """The number of windows that were not fetched in the end."""
+        """The number of planned windows that have no result."""
         return self.planned - self.fetched - self.failed
 
     @property
     def exit_code(self) -> int:
         """The exit code of the run.
 
-        The cause of a stop that is no error of the API comes first, then a refused key, the disk or the file. Other
-        failures are "partial" if any answer was archived, and else the code of the first.
+        In this order:
+        1. If the run was stopped by an error that is not an ApiError, the code of this error.
+        2. The first code of `WINNING_EXITS` among the errors of the run.
+        3. 0 without any error.
+        4. 3 ("partial") if at least one answer was archived, or else the code of the first error.
         """
+        # The error that stopped the run is the first.
         codes = [failure.exit_code for failure in self.failures]
         if self.stopped is not None:
             # After a signal, the time limit or an error of the disk, the failures of windows matter less.
@@ -167,16 +181,17 @@ class Summary:
             return winning[0]
         if not codes:
             return 0
-        # A window that is not ready brought no rows, so it does not make a failed run a partial one.
+        # A window that is not ready has no rows, so it does not make a failed run a partial run.
         return PARTIAL_EXIT if self.fetched > self.not_ready else codes[0]
 
     @property
     def outcome(self) -> str:
-        """The word for the exit code."""
+        """The outcome for programs, such as `ok` or `partial`, for the exit code."""
         if self.stopped is not None and self.stopped.exit_code == self.exit_code:
             return self.stopped.outcome
-        known = {0: "ok", PARTIAL_EXIT: "partial"}
-        return known.get(self.exit_code) or next(f.error for f in self.failures if f.exit_code == self.exit_code)
+        outcomes = {0: "ok", PARTIAL_EXIT: "partial"}
+        # Any other code is the code of a failure.
+        return outcomes.get(self.exit_code) or next(f.error for f in self.failures if f.exit_code == self.exit_code)
 
     @property
     def range(self) -> Range | None:
@@ -186,7 +201,7 @@ class Summary:
         return min(plan.start for plan in self.plans), max(plan.end for plan in self.plans)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the one object that `sync --json` prints."""
+        """Return the object that `sync --json` prints."""
         start, end = self.range or (None, None)
         return {
             "outcome": self.outcome,

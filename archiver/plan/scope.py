@@ -1,4 +1,4 @@
-"""The scope of a run: which series, over which range."""
+"""The scope of a run: its series and their time range."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Scope:
     """The options of `sync` that decide what is fetched.
 
     Attributes:
-        since: The start of the range. None is the beginning of the archive, which its first run chose, or with
-            `whole_history` the beginning of the organisation's history.
-        until: The end of the range; None is the end of the newest bucket.
-        refresh_days: Settled buckets of so many last days are fetched again.
-        dimensions: The dimensions that the presets of `group_by` range over; None for each report's defaults.
+        since: The start of the range. None stands for the beginning of the archive, which its first run chose, or with
+            `whole_history` for the beginning of the organisation's history.
+        until: The end of the range; None stands for the end of the newest bucket.
+        refresh_days: The number of last days of which settled buckets are fetched again too.
+        dimensions: The dimensions that the presets of `group_by` combine; None for each report's defaults.
         group_by_cap: The largest number of dimensions in one request.
         whole_history: Whether `--since auto` was given.
     """
@@ -42,8 +42,8 @@ class Scope:
     def series(self) -> list[Series]:
         """Return the series to fetch, without repeats.
 
-        A report that does not have a width has its days, and one that does not have a filter is not filtered by it.
-        Cost is thus always `1d` and unfiltered.
+        A report that has none of the chosen bucket widths is fetched in days. A filter applies only to reports that
+        have this filter. So cost is always `1d` and unfiltered.
 
         Raises:
             ConfigurationError: A list of dimensions or a filter fits no selected report, or a list is longer than the
@@ -59,14 +59,14 @@ class Scope:
         wanted = []
         for report, sets in chosen.items():
             spec = SPECS[report]
-            filters = tuple(one for one in self.filters if one[0] in spec.filters)
+            filters = tuple((dimension, values) for dimension, values in self.filters if dimension in spec.filters)
             widths = [width for width in dict.fromkeys(self.bucket_widths) if width in spec.limits]
             for width in widths or [BucketWidth.DAY]:
                 wanted += [Series(report, width, grouping, filters) for grouping in sets]
         return wanted
 
     def check(self) -> None:
-        """Check the options that are wrong for any archive at any time.
+        """Check for options that are wrong for any archive at any time.
 
         Raises:
             ConfigurationError: As for `series`, or `--since` does not lie before `--until`.
@@ -78,14 +78,16 @@ class Scope:
     def range_of(self, series: Series, now: int, first_bucket: int | None) -> tuple[int, int]:
         """Return the range of a series to archive, aligned to buckets.
 
-        Start and end are equal when the range holds no bucket. The last bucket of usage may be in progress.
+        Start and end are equal when the range holds no bucket. The last bucket of a report without a lag may be in
+        progress.
 
-        Without `since` the range begins at `first_bucket`, the beginning of the report's history. Where that is None,
-        because the report has no rows, it begins with the bucket in progress.
+        Without `since` the range begins at `first_bucket`, the beginning of the report's history. If the report has no
+        rows, `first_bucket` is None, and the range begins with the bucket in progress.
         """
         width = series.bucket_width.seconds
-        # Usage includes the bucket in progress; the 1 includes it also at the second at which it begins. A report with
-        # a lag (cost) never returns that bucket, so there it is neither fetched nor missing.
+        # Usage includes the bucket in progress, even at the second at which it begins: for this, 1 is added. The Claude
+        # Code report includes it only after its first hour (`youngest_seconds`). A report with a lag (cost) never
+        # returns the bucket in progress, so this bucket is neither fetched nor missing there.
         newest = (
             floor(now, width)
             if SPECS[series.report].lag_seconds
@@ -96,24 +98,24 @@ class Scope:
             start = snap_since(self.since, width)
         else:
             start = floor(now if first_bucket is None else first_bucket, width)
-        # What the API has forgotten cannot be fetched any more, whether it is archived or not.
+        # Buckets that the API does not keep any more cannot be fetched, whether they are archived or not.
         start = max(start, SPECS[series.report].oldest(now, width))
-        # A start in the future makes an empty range here; the caller reports it when no series has a bucket.
+        # A start in the future makes an empty range here. The caller raises an error if no series has a bucket.
         return min(start, end), end
 
     def before(self, end: int) -> Scope:
-        """Return the same scope, cut off at a time in UTC seconds."""
+        """Return the same scope, ended at `end` (UTC seconds) at the latest."""
         until = datetime.fromtimestamp(end, UTC)
         return replace(self, until=until if self.until is None else min(self.until, until))
 
     def refresh_from(self, now: int) -> int:
         """Return the time from which settled buckets are fetched again too."""
-        # A large number of days, to refresh all history, must not lead to a time before the epoch.
+        # A very large number of days refreshes all history, and must not lead to a time before the epoch.
         return max(0, now - self.refresh_days * DAY)
 
 
 def no_bucket(where: str) -> ConfigurationError:
-    """Return the error for a range that contains no bucket."""
+    """Return the error for a range, described by `where`, without a bucket."""
     return ConfigurationError(
         f"the range {where} contains no bucket", hint="choose a --since before --until and before now"
     )

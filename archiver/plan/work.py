@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archiver.model import Series, Span
 
 Range = tuple[int, int]
+"""The start of a range, and its end (exclusive), in UTC seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class SeriesPlan:
         end: The end of the range (exclusive).
         needed: The parts of the range to fetch, in order.
         windows: The same parts, cut into windows of one request each, oldest first.
-        fetched: The parts that some response contained already, in order.
+        fetched: The parts of the range that an earlier response contained, in order.
     """
 
     series: Series
@@ -44,13 +45,13 @@ class SeriesPlan:
 
 
 def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> list[Range]:
-    """Return the parts of a range to fetch.
+    """Return the parts of a range that are to be fetched.
 
-    These are the buckets that are not settled, and all buckets from `refresh_from` on.
+    These are all buckets that are not settled, and all buckets from `refresh_from` on.
 
     `spans` are disjoint and in order. The result is disjoint, in order, and merged.
     """
-    # A span that begins at `refresh_from` or later is empty or ends before it starts here; `subtract` ignores it.
+    # For a span that begins at `refresh_from` or later, the end here is not after the start; `subtract` ignores it.
     settled = [
         (max(start, span.start), min(end, span.end, refresh_from)) for span in spans if span.state is State.SETTLED
     ]
@@ -60,37 +61,38 @@ def needed(start: int, end: int, spans: Iterable[Span], refresh_from: int) -> li
 def reopen_suspects(spans: Sequence[Span], suspects: Iterable[int], width: int) -> list[Span]:
     """Return spans in which suspects are provisional, to be fetched again.
 
-    `suspects` are the starts of settled buckets with an unconfirmed change; `width` is that of a bucket in seconds.
+    `suspects` are the starts of settled buckets with an unconfirmed change. `width` is the length of a bucket in
+    seconds.
     """
     reopened: list[Span] = []
     for span in spans:
-        # Only this plan takes a suspect for provisional. In the file it stays settled, because its archived rows were
-        # those of an earlier response and only the loss of them waits for confirmation.
-        holes = [(start, start + width) for start in suspects if span.start <= start < span.end]
-        pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, holes)]
-        pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in holes]
+        # A suspect is provisional only in this plan. In the archive it stays settled: it keeps the rows of an earlier
+        # response, and only their loss waits for confirmation.
+        inside = [(start, start + width) for start in suspects if span.start <= start < span.end]
+        pieces = [replace(span, start=start, end=end) for start, end in subtract(span.start, span.end, inside)]
+        pieces += [replace(span, start=start, end=end, state=State.PROVISIONAL) for start, end in inside]
         reopened += sorted(pieces, key=lambda piece: piece.start)
     return reopened
 
 
 def subtract(start: int, end: int, holes: Iterable[Range]) -> list[Range]:
-    """Subtract holes from the range `start` to `end`.
+    """Return the parts of the range `start` to `end` outside of `holes`.
 
-    `holes` are disjoint and in order. Holes that are empty, end before they start, or lie outside are ignored.
+    `holes` are ranges, disjoint and in order. Holes that are empty, end before they start, or lie outside are ignored.
     """
-    left: list[Range] = []
-    at = start  # the range before this time is in `left` or in a hole
+    remaining: list[Range] = []
+    done_until = start  # the range before this time is in `remaining` or in a hole
     for hole_start, hole_end in holes:
-        if hole_end <= at or hole_start >= hole_end:
+        if hole_end <= done_until or hole_start >= hole_end:
             continue
         if hole_start >= end:
             break
-        if hole_start > at:
-            left.append((at, hole_start))
-        at = hole_end
-    if at < end:
-        left.append((at, end))
-    return left
+        if hole_start > done_until:
+            remaining.append((done_until, hole_start))
+        done_until = hole_end
+    if done_until < end:
+        remaining.append((done_until, end))
+    return remaining
 
 
 def plan_series(
@@ -102,12 +104,13 @@ def plan_series(
 ) -> SeriesPlan:
     """Plan the windows of one series over a range of whole buckets.
 
-    `spans` is the coverage of the range. `digests` are those of the last valid answers, by window.
+    `spans` is the coverage of the range in the archive. `digests` has the digests of the last valid answers, by the
+    range of their window. Settled buckets from `refresh_from` on are fetched again too.
     """
     start, end = wanted
     limit = SPECS[series.report].limits[series.bucket_width]
     width = series.bucket_width.seconds
-    # Floored, because a bucket that is refreshed in part is refreshed as a whole.
+    # Rounded down, because a bucket is fetched again as a whole if `refresh_from` lies within it.
     ranges = needed(start, end, spans, floor(refresh_from, width))
     failed = [(span.start, span.end) for span in spans if span.state is State.FAILED]
     cuts = [piece for lower, upper in ranges for piece in cut(lower, upper, width, limit)]
@@ -121,9 +124,9 @@ def fetch_order(plans: Iterable[SeriesPlan]) -> list[Window]:
 
     New windows come first, then refreshes, then windows that failed before; the newest window is first in each group.
     """
-    # Sorting by the end interleaves reports and widths, so that a few requests bring the newest month of all of them.
-    # Refreshes come after new windows, because runs with a short time limit would else refresh the same days each time
-    # and never get further. Windows that failed before come last, because they may fail again after long retries.
+    # Sorting by the end mixes reports and bucket widths, so that the first requests fetch the newest month of each.
+    # Refreshes come after new windows: otherwise runs with a short time limit would refresh the same days each time and
+    # never fetch older ones. Windows that failed before come last, because they may fail again after long retries.
     keys = {
         window: (window.failed_before, plan.is_refresh(window), -window.end)
         for plan in plans
@@ -133,8 +136,9 @@ def fetch_order(plans: Iterable[SeriesPlan]) -> list[Window]:
 
 
 def is_fetched(span: Span) -> bool:
-    """Return whether some response contained the buckets of a span."""
-    # Provisional cost without `fetched_at` was requested, and left out of the response: it may come late.
+    """Return whether a response contained the buckets of a span."""
+    # A provisional span without `fetched_at` is cost that was requested but left out of the response. It may come
+    # late.
     return span.state in COVERED and span.fetched_at is not None
 
 
@@ -143,12 +147,14 @@ def newest_range(spans: Sequence[Span]) -> Range | None:
 
     `spans` are in order. None is returned without fetched buckets.
     """
-    found: Range | None = None
+    newest: Range | None = None
     for span in spans:
         if is_fetched(span):
-            found = (found[0] if found is not None and found[1] == span.start else span.start), span.end
-    return found
+            # A span that follows without a gap extends the range. Any other span begins a newer range.
+            start = newest[0] if newest is not None and newest[1] == span.start else span.start
+            newest = start, span.end
+    return newest
 
 
-def _overlaps(piece: Range, others: Iterable[Range]) -> bool:
-    return any(start < piece[1] and end > piece[0] for start, end in others)
+def _overlaps(window_range: Range, ranges: Iterable[Range]) -> bool:
+    return any(start < window_range[1] and end > window_range[0] for start, end in ranges)

@@ -1,4 +1,4 @@
-"""Read a page of the analytics reports, which is a list of rows."""
+"""Read a page of an analytics report, which is a list of rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ _ENVELOPE = ("data", "has_more", "next_page", "data_refreshed_at")
 
 @dataclass(slots=True)
 class _Draft:
-    """What a page has shown so far."""
+    """The warnings and the people that are collected while a page is read.
+
+    Attributes:
+        window: The window that was requested.
+        spec: The report of the window.
+        paging: The `rows` of `spec`, which is not None here.
+        warnings: The sentences about new fields and values. The keys of a dict keep their order and do not repeat.
+        people: Id → person. One person can have several rows.
+    """
 
     window: Window
     spec: ReportSpec
@@ -44,15 +52,16 @@ def read_analytics_page(raw: Any, window: Window) -> RowPage:
     spec = SPECS[window.series.report]
     assert spec.rows is not None
     draft = _Draft(window, spec, spec.rows)
-    data, following, known = read_envelope(raw, _ENVELOPE, draft.warnings)
-    refreshed = known.get("data_refreshed_at")
+    data, next_page, fields = read_envelope(raw, _ENVELOPE, draft.warnings)
+    refreshed = fields.get("data_refreshed_at")
     refreshed_at = read_time(refreshed) if isinstance(refreshed, str) else None
     if refreshed is not None and refreshed_at is None:
         raise ContractError("Expected a time with an offset, or null", place="data_refreshed_at")
     rows = [_read_row(row, f"data[{i}]", draft) for i, row in enumerate(data)]
     return RowPage(
         rows,
-        following,
+        next_page,
+        # Rounded down to a whole second, so that no use after the refresh counts as known.
         None if refreshed_at is None else int(refreshed_at.timestamp() // 1),
         tuple(draft.warnings),
         tuple(draft.people.values()),
@@ -70,11 +79,12 @@ def _read_row(raw: Any, place: str, draft: _Draft) -> Row:
     for name in ("group", metrics):
         if not isinstance(raw.get(name), dict):
             raise ContractError("Expected an object", place=f"{place}.{name}")
-    extra = {n: v for n, v in raw.items() if n not in {"starting_at", "ending_at", "group", metrics}}
-    dimensions, more = _read_group(raw["group"], f"{place}.group", draft)
-    extra |= {"group": more} if more else {}
-    values, currency, more = _read_metrics(raw[metrics], f"{place}.{metrics}", draft)
-    extra |= {metrics: more} if more else {}
+    # In `extra`, unknown fields stand at the same level as in the row: on top, or within the group or the metrics.
+    extra = {name: v for name, v in raw.items() if name not in {"starting_at", "ending_at", "group", metrics}}
+    dimensions, unknown = _read_group(raw["group"], f"{place}.group", draft)
+    extra |= {"group": unknown} if unknown else {}
+    values, currency, unknown = _read_metrics(raw[metrics], f"{place}.{metrics}", draft)
+    extra |= {metrics: unknown} if unknown else {}
     if extra:
         names = [*(extra.keys() - {"group", metrics}), *extra.get("group", ()), *extra.get(metrics, ())]
         draft.warnings[unknown_in_rows(names)] = None
@@ -84,7 +94,7 @@ def _read_row(raw: Any, place: str, draft: _Draft) -> Row:
 
 
 def _read_group(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[dict[str, str | None], dict[str, Any]]:
-    """Return the dimensions of a row by column, and its other fields that have a value."""
+    """Return the dimensions of a row by column, and its other fields."""
     group_by = draft.window.series.group_by
     columns: dict[str, str | None] = {}
     for name in group_by:
@@ -95,12 +105,14 @@ def _read_group(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[dict[st
             columns |= _read_actor(value, f"{place}.actor", draft)
         elif not isinstance(value, str | None):
             raise ContractError("Expected a string or null", place=f"{place}.{name}")
-        elif value is not None or name not in columns:  # the actor has shown its type already
+        # `actor_type` may already be set by the actor, and a null must not replace it.
+        elif value is not None or name not in columns:
             columns[name] = value
     product = columns.get("product")
     if product is not None and product not in KNOWN_PRODUCTS:
         draft.warnings[unknown_values("product", [product])] = None
-    # A dimension that was not requested is null. If it has a value, that is kept, but for who a person is.
+    # The API sends null for a dimension that was not requested. Any other value is kept, but without what identifies a
+    # person.
     others = {name: value for name, value in raw.items() if name not in group_by and value is not None}
     if "actor" in others:
         others["actor"] = without_person(others["actor"])
@@ -124,6 +136,7 @@ def _read_actor(value: Any, place: str, draft: _Draft) -> dict[str, str | None]:
 def _read_metrics(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[tuple[Any, ...], str | None, dict[str, Any]]:
     """Return the measures of a row, its currency, and its other fields."""
     known, extra = split_struct(raw, draft.paging.metrics_type)
+    # An amount may be a number in JSON instead of a text. Its digits are kept as they were sent.
     known |= {name: number_text(known[name]) for name in draft.spec.texts if name in known}
     metrics: Any = convert(known, draft.paging.metrics_type, place)
     try:
@@ -131,6 +144,6 @@ def _read_metrics(raw: dict[str, Any], place: str, draft: _Draft) -> tuple[tuple
     except ValueError as error:
         raise ContractError(str(error), place=place) from None
     if not draft.spec.is_money and metrics.total_tokens != sum(values[:5]):
-        # The sum of the five counts, so far. Another number means that there are tokens of a kind that is new.
+        # The first five measures are the token counts. Another total means that there are tokens of a new kind.
         extra["total_tokens"] = metrics.total_tokens
     return values, getattr(metrics, "currency", None), extra

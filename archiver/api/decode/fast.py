@@ -1,7 +1,9 @@
 """The fast decoder, for pages without faults.
 
-It decodes to typed structs, bucket by bucket. A page that does not fit is left to the strict decoder, which accepts it
-or reports its fault.
+It decodes to typed structs, bucket by bucket. A page that does not fit the structs is left to the strict decoder, which
+accepts it or reports its fault.
+
+Colons are counted to find repeated keys, which msgspec accepts without an error: see the end of `read_fast`.
 """
 
 from __future__ import annotations
@@ -53,18 +55,19 @@ _decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 class _Keys(dict["DimensionValues", int]):
     """A map from the dimension values of a decoded row to its key index.
 
-    Decoded rows have only some of the report's columns. The key index belongs to the values of all columns, where those
-    that the rows lack are None. `columns` has the position in the row's values for each column, or None.
+    Decoded rows have only some of the report's columns. The key index belongs to the values of all columns: columns
+    that the rows lack have the value None. For each column of the report, `columns` has its position in the values of a
+    decoded row, or None.
     """
 
     def __init__(self, columns: tuple[int | None, ...], buckets: Buckets) -> None:
         self._columns = columns
         self._buckets = buckets
 
-    def __missing__(self, named: DimensionValues) -> int:
-        """Add a set of values on its first use."""
-        whole = tuple(None if column is None else named[column] for column in self._columns)
-        self[named] = index = self._buckets.key_index(whole)
+    def __missing__(self, row_values: DimensionValues) -> int:
+        """Add the values of a row on their first use."""
+        all_values = tuple(None if position is None else row_values[position] for position in self._columns)
+        self[row_values] = index = self._buckets.key_index(all_values)
         return index
 
 
@@ -73,8 +76,9 @@ class _Page:
     """A page while it is decoded.
 
     Attributes:
-        colons: The number of colons in the body that the decoded content accounts for; see `read_fast`.
-        surveys: The number of times that the fields of rows were surveyed.
+        row_type: The type of the rows so far; at first the type of the documented fields.
+        colons: The number of colons in the body for the content decoded so far, except those within dimension values.
+        surveys: The number of times that `survey` looked for the fields of rows.
     """
 
     window: Window
@@ -98,8 +102,11 @@ class _Page:
     def decode_rows(self, raw: Raw) -> list[Any]:
         """Decode the rows of a bucket.
 
-        When a row does not fit the type of rows so far, the fields of all rows of the bucket are surveyed and a type
+        When a row does not fit the row type so far, the fields of all rows of the bucket are surveyed, and a row type
         is built for them.
+
+        Raises:
+            msgspec.MsgspecError: The rows fit no type, or too many types were built for this page.
         """
         try:
             return self.row_type.decode(raw)
@@ -108,7 +115,8 @@ class _Page:
                 raise
         series = self.window.series
         shape = survey(series.report, series.group_by, _decode_objects(raw))
-        # The first shape is the documented one, and no row need have it. Only surveyed shapes are merged.
+        # The first row type is from the documentation, and perhaps no row has its fields. Only surveyed shapes are
+        # merged.
         shape = self.row_type.shape.merge(shape) if self.surveys else shape
         self.surveys += 1
         self._use(build(series.report, series.group_by, shape))
@@ -121,7 +129,7 @@ class _Page:
             ValueError: Two rows have the same dimensions and the same `extra`.
         """
         results = self.decode_rows(raw)
-        keys = [self._keys[named] for named in map(self.row_type.read_named, results)]
+        keys = [self._keys[values] for values in map(self.row_type.read_named, results)]
         extras, colons = self._extras.of(results) if self._extras else ({}, 0)
         self.colons += self.row_type.count_keys(results) + colons
         if len(set(keys)) != len(keys):
@@ -132,22 +140,26 @@ class _Page:
             self.warnings[unknown_in_rows(self.row_type.unknown)] = None
 
     def _distinguish(self, keys: Sequence[int], extras: Mapping[int, str]) -> list[int]:
+        """Return key indexes in which `extra` distinguishes equal dimensions."""
         dimensions = [self.buckets.dimensions[key] for key in keys]
-        apart = distinguish(dimensions, [extras.get(row) for row in range(len(keys))])
-        if len(set(apart)) != len(apart):
+        distinct = distinguish(dimensions, [extras.get(row) for row in range(len(keys))])
+        if len(set(distinct)) != len(distinct):
             raise ValueError
-        return [self.buckets.key_index(one) for one in apart]
+        return [self.buckets.key_index(values) for values in distinct]
 
     def colons_of_dimensions(self) -> int:
         """Return the number of colons in the dimensions of all rows."""
         # A key that was made distinct ends with the `extra` of its row. The colons of `extra` are counted already.
         width = len(SPECS[self.window.series.report].columns)
-        by_key = [sum(text.count(":") for text in one[:width] if text) for one in self.buckets.dimensions]
+        by_key = [sum(text.count(":") for text in values[:width] if text) for values in self.buckets.dimensions]
         return sum(map(by_key.__getitem__, self.buckets.key_indexes)) if any(by_key) else 0
 
 
 def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPage | None:
-    """Decode a page; return None if anything in it is not as expected."""
+    """Decode a page; return None if anything in it is not as expected.
+
+    `after` is the time at which the first bucket may begin.
+    """
     # An escaped colon would be counted in the decoded text and not in the body. The search for a backslash comes first,
     # because most pages have none and it is fifty times faster.
     if b"\\" in body and (b"\\u003a" in body or b"\\u003A" in body):
@@ -159,7 +171,7 @@ def read_fast(body: bytes | bytearray, window: Window, after: int) -> DecodedPag
         token = _read_page(body, page, after)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, KeyError, TypeError, ContractError):
         return None
-    # msgspec keeps the last of repeated keys without an error. Every colon in JSON stands behind a key or within a
+    # Of repeated keys msgspec keeps the last one, without an error. Every colon in JSON stands behind a key or within a
     # string, so a body with a repeated key has more colons than its decoded content accounts for.
     if body.count(b":") != page.colons + page.colons_of_dimensions():
         return None
@@ -174,11 +186,12 @@ def _read_page(body: bytes | bytearray, page: _Page, after: int) -> str | None:
     page.colons += (envelope.next_page or "").count(":")
     width = page.window.series.bucket_width.seconds
     for bucket in envelope.data:
-        starting_at, ending_at = _plain(bucket.starting_at), _plain(bucket.ending_at)
+        starting_at, ending_at = _unquote(bucket.starting_at), _unquote(bucket.ending_at)
         page.colons += starting_at.count(":") + ending_at.count(":")
         start = read_interval(starting_at, ending_at, page.window, after, "")
         after = start + width
         page.add(start, bucket.results)
+    # A token on the last page is ignored.
     return envelope.next_page if envelope.has_more else None
 
 
@@ -186,7 +199,7 @@ def _read_envelope(body: bytes | bytearray, page: _Page) -> _Envelope:
     """Read the envelope and the raw buckets, and count their keys."""
     try:
         envelope = _decode_envelope(body)
-    except msgspec.ValidationError:  # most likely an unknown field
+    except msgspec.ValidationError:  # most likely because of an unknown field
         envelope = _read_new_envelope(body, page)
     else:
         page.colons += len(_Envelope.__struct_fields__) + len(_Bucket.__struct_fields__) * len(envelope.data)
@@ -198,31 +211,34 @@ def _read_new_envelope(body: bytes | bytearray, page: _Page) -> _Envelope:
     raw = _decode_object(body)
     if "error" in raw:  # the strict decoder reports its message
         raise ValueError
-    raw = _known(raw, _Envelope, "the answer", page)
-    buckets = [_known(one, _Bucket, "a bucket", page) for one in _decode_objects(raw["data"])]
-    more = msgspec.json.decode(raw["has_more"], type=bool)
+    raw = _known_fields(raw, _Envelope, "the answer", page)
+    buckets = [_known_fields(bucket, _Bucket, "a bucket", page) for bucket in _decode_objects(raw["data"])]
+    has_more = msgspec.json.decode(raw["has_more"], type=bool)
     token = msgspec.json.decode(raw.get("next_page", b"null"), type=str | None)
-    return _Envelope([_Bucket(**one) for one in buckets], more, token)
+    return _Envelope([_Bucket(**fields) for fields in buckets], has_more, token)
 
 
-def _known(raw: Mapping[str, Raw], struct: type[msgspec.Struct], what: str, page: _Page) -> dict[str, Raw]:
+def _known_fields(raw: Mapping[str, Raw], struct: type[msgspec.Struct], what: str, page: _Page) -> dict[str, Raw]:
     """Return the known fields of an object.
 
-    The others are not kept. They are checked, their colons are counted, and there is a warning.
+    Unknown fields are not kept. For each, there is a warning, its JSON is checked and its colons are counted.
     """
-    page.colons += len(raw)
+    page.colons += len(raw)  # the colon behind each key
     for name in raw.keys() - set(struct.__struct_fields__):
         value = bytes(raw[name])
-        read_json(value)
+        read_json(value)  # only for its errors, for example about repeated keys
         page.colons += name.count(":") + value.count(b":")
         page.warnings[unknown_around(name, what)] = None
     return {name: value for name, value in raw.items() if name in struct.__struct_fields__}
 
 
-def _plain(raw: Raw) -> str:
+def _unquote(raw: Raw) -> str:
     """Return the characters between the quotes of a JSON string.
 
-    Escapes stay as they are, because a time has none and a text with one is refused as a time.
+    Escapes stay as they are: the callers read times, which have no escapes, and refuse any other text.
+
+    Raises:
+        ValueError: The JSON value is not a string.
     """
     text = bytes(raw)
     if text[:1] != b'"':

@@ -19,7 +19,8 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-
 def read_interval(starting_at: str, ending_at: str, window: Window, after: int, place: str) -> int:
     """Return the start of a bucket in UTC seconds.
 
-    `after` is the end of the bucket before it. `place` is the bucket's path in the answer, for errors.
+    `after` is the end of the bucket before it, or the time at which the first one may begin. `place` is the bucket's
+    path in the answer, for errors.
 
     Raises:
         ContractError: The times are malformed, are not those of a bucket of the window, or are out of order.
@@ -47,7 +48,10 @@ def _bad_time(text: str, place: str) -> ContractError:
 # Windows of several series cover the same buckets, so the same times are parsed again and again.
 @lru_cache(4096)
 def read_time(text: str) -> datetime | None:
-    """Return a time with an offset in UTC; None for any other text."""
+    """Return the UTC time of a text with date, time and offset.
+
+    None is returned for any other text.
+    """
     try:
         return datetime.fromisoformat(text).astimezone(UTC) if _TIME.fullmatch(text) else None
     except (ValueError, OverflowError):
@@ -55,5 +59,6 @@ def read_time(text: str) -> datetime | None:
 
 
 def _seconds(text: str) -> int | None:
+    """Return a time in UTC seconds; None unless it is a whole second."""
     time = read_time(text)
     return None if time is None or time.microsecond else int(time.timestamp())

@@ -23,8 +23,8 @@ def read_json(body: bytes | bytearray) -> Any:
     Numbers with a fraction or an exponent, and integers of more than 18 digits, become JsonNumber.
 
     Raises:
-        DamagedAnswerError: It is not JSON, or not UTF-8.
-        ContractError: It has repeated keys or lone surrogates, or is nested too deeply.
+        DamagedAnswerError: The body is not JSON, or not UTF-8.
+        ContractError: The body has repeated keys or lone surrogates, or is nested too deeply.
     """
     try:
         raw = json.loads(
@@ -34,7 +34,7 @@ def read_json(body: bytes | bytearray) -> Any:
             parse_float=JsonNumber,
             parse_int=_read_integer,
         )
-        # A lone surrogate can only come from an escape. It cannot be encoded, and so not be stored.
+        # A lone surrogate can only come from an escape. It cannot be encoded as UTF-8, so it could not be stored.
         if b"\\u" in body:
             to_json(raw).encode()
     except UnicodeEncodeError:
@@ -45,7 +45,7 @@ def read_json(body: bytes | bytearray) -> Any:
         raise ContractError("the response is nested too deeply") from None
     except ValueError as error:
         shown = excerpt(body[:200].decode("utf-8", "replace"), 80)
-        problem = str(error).partition(":")[0]
+        problem = str(error).partition(":")[0]  # without the position
         raise DamagedAnswerError(f"the response is not JSON ({problem}): {shown!r}") from None
     return raw
 
@@ -64,18 +64,19 @@ def to_json(value: Any) -> str:
 def _raw_number(value: Any) -> Any:
     if isinstance(value, JsonNumber):
         return msgspec.Raw(value.text.encode())
-    raise TypeError(f"{type(value).__name__} is no value of JSON")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 _encode = msgspec.json.Encoder(order="deterministic", enc_hook=_raw_number).encode
 
 
 def _as_numbers(value: Any) -> Any:
-    """Replace the integers of a value by JsonNumber, which is not bounded."""
+    """Replace integers by JsonNumber, which has no largest value."""
     if isinstance(value, dict):
-        return {name: _as_numbers(one) for name, one in value.items()}
+        return {name: _as_numbers(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_as_numbers(one) for one in value]
+        return [_as_numbers(item) for item in value]
+    # The exact type is compared, because a bool is an int too.
     return JsonNumber(str(value)) if type(value) is int else value
 
 
@@ -85,6 +86,7 @@ def _read_integer(text: str) -> int | JsonNumber:
 
 
 def _no_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of these fields; raise an error for a repeated key."""
     unique = dict(pairs)
     if len(unique) != len(pairs):
         names = [name for name, _ in pairs]
@@ -94,4 +96,5 @@ def _no_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constants(name: str) -> Any:
+    # The json module accepts NaN, Infinity and -Infinity, which are not JSON.
     raise ValueError(f"{name} is not JSON")

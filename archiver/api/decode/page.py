@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 def read_page(body: bytes | bytearray, window: Window, *, after: int) -> DecodedPage:
     """Decode a page of the answer to `window`.
 
-    Its buckets may not begin before `after`.
+    The first bucket may not begin before `after`.
 
     Raises:
         DamagedAnswerError: The body is not JSON.
         ContractError: The body is JSON, and breaks the contract.
     """
-    # The strict decoder is many times slower. It accepts some pages that the fast one does not, and reports the place
-    # of a wrong value.
+    # The strict decoder is many times slower. It accepts some pages that the fast decoder does not, and reports where a
+    # wrong value is.
     return read_fast(body, window, after) or read_strict(body, window, after)
 
 
@@ -45,8 +45,10 @@ class PageReader:
 
     Attributes:
         window: The window that was requested.
-        after: The time at which the first bucket may begin; later than the window's start on a further page.
-        known: The digest of a response that is not decoded, because its rows are in the archive already.
+        after: The earliest time at which the first bucket may begin: the window's start for the first page, and the end
+            of the last bucket so far for a further page.
+        known: The digest of the response with which the archive is up to date; None without such a response. An equal
+            response is not decoded.
     """
 
     window: Window
@@ -57,12 +59,13 @@ class PageReader:
         """Decode the response.
 
         Raises:
-            TransportError: Its compression is damaged, or it is too large.
-            KeyEchoError: It contains the admin key.
-            DamagedAnswerError, ContractError: As for `read_page`.
+            TransportError: The response's compression is damaged, or its body is too large.
+            KeyEchoError: The response contains the admin key.
+            DamagedAnswerError: The body is not JSON.
+            ContractError: The body is JSON, and breaks the contract.
         """
         digest = response.digest
-        # The digest is that of the bytes as they were sent, so an unchanged response is not even inflated.
+        # The digest is computed from the bytes as they were sent, so an unchanged response is not even inflated.
         page = DecodedPage(None) if digest == self.known else read_page(response.body, self.window, after=self.after)
         return replace(
             page, digest=digest, server_time=headers.server_time(response.headers), request_id=response.request_id
@@ -83,8 +86,8 @@ class RowPageReader:
         """Decode a page.
 
         Raises:
-            TransportError: Its compression is damaged, or it is too large.
-            KeyEchoError: It contains the admin key.
+            TransportError: The response's compression is damaged, or its body is too large.
+            KeyEchoError: The response contains the admin key.
             DamagedAnswerError: The body is not JSON.
             ContractError: The body is JSON, and breaks the contract.
         """

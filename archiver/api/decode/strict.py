@@ -1,6 +1,6 @@
 """The strict decoder of pages.
 
-It is slower than the fast one, and reports the reason and the place of an error.
+It is slower than the fast decoder, and reports the reason for an error and its place in the response.
 """
 
 from __future__ import annotations
@@ -43,9 +43,13 @@ class _Bucket(msgspec.Struct, Generic[R], forbid_unknown_fields=True, gc=False):
 
 @dataclass(slots=True)
 class _Draft:
-    """A page with checked types, and the fields that are not part of them.
+    """A page while it is decoded.
 
-    `extras` has the unknown fields of rows, as JSON text, by the numbers of the bucket and the row.
+    Attributes:
+        window: The window that was requested.
+        page: The page as an `_Envelope` with checked types; None until it is converted.
+        extras: The unknown fields of rows, as JSON text, by (number of the bucket, number of the row).
+        warnings: The sentences about unknown fields. The keys of a dict keep their order and do not repeat.
     """
 
     window: Window
@@ -56,7 +60,7 @@ class _Draft:
 
 @cache
 def _types(report: Report, group_by: tuple[str, ...]) -> tuple[type[msgspec.Struct], Any]:
-    """Return the types of a row and of a page."""
+    """Return the type of a row and the type of a page of such rows."""
     row: Any = SPECS[report].wire_row(group_by)
     return row, _Envelope[_Bucket[row]]
 
@@ -64,13 +68,15 @@ def _types(report: Report, group_by: tuple[str, ...]) -> tuple[type[msgspec.Stru
 def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedPage:
     """Decode a page, keeping unknown fields of rows as `extra`.
 
+    `after` is the time at which the first bucket may begin.
+
     Raises:
         DamagedAnswerError: The body is not JSON.
         ContractError: The body is JSON, and breaks the contract.
     """
     raw = read_json(body)
     try:
-        draft = _draft(raw, window)
+        draft = _check_types(raw, window)
         buckets = _check_buckets(draft, window, after)
     except ContractError as error:
         raise with_excerpt(error, raw) from None
@@ -79,7 +85,8 @@ def read_strict(body: bytes | bytearray, window: Window, after: int) -> DecodedP
     return DecodedPage(buckets, draft.page.next_page if draft.page.has_more else None, tuple(draft.warnings))
 
 
-def _draft(raw: Any, window: Window) -> _Draft:
+def _check_types(raw: Any, window: Window) -> _Draft:
+    """Return the page with checked types, and its unknown fields apart."""
     if not isinstance(raw, dict):
         raise ContractError("Expected an object", place="the answer", append_place=False)
     if raw.get("type") == "error" or "error" in raw:
@@ -98,7 +105,8 @@ def _draft(raw: Any, window: Window) -> _Draft:
 
 
 def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draft) -> Any:
-    if not isinstance(raw, dict):
+    """Return the known fields of bucket `i`, and of its rows."""
+    if not isinstance(raw, dict):  # `msgspec.convert` reports the wrong type, here and below
         return raw
     known = known_fields(raw, ("starting_at", "ending_at", "results"), "a bucket", draft.warnings)
     results = known.get("results")
@@ -108,13 +116,15 @@ def _split_bucket(raw: Any, i: int, row_type: type[msgspec.Struct], draft: _Draf
 
 
 def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], draft: _Draft) -> Any:
-    """Return the known fields of a row, and add the others to the draft."""
+    """Return the known fields of a row, and add its other fields to the draft.
+
+    `at` is the number of the bucket and the number of the row.
+    """
     if not isinstance(raw, dict):
         return raw
     spec, group_by = SPECS[draft.window.series.report], draft.window.series.group_by
     known, extra = split_struct(raw, row_type)
-    # A dimension that was not requested is null or absent. If it has a value, that is kept in `extra`, and does not
-    # distinguish rows.
+    # A dimension that was not requested is null or absent. Any other value is kept in `extra` like an unknown field.
     for name in spec.group_by:
         if name not in group_by and name not in spec.parsed and known.pop(name, None) is not None:
             extra[name] = raw[name]
@@ -127,6 +137,7 @@ def _split_row(raw: Any, at: tuple[int, int], row_type: type[msgspec.Struct], dr
 
 
 def _check_buckets(draft: _Draft, window: Window, after: int) -> Buckets:
+    """Check times, rows and amounts of a page, and return its buckets."""
     spec = SPECS[window.series.report]
     buckets = spec.empty_buckets()
     for i, raw in enumerate(draft.page.data):

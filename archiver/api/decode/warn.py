@@ -16,7 +16,10 @@ def unknown_in_rows(names: Iterable[str]) -> str:
 
 
 def unknown_around(name: str, what: str) -> str:
-    """Return the warning about an unknown field of the answer or of a bucket."""
+    """Return the warning about an unknown field outside of rows.
+
+    `what` names the object that has the field: the answer or a bucket.
+    """
     return f"the unknown field {excerpt(name, 40)!r} of {what} is not kept"
 
 
