@@ -4,7 +4,8 @@ The facts are from the vendor's documentation of `/v1/organizations/usage_report
 day is not documented.
 
 A record of the API becomes several rows: one with its sessions, lines and commits, one for each tool, and one for each
-model. The first has neither tool nor model. Numbers that belong to another kind of row are zero, and an amount is None.
+model. The first row has neither tool nor model. In each row, counts that belong to another kind of row are zero, and
+the amount is None in all rows except those of models.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from archiver.reports.spec import Count, Repeats, ReportSpec, RowPaging
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-# Claude Code was first released in February 2025.
+# No use is older: Claude Code was first released in February 2025.
 _EARLIEST = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
 
 COLUMNS = (
@@ -56,14 +57,14 @@ AMOUNTS = ("amount", "amount_microcents", "amount_remainder")
 
 
 class LinesOfCode(msgspec.Struct):
-    """Lines that were accepted."""
+    """Numbers of accepted lines."""
 
     added: Count
     removed: Count
 
 
 class CoreMetrics(msgspec.Struct):
-    """The numbers of a record that are of no tool and no model."""
+    """The numbers of a record that belong to neither a tool nor a model."""
 
     num_sessions: Count
     lines_of_code: LinesOfCode
@@ -79,7 +80,7 @@ class ToolActions(msgspec.Struct):
 
 
 class Tokens(msgspec.Struct):
-    """Tokens of a model."""
+    """Numbers of tokens that a model read and wrote."""
 
     input: Count
     output: Count
@@ -88,7 +89,7 @@ class Tokens(msgspec.Struct):
 
 
 class EstimatedCost(msgspec.Struct):
-    """An estimate of the vendor, in cents."""
+    """The cost of a model as the vendor estimates it, in cents."""
 
     amount: str
     currency: str
@@ -113,12 +114,14 @@ class Record(msgspec.Struct):
 
 
 def read_actor(actor: Mapping[str, Any]) -> tuple[str, str, NamedObject | None]:
-    """Return the type and the id of an actor, and the person who it is.
+    """Return the type and the id of an actor, and the actor as a person.
 
-    A person is known by an e-mail address alone, and has an id that is made of it.
+    The person is None for an actor that is not a user. The API identifies a user by an e-mail address alone, so the id
+    is a pseudonym made from the address. The id of an API key is its name. The id of an actor of any other type is the
+    JSON of its fields.
 
     Raises:
-        ValueError: The actor has no type, or not what its type needs.
+        ValueError: The actor has no type, or lacks the field that its type needs.
     """
     kind = actor.get("type")
     if not isinstance(kind, str) or not kind:
@@ -135,18 +138,21 @@ def read_actor(actor: Mapping[str, Any]) -> tuple[str, str, NamedObject | None]:
         if not isinstance(name, str) or not name:
             raise ValueError("Expected an actor with api_key_name")
         return kind, name, None
-    rest = {name: value for name, value in actor.items() if name not in {"type", "email_address", "name"}}
-    return kind, json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str), None
+    # A type that is new in the API. Its id must not contain personal data.
+    fields = {name: value for name, value in actor.items() if name not in {"type", "email_address", "name"}}
+    return kind, json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str), None
 
 
-def add_records(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
-    """Add the measures of two rows of the same values, amounts exactly.
+def add_records(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    """Add the measures of two rows with equal dimension values, exactly.
 
     Raises:
-        ValueError: The sum does not fit 64 bits in microcents.
+        ValueError: The sum does not fit 64 bits in microcents, or its text is longer than 100 characters.
     """
-    counts = tuple(map(add, one[: len(COUNTS)], other[: len(COUNTS)]))
-    amounts = [values[len(COUNTS)] for values in (one, other) if values[len(COUNTS)] is not None]
+    counts = tuple(map(add, first[: len(COUNTS)], second[: len(COUNTS)]))
+    # The text of the amount follows the counts. Both rows have an amount, or neither has: the currency is one of the
+    # equal values, and it is None exactly in rows without an amount.
+    amounts = [values[len(COUNTS)] for values in (first, second) if values[len(COUNTS)] is not None]
     if not amounts:
         return (*counts, None, None, None)
     text = add_amount_texts(*amounts)
@@ -154,11 +160,12 @@ def add_records(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def is_known_by_name(_: Collection[str], dimensions: Sequence[str | None]) -> bool:
-    """Return whether the actor of a row may be another one with the same name.
+    """Return whether different actors can have the dimension values of a row.
 
-    An API key is sent with its name alone, which another key may have too.
+    This holds for every actor except a user. For example, the API identifies an API key by its name alone, and another
+    key may have the same name.
     """
-    return dimensions[0] != "user_actor"
+    return dimensions[0] != "user_actor"  # the first column is `actor_type`
 
 
 CLAUDE_CODE = ReportSpec(
@@ -169,6 +176,7 @@ CLAUDE_CODE = ReportSpec(
     default_dimensions=(),
     columns=COLUMNS,
     measures=(*COUNTS, *AMOUNTS),
+    # The decoder of this report makes rows by itself, without the next three.
     wire_measures={},
     read_dimensions=lambda row: row,
     read_measures=(),
@@ -179,7 +187,7 @@ CLAUDE_CODE = ReportSpec(
         earliest=_EARLIEST,
         delay=HOUR,
         by_day=True,
-        # Of a later page, a record could also be one that the API sends again.
+        # An equal row on a later page may be the same record, sent again. It is an error, and is not added.
         repeats=Repeats(add_records, is_known_by_name, across_pages=False),
     ),
 )

@@ -27,26 +27,28 @@ _PARSED = COLUMNS[2:-1]
 
 MEASURES = ("amount", "amount_microcents", "amount_remainder")
 
-# The limits of exponent and length bound the integers below to some 1,100 digits. Without them a text of ten
-# characters, `1e99999999`, would take minutes and much memory.
+# The limits of the exponent (three digits) and of the length bound the integers below to some 1,100 digits. Without
+# limits a text of ten characters, `1e99999999`, would take minutes and much memory.
 _AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?")
 _LONGEST_AMOUNT = 100
 _MICROCENT_DIGITS, _EXACT_DIGITS = 6, 18
-# Amounts have at most a hundred digits each, so that a sum of them is exact.
+# Sums are exact up to 1,000 digits. `split_amount` accepts texts of at most 100 characters.
 _exact = Context(prec=1000)
 REMAINDER_UNITS_PER_MICROCENT = 10 ** (_EXACT_DIGITS - _MICROCENT_DIGITS)
 
 
-def add_amount_texts(one: str, other: str) -> str:
-    """Return the exact sum of two amounts that `amount_text` returned."""
-    return f"{_exact.add(_exact.create_decimal(one), _exact.create_decimal(other)):f}"
+def add_amount_texts(first: str, second: str) -> str:
+    """Return the exact sum of two amounts that `split_amount` accepts."""
+    # The format `f` writes no exponent.
+    return f"{_exact.add(_exact.create_decimal(first), _exact.create_decimal(second)):f}"
 
 
 def split_amount(amount: str) -> tuple[int, int]:
     """Return an amount of cents as microcents and a remainder in 1e-18 cents.
 
     Microcents (1e-6 cents) are rounded half to even. The remainder makes the pair exact for up to 18 fractional digits;
-    where microcents were rounded away from zero, it has the other sign. Further digits are rounded half to even.
+    further digits are rounded half to even. If the microcents were rounded away from zero, the remainder has the
+    opposite sign.
 
     Raises:
         ValueError: Not a decimal number, or too large for 64 bits.
@@ -54,9 +56,9 @@ def split_amount(amount: str) -> tuple[int, int]:
     match = _AMOUNT.fullmatch(amount) if len(amount) <= _LONGEST_AMOUNT else None
     if match is None:
         raise ValueError("Expected a decimal amount of cents")
-    sign, whole, fraction = match[1], match[2], match[3] or ""
-    # The amount is an integer times a power of ten, so that no step rounds but `_scaled`.
-    digits = int(whole + fraction)
+    sign, integer_part, fraction = match[1], match[2], match[3] or ""
+    # The amount becomes an integer times a power of ten, so that only `_scaled` rounds.
+    digits = int(integer_part + fraction)
     shift = int(match[4] or 0) - len(fraction)
     exact = _scaled(digits, shift + _EXACT_DIGITS)
     microcents = _scaled(digits, shift + _MICROCENT_DIGITS)
@@ -71,16 +73,17 @@ def _scaled(digits: int, shift: int) -> int:
     scale: int = 10 ** abs(shift)
     if shift >= 0:
         return digits * scale
-    whole, rest = divmod(digits, scale)
+    quotient, remainder = divmod(digits, scale)
     half = scale // 2
-    return whole + (rest > half or (rest == half and whole % 2 == 1))
+    # The condition counts as 1 if it is true.
+    return quotient + (remainder > half or (remainder == half and quotient % 2 == 1))
 
 
 def amount_text(amount: Any) -> str:
-    """Return an amount that is sent as text or as a JSON number as text.
+    """Return the text of an amount that was sent as text or as a JSON number.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: The amount is neither a text nor a number.
     """
     if type(amount) is str:
         return amount
@@ -100,10 +103,11 @@ def _microcents(result: Any) -> int:
 
 
 def _remainder(result: Any) -> int:
-    # An amount of at most six fractional digits without an exponent is a whole number of microcents. Nearly every
-    # amount is, and is not parsed a second time.
+    # An amount with at most six fractional digits and without an exponent is a whole number of microcents, so its
+    # remainder is 0. Nearly every amount has this form, and is not parsed a second time.
     amount = _amount(result)
-    return split_amount(amount)[1] if len(amount.partition(".")[2]) > _MICROCENT_DIGITS or "e" in amount.lower() else 0
+    fraction = amount.partition(".")[2]
+    return split_amount(amount)[1] if len(fraction) > _MICROCENT_DIGITS or "e" in amount.lower() else 0
 
 
 COST = ReportSpec(
@@ -114,11 +118,12 @@ COST = ReportSpec(
     default_dimensions=("workspace_id", "description"),
     columns=COLUMNS,
     measures=MEASURES,
-    # The currency identifies a row, but cannot be requested: every row has it, as it has the amount.
+    # The currency is a column that identifies a row. It is listed here because requests cannot group by it: every row
+    # has it, like the amount.
     wire_measures={"amount": str, "currency": str},
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=(_amount, _microcents, _remainder),
-    # The vendor publishes the cost of a day some hours after its end. A day is a safe bound.
+    # The vendor publishes the cost of a day some hours after its end. A lag of one day is a safe bound.
     lag_seconds=DAY,
     texts=("amount",),
     parsed=_PARSED,

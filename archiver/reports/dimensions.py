@@ -2,9 +2,8 @@
 
 A new dimension also needs a column in the spec of its report and in the tables and views of the schema.
 
-Results show labels, which people can read, in place of values. The label of an id is the name that the organisation
-gave the object. The label of a null is the `null_label` of its dimension. `Label` has the rest: labels where the API
-sends no value at all.
+Results show labels, which people can read. The label of an id is the name that the organisation gave the object. The
+label of a null is the `null_label` of its dimension. The labels in `Label` are for cells without any value of the API.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ NONE_LABEL = "(none)"
 class Label(Enum):
     """A value that a result has in place of an API value.
 
-    It is an Enum and not a StrEnum, because a member must not equal any text. A workspace named "(others)" stays
-    another value.
+    It is an Enum and not a StrEnum, because a member must not equal any text. A workspace that is named "(others)" then
+    differs from `Label.OTHERS`.
     """
 
     NOT_GROUPED = "(not grouped)"
@@ -44,13 +43,13 @@ class Dimension:
     """One dimension of reports.
 
     Attributes:
-        name: The word of `--by`.
+        name: The name of the dimension for `--by`.
         column: The column of its values, in the archive and in results.
-        grouped_by: Report → the `group_by` dimension that a series needs for the column to have a meaning. For cost
-            that is often `description`, because the API derives other columns from it. `ALWAYS` needs none.
-        label_column: The column of the readable name; None where the value is readable itself.
-        kinds: The kinds of objects that the values are ids of.
-        unnamed: Returns the label of an id without a name.
+        grouped_by: Report → the dimension that a request must group by, so that the column has values. For cost it is
+            often `description`, because the API derives other columns from it. `ALWAYS` stands for no such dimension.
+        label_column: The column of the label; None if the value itself is readable.
+        kinds: The kinds of objects that the values identify, in the order in which names are looked up.
+        unnamed: A function that returns the label of an id that has no name.
         null_label: The label of an API null, in a series that is grouped by the dimension.
     """
 
@@ -64,20 +63,20 @@ class Dimension:
 
 
 def _by_own_name(name: str, *reports: Report) -> dict[Report, str]:
-    """Return the entries of `grouped_by` for reports where the dimension of `group_by` has the column's name."""
+    """Return `grouped_by` for reports in which the column and the dimension of requests have the same name."""
     return dict.fromkeys(reports, name)
 
 
 def _with_description(name: str, *reports: Report) -> Dimension:
     """Return a dimension that the cost report has if it is grouped by `description`.
 
-    In `reports`, the dimension of `group_by` has the column's name.
+    For `reports`, the column and the dimension of requests have the same name.
     """
     return Dimension(name, name, {Report.COST: "description", **_by_own_name(name, *reports)})
 
 
 ALWAYS = ""
-"""In place of a dimension of `group_by`, for a column that every series of a report has."""
+"""The value in `Dimension.grouped_by` for a column that has values in every series of a report."""
 
 _WITH_KEYS = (Report.USAGE, Report.ANALYTICS_USAGE, Report.ANALYTICS_COST)
 """The reports with API keys. The cost report has none."""
@@ -121,27 +120,27 @@ DIMENSIONS = (
     Dimension("terminal_type", "terminal_type", {Report.CLAUDE_CODE: ALWAYS}),
     Dimension("customer_type", "customer_type", {Report.CLAUDE_CODE: ALWAYS}),
 )
-BY_COLUMN = {one.column: one for one in DIMENSIONS}
-BY_NAME = {one.name: one for one in DIMENSIONS}
+BY_COLUMN = {dimension.column: dimension for dimension in DIMENSIONS}
+BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
 TIMES = ("day", "month")
-"""The words of `--by` that group by time. Their columns are `date` and `month`."""
+"""The names for `--by` that group by time. Their columns are `date` and `month`."""
 
 
 def dimensions_of(report: Report) -> tuple[str, ...]:
-    """Return the words of `--by` that a report has, time first."""
-    return (*TIMES, *(one.name for one in DIMENSIONS if report in one.grouped_by))
+    """Return the names for `--by` that are valid for a report, time first."""
+    return (*TIMES, *(dimension.name for dimension in DIMENSIONS if report in dimension.grouped_by))
 
 
 def columns_of(report: Report) -> tuple[str, ...]:
     """Return the columns of the dimensions that a report has."""
-    return tuple(one.column for one in DIMENSIONS if report in one.grouped_by)
+    return tuple(dimension.column for dimension in DIMENSIONS if report in dimension.grouped_by)
 
 
 @cache  # called for each day of a result, and there are few groupings
 def missing_columns(report: Report, columns: tuple[str, ...], group_by: frozenset[str]) -> frozenset[str]:
-    """Return the columns that have no meaning in a series of this grouping.
+    """Return the columns that have no values in a series with this grouping.
 
-    Columns that are no dimensions, such as the currency, always have one.
+    Columns that are not dimensions, such as the currency, always have values.
     """
-    known = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
-    return frozenset(column for column, needed in known.items() if needed != ALWAYS and needed not in group_by)
+    needed_by = {column: BY_COLUMN[column].grouped_by[report] for column in columns if column in BY_COLUMN}
+    return frozenset(column for column, needed in needed_by.items() if needed != ALWAYS and needed not in group_by)

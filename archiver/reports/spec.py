@@ -19,9 +19,10 @@ LARGEST_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 LARGEST_COUNT = 2**52
-"""The largest count in one row, about 4.5 * 10^15.
+"""The largest count in one row, about 4.5 * 10^15. No organisation comes near.
 
-The sum of a day, at most 1,440 rows of one key, then always fits the 64 bits of SQLite. No organisation comes near.
+A set of dimension values has at most 1,440 rows in a day, one for each minute. Their sum then always fits the 64 bits
+of SQLite.
 """
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
@@ -31,8 +32,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
 class JsonNumber:
     """The text of a JSON number as it was sent.
 
-    It stands for numbers that are not decoded as a Python integer. It is not a dataclass, because msgspec would encode
-    that as a JSON object.
+    Numbers that are not decoded as a Python integer, for example `1.50`, are decoded as this class. It is not a
+    dataclass, because msgspec would encode a dataclass as a JSON object.
     """
 
     __slots__ = ("text",)
@@ -45,12 +46,12 @@ class JsonNumber:
 
 
 class Repeats(NamedTuple):
-    """What to do with several rows of a bucket that have the same dimensions.
+    """The rules for rows of one bucket that have the same dimension values.
 
     Attributes:
-        add: Adds the measures of two of them. It raises ValueError for a sum that does not fit.
-        allowed: Whether there may be several rows of these values: grouping and dimensions → yes or no.
-        across_pages: Whether they may also be on different pages.
+        add: Adds the measures of two such rows. It raises ValueError for a sum that does not fit.
+        allowed: Returns whether several rows may have the same values, from the grouping and the dimension values.
+        across_pages: Whether such rows may also be on different pages.
     """
 
     add: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...]]
@@ -60,20 +61,20 @@ class Repeats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowPaging:
-    """The paging of a report by rows and not by buckets.
+    """The paging of a report that the API returns row by row.
 
-    Such a report has a row for each combination of values with use, and no empty buckets: what was not used and what
-    was not requested differ by the requested range alone.
+    Pages of other reports hold whole buckets, also empty ones. This report has one row for each combination of
+    dimension values with use, and no empty buckets. A bucket without rows had no use if it was requested.
 
     Attributes:
-        earliest: The API has nothing before this time, in UTC seconds.
-        delay: The seconds after which a response has all use, if it does not say so itself.
-        retention_days: The API forgets a day after so many days; None: it is not known to forget any.
-        by_day: Whether a request names one day, and not a range and a width.
-        metrics: The field of a row that holds its measures.
+        earliest: The time before which the API has no rows, in UTC seconds.
+        delay: A response without `data_refreshed_at` has all use up to this number of seconds before it was sent.
+        retention_days: The number of days after which the API deletes a day; None: no such limit is known.
+        by_day: Whether a request has one day as its only parameter of time. Other requests have a range and a width.
+        metrics: The field of a row that holds its measures; "" for a report with a decoder of its own.
         metrics_type: The type of that field.
-        repeats: Which rows of a bucket may have the same dimensions; None: none may.
-        limit: The largest number of rows of a page.
+        repeats: The rules for rows of a bucket with the same dimension values; None: no two rows may have them.
+        limit: The largest number of rows in a page.
     """
 
     earliest: int
@@ -93,29 +94,32 @@ class ReportSpec:
     Attributes:
         report: The report.
         path: The path below the host.
-        limits: Bucket width → the largest number of buckets a page may hold.
+        limits: Bucket width → the largest number of buckets that a page may hold.
         group_by: All dimensions that a request can group by.
-        default_dimensions: The dimensions of the presets unless configured otherwise, coarsest first.
+        default_dimensions: The dimensions that the presets of `--group-by` use if none are configured, coarsest first.
         filters: Dimension → the name of its query parameter.
         betas: Dimension → the `anthropic-beta` header that it needs.
         columns: The fields that identify a row within a bucket.
-        measures: The fields that a row measures.
-        wire_measures: The fields of a sent row that are no dimensions, with their types.
+        measures: The numbers and amounts of an archived row.
+        wire_measures: The fields of a sent row that are not dimensions, with their types; empty for paging by rows.
         parsed: Fields of a sent row that the API derives from a dimension; they cannot be requested by name.
         only_when_asked: Dimensions that a sent row does not contain unless the request groups by them.
-        read_dimensions: A sent row → the values of `columns`.
-        read_measures: For each of `measures`, a sent row → its value. It raises ValueError for a value that the type
-            of the field allows and the report does not.
-        absent: Those of `wire_measures` that rows of an older API lack → the value that stands for it.
-        lag_seconds: For how long after its end the API may leave a bucket out. A report with a lag never returns the
-            bucket in progress.
-        youngest_seconds: For how long after its start a bucket is not requested.
-        texts: Those of `measures` that are text; the others are 64-bit integers.
-        nullable: Those of `measures` that the API may leave open.
+        read_dimensions: Returns the values of `columns` from a sent row. It is not used for paging by rows.
+        read_measures: One function for each of `measures`, which returns its value from a sent row. It raises
+            ValueError for a value that the type of the field allows and the report does not.
+        absent: Measure in `wire_measures` that rows of an older API lack → the value to use in its place.
+        lag_seconds: The time after its end during which the API may leave a bucket out. A report with a lag never
+            returns the bucket in progress.
+        youngest_seconds: The time after its start during which a bucket is not requested.
+        texts: The measures that are text; all other measures are 64-bit integers.
+        nullable: The measures that can be None.
         is_money: Whether the first three measures are an amount: its text, microcents and remainder.
-        always_grouped: Dimensions that every preset groups by, and that do not count toward the cap.
+        always_grouped: Dimensions that presets add to every grouping that is not empty. They do not count toward the
+            cap.
         beta: The `anthropic-beta` header of every request.
-        rows: How its rows are paged; None for a report with pages of buckets.
+        rows: The paging by rows; None for a report with pages of buckets.
+
+    The cap is the largest number of dimensions that one request may group by.
     """
 
     report: Report
@@ -144,12 +148,13 @@ class ReportSpec:
 
     def counted(self, group_by: Iterable[str]) -> int:
         """Return how many dimensions of a grouping count toward the cap."""
-        return sum(1 for one in group_by if one not in self.always_grouped)
+        return sum(1 for dimension in group_by if dimension not in self.always_grouped)
 
     def oldest(self, now: int, width: int) -> int:
-        """Return the start of the oldest bucket that the API answers for.
+        """Return the start of the oldest bucket that the API still returns.
 
-        It is in UTC seconds, and `width` is that of a bucket in seconds. A report that the API does not forget has 0.
+        It is in UTC seconds, and `width` is the width of a bucket in seconds. It is 0 for a report with pages of
+        buckets, and `rows.earliest` for a report without `rows.retention_days`.
         """
         if self.rows is None:
             return 0
@@ -157,31 +162,34 @@ class ReportSpec:
             return self.rows.earliest
         # A request may be sent an hour after it was planned, and the oldest bucket would be refused by then.
         kept_from = now - self.rows.retention_days * DAY + HOUR
+        # Division of the negative number rounds up, to the start of a bucket.
         return max(self.rows.earliest, -(-kept_from // width) * width)
 
     def adds_up(self, group_by: Collection[str]) -> bool:
-        """Return whether the rows of a grouping add up to the whole of the report."""
-        # A user who is in several groups is in the rows of each of them. Grouping by token type without cost type
-        # leaves out all cost that is not of tokens.
+        """Return whether the rows of a grouping add up to the total of the report."""
+        # The use of a user who is in several groups is in the rows of each group. The analytics reports leave out all
+        # cost except that of tokens if they are grouped by token type without cost type.
         overlaps = "rbac_group_id" in group_by
-        return not overlaps and not (self.rows and "token_type" in group_by and "cost_type" not in group_by)
+        lacks_rows = self.rows is not None and "token_type" in group_by and "cost_type" not in group_by
+        return not overlaps and not lacks_rows
 
     def empty_buckets(self) -> Buckets:
-        """Return a container for buckets of this report, with none in it."""
+        """Return an empty container for buckets of this report."""
+        # True for a column of Python objects. Columns of integers cannot hold None.
         return Buckets(measure in self.texts or measure in self.nullable for measure in self.measures)
 
     def wire_row(self, group_by: tuple[str, ...]) -> type[msgspec.Struct]:
-        """Build the type of a sent row of a series.
+        """Build the type of a sent row of a series that is grouped by `group_by`.
 
-        Measures and requested dimensions are required; `absent` measures and other dimensions may be missing.
+        Measures and requested dimensions are required; `absent` measures and all other dimensions may be missing.
         """
         fields: list[Any] = [(name, kind) for name, kind in self.wire_measures.items() if name not in self.absent]
         fields += [(name, str | None) for name in group_by]
         optional: list[Any] = [(name, self.wire_measures[name], value) for name, value in self.absent.items()]
-        # The API sends null for a dimension that was not requested. Columns that it derives may have values all the
-        # same.
-        others = dict.fromkeys(name for name in (*self.group_by, *self.parsed) if name not in group_by)
-        optional += [(name, str | None if name in self.parsed else None, None) for name in others]
-        # An unknown field is an error here, so that the caller finds fields that are new in the API. Without tracking
-        # by the garbage collector, which rows of plain values do not need, many rows are decoded faster.
+        # A dimension that was not requested can only be null. A field that the API derives (`parsed`) may have a value.
+        # dict.fromkeys removes repeats.
+        not_requested = dict.fromkeys(name for name in (*self.group_by, *self.parsed) if name not in group_by)
+        optional += [(name, str | None if name in self.parsed else None, None) for name in not_requested]
+        # An unknown field is an error here, so that the caller finds fields that are new in the API. `gc=False` turns
+        # off tracking by the garbage collector: rows of plain values do not need it, and are decoded faster without.
         return msgspec.defstruct("Result", [*fields, *optional], forbid_unknown_fields=True, gc=False)

@@ -39,7 +39,7 @@ class CacheCreation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class ServerToolUse(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
-    """Numbers of calls of tools that the vendor runs."""
+    """Numbers of calls to tools that the vendor runs."""
 
     web_search_requests: Count
 
@@ -69,13 +69,13 @@ USAGE = ReportSpec(
     # The largest values of `limit` that the vendor documents.
     limits={BucketWidth.DAY: 31, BucketWidth.HOUR: 168, BucketWidth.MINUTE: 1440},
     group_by=COLUMNS,
-    default_dimensions=COLUMNS[:5],
+    default_dimensions=COLUMNS[:5],  # workspace_id to context_window
     columns=COLUMNS,
     measures=MEASURES,
     wire_measures=WIRE_MEASURES,
     read_dimensions=attrgetter(*COLUMNS),
     read_measures=READ_MEASURES,
-    # The API sent rows without this field before it had such tools: there were no searches.
+    # Before the API had such tools, it sent rows without this field: they had no searches.
     absent={"server_tool_use": ServerToolUse(web_search_requests=0)},
     only_when_asked=("speed",),
     filters={

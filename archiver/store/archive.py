@@ -43,24 +43,29 @@ _WIDTH_BONUS = {BucketWidth.DAY: 2, BucketWidth.HOUR: 1, BucketWidth.MINUTE: 0}
 def fineness(series: Series) -> int | None:
     """Return the rank of a series in the choice of canonical series.
 
-    Higher is better. It is the number of the report's default dimensions that the series is grouped by, then the width
-    of its buckets. A series that is never canonical has None: one with filters, one with rows that overlap or leave out
-    a part, and one of the analytics reports by hours or minutes, as there are no daily sums of it.
+    The canonical series of a day is the series that the daily views use. A higher rank is better. The number of the
+    report's default dimensions that the series is grouped by counts first, then the width of its buckets.
+
+    Return None for a series that is never canonical, which is a series
+
+    - with filters,
+    - with rows that do not add up to the total of the report, or
+    - of an analytics report by hours or minutes, because no daily sums are stored for it.
     """
     spec = SPECS[series.report]
     has_days = spec.rows is None or series.bucket_width is BucketWidth.DAY
     if series.filters or not has_days or not spec.adds_up(series.group_by):
         return None
     grouped = set(series.group_by) & set(spec.default_dimensions)
-    # A factor above the largest bonus keeps one dimension ahead of any width.
+    # The factor is larger than any bonus, so that one dimension more always counts more than the width.
     return 10 * len(grouped) + _WIDTH_BONUS[series.bucket_width]
 
 
 class Archive(PlanReader):
     """The archive while its lock is held.
 
-    Every public method is one transaction. Every one raises StorageError, DamagedError or LockedError when SQLite
-    fails to run a statement.
+    Every method that writes is one transaction, except `vacuum`. Every public method raises StorageError, DamagedError
+    or LockedError when SQLite fails to run a statement.
     """
 
     def __init__(self, db: WriteConnection, path: Path) -> None:
@@ -80,14 +85,15 @@ class Archive(PlanReader):
             OrganizationMismatchError: The archive belongs to another organization.
         """
         async with self._db.transaction():
-            known = await self._db.fetch("select_organization")
-            if known and known[0][0] != organization.id:
+            rows = await self._db.fetch("select_organization")
+            stored_id, stored_name = rows[0] if rows else (None, None)
+            if rows and stored_id != organization.id:
                 raise OrganizationMismatchError(
-                    f"{self._path} archives organisation {known[0][0]}, the key belongs to {organization.id}",
+                    f"{self._path} archives organisation {stored_id}, the key belongs to {organization.id}",
                     hint="use one archive for each organisation: --db PATH",
                 )
-            # A response header contains the id without a name: it must not erase the stored name.
-            if not known or (organization.name and known[0][1] != organization.name):
+            # An organization from a response header has no name, which must not erase the stored name.
+            if not rows or (organization.name and stored_name != organization.name):
                 values = {"id": organization.id, "name": organization.name}
                 await self._db.execute("upsert_organization", values)
 
@@ -125,23 +131,23 @@ class Archive(PlanReader):
         async with self._db.transaction():
             series_id = await self._series_id(plan.series)
             for start, end in plan.needed:
-                known = [(span.start, span.end) for span in await self._writer.spans(series_id, start, end)]
-                holes = subtract(start, min(end, ended), known) if start < ended else []
+                covered = [(span.start, span.end) for span in await self._writer.spans(series_id, start, end)]
+                holes = subtract(start, min(end, ended), covered) if start < ended else []
                 await self._writer.add_spans(series_id, [Span(*hole, State.MISSING) for hole in holes])
 
     async def drop_future_coverage(self, now: int) -> int:
         """Remove coverage of buckets that had not ended when they were read.
 
-        Return the number of wrong spans. A wrong clock or an edit by hand leaves such spans. They would keep a sync
-        from requesting those buckets. The provisional bucket in progress is not wrong.
+        Return the number of wrong spans. A wrong clock or an edit by hand leaves such spans, and a sync would not
+        request their buckets. Coverage of the bucket in progress is not wrong if it is provisional.
         """
         async with self._db.transaction():
             future = await self._db.fetch("select_future_spans", {"now": now, "skew": WORST_CLOCK_SKEW})
             for series_id, width, start, end, state, fetched_at, complete_until, report in future:
                 where = {"series_id": series_id, "start": start, "end": end}
                 await self._db.execute("delete_span", where)
-                # With the digest kept, an equal next response to the same window would be skipped as unchanged. The
-                # rows may stay: they are compared with that response.
+                # If the digest stayed, an equal next response to this window would be skipped as unchanged. The rows
+                # may stay, because they are compared with that response.
                 await self._db.execute("delete_answers", where)
                 span = Span(start, end, State(state), fetched_at, complete_until)
                 await self._writer.add_spans(series_id, drop_future(span, width, now))
@@ -149,24 +155,27 @@ class Archive(PlanReader):
             return len(future)
 
     async def drop_forgotten_gaps(self, now: int) -> None:
-        """Remove the gaps that the API does not answer for any more.
+        """Remove the gaps that are so old that the API no longer returns them.
 
-        No sync can fetch them. The days stay unknown, as days that were never requested.
+        A gap is a range of missing or failed buckets. No sync can fetch these gaps any more. Their days are then like
+        days that were never requested.
         """
         async with self._db.transaction():
             for report, spec in SPECS.items():
                 if spec.rows is not None and spec.rows.retention_days is not None:
-                    for name in ("delete_forgotten_gaps", "update_forgotten_gaps"):
-                        await self._db.execute(name, {"report": report, "kept_from": spec.oldest(now, 1)})
+                    # Buckets of one second, because the statements round up to the width of each series.
+                    values = {"report": report, "kept_from": spec.oldest(now, 1)}
+                    await self._db.execute("delete_forgotten_gaps", values)
+                    await self._db.execute("update_forgotten_gaps", values)
 
     async def remove_planned(self, series: Iterable[Series]) -> None:
-        """Remove the missing buckets that `plan` added.
+        """Remove the missing buckets that `plan` added for some series.
 
-        It is for series that will not be requested.
+        Call it for series that will not be requested.
         """
         async with self._db.transaction():
-            for one in series:
-                await self._db.execute("delete_planned_spans", {"series_id": await self._series_id(one)})
+            for refused in series:
+                await self._db.execute("delete_planned_spans", {"series_id": await self._series_id(refused)})
 
     async def remember(self, key: str, value: str) -> None:
         """Store a fact about the API for later runs.
@@ -184,7 +193,7 @@ class Archive(PlanReader):
                 await insert_names(self._db, answer.people, answer_time.now)
                 return await self._writer.write(series_id, answer, answer_time)
         except BaseException:
-            self._writer.clear_caches()  # they may have ids that the rollback removed
+            self._writer.clear_caches()  # the caches may have ids that the rollback removed
             raise
 
     async def record_failure(self, window: Window, now: int) -> None:
@@ -195,21 +204,21 @@ class Archive(PlanReader):
             await self._writer.replace_coverage(series_id, window, before, after_failure(window, before, now))
 
     async def mark_damaged(self, findings: Sequence[Finding], now: int) -> None:
-        """Mark damaged buckets as failed and delete their digests.
+        """Mark damaged buckets as failed and make their digests invalid.
 
-        The next sync requests and writes them again. Findings without a series or a range are skipped.
+        The next sync requests and writes these buckets again. Findings without a series or a range are skipped.
         """
         async with self._db.transaction():
-            for one in findings:
-                if one.series_id is None or one.report is None or one.start is None or one.end is None:
+            for found in findings:
+                if found.series_id is None or found.report is None or found.start is None or found.end is None:
                     continue
-                await self._writer.mark_damaged(one.report, one.series_id, one.start, one.end, now)
-                # The new key of the damaged entry matches no dimension values: the next sync inserts another entry.
-                if one.key_id is not None:
-                    await self._db.execute(f"{one.report}.update_damaged_key", {"id": one.key_id})
+                await self._writer.mark_damaged(found.report, found.series_id, found.start, found.end, now)
+                # The new key of the damaged set of values matches no values: the next sync inserts another set.
+                if found.key_id is not None:
+                    await self._db.execute(f"{found.report}.update_damaged_key", {"id": found.key_id})
 
     async def save_history(self, report: Report, empty_until: int, first_bucket: int | None) -> None:
-        """Store where the history of a report begins."""
+        """Store where the history of a report begins; see `PlanReader.history`."""
         values = {"report": report, "empty_until": empty_until, "first_bucket": first_bucket}
         async with self._db.transaction():
             await self._db.execute("upsert_history", values)
@@ -224,18 +233,19 @@ class Archive(PlanReader):
 
     async def save_spend_limits(self, limits: Sequence[SpendLimit], now: int) -> None:
         """Store the spend limits of the API, if they differ from the latest."""
-        text = json.dumps([asdict(one) for one in limits], separators=(",", ":"))
+        text = json.dumps([asdict(limit) for limit in limits], separators=(",", ":"))
         async with self._db.transaction():
             await self._db.execute("insert_spend_limits", {"learnt_at": now, "limits": text})
 
     async def forget(self, identity: str) -> int:
-        """Remove all names and addresses of a user; return the number of records.
+        """Remove all names and addresses of a user, by an id or an address.
 
-        Those of earlier times are removed too. Later syncs archive none of them. Deleted content stays in the file
-        until it is overwritten; see `vacuum`.
+        Return the number of removed records; 0 if the user was forgotten before. Earlier names and addresses are
+        removed too, and later syncs do not archive them. Deleted content stays in the file until it is overwritten; see
+        `vacuum`.
 
         Raises:
-            ConfigurationError: The archive has no name of this id, and it was not forgotten before.
+            ConfigurationError: The archive has no name for this id or address, and it was not forgotten before.
         """
         async with self._db.transaction():
             return await delete_names(self._db, identity)
@@ -253,7 +263,7 @@ class Archive(PlanReader):
             )
 
     async def _series_id(self, series: Series) -> int:
-        """Return the id of a series, inserting it when it is new."""
+        """Return the id of a series; insert a series that is not archived yet."""
         rows = await self._db.fetch("select_series_id", series_values(series))
         if rows:
             return int(rows[0][0])
@@ -265,9 +275,9 @@ class Archive(PlanReader):
 def held_archive(path: Path, *, now: int, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock of an archive, and check and migrate the file.
 
-    The archive is created if it does not exist. `now` (UTC seconds) is stored in the ledger of migrations. `wait` is
-    the longest time to wait for the lock, in seconds. Call this before there is an event loop, so that Ctrl-C ends the
-    wait.
+    The archive is created if it does not exist. `now` (UTC seconds) is stored in the list of applied migrations. `wait`
+    is the longest time to wait for the lock, in seconds. Call this before there is an event loop, so that Ctrl-C ends
+    the wait.
 
     Raises:
         LockedError: Another run holds the lock.

@@ -1,6 +1,6 @@
 """The read-write connection to an archive, over aiosqlite.
 
-It runs named statements in whole transactions.
+It runs named statements (see the module `statements`) in transactions.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _BUSY_SECONDS = 3.0
 class WriteConnection:
     """A connection that runs named statements.
 
-    Each must run inside `async with transaction()`. Values are bound by name from a mapping, or by position from a
-    sequence.
+    Call every method except `vacuum` inside `async with transaction()`. Values are bound by name from a mapping, or by
+    position from a sequence.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
@@ -46,18 +46,18 @@ class WriteConnection:
             StorageError, DamagedError, LockedError: SQLite failed to run a statement.
         """
         # Cancelling an await does not cancel its SQL statement: without the shield a cancelled task would leave a
-        # transaction open. A task that is already cancelled still gets its transaction: it has to record how the run
-        # ended.
+        # transaction open. A task that is already cancelled can still begin a transaction, because it has to record how
+        # the run ended.
         with anyio.CancelScope(shield=True), translated(self._path, system=False):
             # Tasks share the connection: without the lock a statement of another task would join this transaction.
             async with self._lock:
                 try:
-                    # Inside the `try`, because a BEGIN that is interrupted may still begin.
+                    # Inside the `try`, because a BEGIN that is interrupted may still begin a transaction.
                     await self._connection.execute("BEGIN IMMEDIATE")
                     yield
                     await self._connection.commit()
                 except BaseException:
-                    # Does nothing where SQLite has rolled back by itself, as on a full disk.
+                    # This does nothing if SQLite has rolled back by itself, for example when the disk is full.
                     await self._connection.rollback()
                     raise
 
@@ -70,7 +70,7 @@ class WriteConnection:
         await self._connection.execute_fetchall(sql(name), values)
 
     async def execute_many(self, name: str, values: Iterable[Values]) -> None:
-        """Run a statement once for each set of values."""
+        """Run a statement that returns no rows, once for each set of values."""
         if rows := list(values):
             # The cursor of `executemany` has finished and holds no statement, so it may be freed in this thread.
             await self._connection.executemany(sql(name), rows)
@@ -78,9 +78,11 @@ class WriteConnection:
     async def vacuum(self) -> bool:
         """Rewrite the file without deleted content, and empty the write-ahead log.
 
-        Call it outside of a transaction. Return whether the log is empty: a reader in another process can keep it.
+        Call this outside of a transaction. Return whether the log is empty; it is not if another process still reads
+        from it.
         """
-        # VACUUM leaves the pages of before in the log, and the checkpoint moves the new ones to the file.
+        # After VACUUM the log has the new pages, and may have old pages with deleted content. The checkpoint moves the
+        # new pages to the file and empties the log.
         await self._connection.execute_fetchall("VACUUM")
         ((busy, *_),) = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         return not busy
@@ -92,13 +94,14 @@ class WriteConnection:
         return int(row[0])
 
     async def insert_many(self, name: str, rows: Iterable[Sequence[object]]) -> None:
-        """Run the named INSERT of one row for many rows, several at a time.
+        """Run the named INSERT of one row for many rows, `ROWS_AT_ONCE` at a time.
 
-        A generator runs in aiosqlite's thread: making rows there keeps the event loop free.
+        If `rows` is a generator, it runs in aiosqlite's thread, which keeps the event loop free.
         """
         last: list[Sequence[object]] = []  # rows that do not fill a batch need a statement of their own
 
         def full_batches() -> Iterator[list[object]]:
+            # Yields the values of all rows of a batch, one after the other.
             for batch in batches(rows):
                 if len(batch) == ROWS_AT_ONCE:
                     yield list(chain.from_iterable(batch))
@@ -120,7 +123,8 @@ async def open_connection(path: Path) -> AsyncIterator[WriteConnection]:
     with (
         translated(path, system=False),
         # Opened here and not by aiosqlite: when aiosqlite fails to connect, its thread reports to an event loop that
-        # may be closed by then. Only one thread uses the connection at a time.
+        # may be closed by then. Another thread uses the connection, hence `check_same_thread=False`; this is safe,
+        # because only one thread uses it at a time.
         closing(
             sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
         ) as connection,

@@ -1,6 +1,6 @@
 """A second check of a file that SQLite reports as damaged.
 
-SQLite can report damage for a sound file too, when the disk fails to return some of it.
+If the disk fails to return a part of the file, SQLite can report damage although the content is sound.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20  # 1 MiB
 
 
 @contextmanager
 def confirm_damage(path: Path) -> Iterator[None]:
     """Check the file again when SQLite reports corruption in the block.
 
-    The block must have closed its connections by then.
+    The block must close its connections before the error leaves it. An error that is not corruption is raised
+    unchanged.
 
     Raises:
-        DamagedError: The check confirms the damage.
-        StorageError: The file is sound, or the disk does not let it be read.
+        DamagedError: The check confirms the damage, or the error is not corruption.
+        StorageError: The check finds the file sound, or cannot read it from the disk.
     """
     try:
         yield
@@ -46,7 +47,7 @@ def _is_damaged(path: Path) -> bool:
                 pass
         with closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
             return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
-    except OSError:  # the disk, and not the content
+    except OSError:  # the disk is faulty, and not the content
         return False
     except sqlite3.Error as error:
         return primary_code(error) not in STORAGE_CODES

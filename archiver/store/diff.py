@@ -1,4 +1,4 @@
-"""The changed rows of a bucket: archived rows against those of a response.
+"""The changed rows of a bucket between the archive and a response.
 
 All functions are pure.
 """
@@ -26,7 +26,7 @@ Pairs = list[tuple[int, "Values"]]
 _DIGEST_BYTES = 8
 """Length of a digest.
 
-A bucket is compared with its own last digest only: eight bytes miss one change in 2**64.
+A bucket is compared only with its own last digest, so that eight bytes miss one change in 2**64.
 """
 
 _id = itemgetter(0)
@@ -40,7 +40,7 @@ def facts_digest(facts: Facts) -> bytes:
 
 def pairs_digest(pairs: Pairs) -> bytes:
     """Return the digest of a bucket's rows, which are in order of ids."""
-    # msgpack encodes 1 and "1" differently, and an amount as its text: "1.0" and "1.00" have different digests.
+    # msgpack encodes 1 and "1" differently. It encodes an amount as text, so "1.0" and "1.00" have different digests.
     return blake2b(_encode(pairs), digest_size=_DIGEST_BYTES).digest()
 
 
@@ -50,7 +50,7 @@ class BucketDiff:
 
     Attributes:
         counts: The numbers of rows inserted, updated, removed and unchanged.
-        changes: The id of a row's dimension values → its values before and after. None stands for no row.
+        changes: Id of a row's dimension values → the values of the row before and after; None: there was no row.
     """
 
     counts: RowCounts
@@ -58,9 +58,9 @@ class BucketDiff:
 
 
 def compare(was: Facts, now: Facts) -> BucketDiff:
-    """Compare the rows of one bucket."""
-    changes = {key: (was.get(key), now.get(key)) for key in sorted(was.keys() | now.keys())}
-    changes = {key: pair for key, pair in changes.items() if pair[0] != pair[1]}
+    """Compare the archived rows of one bucket with its rows in a response."""
+    pairs = {key_id: (was.get(key_id), now.get(key_id)) for key_id in sorted(was.keys() | now.keys())}
+    changes = {key_id: pair for key_id, pair in pairs.items() if pair[0] != pair[1]}
     removed = sum(1 for _, after in changes.values() if after is None)
     inserted = sum(1 for before, _ in changes.values() if before is None)
     # Every change except an insertion concerns an earlier row; all other earlier rows are unchanged.

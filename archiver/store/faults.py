@@ -27,14 +27,14 @@ _CHECK_DISK = "check the disk, the path and its permissions"
 
 
 def extended_code(error: object) -> int:
-    """Return SQLite's extended result code of an error; -1 if it has none."""
+    """Return SQLite's extended result code for an error; -1 without a code."""
     return int(getattr(error, "sqlite_errorcode", -1))
 
 
 def primary_code(error: object) -> int:
-    """Return SQLite's primary result code of an error.
+    """Return SQLite's primary result code for an error.
 
-    It is the low byte of the extended code.
+    It is the low byte of the extended code, which is 255 if the error has no code.
     """
     return extended_code(error) & 0xFF
 
@@ -49,8 +49,8 @@ def translate(  # noqa: PLR0911  # a table of errors
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         return StorageError(f"cannot open the archive: {path}: {reason}", hint=_CHECK_DISK)
-    # Checked before the primary codes: the primary code is READONLY, but the cause is a journal that a read-only
-    # connection may not roll back, and not the disk.
+    # This extended code is checked before the primary codes. Its primary code is READONLY, but the cause is not the
+    # disk: there is a journal that a read-only connection may not roll back.
     if extended_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK:
         return StorageError(f"{path} was left by an interrupted sync", hint="run archiver sync to roll it back")
     code = primary_code(error)
@@ -58,15 +58,16 @@ def translate(  # noqa: PLR0911  # a table of errors
         return DamagedError(f"{path} is damaged or not an archive: {error}", hint="restore it from a backup")
     if code in STORAGE_CODES:
         return StorageError(f"cannot use the archive: {path}: {error}", hint=_CHECK_DISK)
-    # The next two errors are recognised by their text, as they have no code of their own. The first is raised by
-    # Python's sqlite3, because SQLite stores any bytes as text.
+    # The next two errors are recognised by their text, because they have no code of their own. Python's sqlite3 raises
+    # the first, because SQLite stores any bytes as text.
     if "decode to UTF-8" in str(error):
         return DamagedError(f"{path} is damaged: {error}", hint="run archiver verify, or restore it from a backup")
     if "integer overflow" in str(error):
         return ConfigurationError(
             "the sum does not fit 64 bits", hint="use a shorter range, or sum the rows in another tool"
         )
-    # The writer compares before it inserts: a duplicate row is one that has neither a digest nor coverage.
+    # The writer compares a bucket before it inserts rows. It meets a stored row only if its bucket has neither a digest
+    # nor coverage.
     if extended_code(error) in _DUPLICATE_CODES:
         message = f"{path} contains rows without a matching API response: {error}"
         return DamagedError(message, hint="run archiver verify to find them")
@@ -85,12 +86,13 @@ def translated(path: Path, *, system: bool = True) -> Iterator[None]:
     Raises:
         StorageError: The disk, the folder or its permissions prevent the use of the file.
         DamagedError: The content of the file is damaged.
-        LockedError: Another program holds the file.
+        LockedError: Another program has locked the file.
+        ConfigurationError: A sum does not fit 64 bits.
     """
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        ours = translate(error, path) if system or isinstance(error, sqlite3.Error) else None
-        if ours is None:
+        translation = translate(error, path) if system or isinstance(error, sqlite3.Error) else None
+        if translation is None:
             raise
-        raise ours from error
+        raise translation from error

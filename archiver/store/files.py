@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC = b"SQLite format 3\0"
-APPLICATION_ID = 0x41524356
+APPLICATION_ID = 0x41524356  # "ARCV" in ASCII
+# The format of SQLite's files: a header of 100 bytes, with the application id in bytes 68 to 71.
 _APPLICATION_ID_AT = slice(68, 72)
 _HEADER_BYTES = 100
 _POLL_SECONDS = 0.2
@@ -28,13 +29,13 @@ _UNCHANGED = "it was not changed; use another path: --db PATH"
 def check_file(path: Path) -> bool:
     """Return whether there is an archive at `path`.
 
-    Return False for a file that does not exist or is still empty. Only the header is read, because SQLite may change a
-    file by opening it. This must not be called while this process has the file open: closing any descriptor of a file
+    Return False for a file that does not exist or is not an archive yet. Only the header is read, because SQLite may
+    change a file by opening it. Do not call this while this process has the file open: closing any descriptor of a file
     drops the POSIX locks that SQLite holds on it.
 
     Raises:
         ConfigurationError: The file has several hard links.
-        DamagedError: The file is not an archive.
+        DamagedError: The file is not an archive, or not a regular file.
         StorageError: The file or its folder cannot be read.
     """
     with translated(path):
@@ -54,7 +55,7 @@ def check_file(path: Path) -> bool:
             )
         header = _read_header(path)
     # Two kinds of files are not an archive yet. A run that ends right after `create_private` leaves an empty file. A
-    # first migration that is interrupted leaves zeros and a journal, by which SQLite makes the file empty again.
+    # first migration that is interrupted leaves zeros and a journal, from which SQLite restores the empty file.
     if not header.strip(b"\0") and (not header or path.with_name(path.name + "-journal").exists()):
         return False
     if not header.startswith(MAGIC):
@@ -65,8 +66,8 @@ def check_file(path: Path) -> bool:
 
 
 def _read_header(path: Path) -> bytes:
-    # The file may be replaced after `lstat`: O_NONBLOCK does not wait for the writer of a FIFO, and O_NOFOLLOW refuses
-    # a symbolic link.
+    # The file may be replaced after `lstat`. With O_NONBLOCK, opening a FIFO does not wait for its writer. With
+    # O_NOFOLLOW, a symbolic link is refused.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         return os.read(descriptor, _HEADER_BYTES)
@@ -77,7 +78,7 @@ def _read_header(path: Path) -> bytes:
 def create_private(path: Path) -> None:
     """Make an empty file with mode 0600, unless it exists.
 
-    The umask has no effect on the mode.
+    Missing folders are created. The umask has no effect on the mode of the file.
 
     Raises:
         StorageError: The folder cannot be created or written.
@@ -108,8 +109,8 @@ def read_only_uri(path: Path) -> str:
     """Return the URI that opens the file read-only."""
     wal = path.with_name(path.name + "-wal")
     # A reader of a WAL database creates the -shm file. In a folder that cannot be written, SQLite can open the file
-    # only as immutable, which ignores the -wal and all locks. Without a -wal the file itself has every commit. A writer
-    # that starts while this process reads is not noticed.
+    # only as immutable, which ignores the -wal and all locks. This is correct if there is no -wal, because the file
+    # itself then has every commit. If a writer starts later, while this process reads, the reader does not notice it.
     immutable = not wal.exists() and not os.access(path.parent, os.W_OK)
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
 
@@ -128,18 +129,19 @@ def exclusive(
 ) -> Iterator[None]:
     """Hold the lock of an archive.
 
-    Wait up to `wait` seconds for another run to release it.
+    Wait up to `wait` seconds for another run to release the lock. `monotonic` and `sleep` are the clock and the pause
+    of the wait.
 
     Raises:
         LockedError: Another run holds the lock.
         StorageError: The lock file cannot be created.
     """
     # The lock is on a separate file: closing the database's file anywhere in this process would drop SQLite's locks.
-    # The lock file is never deleted: a waiting run has it open, and the next run would lock a new file of that name.
-    # The system releases a flock when the process ends, also after a crash.
+    # The lock file is never deleted: a waiting run has it open, and would lock the deleted file, while the next run
+    # locks a new file with the same name. The system releases a flock when the process ends, also after a crash.
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # O_NOFOLLOW, because a symbolic link of this name would let another file be overwritten with the process id.
+        # O_NOFOLLOW: through a symbolic link, the process id would overwrite another file.
         descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         deadline = monotonic() + wait
@@ -148,7 +150,7 @@ def exclusive(
                 raise _locked(path, _holder(descriptor, sleep))
             sleep(_POLL_SECONDS)
         with translated(path):
-            os.fchmod(descriptor, 0o600)  # as in `create_private`: the next run has to be able to open it
+            os.fchmod(descriptor, 0o600)  # against the umask, so that the next run can open the file
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -167,10 +169,11 @@ def _try_lock(descriptor: int) -> bool:
 def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
     """Return the process id of the lock's holder, from the lock file.
 
-    None: the file has no id, or only the id of a process that has ended.
+    Return None if the file has no id, or only the id of a process that has ended.
     """
     # The holder may not have written its id yet. Until then the file has the id of the run before, or is empty.
     for _ in range(_HOLDER_READS):
+        # 32 bytes are more than any process id has.
         text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         if text.isdigit() and _is_alive(int(text)):
             return int(text)
@@ -181,7 +184,7 @@ def _holder(descriptor: int, sleep: Callable[[float], None]) -> int | None:
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)  # signal 0 is not sent: the call only checks whether the process exists
-    except (ProcessLookupError, OverflowError):  # overflow: the lock file has a number that is no process id
+    except (ProcessLookupError, OverflowError):  # overflow: the number is too large for a process id
         return False
     except PermissionError:  # the process of another user
         return True

@@ -1,4 +1,8 @@
-"""The dictionary of dimension values, with an integer id for each set."""
+"""The dictionary of a report: the table of its sets of dimension values.
+
+Each entry has an integer id that rows refer to, a unique key, which is the JSON text of the values, and the values
+themselves in columns.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def key_text(dimensions: DimensionValues) -> str:
 
 
 class KeyDictionary:
-    """Ids of the dimension values of one report, cached up to a bound."""
+    """Ids of the sets of dimension values of one report, with a cache."""
 
     def __init__(self, db: WriteConnection, report: Report) -> None:
         self._db = db
@@ -34,35 +38,36 @@ class KeyDictionary:
     def clear_cache(self) -> None:
         """Empty the cache, after a rollback.
 
-        It may have ids that the transaction inserted.
+        The cache may have ids that the transaction inserted and the rollback removed.
         """
         self._ids.clear()
 
     async def ids(self, wanted: Sequence[DimensionValues]) -> list[int]:
         """Return the id of each set of values, and insert new sets.
 
-        Call it within a transaction.
+        Call this within a transaction.
         """
-        unknown = [dimensions for dimensions in wanted if dimensions not in self._ids]
-        if unknown:
-            if len(self._ids) + len(unknown) > _MOST_CACHED:
+        uncached = [dimensions for dimensions in wanted if dimensions not in self._ids]
+        if uncached:
+            if len(self._ids) + len(uncached) > _MOST_CACHED:
                 self._ids.clear()
-                unknown = list(wanted)  # with the cache, the known ids of this call are gone too
-            await self._load({key_text(dimensions): dimensions for dimensions in unknown})
+                uncached = list(wanted)  # the cached ids of this call are gone too
+            await self._load({key_text(dimensions): dimensions for dimensions in uncached})
         return [self._ids[dimensions] for dimensions in wanted]
 
-    async def _load(self, unknown: dict[str, DimensionValues]) -> None:
-        """Read or insert the ids of sets of values, by their keys, into the cache."""
-        found = await self._find(unknown)
-        # A key that distinguishes rows by their `extra` has one value more than there are columns.
+    async def _load(self, uncached: dict[str, DimensionValues]) -> None:
+        """Put the ids of sets of values, by their keys, into the cache. Insert sets that are not archived."""
+        found = await self._find(uncached)
+        # If only their `extra` distinguishes rows, the set has the `extra` as one more value, which has no column.
         width = len(SPECS[self._report].columns)
-        new = [(key, *dimensions[:width]) for key, dimensions in unknown.items() if key not in found]
+        new = [(key, *dimensions[:width]) for key, dimensions in uncached.items() if key not in found]
         if new:
             await self._db.insert_many(f"{self._report}.insert_key", new)
             found |= await self._find(row[0] for row in new)
-        self._ids.update((unknown[key], identity) for key, identity in found.items())
+        self._ids.update((uncached[key], identity) for key, identity in found.items())
 
     async def _find(self, keys: Iterable[str | None]) -> dict[str, int]:
+        """Return the ids of the keys that are archived, by key."""
         # One JSON array instead of a placeholder for each key: SQLite limits the variables of a statement.
-        wanted = json.dumps(list(keys), ensure_ascii=False)
-        return dict(await self._db.fetch(f"{self._report}.select_keys", (wanted,)))
+        keys_json = json.dumps(list(keys), ensure_ascii=False)
+        return dict(await self._db.fetch(f"{self._report}.select_keys", (keys_json,)))

@@ -1,8 +1,8 @@
 """Migrations: numbered scripts that bring a file to the newest schema.
 
-Each runs in one transaction, and a ledger in the file has their hashes. The first migration sets the application id
-before the file is switched to WAL mode. In WAL mode the header could stay in the -wal file, and the file itself would
-look like that of another program.
+Each migration runs in one transaction. The ledger, which is the table `_migration` of the file, has the hash of each
+migration that was applied. The first migration sets the application id before the file is switched to WAL mode. In WAL
+mode the header could stay in the -wal file, and the file itself would look like the file of another program.
 """
 
 from __future__ import annotations
@@ -44,20 +44,24 @@ class Migration:
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Return the migrations of this program, in order.
+    """Return the migrations of this program, in order of their versions.
 
-    They are read from the wheel, or from the top of the repository.
+    They are read from the installed package, or else from the top of the repository.
     """
     folder: Traversable = files("archiver").joinpath("migrations")
     if not folder.is_dir():
         folder = Path(__file__).parents[2] / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if _FILE_NAME.fullmatch(entry.name))
+    # A name begins with the version, in four digits.
     return tuple(Migration(int(name[:4]), name, folder.joinpath(name).read_text("utf-8")) for name in names)
 
 
 def newest_version(migrations: Sequence[Migration] | None = None) -> int:
-    """Return the schema version that this program writes."""
-    return max(m.version for m in (migrations or shipped_migrations()))
+    """Return the schema version that the migrations lead to.
+
+    None stands for the migrations of this program, here and below.
+    """
+    return max(migration.version for migration in (migrations or shipped_migrations()))
 
 
 def check_sqlite() -> None:
@@ -67,8 +71,8 @@ def check_sqlite() -> None:
         ConfigurationError: SQLite is older than 3.38.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        wanted = ".".join(map(str, OLDEST_SQLITE))
-        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {wanted} or newer is required")
+        required = ".".join(map(str, OLDEST_SQLITE))
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: {required} or newer is required")
 
 
 def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> list[Migration]:
@@ -76,7 +80,7 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
 
     Raises:
         NewerError: The file is newer than the program.
-        DamagedError: The ledger has edited, missing or foreign migrations.
+        DamagedError: The ledger differs from the migrations of this program, or the file is not an archive.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > newest_version(migrations):
@@ -84,16 +88,18 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
             f"{path} has schema {version}; this program supports up to schema {newest_version(migrations)}",
             hint="install a newer archiver",
         )
+    # A file without any table is new.
     if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return list(migrations)
     try:
         ledger = connection.execute("SELECT version, name, sha256 FROM _migration ORDER BY version").fetchall()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # only a missing table means a foreign file
+        # SQLITE_ERROR: there is no ledger, so the file is not an archive. Other codes are faults of the disk or file.
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         ledger = []
-    known = [(m.version, m.name, m.sha256) for m in migrations if m.version <= version]
-    if ledger != known or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    expected = [(m.version, m.name, m.sha256) for m in migrations if m.version <= version]
+    if ledger != expected or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise DamagedError(f"{path} has other migrations than this program", hint="it was not changed")
     return [m for m in migrations if m.version > version]
 
@@ -101,10 +107,10 @@ def check_schema(connection: sqlite3.Connection, path: Path, migrations: Sequenc
 def pending(path: Path, migrations: Sequence[Migration] | None = None) -> list[Migration]:
     """Return the migrations that an existing file still needs.
 
-    The file is not changed.
+    The file is not changed, except that an interrupted migration is rolled back.
 
     Raises:
-        NewerError, DamagedError, StorageError: The file cannot be migrated.
+        NewerError, DamagedError, LockedError, StorageError: The file cannot be migrated.
     """
     shipped = migrations or shipped_migrations()
     journal = path.with_name(path.name + "-journal")
@@ -121,7 +127,9 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
     An existing archive that needs a migration is first copied to `backup_path`.
 
     Raises:
-        NewerError, DamagedError, StorageError: The file cannot be migrated; it is unchanged.
+        ConfigurationError: SQLite is too old.
+        NewerError, DamagedError, LockedError, StorageError: The file cannot be migrated. The migration that failed is
+            rolled back.
     """
     check_sqlite()
     shipped = migrations or shipped_migrations()
@@ -129,6 +137,7 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         todo = check_schema(connection, path, shipped)
+        # A file that needs the first migration is empty.
         if todo and todo[0] is not shipped[0]:
             _back_up(connection, path, todo[0].version - 1)
         for migration in todo:
@@ -140,6 +149,7 @@ def migrate(path: Path, now: int, migrations: Sequence[Migration] | None = None)
 
 def columns_of_views(views: Sequence[str]) -> dict[str, list[str]]:
     """Return the columns of views in the newest schema, by view."""
+    # A database in memory gets the schema, so that no archive is needed.
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for migration in shipped_migrations():
             connection.executescript(migration.script)
@@ -155,9 +165,9 @@ def backup_path(path: Path, version: int) -> Path:
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Copy the file to `backup_path`, whole or not at all."""
-    # The copy gets its final name only when it is complete and on the disk, and the folder is synced for the name:
-    # after a power cut a file of that name is whole.
+    """Copy the file to `backup_path`, either completely or not at all."""
+    # The copy gets its final name only when it is complete and on the disk. The folder is synced for that name. So a
+    # file with the final name is complete, also after a power cut.
     part = path.with_name(f"{path.name}.schema-{version}.part")
     part.unlink(missing_ok=True)
     try:

@@ -1,6 +1,7 @@
 """The names of objects, and the ids of people that are forgotten.
 
-Every function is a part of a transaction of its caller.
+A person is forgotten after `archiver forget`: the archive has no names and addresses of the person, and later syncs
+store none. Every function runs within the caller's transaction.
 """
 
 from __future__ import annotations
@@ -18,29 +19,30 @@ if TYPE_CHECKING:
     from archiver.store.connection import WriteConnection
 
 FORGOTTEN = "forgotten"
-"""The name of the fact that lists the ids of forgotten people, as a JSON array."""
+"""The key in `_memory` of the ids of forgotten people, which are stored as a JSON array."""
 
 
 async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now: int) -> None:
-    """Store names that differ from the latest of their objects.
+    """Store names that differ from the latest names of their objects.
 
-    Names of forgotten people are left out, also if their address comes under another id.
+    Names of forgotten people are left out, also if their address is that of an object with another id.
     """
     if not objects:
         return
     forgotten = await _forgotten(db)
-    addresses = {one.id: json.loads(one.details).get("email") or "" for one in objects}
-    # A forgotten person can have an address that is new here. It is forgotten too, under all of its ids.
-    new = {addresses[one.id] for one in objects if one.id in forgotten} - {""}
-    new = {address for address in new if _id_of(address) not in forgotten}
-    if new:
-        forgotten |= {_id_of(address) for address in new}
-        await db.execute("delete_names_of_addresses", {"addresses": json.dumps(sorted(new))})
+    addresses = {named.id: json.loads(named.details).get("email") or "" for named in objects}
+    # A forgotten person can come with an address that is not stored as forgotten yet. This address is then forgotten
+    # too, and with it the names of all other ids that have had it.
+    of_forgotten = {addresses[named.id] for named in objects if named.id in forgotten} - {""}
+    new_addresses = {address for address in of_forgotten if _id_of(address) not in forgotten}
+    if new_addresses:
+        forgotten |= {_id_of(address) for address in new_addresses}
+        await db.execute("delete_names_of_addresses", {"addresses": json.dumps(sorted(new_addresses))})
         await db.execute("upsert_memory", {"key": FORGOTTEN, "value": json.dumps(sorted(forgotten))})
     rows = [
-        {"kind": one.kind, "id": one.id, "learnt_at": now, "name": one.name, "details": one.details}
-        for one in objects
-        if one.id not in forgotten and _id_of(addresses[one.id]) not in forgotten
+        {"kind": named.kind, "id": named.id, "learnt_at": now, "name": named.name, "details": named.details}
+        for named in objects
+        if named.id not in forgotten and _id_of(addresses[named.id]) not in forgotten
     ]
     await db.execute_many("insert_name", rows)
 
@@ -48,20 +50,20 @@ async def insert_names(db: WriteConnection, objects: Sequence[NamedObject], now:
 async def delete_names(db: WriteConnection, identity: str) -> int:
     """Remove all names and addresses of a person, by an id or an address.
 
-    The id is noted, so that later syncs archive none of them.
+    The ids of the person are stored as forgotten, so that later syncs do not archive names and addresses again.
 
-    Return the number of removed records.
+    Return the number of removed records; 0 if the person was forgotten before.
 
     Raises:
-        ConfigurationError: The archive has no name of this id, and it was not forgotten before.
+        ConfigurationError: The archive has no name for this id or address, and it was not forgotten before.
     """
     # One person can have several ids: the Claude Code report has addresses in place of ids, and a user who is invited
     # again gets another id.
     people = await db.fetch("select_people", {"id": identity})
-    own = _id_of(identity) if "@" in identity else identity
-    ids = {own, *(one for one, _ in people), *(_id_of(address) for _, address in people if address)}
+    given_id = _id_of(identity) if "@" in identity else identity
+    ids = {given_id, *(stored_id for stored_id, _ in people), *(_id_of(address) for _, address in people if address)}
     before = await _forgotten(db)
-    if not people and own not in before:
+    if not people and given_id not in before:
         raise ConfigurationError(
             f"no name and no address of {identity} is archived",
             hint="the ids of people are in the views person and user: archiver query 'SELECT id FROM person'",
@@ -72,10 +74,11 @@ async def delete_names(db: WriteConnection, identity: str) -> int:
 
 
 def _id_of(address: str) -> str:
-    """Return the id under which an address is noted as forgotten, in upper and lower case alike."""
+    """Return the id by which an address is stored as forgotten; upper and lower case give the same id."""
     return pseudonym(address.lower())
 
 
 async def _forgotten(db: WriteConnection) -> set[str]:
+    """Return the ids of forgotten people."""
     remembered = await db.fetch("select_memory", {"key": FORGOTTEN})
     return set(json.loads(remembered[0][0])) if remembered else set()

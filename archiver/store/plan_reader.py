@@ -1,4 +1,4 @@
-"""The reads of an archive for planning, by syncs and dry runs alike."""
+"""The reads that planning needs, for a sync and for `sync --dry-run`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Fetch(Protocol):
 
 
 class PlanReader:
-    """Reader of coverage, digests, suspects and facts of earlier runs.
+    """Reader of coverage, digests, suspects and facts from earlier runs.
 
-    It works over any connection, through a `Fetch`. A series that is not archived has none of them. All times are UTC
-    seconds.
+    It works over any connection, through a `Fetch`. A series that is not archived has no coverage, no digests and no
+    suspects. All times are UTC seconds.
     """
 
     def __init__(self, fetch: Fetch) -> None:
@@ -37,7 +37,7 @@ class PlanReader:
         return rows[0][0] if rows else None
 
     async def spans(self, series: Series, start: int = 0, end: int = FOREVER) -> list[Span]:
-        """Return the coverage of a series that touches a range, in order."""
+        """Return the spans of a series that overlap a range, in order."""
         values = {"series_id": await self.series_id(series), "start": start, "end": end}
         rows = await self._fetch("select_spans", values)
         return [Span(start, end, State(state), *times) for start, end, state, *times in rows]
@@ -53,7 +53,7 @@ class PlanReader:
     async def suspects(self, series: Series) -> list[int]:
         """Return the starts of settled buckets with an unconfirmed change.
 
-        Such a change is written when a second response confirms it.
+        Such a change is written when a later response confirms it; see the module `suspects`.
         """
         rows = await self._fetch("select_series_suspects", {"series_id": await self.series_id(series)})
         return [start for (start,) in rows]
@@ -61,8 +61,8 @@ class PlanReader:
     async def history(self, report: Report) -> tuple[int, int | None] | None:
         """Return where the history of a report begins.
 
-        The first value is the time before which the report is empty. The second is the start of its first bucket with
-        rows, or None if that was not found.
+        The first value is the time before which the report has no rows. The second value is the start of its first
+        bucket with rows, or None if no such bucket was found. Return None if no run stored them.
         """
         rows = await self._fetch("select_history", {"report": report})
         return (rows[0][0], rows[0][1]) if rows else None

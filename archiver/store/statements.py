@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from archiver.model import Series
 
 FOREVER = 2**62
-"""A time after every bucket, in UTC seconds. It is below 2**63, so that SQLite can add to it without an overflow."""
+"""A time after every bucket, in UTC seconds. It is far below 2**63, so that sums with it fit SQLite's integers."""
 
 ROWS_AT_ONCE = 100
-"""The number of rows of one INSERT.
+"""The number of rows in one INSERT.
 
-It is 1.5 times as fast as single rows. With ten columns it stays far below SQLite's limit of variables, 32,766.
+Inserting 100 rows at once is 1.5 times as fast as inserting single rows. The widest row has 32 values, so a statement
+has at most 3,200 variables; SQLite's limit is 32,766.
 """
 
 _FOLDERS = ("archiver.store", "archiver.store.read")
@@ -37,7 +38,7 @@ def sql(name: str) -> str:
 
 
 def script(name: str) -> str:
-    """Return all of `NAME.sql`, for `executescript`.
+    """Return the whole text of `NAME.sql`, for example for `executescript`.
 
     Raises:
         KeyError: There is no such file.
@@ -55,7 +56,8 @@ def parse_statements(texts: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for file, text in texts.items():
-        # Text before the first name is a comment about the file.
+        # Text before the first name is a comment about the file. Names and bodies alternate after it, because `split`
+        # also returns the group of the pattern.
         _, *parts = _NAME.split(text)
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             if name in found:
@@ -72,20 +74,22 @@ def _statements() -> dict[str, str]:
 @cache
 def _files() -> dict[str, str]:
     entries = chain.from_iterable(files(folder).iterdir() for folder in _FOLDERS)
-    return {one.name.removesuffix(".sql"): one.read_text("utf-8") for one in entries if one.name.endswith(".sql")}
+    scripts = (entry for entry in entries if entry.name.endswith(".sql"))
+    return {entry.name.removesuffix(".sql"): entry.read_text("utf-8") for entry in scripts}
 
 
 @cache
 def of_many_rows(name: str, count: int) -> str:
     """Return the named INSERT of one row as an INSERT of `count` rows."""
+    # The statement ends with `VALUES (?, …);`: its last part is repeated.
     head, values, row = sql(name).rstrip(";").rpartition("VALUES ")
     return head + values + ", ".join([row] * count)
 
 
 def batches(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
-    """Group rows into lists of `ROWS_AT_ONCE`; the last one may be shorter."""
-    left = iter(rows)
-    while batch := list(islice(left, ROWS_AT_ONCE)):
+    """Group rows into lists of `ROWS_AT_ONCE`; the last list may be shorter."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, ROWS_AT_ONCE)):
         yield batch
 
 

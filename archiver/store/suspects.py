@@ -1,6 +1,7 @@
 """Suspects: old buckets that lose most of their amount in a response.
 
-Their archived rows stay until the API returns the same loss again, at least six hours later.
+The response is held back: the archived rows of the bucket stay until the API returns the same rows again, at least six
+hours later.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ A temporary fault of the API returns the same wrong rows for minutes.
 
 
 def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
-    """Return whether a bucket lost more than half of its tokens or money."""
+    """Return whether a bucket lost more than half of its magnitude."""
     before, after = magnitude(report, was), magnitude(report, now)
     return before > 0 and 2 * after < before
 
@@ -36,9 +37,11 @@ def lost_over_half(report: Report, was: Facts, now: Facts) -> bool:
 def magnitude(report: Report, facts: Facts) -> int:
     """Return the size of a bucket, for comparing it before and after.
 
-    For usage it is the sum of all counts. For money it is the sum of absolute amounts in microcents.
+    For a report of money it is the sum of absolute amounts in microcents. For any other report it is the sum of all
+    integer measures.
     """
-    # Credits are negative: with signs, a day of 100 with a credit of 100 would have a size of 0.
+    # Credits are negative: with signs, a day of 100 with a credit of 100 would have a size of 0. The second measure is
+    # the amount in microcents.
     if SPECS[report].is_money:
         return sum(abs(values[1]) for values in facts.values() if isinstance(values[1], int))
     return sum(value for values in facts.values() for value in values if isinstance(value, int))
@@ -46,13 +49,13 @@ def magnitude(report: Report, facts: Facts) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The buckets that a response changes, by their starts.
+    """The buckets that a response changes.
 
     Attributes:
-        was: Their rows before the response.
-        now: Their rows in the response.
-        digests: The digests of the rows in the response.
-        listed: The starts of all buckets in the response.
+        was: Start of a bucket → its rows before the response.
+        now: Start of a changed bucket → its rows in the response.
+        digests: Start of a bucket → the digest of its rows in the response.
+        listed: The starts of all buckets in the response, changed or not.
         before: The coverage before the response.
     """
 
@@ -75,17 +78,20 @@ class Suspects:
     async def hold_back(self, series_id: int, window: Window, changes: Changes, answer_time: AnswerTime) -> set[int]:
         """Store the suspects of a response, and return their starts.
 
-        Their archived rows must stay as they are.
+        The caller must leave the archived rows of these buckets as they are.
         """
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        suspects = {start: (digest, at) for start, digest, at in await self._db.fetch("select_window_suspects", where)}
-        # Equal rows keep the time at which they were first seen: otherwise hourly runs would never confirm them.
+        rows = await self._db.fetch("select_window_suspects", where)
+        suspects = {start: (digest, seen_at) for start, digest, seen_at in rows}
+        # Rows that equal those of a suspect keep the time at which they were first seen. Otherwise hourly runs would
+        # start the six hours again each time.
         first_seen = {
             start: suspects[start][1]
             for start in changes.now
             if start in suspects and suspects[start][0] == changes.digests[start]
         }
         now = answer_time.now
+        # A change that is seen for the first time has waited 0 seconds.
         held_back = {
             start
             for start in changes.now
@@ -93,11 +99,12 @@ class Suspects:
             and now - first_seen.get(start, now) < CONFIRMATION_SECONDS
             and self._is_suspicious(start, window, changes, answer_time)
         }
-        # A suspect that is confirmed, or equal to the archived rows again, needs no confirmation.
+        # A suspect that is in the response and is not held back is confirmed, equal to the archived rows again, or no
+        # longer suspicious.
         cleared = [(series_id, start) for start in suspects if start not in held_back and start in changes.listed]
         await self._db.execute_many("delete_suspect", cleared)
-        rows = [(series_id, start, changes.digests[start], first_seen.get(start, now)) for start in sorted(held_back)]
-        await self._db.execute_many("upsert_suspect", rows)
+        stored = [(series_id, start, changes.digests[start], first_seen.get(start, now)) for start in sorted(held_back)]
+        await self._db.execute_many("upsert_suspect", stored)
         return held_back
 
     @staticmethod
@@ -106,7 +113,7 @@ class Suspects:
         state = next((span.state for span in changes.before if span.start <= start < span.end), None)
         if state is State.SETTLED:
             return lost_over_half(window.series.report, was, now)
-        # A provisional bucket may lose rows at any time. Every other bucket with rows was damaged or lost its coverage.
-        # The API may have dropped its rows since: an empty response would delete the only copy of them.
-        old = start + window.series.bucket_width.seconds <= answer_time.settled_until
-        return state is not State.PROVISIONAL and old and bool(was) and not now
+        # A provisional bucket may lose rows at any time. A bucket in any other state that has rows was damaged or lost
+        # its coverage. If the API no longer has these rows, an empty response would delete the only copy of them.
+        is_old = start + window.series.bucket_width.seconds <= answer_time.settled_until
+        return state is not State.PROVISIONAL and is_old and bool(was) and not now

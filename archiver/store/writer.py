@@ -33,7 +33,7 @@ class Written:
 
     Attributes:
         rows: The numbers of rows inserted, updated, removed and unchanged.
-        suspects: The starts of the buckets that were held back.
+        suspects: The starts of the buckets that were held back: their archived rows were not replaced.
         rewritten: The start of each bucket that was replaced, and its magnitude before and after.
     """
 
@@ -62,7 +62,7 @@ class WindowWriter:
     async def write(self, series_id: int, answer: Answer, answer_time: AnswerTime) -> Written:
         """Make the archived rows of a window equal to those of the response.
 
-        Buckets that are held back stay as they were: see `suspects`.
+        Buckets that are held back stay as they were: see the module `suspects`.
         """
         window = answer.window
         before = await self.spans(series_id, window.start, window.end)
@@ -73,8 +73,8 @@ class WindowWriter:
         else:
             present = set(answer.buckets.starts)
             written = await self._write_buckets(series_id, window, answer.buckets, before, answer_time)
-            # With a bucket held back the stored rows differ from the response: a stored digest would cause an equal
-            # next response to be skipped.
+            # If a bucket is held back, the stored rows differ from the response. With the digest stored, an equal next
+            # response would be skipped as unchanged and could not confirm the bucket.
             await self._replace_digest(series_id, answer, keep=not written.suspects)
         after = after_answer(window, before, present, answer_time)
         await self.replace_coverage(series_id, window, before, after)
@@ -100,12 +100,12 @@ class WindowWriter:
         await self._db.execute_many("insert_span", rows)
 
     async def mark_damaged(self, report: Report, series_id: int, start: int, end: int, now: int) -> None:
-        """Mark one bucket as failed and delete its digests.
+        """Mark one bucket as failed, and make its digests invalid.
 
         Its rows are deleted instead if no response can have contained them.
         """
         before = await self.spans(series_id, start, end)
-        # Rows with neither coverage nor a digest did not come from a response: they are not worth a request.
+        # Rows with neither coverage nor a matching digest came from no response: a request could not restore them.
         archived = bool(before) or await self._has_digest_of_rows(report, series_id, start, end)
         if not archived:
             await self._db.execute("delete_bucket", (series_id, start))
@@ -119,7 +119,7 @@ class WindowWriter:
         where = _range(series_id, start, end)
         await self._db.execute("delete_spans", where)
         await self.add_spans(series_id, [*kept, Span(start, end, State.FAILED)])
-        # Without digests nothing of the next response is skipped as unchanged.
+        # Without digests neither the next response nor this bucket in it is skipped as unchanged.
         await self._db.execute("delete_answers", where)
         await self._db.execute("upsert_damaged_bucket", where | {"now": now})
         await self.refresh_days(report, series_id, start, end)
@@ -130,9 +130,9 @@ class WindowWriter:
         If so, the bucket was archived, and only its coverage was lost.
         """
         where = _range(series_id, start, end)
-        known = {first: digest for first, digest, _ in await self._db.fetch("select_buckets", where)}
+        digests = {bucket_start: digest for bucket_start, digest, _ in await self._db.fetch("select_buckets", where)}
         facts = await self._stored_facts(report, where)
-        return known.get(start) == facts_digest(facts.get(start, {}))
+        return digests.get(start) == facts_digest(facts.get(start, {}))
 
     async def _count_facts(self, series_id: int, window: Window) -> int:
         where = _range(series_id, window.start, window.end)
@@ -142,12 +142,12 @@ class WindowWriter:
     async def _write_buckets(
         self, series_id: int, window: Window, buckets: Buckets, before: Sequence[Span], answer_time: AnswerTime
     ) -> Written:
-        """Write the rows of new buckets, and replace those of known buckets that changed."""
+        """Write new buckets, and replace known buckets (contained in an earlier response) that changed."""
         prior = Prior(await self._prior_buckets(series_id, window), before)
         scan = _Scan(prior)
         ids = await self._keys[window.series.report].ids(buckets.dimensions)
-        # Two passes in one: while INSERT consumes the rows of new buckets, the scan collects the known ones that
-        # changed. A generator makes the tuples of one bucket at a time, so that a large window needs little memory.
+        # One pass does two things: while INSERT consumes the rows of new buckets, the scan collects the known buckets
+        # that changed. A generator makes the rows of one bucket at a time, so that a large window needs little memory.
         new = scan.split_new(buckets.by_key(ids))
         rows = ((series_id, start, key, *values) for start, pairs in new for key, values in pairs)
         await self._db.insert_many(f"{window.series.report}.insert_fact", rows)
@@ -168,7 +168,7 @@ class WindowWriter:
         """
         differing, prior, report = scan.differing, scan.prior, window.series.report
         was: Mapping[int, Facts] = {}
-        # Stored rows are read only if there can be any: a changed bucket that was empty before has no digest.
+        # Stored rows are read only if there can be any: a bucket that never had rows has no digest.
         if any(start in prior.buckets for start in differing):
             was = await self._stored_facts(report, _range(series_id, window.start, window.end))
         changes = Changes(was, differing, scan.digests, scan.starts, prior.spans)
@@ -201,7 +201,7 @@ class WindowWriter:
         await self._db.insert_many(f"{report}.insert_fact", rows)
 
     async def _sum_days(self, series_id: int, starts: Iterable[int]) -> None:
-        """Sum the days of some buckets again from their stored rows."""
+        """Sum again, from stored rows, the days that contain some buckets."""
         days = sorted({start - start % DAY for start in starts})
         if not days:
             return
@@ -213,22 +213,22 @@ class WindowWriter:
     ) -> set[int]:
         """Sum the days with only new buckets from the response alone, and return those days."""
         width = window.series.bucket_width.seconds
-        whole = range(ceiling(window.start, DAY), window.end - DAY + 1, DAY)
-        days = {day for day in whole if all(start in new for start in range(day, day + DAY, width))}
+        complete_days = range(ceiling(window.start, DAY), window.end - DAY + 1, DAY)  # entirely in the window
+        days = {day for day in complete_days if all(start in new for start in range(day, day + DAY, width))}
         if not days:
             return days
         await self._db.execute("delete_usage_days", {"series_id": series_id, "days": json.dumps(sorted(days))})
         # Sorted like the primary key, so that SQLite appends. Every sum fits 64 bits: see LARGEST_COUNT.
         rows = (
-            (series_id, day, ids[place], *sums)
+            (series_id, day, ids[key_index], *sums)
             for day in sorted(days)
-            for place, sums in sorted(buckets.sums(day, day + DAY), key=lambda one: ids[one[0]])
+            for key_index, sums in sorted(buckets.sums(day, day + DAY), key=lambda item: ids[item[0]])
         )
         await self._db.insert_many("insert_usage_day", rows)
         return days
 
     async def _replace_digest(self, series_id: int, answer: Answer, *, keep: bool) -> None:
-        """Replace the digests of all responses that overlap the window by that of this response."""
+        """Remove the digests of all responses that overlap the window. If `keep`, store the digest of this response."""
         where = _range(series_id, answer.window.start, answer.window.end)
         await self._db.execute("delete_answers", where)
         if keep and answer.digest is not None:
@@ -237,20 +237,21 @@ class WindowWriter:
     async def refresh_days(self, report: Report, series_id: int, start: int, end: int) -> None:
         """Choose the canonical series again, for all days in a range.
 
-        Call it after coverage changed between `start` and `end` (UTC seconds).
+        The canonical series of a day is the series that the daily views use. Call this method after coverage changed
+        between `start` and `end` (UTC seconds).
         """
         await self._choose_days(report, series_id, list(range(start - start % DAY, end, DAY)))
 
     async def recheck_days(self, report: Report, series_id: int, start: int, end: int) -> None:
         """Choose the canonical series again, for days that were wholly covered.
 
-        They are read from the archive, because a wrong clock can make a range too long to list all its days.
+        The days are read from the archive, because a wrong clock can make a range too long to list all its days.
         """
         rows = await self._db.fetch("select_series_days", _range(series_id, start, end))
         await self._choose_days(report, series_id, [day for (day,) in rows])
 
     async def _choose_days(self, report: Report, series_id: int, days: Sequence[int]) -> None:
-        values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}
+        values = {"report": report, "series_id": series_id, "days": json.dumps(days), "moment": None}  # None: now
         for name in ("delete_series_days", "upsert_series_days", "delete_chosen_days", "insert_chosen_days"):
             await self._db.execute(name, values)
 
@@ -262,7 +263,7 @@ class _Scan:
     Attributes:
         prior: The archived content of the window.
         starts: The starts of all buckets in the response.
-        new: The starts of the buckets that no earlier response contained.
+        new: The starts of the new buckets, which no earlier response contained.
         digests: The digests of new buckets with rows, and of known buckets that changed.
         differing: The rows of known buckets that changed.
         counts: The numbers of inserted rows of new buckets, and of unchanged rows.
@@ -281,15 +282,15 @@ class _Scan:
         The attributes are complete after the last bucket was consumed.
         """
         inserted = unchanged = 0
-        known = self.prior.buckets
+        prior_buckets = self.prior.buckets
         for start, pairs in buckets:
             self.starts.add(start)
             digest = pairs_digest(pairs)
-            if start in known and known[start][0] == digest:
+            if start in prior_buckets and prior_buckets[start][0] == digest:
                 unchanged += len(pairs)
             elif self.prior.is_known(start):
-                # A bucket that was empty and is still empty has no digest, and did not change.
-                if pairs or start in known:
+                # A bucket that was empty and is still empty did not change; it has no digest to compare.
+                if pairs or start in prior_buckets:
                     self.digests[start], self.differing[start] = digest, dict(pairs)
             else:
                 self.new.add(start)
@@ -303,7 +304,7 @@ class _Scan:
 def has_day_sums(series: Series) -> bool:
     """Return whether daily sums are stored for a series.
 
-    They are for unfiltered usage by hour or minute, which the daily views may use.
+    They are stored for each unfiltered usage series of hours or minutes, because the daily views may use it.
     """
     return series.report is Report.USAGE and series.bucket_width is not BucketWidth.DAY and not series.filters
 
@@ -312,14 +313,14 @@ def _range(series_id: int, start: int, end: int) -> dict[str, object]:
     return {"series_id": series_id, "start": start, "end": end}
 
 
-def _first_seen_at(known: tuple[bytes, int] | None, answer_time: AnswerTime) -> int:
-    """Return when the rows of a bucket were first seen."""
-    # An empty digest marks a damaged bucket: writing it again restores what was seen before the damage.
-    return known[1] if known is not None and known[0] == b"" else answer_time.now
+def _first_seen_at(prior: tuple[bytes, int] | None, answer_time: AnswerTime) -> int:
+    """Return when rows were first seen. `prior` has the digest before the response, and when it was first seen."""
+    # An empty digest marks a damaged bucket: writing it again restores the rows that were seen before the damage.
+    return prior[1] if prior is not None and prior[0] == b"" else answer_time.now
 
 
 def _covered_starts(window: Window, spans: Sequence[Span]) -> list[int]:
-    # The coverage is that after an equal response, which contained each of these buckets: see `Answer.digest`.
+    # The last response was equal and left out no bucket (see `Answer.digest`), so it contained all covered buckets.
     width = window.series.bucket_width.seconds
     return [
         start

@@ -20,7 +20,7 @@ from archiver.offline.tables.display import to_display
 from archiver.offline.tables.table import Kind
 from archiver.offline.teams.rules import Rule, Teams
 from archiver.plan.scope import Scope
-from archiver.simulator import background
+from archiver.simulator import Settings, background
 from archiver.store.read.daily_sums import read_sums
 from archiver.store.read.reader import ArchiveReader, open_archive_reader
 from tests.bills import billed, billed_by, exactly, tokens
@@ -101,7 +101,7 @@ def test_the_page_of_everything_has_the_tables_of_the_reports(whole: Path) -> No
     assert "All ranges" in tables
 
 
-def test_the_page_of_everything_makes_four_sums_over_the_archive(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_everything_makes_three_sums_over_the_archive(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sums: list[str] = []
 
     def counted(connection: Any, report: Any, *rest: Any) -> Any:
@@ -110,7 +110,21 @@ def test_the_page_of_everything_makes_four_sums_over_the_archive(whole: Path, mo
 
     monkeypatch.setattr("archiver.store.read.reader.read_sums", counted)
     page.overview(whole, EVERYTHING)
-    assert sorted(sums) == ["cost", "cost", "usage", "usage"]
+    assert sorted(sums) == ["cost", "usage", "usage"]
+
+
+def test_with_billed_cost_by_key_it_makes_four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db, sums = tmp_path / "archive.db", list[str]()
+    with background(Settings(first_day=date(2025, 12, 20), now=NOW, size=0.1)) as api:
+        sync(api, db, Scope((Report.USAGE, Report.COST, Report.ANALYTICS_COST)))
+
+    def counted(connection: Any, report: Any, *rest: Any) -> Any:
+        sums.append(report)
+        return read_sums(connection, report, *rest)
+
+    monkeypatch.setattr("archiver.store.read.reader.read_sums", counted)
+    page.overview(db, EVERYTHING)
+    assert sorted(sums) == ["analytics-cost", "cost", "usage", "usage"]
 
 
 def test_the_totals_of_the_page_are_what_was_billed_and_counted(whole: Path) -> None:

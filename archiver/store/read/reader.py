@@ -1,6 +1,6 @@
 """Reading an archive, also while a sync writes to it.
 
-A reader sees whole windows only, and does not take the lock of the archive.
+A reader does not take the lock of the archive, and never sees a window that is only partly written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
 # A reader waits only while a writer opens or closes the file, or recovers it after a crash.
 _BUSY_SECONDS = 10.0
 
@@ -44,7 +43,7 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         ConfigurationError: There is no archive, or it needs `archiver migrate` first.
-        DamagedError, NewerError, StorageError: The file is damaged, too new, or cannot be read.
+        DamagedError, LockedError, NewerError, StorageError: The file is damaged, locked, too new, or cannot be read.
     """
     if not check_file(path):
         raise ConfigurationError(
@@ -67,8 +66,8 @@ def copy_archive(path: Path, target: Path) -> None:
     """Copy one snapshot of an archive to a new file.
 
     Raises:
-        ConfigurationError: The target exists, or there is no archive.
-        StorageError: The target cannot be written; it is deleted again.
+        ConfigurationError: The target exists, there is no archive, or it needs `archiver migrate` first.
+        DamagedError, NewerError, StorageError: A file cannot be read or written; the target is deleted again.
     """
     with open_reader(path) as source:
         if target.exists() or target.is_symlink():
@@ -85,11 +84,11 @@ def copy_archive(path: Path, target: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HourlyDay:
-    """The part of a day that a series of hours or minutes has.
+    """The part of a day that is archived in a series of hours or minutes.
 
     Attributes:
-        seconds: How much of the day is archived.
-        until: The end of the last archived bucket in it, in UTC seconds.
+        seconds: The number of seconds of the day that are archived.
+        until: The end of the last archived bucket of the day, in UTC seconds.
     """
 
     day: Day
@@ -105,8 +104,8 @@ class ArchiveReader:
 
     Attributes:
         as_of: The moment as of which the archive is read, in UTC seconds; None: now.
-        where: Column of a dimension → the only value to read; None for an API null. Days that are not grouped by it
-            are left out.
+        where: Column of a dimension → the only value to read; None for an API null. Days with a series that is not
+            grouped by these dimensions are left out.
     """
 
     connection: sqlite3.Connection
@@ -114,21 +113,21 @@ class ArchiveReader:
     as_of: int | None = None
     where: Mapping[str, str | None] = field(default_factory=dict)
     _cubes: dict[Report, list[Cube]] = field(default_factory=lambda: defaultdict(list), init=False)
-    _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None
-    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False)
+    _names: dict[tuple[str, str], list[tuple[int, int, str | None]]] | None = None  # (kind, id) → since, until, name
+    _results: dict[Hashable, Any] = field(default_factory=dict, init=False)
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Return the result of `read`, which is called once for each key.
 
         A snapshot does not change, so a later call would have the same result.
         """
-        if key not in self._kept:
-            self._kept[key] = read()
-        result: T = self._kept[key]
+        if key not in self._results:
+            self._results[key] = read()
+        result: T = self._results[key]
         return result
 
     def status(self) -> ArchiveStatus:
-        """Read coverage, suspects, freshness and the last run, as they are now."""
+        """Read coverage, suspects, freshness and the last run, always of now."""
         return read_status(self.connection, self.path)
 
     def days(
@@ -136,31 +135,32 @@ class ArchiveReader:
     ) -> list[Day]:
         """Read the days that have a canonical series.
 
-        Bounds are dates, `until` exclusive. Of analytics-cost, days can be asked for by a `dimension` of `group_by`
-        (`api_key_id`, `actor` or `product`): a day then has a series that is grouped by it, if one was read after the
-        day had ended.
+        `since` and `until` (exclusive) are dates. `dimension` is only for analytics-cost: `api_key_id`, `actor` or
+        `product`. Each day then has a series that is grouped by it, if one was read after the day had ended.
+
+        Raises:
+            ConfigurationError: The report does not have all dimensions of `where`.
         """
-        return self._grouped(report, read_days(self.connection, report, dimension, since, until))
+        return self._filter_days(report, read_days(self.connection, report, dimension, since, until))
 
     def grouped_days(
         self, report: Report, dimension: str, since: str | None = None, until: str | None = None
     ) -> list[Day]:
         """Read the days of unfiltered series that are grouped by a dimension.
 
-        They are as they are now. A day can have several series; the one of the finest grouping is first.
-        """
-        return self._grouped(report, read_grouped_days(self.connection, report, dimension, since, until))
-
-    def has_where(self, report: Report) -> bool:
-        """Return whether a report has the dimensions of `where`."""
-        return all(report in BY_COLUMN[column].grouped_by for column in self.where)
-
-    def _grouped(self, report: Report, days: list[Day]) -> list[Day]:
-        """Return the days that are grouped by the dimensions of `where`.
+        They are those of now, also with `as_of`. A day can have several series, the finest grouping first.
 
         Raises:
-            ConfigurationError: The report has no such dimension.
+            ConfigurationError: As in `days`.
         """
+        return self._filter_days(report, read_grouped_days(self.connection, report, dimension, since, until))
+
+    def has_where(self, report: Report) -> bool:
+        """Return whether a report has all dimensions of `where`."""
+        return all(report in BY_COLUMN[column].grouped_by for column in self.where)
+
+    def _filter_days(self, report: Report, days: list[Day]) -> list[Day]:
+        """Return the days with a series that is grouped by the dimensions of `where`."""
         if not self.has_where(report):
             names = [BY_COLUMN[column].name for column in self.where if report not in BY_COLUMN[column].grouped_by]
             raise ConfigurationError(f"the {report} report has no {names[0].replace('_', ' ')}")
@@ -170,24 +170,28 @@ class ArchiveReader:
     def keep_sums(self, report: Report, columns: Sequence[str], days: Sequence[Day]) -> None:
         """Read sums by day and columns, and keep them in memory.
 
-        Later results over the same days by fewer columns are added up from them, also sums that are kept later. They
-        are from the sums that were kept last.
+        Later calls of this method and of `sums` add up kept sums and read no rows, if kept sums have all their columns
+        and days. The sums that were kept last are tried first.
         """
-        finer = next((one for one in self._cubes[report] if one.has(columns, days)), None)
-        cube = (
+        finer = next((cube for cube in self._cubes[report] if cube.has(columns, days)), None)
+        new_cube = (
             Cube.of(columns, days, read_sums(self.connection, report, columns, days, lambda day: day))
             if (finer is None)
             else finer.folded(columns)
         )
-        self._cubes[report].insert(0, cube)
+        self._cubes[report].insert(0, new_cube)
 
     def sums(
         self, report: Report, columns: Sequence[str], days: Sequence[Day], part_of: Callable[[Day], Hashable]
     ) -> Iterator[Sum]:
-        """Yield the sums of days by part of time and by the values of columns."""
+        """Yield the sums of days by part of time and by the values of columns.
+
+        `part_of` returns the part of time that a day belongs to, for example its month. Several sums can have the same
+        part and values.
+        """
         if not days:
             return iter(())
-        if self.where:
+        if self.where:  # the kept sums are those of all values
             return read_sums(self.connection, report, columns, days, part_of, self.where)
         for cube in self._cubes[report]:
             if cube.has(columns, days):
@@ -197,9 +201,10 @@ class ArchiveReader:
     def lines(
         self, report: Report, by: Iterable[str], days: Sequence[Day], slot_of: Callable[[Day], int] | None = None
     ) -> list[Line]:
-        """Return the sums of days, grouped by the words of `--by`.
+        """Return the sums of days, grouped by `by`, which has names for `--by`.
 
-        Names of workspaces and keys are those at the end of the newest day of each line.
+        `slot_of` returns the slot of time of a day; None: lines have no slots. Names of objects are those at the end of
+        the newest day of each line.
         """
         lines = group_lines(lambda columns, part_of: self.sums(report, columns, days, part_of), report, by, slot_of)
         for line in lines:
@@ -207,36 +212,36 @@ class ArchiveReader:
         return lines
 
     def hourly_days(self, day: date) -> list[HourlyDay]:
-        """Read the series of hours and minutes of usage of a UTC day.
+        """Read the usage series of hours or minutes that have a part of a UTC day.
 
-        They have at least a part of it, as it is now; the last read is first.
+        They are those of now, also with `as_of`, the last read first. The rank of their days is not read: it is 0.
         """
         start = start_of(f"{day}")
         assert start is not None
         found = self.connection.execute(sql("select_hourly_series"), {"start": start})
         return [
-            HourlyDay(Day(start, series, False, frozenset(filter(None, group_by.split(","))), 0), seconds, until)  # noqa: FBT003  # a series of hours
-            for series, group_by, seconds, until in found
+            HourlyDay(Day(start, series_id, False, frozenset(filter(None, group_by.split(","))), 0), seconds, until)  # noqa: FBT003  # a series of hours
+            for series_id, group_by, seconds, until in found
         ]
 
     def usage_by_hour(self, day: Day) -> Iterator[tuple[int, dict[str, Any], list[int]]]:
-        """Yield the usage of a day of a series of hours or minutes.
+        """Yield the usage of a day by hour, from a series of hours or minutes.
 
         Each item has the start of an hour in UTC seconds, the values of the dimensions, and the six counts.
         """
-        names = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")
+        names = ("workspace_id", "api_key_id", "model", "service_tier", "context_window")  # as in the statement
         missing = missing_columns(Report.USAGE, names, day.group_by)
         parameters = {"series_id": day.series_id, "start": day.start}
         for hour, *values in self.connection.execute(sql("select_usage_by_hour"), parameters):
-            named = zip(names, values, strict=False)
+            named = zip(names, values, strict=False)  # not strict, because the six counts follow the dimensions
             yield (
                 hour,
-                {one: Label.NOT_GROUPED if one in missing else value for one, value in named},
+                {name: Label.NOT_GROUPED if name in missing else value for name, value in named},
                 values[len(names) :],
             )
 
     def with_labels(self, values: dict[str, Any], day: int) -> dict[str, Any]:
-        """Return values with a readable label after each id."""
+        """Return values by column, with the label of each id; see `name_at`."""
         labelled: dict[str, Any] = {}
         for column, value in values.items():
             labelled[column] = value
@@ -254,11 +259,14 @@ class ArchiveReader:
         return next(filter(None, names), None) or dimension.unnamed(value)
 
     def name_at(self, kind: str, key: str, day: int) -> str | None:
-        """Return the name of an id as it was known at the end of a day."""
+        """Return the name of an object at the end of a day; None without one.
+
+        `key` is the id of the object, and `day` is the start of the day in UTC seconds.
+        """
         if self._names is None:
             self._names = defaultdict(list)
-            for one, identity, name, since, until in self.connection.execute(sql("select_name_periods")):
-                self._names[one, identity].append((since, until, name))
+            for named_kind, identity, name, since, until in self.connection.execute(sql("select_name_periods")):
+                self._names[named_kind, identity].append((since, until, name))
         end = day + DAY  # a name that is first seen at the end itself belongs to the next day
         return next((name for since, until, name in self._names.get((kind, key), ()) if since < end <= until), None)
 
@@ -271,23 +279,23 @@ class ArchiveReader:
         return [SpendLimit(*row) for row in found]
 
     def api_keys(self) -> list[ApiKey]:
-        """Read the API keys that are or were listed, as they were last listed."""
+        """Read every API key that the API has listed, as it was last listed."""
         return [ApiKey(*row) for row in self.connection.execute(sql("select_api_keys"), {"moment": self.as_of})]
 
     def workspaces(self) -> dict[str, list[str | None]]:
-        """Read the names of every known workspace, by its id, the newest last.
+        """Read the names of every archived workspace, by its id, the newest last.
 
-        None stands for having no name.
+        A list also has None for each time that the workspace occurs in a report or in a list without a name.
         """
         names: dict[str, list[str | None]] = {}
-        for one, name in self.connection.execute(sql("select_workspaces")):
-            names.setdefault(one, []).append(name)
+        for workspace_id, name in self.connection.execute(sql("select_workspaces")):
+            names.setdefault(workspace_id, []).append(name)
         return names
 
     def restatements(self, since: str | None, until: str | None) -> list[dict[str, Any]]:
-        """Read the changes in settled buckets, one row for each field.
+        """Read the changes in settled buckets, one row for each changed field.
 
-        They were first seen from `since` to before `until` (times as text).
+        These are the changes that were first seen from `since` to before `until` (times as text; None: no bound).
         """
         found = self.connection.execute(sql("select_restatements"), {"since": since, "until": until})
         names = [column[0] for column in found.description]
@@ -298,11 +306,11 @@ class ArchiveReader:
 def open_archive_reader(path: Path, as_of: int | None = None) -> Iterator[ArchiveReader]:
     """Open one snapshot of an archive.
 
-    It is as of a moment in UTC seconds; None: now.
+    `as_of` is the moment as of which it is read, in UTC seconds; None: now.
 
     Raises:
         ConfigurationError: There is no archive, it needs `archiver migrate`, or a sum does not fit 64 bits.
-        DamagedError, NewerError, StorageError: The file is damaged, too new, or cannot be read.
+        DamagedError, LockedError, NewerError, StorageError: The file is damaged, locked, too new, or cannot be read.
     """
     with open_reader(path) as connection, translated(path, system=False):
         if as_of is not None:

@@ -16,7 +16,7 @@ from archiver.store.statements import series_values, sql
 if TYPE_CHECKING:
     import sqlite3
 
-# The default refresh requests settled buckets of the last 35 days only. A hundred years are all of them.
+# By default, a sync requests settled buckets of the last 35 days only. A hundred years include all buckets.
 _ALL_DAYS = "--refresh 36500 --accept-restatements"
 
 
@@ -27,12 +27,12 @@ class Sample:
         self._connection = connection
 
     def organization(self) -> str | None:
-        """Return the id of the organisation; None when it is not known."""
-        found = self._connection.execute(sql("select_organization")).fetchone()
-        return None if found is None else str(found[0])
+        """Return the id of the organisation; None if the archive has none."""
+        row = self._connection.execute(sql("select_organization")).fetchone()
+        return None if row is None else str(row[0])
 
     def settled_windows(self) -> list[Window]:
-        """Return windows of one request each that cover all settled buckets."""
+        """Return windows that cover all settled buckets, one for each request."""
         windows = []
         rows = self._connection.execute(sql("settled_spans")).fetchall()
         for report, bucket_width, group_by, filters, start, end in rows:
@@ -43,13 +43,14 @@ class Sample:
         return windows
 
     def rows(self, window: Window) -> dict[int, dict[tuple[str | None, ...], tuple[Any, ...]]]:
-        """Read the rows of a window, by bucket and by dimension values.
+        """Read the rows of a window.
 
-        The values of each row are its measures and `extra`.
+        Return start of bucket → dimension values → values. The values of each row are its measures and `extra`. As in a
+        response, `extra` is appended to dimension values that occur more than once in a bucket.
         """
         (series_id,) = self._connection.execute(sql("select_series_id"), series_values(window.series)).fetchone()
         where = {"series_id": series_id, "start": window.start, "end": window.end}
-        width = len(SPECS[window.series.report].columns)
+        width = len(SPECS[window.series.report].columns)  # the measures and `extra` follow the dimension values
         rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for start, *values in self._connection.execute(sql(f"{window.series.report}.sample_rows"), where):
             rows[start].append(tuple(values))
@@ -61,9 +62,9 @@ class Sample:
 
     @staticmethod
     def finding(series: Series, start: int, end: int, message: str) -> Finding:
-        """Return a difference from the API.
+        """Return a finding for a difference from the API.
 
-        A sync that requests all days again repairs it.
+        Its `repair` is a sync that requests settled buckets of all days again.
         """
         repair = repair_options(series.report, series.bucket_width, series.group_by_text, series.filters_text)
         return Finding("online", message, None, series.report, start, end, None, f"{repair} {_ALL_DAYS}")
@@ -71,8 +72,9 @@ class Sample:
 
 def read_series(report: str, bucket_width: str, group_by: str, filters: str) -> Series:
     """Return a series from the texts that identify it in the archive."""
-    wanted: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    values_of: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for dimension, value in parse_qsl(filters, keep_blank_values=True):
-        wanted[dimension] += (value,)
+        values_of[dimension] += (value,)
+    # An empty `group_by` splits into one empty text, which `filter` removes.
     dimensions = tuple(filter(None, group_by.split(",")))
-    return Series(Report(report), BucketWidth(bucket_width), dimensions, make_filters(wanted))
+    return Series(Report(report), BucketWidth(bucket_width), dimensions, make_filters(values_of))

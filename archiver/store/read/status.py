@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRange:
-    """A range of one series and one state, as the `coverage` view shows it.
+    """A range of one series with one state, as the `coverage` view shows it.
 
     Times are text.
     """
@@ -32,15 +32,15 @@ class CoverageRange:
 
     @property
     def is_gap(self) -> bool:
-        """Whether the range was planned or requested and is not archived."""
+        """Whether the range was planned or requested, but is not archived."""
         return self.state in GAPS
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A bucket with a last response that was held back.
+    """A bucket for which the last response was held back.
 
-    The response lost most of its rows. The archive keeps the rows from before.
+    In that response the bucket had lost most or all of its amount. The archive keeps the earlier rows.
     """
 
     report: str
@@ -56,10 +56,11 @@ class ArchiveStatus:
     Attributes:
         bytes: The size of the file, without its -wal.
         series: The report, bucket width, grouping and filters of each series that has coverage.
-        newest_complete: Report → the end (UTC seconds) of its newest bucket that was read after its end.
+        newest_complete: Report → the end (UTC seconds) of the newest bucket that was read after that end.
         last_run: The row of `sync_run` by column; None before the first run.
-        collapses: The series that lost over a fifth in the last run, as `sync --json` lists them.
-        unavailable: The reports that the last sync was refused, because the organisation or the key does not have them.
+        collapses: The series that lost over a fifth of their amount in the last run, as `sync --json` lists them.
+        unavailable: The reports that the API refused to the last sync, because the organisation or the key does not
+            have them.
     """
 
     path: Path
@@ -76,18 +77,18 @@ class ArchiveStatus:
 
     @property
     def sqlite_version(self) -> str:
-        """The version of the SQLite that reads the archive."""
+        """The version of the SQLite library that reads the archive."""
         return sqlite3.sqlite_version
 
     @property
     def gaps(self) -> list[CoverageRange]:
-        """The ranges that were planned or requested and are not archived."""
-        return [one for one in self.coverage if one.is_gap]
+        """The ranges that were planned or requested, but are not archived."""
+        return [part for part in self.coverage if part.is_gap]
 
     @property
     def is_empty(self) -> bool:
         """Whether no bucket is archived."""
-        return all(one.is_gap for one in self.coverage)
+        return all(part.is_gap for part in self.coverage)
 
 
 def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
@@ -105,7 +106,7 @@ def read_status(connection: sqlite3.Connection, path: Path) -> ArchiveStatus:
         coverage=tuple(CoverageRange(*row) for row in connection.execute(sql("select_status_coverage"))),
         suspects=tuple(Suspect(*row) for row in connection.execute(sql("select_suspects"))),
         newest_complete=dict(connection.execute(sql("select_newest_complete")).fetchall()),
-        last_run=dict(zip([c[0] for c in runs.description], last_run, strict=True)) if last_run else None,
+        last_run=dict(zip([column[0] for column in runs.description], last_run, strict=True)) if last_run else None,
         collapses=tuple(json.loads(collapse[0])["collapses"]) if collapse else (),
         unavailable=frozenset(key for (key,) in connection.execute(sql("select_unavailable_reports"))),
     )
