@@ -155,7 +155,7 @@ def test_a_name_of_two_keys_is_compared_as_their_sum(db: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("date,api_key,tokens\n9999-12-31T23:00:00-05:00,k,1\n", "is no date"),
+        ("date,api_key,tokens\n9999-12-31T23:00:00-05:00,k,1\n", "is not a date"),
         ('date,api_key,tokens\n2026-01-01,"k,1\n2026-01-02,k,1\n', "is not valid CSV"),
         (f"date,api_key,tokens\n2026-01-01,{'k' * 200_000},1\n", "is not valid CSV"),
         ("date,api_key,tokens\n2026-01-01,k,1,2\n", "line 2 of"),

@@ -277,7 +277,7 @@ def test_new_keys_are_found_by_their_usage(db: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("check = 5\n", "[check] in the configuration is no table"),
+        ("check = 5\n", "[check] in the configuration is not a table"),
         ("[check]\nrules = ['jmp']\n", "'jmp'"),
         ("[check]\njmp = 1\n", "unknown key 'jmp'"),
         ("[check.jump]\nfactr = 1\n", "unknown key 'factr'"),
@@ -285,7 +285,7 @@ def test_new_keys_are_found_by_their_usage(db: Path, tmp_path: Path) -> None:
         ("[check.jump]\nby = ['api_key']\n", "'api_key'"),
         ("[check.cache]\ntokens = 1.5\n", "tokens of [check.cache] is 1.5"),
         ("[check.stale]\nhours = true\n", "hours of [check.stale] is True"),
-        ("[check]\njump = 3\n", "[check.jump] is no table"),
+        ("[check]\njump = 3\n", "[check.jump] is not a table"),
     ],
 )
 def test_a_faulty_setting_is_a_clear_error(half_a_year: Path, tmp_path: Path, text: str, said: str) -> None:

@@ -1,4 +1,7 @@
-"""The rules `budget`, `pace` and `limit`, about whole periods."""
+"""The rules `budget`, `pace` and `limit`, on months, quarters and years.
+
+A day is whole if it was read after it had ended.
+"""
 
 from __future__ import annotations
 
@@ -27,97 +30,108 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A limit, one period that it has, and the cost that counts."""
+    """A limit, one of its periods, and the cost that counts toward it.
+
+    Attributes:
+        whole_days: The days that are archived whole, in the period and in the days that it is projected from.
+        groups: The cost that counts, by day.
+    """
 
     limit: Limit
     period: Period
-    whole: frozenset[date]
+    whole_days: frozenset[date]
     groups: list[DailyAmounts]
 
     @property
     def subject(self) -> str:
-        """The limit and the period in words."""
-        what = f"budget of {self.limit.name}" if self.limit.is_configured else self.limit.name
-        return f"{what} in {self.period}"
+        """The limit and the period, in words."""
+        name = f"budget of {self.limit.name}" if self.limit.is_configured else self.limit.name
+        return f"{name} in {self.period}"
 
     def spent(self, until: date) -> int:
-        """Return the known cost from the start of the period to a day, inclusive."""
+        """Return the archived cost in the period up to `until`, inclusive."""
         days = [day for day in self.period.dates() if day <= until]
         return sum(int(group.total(days)) for group in self.groups)
 
-    def end_as_of(self, day: date) -> int | None:
-        """Return the cost of the period as it was projected after a day.
+    def projected_after(self, day: date) -> int | None:
+        """Return the period's cost, projected from the days up to `day`.
 
-        None if a day of the period before it is not archived.
+        None if one of the period's days up to `day` is not archived whole.
         """
-        known = frozenset(one for one in self.whole if self.period.since <= one <= day)
-        recent = tuple(sorted(one for one in self.whole if day - timedelta(days=RECENT_DAYS) < one <= day))
-        then = Projection(KnownDays(self.period, known, frozenset()), recent, self.groups)
-        if len(known) < (day - self.period.since).days + 1:
+        # Later days are left out, so that the projection is the one that a report would have shown after `day`.
+        past_days = frozenset(past for past in self.whole_days if self.period.since <= past <= day)
+        recent_days = sorted(past for past in self.whole_days if day - timedelta(days=RECENT_DAYS) < past <= day)
+        projection = Projection(KnownDays(self.period, past_days, frozenset()), tuple(recent_days), self.groups)
+        if len(past_days) < (day - self.period.since).days + 1:
             return None
-        return sum(int(then.to_end(group) or 0) for group in self.groups)
+        return sum(int(projection.to_end(group) or 0) for group in self.groups)
 
     def signal(self, rule: str, day: date, text: str, amount: int) -> Signal:
-        """Return a signal of a day."""
+        """Return a signal; `text` continues the sentence after the subject."""
         identity = (*self.limit.identity, f"{self.period}")
         return Signal(rule, self.subject, identity, day, f"{self.subject} {text}", (), "USD", amount, self.limit.amount)
 
 
 def budgets(watch: Watch) -> Iterator[Signal]:
-    """Yield the days by which the known cost of a period is above a budget."""
-    for one, day in _days(watch, is_configured=True):
-        spent = one.spent(day)
-        if spent > one.limit.amount:
-            yield one.signal(
-                "budget", day, f"is passed: {dollars(spent)} of {dollars(one.limit.amount)} by {day}", spent
-            )
+    """Yield the days by which the archived cost exceeds a budget."""
+    for watched, day in _limits_by_day(watch, is_configured=True):
+        spent, limit = watched.spent(day), watched.limit.amount
+        if spent > limit:
+            yield watched.signal("budget", day, f"is passed: {dollars(spent)} of {dollars(limit)} by {day}", spent)
 
 
 def paces(watch: Watch) -> Iterator[Signal]:
     """Yield the days after which a budget was projected to be passed.
 
-    It was not passed yet.
+    Days by which the budget was passed already are left out: the rule `budget` reports them.
     """
-    for one, day in _days(watch, is_configured=True):
-        end = one.end_as_of(day)
-        if end is not None and end > one.limit.amount >= one.spent(day):
-            text = f"is projected to be passed: {dollars(end)} of {dollars(one.limit.amount)}, as of {day}"
-            yield one.signal("pace", day, text, end)
+    for watched, day in _limits_by_day(watch, is_configured=True):
+        projected, limit = watched.projected_after(day), watched.limit.amount
+        if projected is not None and projected > limit >= watched.spent(day):
+            text = f"is projected to be passed: {dollars(projected)} of {dollars(limit)}, as of {day}"
+            yield watched.signal("pace", day, text, projected)
 
 
 def api_limits(watch: Watch) -> Iterator[Signal]:
     """Yield the days by which a spend limit of the API is nearly used."""
-    for one, day in _days(watch, is_configured=False):
-        spent = one.spent(day)
-        if one.limit.amount and spent >= one.limit.amount * watch.settings.limit.used:
-            used = f"{spent / one.limit.amount:.0%}"
-            yield one.signal(
-                "limit", day, f"is used to {used}: {dollars(spent)} of {dollars(one.limit.amount)} by {day}", spent
-            )
+    for watched, day in _limits_by_day(watch, is_configured=False):
+        spent, limit = watched.spent(day), watched.limit.amount
+        # A limit of zero is left out, because its used part cannot be computed.
+        if limit and spent >= limit * watch.settings.limit.used:
+            text = f"is used to {spent / limit:.0%}: {dollars(spent)} of {dollars(limit)} by {day}"
+            yield watched.signal("limit", day, text, spent)
 
 
-def _days(watch: Watch, *, is_configured: bool) -> Iterator[tuple[_Watched, date]]:
-    """Yield each limit with each day to look at that is archived whole."""
+def _limits_by_day(watch: Watch, *, is_configured: bool) -> Iterator[tuple[_Watched, date]]:
+    """Yield each limit and period with each of its whole, watched days.
+
+    With `is_configured` the limits are the budgets of the configuration, otherwise the limits of the API.
+    """
     read: dict[tuple[str, Period], DailyMoney] = {}
     seen: set[tuple[Identity, Period]] = set()
-    months = {month_of(watch.period.since + timedelta(days=i)) for i in range(watch.period.days)}
-    for month in sorted(months, key=lambda one: one.since):
+    months = {month_of(day) for day in watch.period.dates()}
+    for month in sorted(months, key=lambda month: month.since):
         for limit in limits_of(watch.reader, watch.request, month)[0]:
             period = containing(month.since, limit.unit)
+            # A quarter or year is met in each of its months, but is looked at only once.
             if limit.is_configured is not is_configured or (limit.identity, period) in seen:
                 continue
             seen.add((limit.identity, period))
+            # For a limit on all cost any dimension serves, because all groups are summed.
             key = (limit.dimension or "workspace", period)
             if key not in read:
                 read[key] = _read(watch, *key)
             groups = [
                 group for group in read[key].groups if group.values["currency"] == "USD" and limit.is_of(group.values)
             ]
-            whole = frozenset(day.date for day in read[key].days if day.is_whole)
-            one = _Watched(limit, period, whole, groups)
-            yield from ((one, day) for day in sorted(whole) if watch.has(day) and period.since <= day < period.until)
+            whole_days = frozenset(day.date for day in read[key].days if day.is_whole)
+            watched = _Watched(limit, period, whole_days, groups)
+            for day in sorted(whole_days):
+                if watch.has(day) and period.since <= day < period.until:
+                    yield watched, day
 
 
 def _read(watch: Watch, dimension: str, period: Period) -> DailyMoney:
+    """Read the cost of a period, and of earlier days for its projection."""
     first = period.since - timedelta(days=RECENT_DAYS)
     return read_daily_money(watch.reader, watch.request, (dimension,), lambda day: first <= day < period.until)

@@ -1,4 +1,4 @@
-"""Which findings were reported, in a file next to the archive."""
+"""The reported findings, kept in a file between runs of `archiver check`."""
 
 from __future__ import annotations
 
@@ -17,49 +17,53 @@ if TYPE_CHECKING:
     from archiver.offline.check.findings import Finding, Identity
 
 _VERSION = 1
-_LATE_DAYS = 3  # so long numbers of a day change much, and it is looked at again
-_KEPT_DAYS = 90
+_LATE_DAYS = 3  # the newest whole days are checked again, because their numbers can still change much
+_KEPT_DAYS = 90  # findings that ended earlier than this are forgotten
 
 
 @dataclass(slots=True)
 class Memory:
-    """The findings that were reported.
+    """The findings that earlier runs reported.
 
     Attributes:
-        checked_until: The day after the last one that was checked; None: no run was before.
-        reported: The key of a finding → its last day.
+        checked_until: The day after the last checked day; None before the first run.
+        reported: The key of a reported finding → its last day.
     """
 
     checked_until: date | None = None
     reported: dict[tuple[str, Identity], date] = field(default_factory=dict)
 
     def new(self, findings: Sequence[Finding], last: date) -> list[Finding]:
-        """Return the findings to report, each once until it is over.
+        """Return the findings to report; a finding that continues is not repeated.
 
-        `last` is the newest whole day. A finding that goes on from one that was reported is the same. One that ended
-        before the last check is old, and a first run reports only what is so on the newest day.
+        `last` is the newest whole day, that is, the newest day that was read after it had ended. Findings that ended
+        on days that are not checked again are left out. The first run checks the newest whole day only.
         """
         since = last if self.checked_until is None else min(self.checked_until, last - timedelta(days=_LATE_DAYS - 1))
-        return [one for one in findings if one.last >= since and not self._is_known(one)]
+        return [finding for finding in findings if finding.last >= since and not self._was_reported(finding)]
 
-    def _is_known(self, finding: Finding) -> bool:
-        before = self.reported.get(finding.key)
-        return before is not None and finding.first <= before + timedelta(days=1)
+    def _was_reported(self, finding: Finding) -> bool:
+        """Return whether a finding continues a finding that was reported."""
+        reported_until = self.reported.get(finding.key)
+        return reported_until is not None and finding.first <= reported_until + timedelta(days=1)
 
     def after(self, findings: Sequence[Finding], reported: Sequence[Finding], last: date) -> Memory:
-        """Return what to remember once findings were reported."""
+        """Return the memory for the next run, after `reported` were reported.
+
+        `findings` are all findings of this run, `last` is the newest whole day.
+        """
         kept = {key: day for key, day in self.reported.items() if day >= last - timedelta(days=_KEPT_DAYS)}
-        for one in findings:
-            if one in reported or self._is_known(one):
-                kept[one.key] = max(one.last, kept.get(one.key, one.last))
+        for finding in findings:
+            if finding in reported or self._was_reported(finding):
+                kept[finding.key] = max(finding.last, kept.get(finding.key, finding.last))
         return Memory(last + timedelta(days=1), kept)
 
 
 def load_memory(path: Path) -> Memory:
-    """Read the file; a missing one is of a first run.
+    """Read the file; return an empty memory if it does not exist.
 
     Raises:
-        ConfigurationError: It cannot be read, or is not what this program wrote.
+        ConfigurationError: The file cannot be read, or was not written by `archiver check`.
     """
     try:
         raw: Any = json.loads(path.read_text("utf-8"))
@@ -69,21 +73,25 @@ def load_memory(path: Path) -> Memory:
         return Memory()
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read {path}: {error.strerror}", hint="give another file with --state"
+            f"cannot read {path}: {error.strerror}", hint="choose another file with --state"
         ) from None
     except (ValueError, TypeError, KeyError):
         raise ConfigurationError(
-            f"{path} is not a file of archiver check", hint="remove it, or give another with --state"
+            f"{path} is not a file of archiver check", hint="remove it, or choose another file with --state"
         ) from None
     return Memory(checked_until, reported)
 
 
 def save_memory(path: Path, memory: Memory, db: Path) -> None:
-    """Write the file whole or not at all.
+    """Write the file completely or not at all.
+
+    `db` is the archive, which the file must not replace.
 
     Raises:
-        StorageError: It cannot be written.
+        ConfigurationError: The path is the archive, another database, or not a regular file.
+        StorageError: The file cannot be written.
     """
+    # By the text of keys, because None in a key cannot be compared with texts.
     in_order = sorted(memory.reported.items(), key=str)
     entries = [[rule, [*identity], f"{day}"] for (rule, identity), day in in_order]
     text = json.dumps({"version": _VERSION, "checked_until": f"{memory.checked_until}", "reported": entries}, indent=1)

@@ -20,27 +20,34 @@ if TYPE_CHECKING:
 
     from archiver.offline.check.watch import Watch
 
-_BEFORE = 14
-_LEAST_BEFORE = 7
+_BEFORE = 14  # the days before a day, with which the day is compared
+_LEAST_BEFORE = 7  # the least number of these days that need enough input tokens
 
 
 @dataclass(slots=True)
 class _Input:
-    """The input tokens of a subject by day, and those from the cache."""
+    """The input tokens of a subject by day.
+
+    Attributes:
+        name: The name of the organisation, workspace or model.
+        all: All input tokens.
+        read: The input tokens that were read from the cache.
+    """
 
     name: str
     all: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     read: dict[date, int] = field(default_factory=lambda: defaultdict(int))
 
     def rate(self, day: date) -> float:
-        """Return the cache hit rate of a day with input."""
+        """Return the cache hit rate of a day, which has to have input tokens."""
         return self.read[day] / self.all[day]
 
 
 def cache_collapses(watch: Watch) -> Iterator[Signal]:
-    """Yield the days when the cache hit rate was far below that of before.
+    """Yield the days on which the cache hit rate fell far below its median.
 
-    It is compared with its median of the fourteen days before.
+    The median is that of the fourteen days before. Days with few input tokens are left out, and at least seven of the
+    fourteen days have to remain.
     """
     rule = watch.settings.cache
     first = watch.period.since - timedelta(days=_BEFORE)
@@ -48,79 +55,87 @@ def cache_collapses(watch: Watch) -> Iterator[Signal]:
     inputs: dict[Identity, _Input] = {}
     for line in watch.reader.lines(Report.USAGE, ("day", "workspace", "model"), days):
         day = date.fromisoformat(line.values["date"])
-        uncached, hour, minutes, read = line.sums[:4]
-        for word in rule.by:
-            value = None if word == "total" else line.values[BY_NAME[word].column]
+        # The first four counts are the input tokens: not cached, written for an hour or five minutes, and read.
+        uncached, written_1h, written_5m, read = line.sums[:4]
+        for kind in rule.by:
+            value = None if kind == "total" else line.values[BY_NAME[kind].column]
+            # A label stands for usage that is not grouped by the dimension: it belongs to no subject of this kind.
             if not isinstance(value, Label):
-                one = inputs.setdefault((word, value), _Input(_name(word, line.values)))
-                one.all[day] += uncached + hour + minutes + read
-                one.read[day] += read
-    for identity, one in inputs.items():
-        for day in sorted(one.all):
-            before = [other for other in one.all if day - timedelta(days=_BEFORE) <= other < day]
-            enough = [other for other in before if one.all[other] >= rule.tokens]
-            if not watch.has(day) or one.all[day] < rule.tokens or len(enough) < _LEAST_BEFORE:
+                subject = inputs.setdefault((kind, value), _Input(_name(kind, line.values)))
+                subject.all[day] += uncached + written_1h + written_5m + read
+                subject.read[day] += read
+    for identity, subject in inputs.items():
+        for day in sorted(subject.all):
+            before = [past for past in subject.all if day - timedelta(days=_BEFORE) <= past < day]
+            compared = [past for past in before if subject.all[past] >= rule.tokens]
+            if not watch.has(day) or subject.all[day] < rule.tokens or len(compared) < _LEAST_BEFORE:
                 continue
-            rates = sorted(map(one.rate, enough))
-            usual = rates[len(rates) // 2]
-            if usual - one.rate(day) >= rule.drop:
+            rates = sorted(map(subject.rate, compared))
+            usual = rates[len(rates) // 2]  # the median; the upper one of two middle rates
+            if usual - subject.rate(day) >= rule.drop:
                 text = (
-                    f"the cache hit rate of {one.name} was {one.rate(day):.1%} on {day}, usually {usual:.1%} "
-                    f"(median of {count(len(rates), 'day')}), of {one.all[day]:,} input tokens"
+                    f"the cache hit rate of {subject.name} was {subject.rate(day):.1%} on {day}, usually {usual:.1%} "
+                    f"(median of {count(len(rates), 'day')}), of {subject.all[day]:,} input tokens"
                 )
-                yield Signal("cache", one.name, identity, day, text)
+                yield Signal("cache", subject.name, identity, day, text)
 
 
-def _name(word: str, values: dict[str, Any]) -> str:
-    if word == "total":
+def _name(kind: str, values: dict[str, Any]) -> str:
+    """Return the name of a subject: the organisation, a workspace or a model."""
+    if kind == "total":
         return "the organisation"
-    dimension = BY_NAME[word]
+    dimension = BY_NAME[kind]
     value = values[dimension.label_column or dimension.column]
-    return f"{word} {dimension.null_label if value is None else value}"
+    return f"{kind} {dimension.null_label if value is None else value}"
 
 
 def stale_reports(watch: Watch) -> Iterator[Signal]:
-    """Yield the reports with a newest whole day that ended too long ago.
+    """Yield the reports of which the newest whole day ended too long ago.
 
-    The past cannot be tested: which days were archived when is known, but not which runs were meant to.
+    A day is whole if it was read after it had ended. A backtest yields nothing, because the archive does not have the
+    times at which a sync was due.
     """
     if watch.is_backtest:
         return
     for report in DEFAULT_REPORTS:
-        whole = [day.date for day in watch.reader.days(report) if day.is_whole]
-        if not whole:
+        whole_days = [day.date for day in watch.reader.days(report) if day.is_whole]
+        if not whole_days:
             continue
-        end = datetime.combine(max(whole) + timedelta(days=1), time.min, UTC)
+        end = datetime.combine(max(whole_days) + timedelta(days=1), time.min, UTC)
         age = watch.now - end
         if age >= timedelta(hours=watch.settings.stale.hours):
             hours = f"{age.total_seconds() / 3600:.0f} hours"
-            text = f"{report} is archived up to the end of {max(whole)}, {hours} ago: run archiver sync"
-            # The day is that of the check, so that the finding is over once a sync has run.
+            text = f"{report} is archived up to the end of {max(whole_days)}, {hours} ago: run archiver sync"
+            # Dated with the day of the check, so that the finding ends once a sync has run.
             yield Signal("stale", str(report), (str(report),), watch.now.date(), text)
 
 
 def restated_cost(watch: Watch) -> Iterator[Signal]:
-    """Yield the days on which the API was seen to have changed settled cost.
+    """Yield the days on which changes of settled cost were first seen.
 
-    Cost that is archived by several groupings has each change in all of them: the one that has most of it counts.
+    Cost can be archived in several series, by different groupings, and a change of it is in each of them. So a bucket
+    counts only once, with the series that changed most.
     """
     changes: dict[tuple[date, str, str], dict[str, _Change]] = defaultdict(lambda: defaultdict(_Change))
-    since, until = (f"{one}T00:00:00Z" for one in (watch.period.since, watch.period.until))
+    since, until = (f"{day}T00:00:00Z" for day in (watch.period.since, watch.period.until))
+    # The newest changes are seen after the last watched day has ended: only a backtest has an upper bound.
     for row in watch.reader.restatements(since, until if watch.is_backtest else None):
         if row["report"] == Report.COST and row["field"] == "amount":
+            # The first ten characters of a time are its date.
             key = (date.fromisoformat(row["learnt_at"][:10]), row["currency"], row["bucket_start"][:10])
             changes[key][row["group_by"]].add(Decimal(row["now"] or 0) - Decimal(row["was"] or 0))
     found: dict[tuple[date, str], dict[str, _Change]] = defaultdict(dict)
     for (day, currency, bucket), by_series in changes.items():
-        found[day, currency][bucket] = max(by_series.values(), key=lambda one: one.up - one.down)
-    for (day, currency), of_buckets in sorted(found.items()):
+        found[day, currency][bucket] = max(by_series.values(), key=lambda change: change.up - change.down)
+    for (day, currency), by_bucket in sorted(found.items()):
         up, down = (
-            from_dollars(sum((getattr(one, way) for one in of_buckets.values()), Decimal()) / 100)
-            for way in ("up", "down")
+            from_dollars(sum((getattr(change, direction) for change in by_bucket.values()), Decimal()) / 100)
+            for direction in ("up", "down")
         )
         if max(up, -down) >= from_dollars(watch.settings.restated.amount):
-            buckets = sorted(of_buckets.items(), key=lambda one: (-abs(one[1].net), one[0]))
-            lines = tuple(f"cost of {bucket} {one.net / 100:+.2f}" for bucket, one in buckets[:3] if one.net)
+            buckets = sorted(by_bucket.items(), key=lambda item: (-abs(item[1].net), item[0]))
+            # The three largest changes, in dollars.
+            lines = tuple(f"cost of {bucket} {change.net / 100:+.2f}" for bucket, change in buckets[:3] if change.net)
             text = (
                 f"settled cost changed, first seen on {day}: {dollars(up, currency)} more and "
                 f"{dollars(-down, currency)} less"
@@ -131,14 +146,19 @@ def restated_cost(watch: Watch) -> Iterator[Signal]:
 
 @dataclass(slots=True)
 class _Change:
-    """What was added to a bucket and taken from it, in cents."""
+    """The changes of one bucket in one series, in cents.
+
+    Attributes:
+        up: The sum of the changes that are above zero.
+        down: The sum of the changes that are below zero; never positive.
+    """
 
     up: Decimal = Decimal()
     down: Decimal = Decimal()
 
     @property
     def net(self) -> Decimal:
-        """The change of the sum."""
+        """The change of the bucket's cost as a whole."""
         return self.up + self.down
 
     def add(self, change: Decimal) -> None:

@@ -1,4 +1,7 @@
-"""Run the rules: on the newest days, or on the past as a backtest."""
+"""Run the rules on the newest days, or on past days as a backtest.
+
+A day is whole if it was read after it had ended.
+"""
 
 from __future__ import annotations
 
@@ -33,18 +36,21 @@ _RULES: dict[str, Callable[[Watch], Iterable[Signal]]] = {
     "restated": restated_cost,
 }
 LOOKED_BACK = 35
-"""The days that every run looks at, so that a finding that goes on is known to be the same."""
+"""How many days every run looks at, so that it can see whether a finding continues."""
 NO_DAY = "no whole day of cost or usage is archived: nothing can be checked"
 
 
 def last_whole_day(reader: ArchiveReader) -> Period | None:
-    """Return the newest day that is archived whole, of cost or usage."""
-    whole = [day.date for report in (Report.COST, Report.USAGE) for day in reader.days(report) if day.is_whole]
-    return Period(max(whole), max(whole) + timedelta(days=1)) if whole else None
+    """Return the newest whole day of cost or usage; None if there is none."""
+    whole_days = [day.date for report in (Report.COST, Report.USAGE) for day in reader.days(report) if day.is_whole]
+    return Period(max(whole_days), max(whole_days) + timedelta(days=1)) if whole_days else None
 
 
 def check(reader: ArchiveReader, request: ReportRequest, settings: Settings, now: datetime) -> list[Finding]:
-    """Return all findings of the last days, also those reported before."""
+    """Return all findings of the last days, also those reported before.
+
+    The last days are `LOOKED_BACK` days up to the newest whole day.
+    """
     last = last_whole_day(reader)
     if last is None:
         return []
@@ -55,7 +61,7 @@ def check(reader: ArchiveReader, request: ReportRequest, settings: Settings, now
 def backtest(
     reader: ArchiveReader, request: ReportRequest, settings: Settings, days: int, now: datetime
 ) -> list[Finding]:
-    """Return the findings of the last days, by the numbers of today."""
+    """Return the findings of the last `days` days, from current numbers."""
     last = last_whole_day(reader)
     if last is None:
         return []
@@ -71,38 +77,46 @@ def _findings(watch: Watch) -> list[Finding]:
 
 
 def findings_table(findings: Sequence[Finding], title: str) -> Table:
-    """Return findings as a table, with a sentence for each."""
+    """Return a table with a row for each finding."""
     rows = [
         {
-            "rule": one.signal.rule,
-            "subject": one.signal.subject,
-            "first_day": f"{one.first}",
-            "last_day": f"{one.last}",
-            "currency": one.signal.currency if one.signal.amount is not None else None,
-            "amount": one.signal.amount,
-            "expected": one.signal.expected,
-            "text": one.signal.text,
-            "lines": "; ".join(one.signal.lines),
+            "rule": finding.signal.rule,
+            "subject": finding.signal.subject,
+            "first_day": f"{finding.first}",
+            "last_day": f"{finding.last}",
+            "currency": finding.signal.currency if finding.signal.amount is not None else None,
+            "amount": finding.signal.amount,
+            "expected": finding.signal.expected,
+            "text": finding.signal.text,
+            "lines": "; ".join(finding.signal.lines),
         }
-        for one in findings
+        for finding in findings
     ]
     columns = [*plain("rule", "subject", "first_day", "last_day", "currency"), *money("amount", "expected")]
     return Table([*columns, *plain("text", "lines")], rows, period=title, needs_attention=bool(rows))
 
 
 def backtest_table(findings: Sequence[Finding], settings: Settings, days: int, title: str) -> Table:
-    """Return how often each rule would have had a finding, and when last."""
+    """Return the number of findings and the last finding of each rule.
+
+    `findings` are ordered by their first day.
+    """
     rows = []
     for rule in settings.rules:
-        mine = [one for one in findings if one.signal.rule == rule]
+        matching = [finding for finding in findings if finding.signal.rule == rule]
         rows.append(
             {
                 "rule": rule,
-                "findings": len(mine),
-                "per_30_days": f"{len(mine) * 30 / days:.1f}",
-                "last_day": f"{mine[-1].first}" if mine else None,
-                "last_text": mine[-1].signal.text if mine else None,
+                "findings": len(matching),
+                "per_30_days": f"{len(matching) * 30 / days:.1f}",
+                "last_day": f"{matching[-1].first}" if matching else None,
+                "last_text": matching[-1].signal.text if matching else None,
             }
         )
     columns = [*plain("rule"), *counts("findings"), *plain("per_30_days", "last_day", "last_text")]
-    return Table(columns, rows, period=title, notes=("by the numbers of today; stale cannot be tested on the past",))
+    return Table(
+        columns,
+        rows,
+        period=title,
+        notes=("from the numbers as archived now; the rule stale cannot be tested on past days",),
+    )

@@ -17,10 +17,11 @@ class Jump:
     """A day costs much more than the same weekdays before.
 
     Attributes:
-        by: What is watched, of SUBJECTS without keys.
-        factor: How many times the median, of a workspace or model.
-        total_factor: The same of all cost, which varies less.
-        amount: And how many dollars more; None: 10 % of the usual day of the organisation, at least 10.
+        by: The kinds of subjects that are watched; all of SUBJECTS but `api_key`.
+        factor: A workspace or model has to cost at least this many times its median.
+        total_factor: The same factor for all cost together, which varies less.
+        amount: The least increase over the median, in dollars. None: 10 % of what the organisation usually spends in a
+            day, and at least 10 dollars.
     """
 
     by: tuple[str, ...] = ("total", "workspace", "model")
@@ -34,8 +35,9 @@ class New:
     """A key, model or workspace costs something for the first time.
 
     Attributes:
-        amount: From how many dollars a day on.
-        after_days: How many archived days there have to be before, as everything is new at the beginning.
+        by: The kinds of subjects that are watched; all of SUBJECTS but `total`.
+        amount: The least cost of a day, in dollars.
+        after_days: The least number of archived days before, because at the start of an archive everything is new.
     """
 
     by: tuple[str, ...] = ("workspace", "model", "api_key")
@@ -45,11 +47,12 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The part of the input that is read from the cache collapses.
+    """The part of the input that is read from the cache falls suddenly.
 
     Attributes:
-        drop: By how much the cache hit rate is below its median of 14 days; 0.2 is twenty percentage points.
-        tokens: From how many input tokens a day on.
+        by: The kinds of subjects that are watched; all of SUBJECTS but `api_key`.
+        drop: How far the cache hit rate has to be below its median of 14 days; 0.2 is twenty percentage points.
+        tokens: The least number of input tokens of a day.
     """
 
     by: tuple[str, ...] = ("total", "workspace", "model")
@@ -62,7 +65,7 @@ class Limit:
     """A spend limit of the API is nearly used.
 
     Attributes:
-        used: From which part of the limit on.
+        used: The least part of the limit that is used; 0.9 is 90 %.
     """
 
     used: float = 0.9
@@ -70,10 +73,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A report was not archived lately.
+    """A report was not archived recently.
 
     Attributes:
-        hours: How long after the end of the last day that is archived whole.
+        hours: The least number of hours since the end of the newest day that was read after it had ended.
     """
 
     hours: int = 60
@@ -84,7 +87,7 @@ class Restated:
     """The API changed cost that was settled.
 
     Attributes:
-        amount: From how many dollars in all on.
+        amount: The least sum of the increases, or of the decreases, in dollars.
     """
 
     amount: Decimal = Decimal(1)
@@ -104,56 +107,61 @@ class Settings:
 
 
 def read_settings(table: Any) -> Settings:
-    """Return the settings of the table `[check]` of a configuration.
+    """Return the settings in the table `[check]` of a configuration.
 
     Raises:
-        ConfigurationError: It has an unknown rule or setting, or a value of another type.
+        ConfigurationError: The table has an unknown rule or setting, or an invalid value.
     """
     if not isinstance(table, dict):
-        raise ConfigurationError("[check] in the configuration is no table", hint='write [check] rules = ["jump"]')
+        raise ConfigurationError("[check] in the configuration is not a table", hint='write [check] rules = ["jump"]')
     settings = Settings()
     for name, value in table.items():
         if name == "rules":
-            settings = replace(settings, rules=_words(value, RULES, "rules of [check]"))
+            settings = replace(settings, rules=_names(value, RULES, "rules of [check]"))
+        # The rules `budget` and `pace` have no settings: the budgets are elsewhere in the configuration.
         elif name in RULES and hasattr(settings, name):
             settings = replace(settings, **{name: _rule(name, getattr(settings, name), value)})
         else:
-            known = ("rules", *(one.name for one in fields(Settings) if one.name != "rules"))
-            raise ConfigurationError(f"[check] has an unknown key {name!r}", hint=f"the keys are {', '.join(known)}")
+            allowed = ", ".join(["rules", *(item.name for item in fields(Settings) if item.name != "rules")])
+            raise ConfigurationError(f"[check] has an unknown key {name!r}", hint=f"the keys are {allowed}")
     return settings
 
 
 def _rule(name: str, defaults: Any, value: Any) -> Any:
+    """Return the settings of one rule: its table completed by defaults."""
     where = f"[check.{name}]"
-    known = [one.name for one in fields(defaults)]
+    keys = [item.name for item in fields(defaults)]
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{where} is no table", hint=f"its keys are {', '.join(known)}")
+        raise ConfigurationError(f"{where} is not a table", hint=f"its keys are {', '.join(keys)}")
     changed: dict[str, Any] = {}
     for raw, given in value.items():
-        key = raw.replace("-", "_")
-        if key not in known:
-            raise ConfigurationError(f"{where} has an unknown key {raw!r}", hint=f"the keys are {', '.join(known)}")
+        key = raw.replace("-", "_")  # keys of the file may have hyphens
+        if key not in keys:
+            raise ConfigurationError(f"{where} has an unknown key {raw!r}", hint=f"the keys are {', '.join(keys)}")
         if key == "by":
+            # Only the rule `new` can watch API keys, which are last in SUBJECTS.
             allowed = SUBJECTS if name == "new" else SUBJECTS[:-1]
-            changed[key] = _words(given, allowed, f"by of {where}")
+            changed[key] = _names(given, allowed, f"by of {where}")
         else:
             changed[key] = _number(given, f"{raw} of {where}", like=getattr(defaults, key))
     return replace(defaults, **changed)
 
 
-def _words(value: Any, known: tuple[str, ...], where: str) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    for one in values:
-        if one not in known:
-            raise ConfigurationError(f"{where} has {one!r}", hint=f"write some of {', '.join(known)}")
-    return tuple(values)
+def _names(value: Any, allowed: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Return a list of allowed names, or a single one, as a tuple."""
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if name not in allowed:
+            raise ConfigurationError(f"{where} has {name!r}", hint=f"write one or more of {', '.join(allowed)}")
+    return tuple(names)
 
 
 def _number(value: Any, where: str, like: Any) -> Any:
-    # No isinstance: a bool is an int in Python. TOML's `nan` fails the comparison.
+    """Return a number in the type of the default `like`; Decimal for None."""
+    # Not isinstance, because a bool is an int in Python. TOML's `nan` fails the comparison.
     if type(value) not in {int, float} or not 0 <= value < 10**12:
         raise ConfigurationError(f"{where} is {value!r}", hint="write a number of at least 0")
     if isinstance(like, int) and type(value) is not int:
         raise ConfigurationError(f"{where} is {value!r}", hint="write a whole number")
-    # By way of the text that was written: a float of TOML is not exactly that decimal number.
+    # From the decimal text, because the binary float that TOML makes of 0.1 is not exactly 0.1.
     return value if isinstance(like, int | float) else Decimal(str(value))

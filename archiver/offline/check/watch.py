@@ -1,4 +1,4 @@
-"""What the rules look at: an archive, some days of it, and the time."""
+"""The input of the rules, and helpers that they share."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One run of the rules.
+    """The input of one run of the rules.
 
     Attributes:
-        request: Teams, budgets and the time of reading.
-        period: The days to look at; days before them are what they are compared with.
-        now: The time, for rules about freshness.
-        is_backtest: Whether it is about the past alone.
+        request: The teams, the budgets, and the time `as_of` that the archive is read at.
+        period: The days that a rule can report. Rules also read earlier days, to compare these with.
+        now: The current time, for the rule `stale`.
+        is_backtest: Whether the run only evaluates past days, and reports nothing as new.
     """
 
     reader: ArchiveReader
@@ -36,17 +36,20 @@ class Watch:
     is_backtest: bool = False
 
     def has(self, day: date) -> bool:
-        """Return whether a day is looked at."""
+        """Return whether a day is in the period."""
         return self.period.since <= day < self.period.until
 
 
 def median(values: Sequence[int]) -> int:
-    """Return the median, rounded down to a whole number."""
+    """Return the median, rounded down to a whole number.
+
+    `values` must not be empty.
+    """
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) // 2
 
 
 def dollars(amount: int, currency: str = "USD") -> str:
-    """Return an amount in words, as `1,234.50 USD`."""
+    """Return an amount as text for people, for example `1,234.50 USD`."""
     return f"{to_rounded(amount, 'usd')} {currency}"

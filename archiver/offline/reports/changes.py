@@ -26,7 +26,7 @@ CHANGED, NEW, GONE = "changed", "new", "gone"
 
 
 def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return earlier and current money and tokens, and their difference.
+    """Return earlier and current money and tokens, and their differences.
 
     Rows are by month (or day), workspace and model, and include provisional days. `days` is `changed` for days that
     were archived at both times, `new` for days archived since, and `gone` for days that are no longer archived. Rows of
@@ -38,34 +38,44 @@ def changes(reader: ArchiveReader, request: ReportRequest) -> Table:
     by = ("day" if "day" in request.by else "month", "workspace", "model")
     with open_archive_reader(reader.path, moment) as then:
         sides = {"now": reader, "was": then}
-        days = {(side, report): of.days(report) for side, of in sides.items() for report in DEFAULT_REPORTS}
+        days = {
+            (side, report): side_reader.days(report)
+            for side, side_reader in sides.items()
+            for report in DEFAULT_REPORTS
+        }
         if not any(days["was", report] for report in DEFAULT_REPORTS):
             archived = days["now", Report.COST] or days["now", Report.USAGE]
             sentence = not_archived("cost or usage", None, [], to_text(moment) if archived else None, "--since")
             return Table([], [], notes=(sentence,), is_known=False)
         found: dict[tuple[Any, ...], Row] = {}
-        for side, kind, report in product(sides, (CHANGED, NEW, GONE), DEFAULT_REPORTS):
-            some = _days_of(kind, side, days["now", report], days["was", report])
-            for line in sides[side].lines(report, by, some) if some else ():
-                _add_line(found, line, kind, side, report)
+        for side, state, report in product(sides, (CHANGED, NEW, GONE), DEFAULT_REPORTS):
+            side_days = _days_in_state(state, side, days["now", report], days["was", report])
+            for line in sides[side].lines(report, by, side_days) if side_days else ():
+                _add_line(found, line, state, side, report)
     return _table(found, by, request.top).noting(f"against what was archived as of {to_text(moment)}", COST_NOTE)
 
 
-def _days_of(kind: str, side: str, now: Sequence[Day], was: Sequence[Day]) -> list[Day]:
-    """Return the days of one side, `now` or `was`, that are of a kind.
+def _days_in_state(state: str, side: str, now: Sequence[Day], was: Sequence[Day]) -> list[Day]:
+    """Return the days of one side, `now` or `was`, that have a state.
 
-    Days of different kinds are summed apart. A month that was half archived earlier would otherwise seem to have
-    doubled its cost.
+    The state is CHANGED, NEW or GONE. Days of different states are summed apart: otherwise a month of which only half
+    was archived earlier would seem to have doubled its cost.
     """
-    mine, other = (now, was) if side == "now" else (was, now)
-    others = {day.start for day in other}
-    if kind == CHANGED:
-        return [day for day in mine if day.start in others]
+    side_days, other_days = (now, was) if side == "now" else (was, now)
+    other_starts = {day.start for day in other_days}
+    if state == CHANGED:
+        return [day for day in side_days if day.start in other_starts]
     # Only `now` can have new days, and only `was` can have days that are gone.
-    return [day for day in mine if day.start not in others] if (kind == NEW) == (side == "now") else []
+    if (state == NEW) != (side == "now"):
+        return []
+    return [day for day in side_days if day.start not in other_starts]
 
 
 def _table(found: dict[tuple[Any, ...], Row], by: Sequence[str], top: int | None) -> Table:
+    """Return the rows with a difference, or with days archived only once.
+
+    Days archived only once are `new` or `gone`.
+    """
     rows = [_with_change(row) for row in found.values()]
     rows = [row for row in rows if row["change"] or row["change_tokens"] or row["days"] != CHANGED]
     time = "date" if "day" in by else "month"
@@ -75,24 +85,27 @@ def _table(found: dict[tuple[Any, ...], Row], by: Sequence[str], top: int | None
     if top is not None:
         rows = keep_top(rows, top, lambda row: abs(row["change"] or 0), _NUMBERS).rows
     rows = [{name: row[name] for name in (*names, *_NUMBERS)} for row in rows]
+    # The first three numbers are money, the others tokens.
     table = Table([*plain(*names), *money(*_NUMBERS[:3]), *counts(*_NUMBERS[3:])], rows)
     return table if rows else table.noting("nothing changed")
 
 
-def _add_line(found: dict[tuple[Any, ...], Row], line: Line, kind: str, side: str, report: Report) -> None:
-    # Tokens have no currency; they join the row of USD.
+def _add_line(found: dict[tuple[Any, ...], Row], line: Line, state: str, side: str, report: Report) -> None:
+    """Add the sums of a line to its row."""
+    # Tokens have no currency; they are shown in the row of USD.
     values = {"currency": "USD"} | line.values
     # The name is not part of the key, as it may differ between the two times. The name of `now`, added first, is shown.
-    key = (kind, *(value for name, value in sorted(values.items()) if name != "workspace"))
-    row = found.setdefault(key, values | {"days": kind} | dict.fromkeys(_NUMBERS))
+    key = (state, *(value for name, value in sorted(values.items()) if name != "workspace"))
+    row = found.setdefault(key, values | {"days": state} | dict.fromkeys(_NUMBERS))
     name = side if report is Report.COST else f"{side}_tokens"
     row[name] = (row[name] or 0) + (line.sums[0] if report is Report.COST else all_tokens(line.sums))
 
 
 def _with_change(row: Row) -> Row:
-    """Fill in the differences.
+    """Fill in the differences of money and of tokens.
 
-    In days archived at both times, a side without a line is zero. Otherwise that side is not known and stays empty.
+    On days archived at both times, a side without a line is zero. On other days that side is unknown: it counts as zero
+    in the difference, but stays empty.
     """
     for was, now, change in (("was", "now", "change"), ("was_tokens", "now_tokens", "change_tokens")):
         if row[was] is None and row[now] is None:

@@ -1,4 +1,7 @@
-"""`report compare`: a period compared with the one before or any other."""
+"""`report compare`: compare a period with the one before or any other.
+
+A day is whole if it was read after it had ended.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,14 @@ SORTS = ("now", "before", "change")
 
 
 def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the cost of a period, of another one, and the change.
+    """Return the cost of a period and of another period, and the change.
 
-    The other is `request.against`, or else the period before. `before` and `now` are of all archived days (for months
-    they are named `month_before` and `this_month`). `same_days_before`, `same_days`, their difference `change`, and
-    `change_ratio` are of the days that are archived whole and by the dimensions in both, counted from the start of
-    each. Without such days they are None. So is the ratio if there was no cost before.
+    The other period is `request.against`, or else the period before. `before` and `now` are the cost of all archived
+    days. For two months, if `against` is not given, they are named `month_before` and `this_month`.
+
+    `same_days_before`, `same_days`, their difference `change`, and `change_ratio` compare the same days: the first day
+    of one period with the first day of the other, and so on. Both days have to be archived whole and by the dimensions.
+    Without such days these columns are None. The ratio is also None if the cost before was not above zero.
     """
     by = request.grouped(DIMENSIONS, ("workspace",), "compare")
     period = period_of(reader, request)
@@ -37,13 +42,13 @@ def compare(reader: ArchiveReader, request: ReportRequest) -> Table:
     if selected.known is None:
         return selected.unknown()
     now, then = KnownDays.of(period, read.days), KnownDays.of(other, read.days)
-    common = sorted(_numbers(now, read.grouped) & _numbers(then, read.grouped))
+    common = sorted(_offsets(now, read.grouped) & _offsets(then, read.grouped))
     of_months = period.unit == other.unit == "month" and request.against is None
     before_name, now_name = ("month_before", "this_month") if of_months else ("before", "now")
     amounts = (before_name, "same_days_before", "same_days", now_name, "change")
     rows = [_row(group, now, then, common, amounts) for group in read.groups]
     names = [*rows[0]][: -len(amounts)] if rows else ["currency"]
-    # Without a row there was no cost, which is a zero where days are archived and unknown elsewhere.
+    # Without rows the cost is zero if days were compared, and unknown otherwise. `now` always has archived days.
     zeros = {name: {"USD": 0} for name in amounts if rows == [] and (common or name == now_name)}
     sums = {name: sum_by_currency(rows, name) or zeros.get(name) for name in amounts}
     total = total_row([*names, *amounts, "change_ratio"], **sums, change_ratio=_total_ratio(sums))
@@ -69,7 +74,8 @@ def _is_in(period: Period, day: date) -> bool:
 def _row(
     group: DailyAmounts, now: KnownDays, then: KnownDays, common: list[int], names: tuple[str, str, str, str, str]
 ) -> Row:
-    # Days in progress are in neither sum of the same days: a part of a day would be compared with a whole one.
+    """Return the row of a group; `names` are the names of its five amounts."""
+    # Days in progress are left out of both sums: a part of a day would be compared with a whole day.
     same = group.total(_days(now.period, common)) if common else None
     same_before = group.total(_days(then.period, common)) if common else None
     amounts = (
@@ -82,22 +88,25 @@ def _row(
     return group.values | dict(zip(names, amounts, strict=True))
 
 
-def _numbers(known: KnownDays, grouped: frozenset[date]) -> set[int]:
-    """Return the whole days with all of the dimensions, as numbers from the start of the period."""
+def _offsets(known: KnownDays, grouped: frozenset[date]) -> set[int]:
+    """Return the offsets of comparable days from the start of their period.
+
+    Comparable days are archived whole, and grouped by all dimensions.
+    """
     return {(day - known.period.since).days for day in known.whole & grouped}
 
 
-def _days(period: Period, numbers: list[int]) -> list[date]:
-    return [period.since + timedelta(days=number) for number in numbers]
+def _days(period: Period, offsets: list[int]) -> list[date]:
+    return [period.since + timedelta(days=offset) for offset in offsets]
 
 
 def _ratio(change: int | None, before: int | None) -> float | None:
-    # Credits alone are a negative base, of which a part in percent would have the wrong sign.
+    # A negative base, which credits can cause, would give the ratio the wrong sign.
     return change / before if change is not None and before is not None and before > 0 else None
 
 
 def _total_ratio(sums: dict[str, dict[str, int] | None]) -> float | None:
-    """Return the ratio of the total, if it is of one currency."""
+    """Return the ratio of the total; None unless it has exactly one currency."""
     change, before = sums["change"] or {}, sums["same_days_before"] or {}
     return _ratio(*change.values(), *before.values()) if len(change) == len(before) == 1 else None
 

@@ -1,16 +1,20 @@
-"""What drove a change of the cost of tokens: volume, mix, cache or price.
+"""Split a change of cost into volume, mix, cache, price and other.
 
-A cell is a model, service tier, context window and direction, input or output. Within the input cell, tokens are of the
-types uncached, written to the cache, and read from it. With the quantities q and prices p of before (0) and now (1):
+A kind of tokens has one price: it is a model, service tier, context window and token type. A cell is a model, service
+tier, context window and direction. The direction is output or input, and an input cell has several token types:
+uncached, written to the cache, and read from the cache.
 
-- volume: all tokens at the average price of before, less the cost of before;
-- mix: the tokens of each cell at the price of its cell, less all tokens at the average price;
-- cache: each token type at its own price, less each cell at its price (all at prices of before);
-- price: the cost of now, less the tokens of now at the prices of before;
-- other: cost that is not of tokens, or of tokens that the usage report does not have.
+`before` and `now` are the two periods, and the price of a cell is its cost divided by its tokens. Each driver is the
+difference of two sums:
 
-Each begins where the one before ends, so they add up to the change exactly. A token type that is new has its price of
-now, so that its cost counts as mix or cache, never as price. Pure functions.
+- volume: the tokens of now at the average price of all tokens before, less the cost before;
+- mix: the tokens of now at the price of their cell before, less the first sum of volume;
+- cache: the tokens of now at the price of their kind before, less the first sum of mix;
+- price: the cost now, less the first sum of cache;
+- other: the change of cost that is not for tokens, or for tokens that the usage report does not have.
+
+So the drivers add up to the change exactly. A kind without tokens before has no price before: its price of now is used
+instead. Then its cost counts as volume, mix or cache, and never as price. Pure functions.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ _OUTPUT = "output_tokens"
 
 
 class Kind(NamedTuple):
-    """The tokens that have one price."""
+    """A kind of tokens, which has one price."""
 
     model: str | None
     service_tier: str | None
@@ -35,19 +39,19 @@ class Kind(NamedTuple):
 
     @property
     def cell(self) -> tuple[str | None, ...]:
-        """The kind without what the cache changes."""
+        """The kind with its direction in place of its token type."""
         direction = "output" if self.token_type == _OUTPUT else "input"
         return (self.model, self.service_tier, self.context_window, direction)
 
 
 @dataclass(slots=True)
 class Used:
-    """Tokens and their cost, by kind.
+    """Tokens and their cost, by kind, in one of the two periods.
 
     Attributes:
-        tokens: Kind → tokens, may be a mean.
+        tokens: Kind → tokens; not a whole number if it is a mean of several days.
         amounts: Kind → cost in 1e-18 cents.
-        other: Cost without a kind.
+        other: Cost that is not for a kind of tokens, in 1e-18 cents.
     """
 
     tokens: dict[Kind, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
@@ -55,19 +59,20 @@ class Used:
     other: Fraction = Fraction()
 
     def total(self) -> Fraction:
-        """Return all cost."""
+        """Return the cost of all kinds, and the other cost."""
         return self.other + sum(self.amounts.values())
 
 
 def drivers(before: Used, now: Used) -> dict[str, Fraction]:
-    """Return the change of cost by driver; the parts add up to it."""
+    """Return the change of cost by driver; the values add up to the change."""
     kinds = _billed_kinds(before, now)
-    cost_before, cost_now = (_cost(one, kinds) for one in (before, now))
-    tokens_before, tokens_now = (sum((one.tokens[kind] for kind in kinds), Fraction()) for one in (before, now))
+    cost_before, cost_now = (_cost(used, kinds) for used in (before, now))
+    tokens_before, tokens_now = (sum((used.tokens[kind] for kind in kinds), Fraction()) for used in (before, now))
+    # The price before, or the price now for a kind without tokens before.
     prices = {kind: _price(before if before.tokens[kind] else now, kind) for kind in kinds}
     at_old_prices = sum((now.tokens[kind] * prices[kind] for kind in kinds), Fraction())
     at_cell_prices = _at_cell_prices(before, now, kinds, prices)
-    # Without tokens before there is no mix that could have changed.
+    # Without any tokens before there is no average price: all of the change counts as volume, and mix is zero.
     at_average = tokens_now * cost_before / tokens_before if tokens_before else at_cell_prices
     return {
         "volume": at_average - cost_before,
@@ -79,16 +84,19 @@ def drivers(before: Used, now: Used) -> dict[str, Fraction]:
 
 
 def _billed_kinds(before: Used, now: Used) -> list[Kind]:
-    """Return the kinds of the cells that are billed.
+    """Return the kinds with tokens, in cells that have both tokens and cost.
 
-    Priority tier has tokens and no cost: its tokens say nothing about the change.
+    Other cells cannot explain a change of cost: priority tier, for example, has tokens without cost.
     """
-    of_cells = {kind.cell for one in (before, now) for kind in one.amounts if one.amounts[kind] and one.tokens[kind]}
-    kinds = {kind for one in (before, now) for kind in one.tokens if one.tokens[kind] and kind.cell in of_cells}
+    billed_cells = {
+        kind.cell for used in (before, now) for kind in used.amounts if used.amounts[kind] and used.tokens[kind]
+    }
+    kinds = {kind for used in (before, now) for kind in used.tokens if used.tokens[kind] and kind.cell in billed_cells}
     return sorted(kinds, key=str)
 
 
 def _cost(used: Used, kinds: list[Kind]) -> Fraction:
+    """Return the cost of kinds; without tokens, cost counts as `other`."""
     return sum((used.amounts[kind] for kind in kinds if used.tokens[kind]), Fraction())
 
 
@@ -97,15 +105,19 @@ def _price(used: Used, kind: Kind) -> Fraction:
 
 
 def _at_cell_prices(before: Used, now: Used, kinds: list[Kind], prices: dict[Kind, Fraction]) -> Fraction:
-    """Return the tokens of now, each at the average price of its cell before."""
+    """Return the tokens of now at the price of their cell before.
+
+    In a cell without tokens before, each kind has its own price.
+    """
     cells: dict[tuple[str | None, ...], list[Kind]] = defaultdict(list)
     for kind in kinds:
         cells[kind.cell].append(kind)
     total = Fraction()
-    for mine in cells.values():
-        tokens = sum((before.tokens[kind] for kind in mine), Fraction())
-        if tokens:
-            total += sum(now.tokens[kind] for kind in mine) * _cost(before, mine) / tokens
+    for kinds_of_cell in cells.values():
+        tokens_before = sum((before.tokens[kind] for kind in kinds_of_cell), Fraction())
+        if tokens_before:
+            price = _cost(before, kinds_of_cell) / tokens_before
+            total += sum(now.tokens[kind] for kind in kinds_of_cell) * price
         else:
-            total += sum((now.tokens[kind] * prices[kind] for kind in mine), Fraction())
+            total += sum((now.tokens[kind] * prices[kind] for kind in kinds_of_cell), Fraction())
     return total

@@ -1,4 +1,7 @@
-"""`report forecast`: the cost of a month to date, projected to its end."""
+"""`report forecast`: the cost of a month to date, projected to its end.
+
+A day is whole if it was read after it had ended.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,16 @@ if TYPE_CHECKING:
     from archiver.offline.reports.request import ReportRequest
     from archiver.store.read.reader import ArchiveReader
 
-OF_A_MONTH = (*TEAM_WORDS, *(one for one in dimensions_of(Report.COST) if one not in TIMES))
+OF_A_MONTH = (*TEAM_WORDS, *(name for name in dimensions_of(Report.COST) if name not in TIMES))
+"""The dimensions of `--by`: teams, and those of the cost report but time, because a row is about a whole month."""
 _AMOUNTS = ("to_date", "projected")
 
 
 def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the cost of a month to date and, projected, to its end."""
+    """Return the cost of a month to date, and projected to its end.
+
+    `projected` is None if no day of the month or the 28 days before is archived whole.
+    """
     by = request.grouped(OF_A_MONTH, ("workspace",), "forecast")
     period = period_of(reader, request)
     selected = select_days(reader, Report.COST, within(request, period))
@@ -34,7 +41,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
         group.values | {"to_date": projected.to_date(group), "projected": projected.to_end(group)}
         for group in projected.groups
     ]
-    # Days of the month before are read for the projection, and may have groups that this month has not.
+    # Days before the month are read for the projection: a group that has cost only on these is left out.
     rows = [row for row in rows if row["to_date"] or row["projected"]]
     names = [*rows[0]][: -len(_AMOUNTS)] if rows else ["currency"]
     zero = {"USD": 0}
@@ -45,7 +52,7 @@ def forecast(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def projection_note(projected: Projection) -> str:
-    """Return the sentence on how unknown days were projected, or ""."""
+    """Return the note on how days were projected; "" if none was."""
     days = len(projected.projected_days)
     if not days:
         return ""

@@ -1,4 +1,4 @@
-"""Read a log of use that another program kept, as sums by day."""
+"""Read the usage log of another program, as sums by day and dimension."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NAMES = {
     "tokens": ("tokens",),
     "amount": ("amount", "amount_usd", "cost_usd"),
 }
-"""What a column is, by the names that it can have."""
+"""Field of the log → the names of its column in the file."""
 DIMENSIONS = ("workspace", "api_key", "model")
-_LARGEST = 10**15
+_TOO_LARGE = 10**15  # no plausible number of tokens or dollars has so many digits
 
 
 @dataclass(slots=True)
@@ -34,9 +34,11 @@ class ForeignLog:
     """The sums of a log.
 
     Attributes:
-        dimensions: Those of DIMENSIONS that it has a column for.
-        tokens: (day, *dimensions) → tokens; None: it has no such column.
-        amounts: The same for money, in 1e-18 cents of a US dollar.
+        dimensions: The elements of DIMENSIONS that the log has a column for.
+        tokens: (day, *values of the dimensions) → tokens; None if the log has no column for tokens.
+        amounts: (day, *values of the dimensions) → amount in 1e-18 cents of a US dollar; None if the log has no column
+            for amounts.
+        days: The days that the log has a line for.
     """
 
     dimensions: tuple[str, ...]
@@ -46,19 +48,21 @@ class ForeignLog:
 
 
 def read_log(path: Path) -> ForeignLog:
-    """Read a CSV file with a line for each use or sum of uses.
+    """Read a CSV file of usage; lines with the same day and values are summed.
 
-    It has a date or a time (of UTC, unless it has an offset), a workspace, key or model by name or id, and tokens or an
-    amount in dollars. Other columns are ignored; an empty value is the default workspace, no key or no model.
+    The file needs a column for the date or time; at least one column for a workspace, key or model, as a name or an id;
+    and a column for tokens, for an amount in dollars, or for both. A time without an offset is in UTC. Other columns
+    are ignored. An empty value means the default workspace, no key or no model.
 
     Raises:
-        ConfigurationError: The file cannot be read, lacks a column, or has a value that is none.
+        ConfigurationError: The file cannot be read or is not valid CSV, a column is missing or repeated, or a date or
+            number is invalid.
     """
     lines = lines_of(read_text(path, "the log", "--against"), path)
-    _, header = next(lines, (0, []))
+    _, header = next(lines, (0, []))  # an empty file has no header
     columns = _columns(header, path)
     log = ForeignLog(
-        tuple(one for one in DIMENSIONS if one in columns),
+        tuple(name for name in DIMENSIONS if name in columns),
         defaultdict(int) if "tokens" in columns else None,
         defaultdict(int) if "amount" in columns else None,
     )
@@ -68,16 +72,16 @@ def read_log(path: Path) -> ForeignLog:
 
 
 def _columns(names: Sequence[str], path: Path) -> dict[str, str]:
-    """Return the name of each known column in the file."""
+    """Return the column of each field of the log that the file has."""
     found: dict[str, str] = {}
-    for what, known in NAMES.items():
-        mine = [name for name in names if name.strip().lower() in known]
-        if len(mine) > 1:
+    for field_name, accepted in NAMES.items():
+        matching = [name for name in names if name.strip().lower() in accepted]
+        if len(matching) > 1:
             raise ConfigurationError(
-                f"{path} has the columns {mine[0]!r} and {mine[1]!r}", hint="leave one of them out"
+                f"{path} has the columns {matching[0]!r} and {matching[1]!r}", hint="leave one of them out"
             )
-        if mine:
-            found[what] = mine[0]
+        if matching:
+            found[field_name] = matching[0]
     if "date" not in found or not found.keys() & {"tokens", "amount"} or not found.keys() & {*DIMENSIONS}:
         raise ConfigurationError(
             f"{path} lacks a column",
@@ -87,9 +91,10 @@ def _columns(names: Sequence[str], path: Path) -> dict[str, str]:
 
 
 def _add(log: ForeignLog, line: Mapping[str, str], columns: Mapping[str, str], where: str) -> None:
+    """Add a line of the file to the sums; `where` names the line in errors."""
     day = _day(line[columns["date"]], where)
     log.days.add(day)
-    key = (day, *(line[columns[one]].strip() for one in log.dimensions))
+    key = (day, *(line[columns[name]].strip() for name in log.dimensions))
     if log.tokens is not None:
         log.tokens[key] += int(_number(line[columns["tokens"]], where, whole=True))
     if log.amounts is not None:
@@ -97,19 +102,22 @@ def _add(log: ForeignLog, line: Mapping[str, str], columns: Mapping[str, str], w
 
 
 def _day(text: str, where: str) -> date:
+    """Return the UTC day of a date or time."""
     try:
         time = datetime.fromisoformat(text.strip())
         return (time if time.tzinfo is None else time.astimezone(UTC)).date()
-    except (ValueError, OverflowError):
-        raise ConfigurationError(f"{text!r} in {where} is no date", hint="write it as 2026-10-05") from None
+    except (ValueError, OverflowError):  # an offset can move a time out of the years that Python has
+        raise ConfigurationError(f"{text!r} in {where} is not a date", hint="write it as 2026-10-05") from None
 
 
 def _number(text: str, where: str, *, whole: bool) -> Decimal:
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite() or abs(number) >= _LARGEST or (whole and number != number.to_integral_value()):
+        number = Decimal("nan")  # not finite, so it is rejected below
+    if not number.is_finite() or abs(number) >= _TOO_LARGE or (whole and number != number.to_integral_value()):
         kind = "a whole number" if whole else "a number"
-        raise ConfigurationError(f"{text!r} in {where} is not {kind}", hint="write it without separators, as 1234.50")
+        raise ConfigurationError(
+            f"{text!r} in {where} is not {kind}", hint="write it without separators, for example 1234.50"
+        )
     return number

@@ -36,11 +36,11 @@ COUNT_OF_TOKEN_TYPE = {
     "cache_read_input_tokens": 3,
     "output_tokens": 4,
 }
-"""`token_type` of a cost row → index of the same tokens in COUNTS of a usage row."""
+"""`token_type` of a cost row → index of the count in COUNTS that a usage row has for the same tokens."""
 
 
 def all_tokens(sums: Sequence[int]) -> int:
-    """Add up the counts of usage that are tokens, all but web searches."""
+    """Return the sum of the token counts; `sums` has the order of COUNTS."""
     return sum(sums[:WEB_SEARCHES])
 
 
@@ -48,7 +48,10 @@ def all_tokens(sums: Sequence[int]) -> int:
 class Grouped:
     """The lines of a report, and the days that they sum.
 
-    `sparkline_days` is None for a report without sparklines.
+    Attributes:
+        selected: The days; without any, there are no lines.
+        by: The dimensions of `--by` that the lines are grouped by.
+        sparkline_days: The days of each slot of a sparkline; None for a report without sparklines.
     """
 
     selected: SelectedDays
@@ -58,37 +61,37 @@ class Grouped:
 
     @property
     def note(self) -> str:
-        """The note on days that are missing or in progress, or ""."""
+        """The note on days that are missing or in progress; "" if there are none."""
         return self.selected.known.sentence() if self.selected.known else ""
 
     @property
     def title(self) -> str:
-        """The days that the lines are of, or ""."""
+        """The period that the lines cover, in words; "" without archived days."""
         return self.selected.known.title() if self.selected.known else ""
 
 
 def read_grouped(
     reader: ArchiveReader, report: Report, request: ReportRequest, by: tuple[str, ...], dimension: str = ""
 ) -> Grouped:
-    """Read the lines of a grouping over the selected days.
+    """Read the lines of the selected days, grouped by `by`.
 
-    `dimension` is as in `ArchiveReader.days`.
+    `dimension` selects the series of analytics-cost, see `ArchiveReader.days`.
     """
     selected = select_days(reader, report, request, dimension)
     if selected.known is None:
         return Grouped(selected, by, [], None)
     slots = slots_for(request, selected, by)
     lines = reader.lines(report, by, selected.days, slots.of if slots else None)
-    # The mean of a slot is over the days that a line can have values on: those with the same missing columns.
+    # The mean of a slot is over the days on which a line can have values: their series lack the same columns.
     columns = tuple(group_columns(report, by))
     days = ((day, missing_columns(report, columns, day.group_by)) for day in selected.days)
     return Grouped(selected, by, lines, SlotDays(days, slots) if slots else None)
 
 
 def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str]) -> Slots | None:
-    """Return the slots of the sparklines of a report.
+    """Return the division of the selected period into slots of a sparkline.
 
-    None if no sparklines are wanted, or if every line is of one day.
+    None if no sparklines are requested, if no day is selected, or if each line is about a single day.
     """
     if not request.sparklines or "day" in by or selected.known is None:
         return None
@@ -97,7 +100,10 @@ def slots_for(request: ReportRequest, selected: SelectedDays, by: Sequence[str])
 
 
 def total_row(columns: Sequence[str], **totals: object) -> Row:
-    """Return the total row of a table, empty but for its label and `totals`."""
+    """Return the total row: a label in the first column, and `totals`.
+
+    All other columns are None.
+    """
     row: Row = dict.fromkeys(columns)
     row[columns[0]] = Label.TOTAL
     return row | totals
@@ -106,8 +112,8 @@ def total_row(columns: Sequence[str], **totals: object) -> Row:
 def is_by_time(by: Sequence[str]) -> bool:
     """Return whether a grouping is by time alone.
 
-    Only then an archived day or month without rows is shown as zero. With other dimensions there would be a row of
-    zeros for each of their combinations.
+    Only such a report shows an archived day or month without rows as zero. With other dimensions it would need a row of
+    zeros for each combination of their values.
     """
     return bool(by) and set(by) <= set(TIMES)
 
@@ -116,8 +122,8 @@ def times_of(selected: SelectedDays, by: Sequence[str]) -> list[Row]:
     """Return a row with the time columns for each archived day or month."""
     found: dict[tuple[str, ...], Row] = {}
     for day in selected.days:
-        # By the words of `--by`: the name of the column, and the day's value in it.
+        # Dimension of `--by` → its column, and the value of the day in this column.
         times = {"day": ("date", f"{day.date}"), "month": ("month", f"{day.date:%Y-%m}")}
-        row: Row = dict(times[one] for one in TIMES if one in by)
+        row: Row = dict(times[name] for name in TIMES if name in by)
         found[tuple(row.values())] = row
     return list(found.values())

@@ -1,4 +1,4 @@
-"""`report idle`: API keys that are not used, or are about to end."""
+"""`report idle`: API keys that are not used, or expire soon."""
 
 from __future__ import annotations
 
@@ -25,24 +25,30 @@ _COLUMNS = ("api_key_id", "api_key", "workspace_id", "workspace", "created_at", 
 
 
 def idle(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the active API keys to decide on, unused longest first.
+    """Return the active API keys to decide on, the longest unused first.
 
-    `idle` is a key without use on the last days of the archive that was created before them; `use unknown` is one of
-    which some of these days are not archived by API key. `expires soon` is within as many days from today.
-    `last_used` is the last archived day with use; empty if there is none.
+    The states are about the last N days that are archived by API key, where N is `days` of the request:
+    `idle`: the key was created before these days, and was not used on them.
+    `use unknown`: the same, but some of these days are not archived by API key.
+    `expired`, `expires soon`: the key has expired, or expires within N days from today.
+    `workspace archived`: the workspace of the key is archived.
+
+    `last_used` is the last archived day with use, None if there is none. Keys without a state are left out.
     """
-    number = request.days or DEFAULT_DAYS
+    days_back = request.days or DEFAULT_DAYS
     days = _days_by_key(reader)
     if not days:
-        what = select_of([], "usage", request).sentence
-        return Table([], [], notes=(f"{what.partition(': ')[0]} by API key: run archiver sync",), is_known=False)
+        # The hint after the colon is replaced, because the usage may be archived, but not by API key.
+        sentence = select_of([], "usage", request).sentence
+        return Table([], [], notes=(f"{sentence.partition(': ')[0]} by API key: run archiver sync",), is_known=False)
     last = max(day.date for day in days)
-    period = Period(last - timedelta(days=number - 1), last + timedelta(days=1))
+    period = Period(last - timedelta(days=days_back - 1), last + timedelta(days=1))
     known = KnownDays.of(period, days)
     today = request.today if request.as_of is None else datetime.fromtimestamp(request.as_of, UTC).date()
     used = _last_used(reader, days)
     keys = [key for key in reader.api_keys() if key.status == "active"]
-    found = [(key, _states(key, used.get(key.id), known, today + timedelta(days=number), today)) for key in keys]
+    soon = today + timedelta(days=days_back)
+    found = [(key, _states(key, used.get(key.id), known, soon, today)) for key in keys]
     rows = [_row(reader, key, used.get(key.id), states, days[-1]) for key, states in found if states]
     rows.sort(key=lambda row: (row["last_used"] or "", row["created_at"] or "", row["api_key_id"]))
     return Table(plain(*_COLUMNS), rows, period=known.title()).noting(
@@ -53,15 +59,16 @@ def idle(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 def _days_by_key(reader: ArchiveReader) -> list[Day]:
     """Return the days of usage by API key, each with one series."""
-    if reader.as_of is not None:
+    if reader.as_of is not None:  # only the canonical series of a day can be read as of an earlier time
         return [day for day in reader.days(Report.USAGE) if "api_key_id" in day.group_by]
     finest: dict[int, Day] = {}
     for day in reader.grouped_days(Report.USAGE, "api_key_id"):
-        finest.setdefault(day.start, day)
+        finest.setdefault(day.start, day)  # the series of the finest grouping is the first of its day
     return [finest[start] for start in sorted(finest)]
 
 
 def _last_used(reader: ArchiveReader, days: list[Day]) -> dict[str, date]:
+    """Return the last day with use of each API key that has one, by its id."""
     lines = reader.lines(Report.USAGE, ("api_key",), days)
     return {
         line.values["api_key_id"]: datetime.fromtimestamp(line.last_day, UTC).date() for line in lines if any(line.sums)
@@ -69,6 +76,7 @@ def _last_used(reader: ArchiveReader, days: list[Day]) -> dict[str, date]:
 
 
 def _states(key: ApiKey, used: date | None, known: KnownDays, soon: date, today: date) -> list[str]:
+    """Return the states of a key; empty if there is nothing to decide."""
     states = []
     created, expires = _day(key.created_at), _day(key.expires_at)
     if (used is None or used < known.period.since) and (created is None or created < known.period.since):

@@ -28,7 +28,10 @@ BY = ("day", "month", "workspace", "api_key")
 
 
 def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return money by API key, billed or allocated to keys by their tokens."""
+    """Return money by API key, billed or allocated by tokens, with the method.
+
+    If the request is by team or cost centre, the rows are those of `team_spend`, without a method.
+    """
     if set(request.by) & set(TEAM_WORDS):
         return team_spend(reader, request, "keys", ranked=True)
     selected, days = select_key_days(reader, request)
@@ -43,7 +46,7 @@ def keys(reader: ArchiveReader, request: ReportRequest) -> Table:
         amount = Estimate(line.sums[0]) if method is Method.ESTIMATED else line.sums[0]
         rows.append(line.values | {"amount": amount, "method": method.name.lower()})
     table, parts = ranked_money(rows, lines, request.top)
-    slot_days = SlotDays(_known_days(days, by), slots) if slots else None
+    slot_days = SlotDays(_days_with_labels(days, by), slots) if slots else None
     table = add_sparklines(_with_method_last(table), slot_days, parts, lambda sums: sums[0])
     return table.over(selected.known.title()).noting(
         selected.known.sentence(), *method_notes(days, has_estimates=has_estimates)
@@ -58,27 +61,28 @@ def select_key_days(reader: ArchiveReader, request: ReportRequest) -> tuple[Sele
         selected = select_of([day for _, day in chosen.values()], str(Report.COST), request)
         return selected, read_key_days(reader, request, {day.start: chosen[day.start] for day in selected.days})
 
-    # A page shows several groupings of the same days.
+    # Read once, because a page shows several groupings of the same days.
     return reader.once(("key days", request.since, request.until, request.as_of), read)
 
 
 def _with_method_last(table: Table) -> Table:
+    """Return a table with the column `method` last."""
     columns = [*(column for column in table.columns if column.name != "method"), *plain("method")]
     rows = [{column.name: row[column.name] for column in columns} for row in table.rows]
     return Table(columns, rows, table.total)
 
 
 def _lines(reader: ArchiveReader, days: Sequence[KeyDay], by: Sequence[str], slot_of: Any) -> tuple[list[Line], bool]:
-    """Add up the shares of all days into lines, and return whether some are estimates.
+    """Return the shares of all days as lines, and whether any is estimated.
 
-    The sums of a line are its amount, the size of the estimated shares within it, and the number of allocated ones.
+    The sums of a line are its amount, the total size of its estimated shares, and the number of its allocated shares.
     """
     lines: dict[tuple[Any, ...], Line] = {}
     has_estimates = False
-    for one in days:
-        day = one.day
+    for key_day in days:
+        day = key_day.day
         slot = slot_of(day) if slot_of else None
-        for share in one.shares():
+        for share in key_day.shares():
             values = {
                 **({"date": f"{day.date}"} if "day" in by else {}),
                 **({"month": f"{day.date:%Y-%m}"} if "month" in by else {}),
@@ -86,37 +90,41 @@ def _lines(reader: ArchiveReader, days: Sequence[KeyDay], by: Sequence[str], slo
                 **({"api_key_id": share.key} if "api_key" in by else {}),
                 "currency": share.currency,
             }
-            # Without keys in the grouping the shares of a bill add up to it again, which is exact.
-            estimated = share.method is Method.ESTIMATED and "api_key" in by
-            has_estimates |= estimated
+            # Only the division among keys is an estimate: without keys in the grouping, the sum of the shares is exact.
+            is_estimate = share.method is Method.ESTIMATED and "api_key" in by
+            has_estimates |= is_estimate
             identity = tuple(values.values())
             if identity not in lines:
-                # In place of the columns that a series lacks, as in `_known_days`.
-                labels = frozenset(str(one) for one in identity if isinstance(one, Label))
+                # In place of the columns that a series lacks, `Line.missing` has labels here, see `_days_with_labels`.
+                labels = frozenset(str(value) for value in identity if isinstance(value, Label))
                 lines[identity] = Line(values, [], 0, labels)
-            # Absolute, or an estimated charge and an estimated credit could cancel out and look exact.
-            sums = [share.amount, share.size if estimated else 0, int(share.method is not Method.BILLED)]
+            # The absolute size: otherwise an estimated charge and an estimated credit could cancel out and look exact.
+            sums = [share.amount, share.size if is_estimate else 0, int(share.method is not Method.BILLED)]
             lines[identity].add(slot, day.start, sums)
-    # Only now, as names are those at the last day of a line.
+    # Only now, because a line shows the names of its last day.
     for line in lines.values():
         line.values = reader.with_labels(line.values, line.last_day)
     return list(lines.values()), has_estimates
 
 
 def _method(sums: Sequence[int]) -> Method:
-    """Return the method of a line: the least sure of its parts."""
-    return Method.ESTIMATED if sums[1] else Method.EXACT if sums[2] else Method.BILLED
+    """Return the least sure method of a line's shares, from its sums."""
+    _, estimated_size, allocated = sums
+    if estimated_size:
+        return Method.ESTIMATED
+    return Method.EXACT if allocated else Method.BILLED
 
 
-def _known_days(days: Sequence[KeyDay], by: Sequence[str]) -> Iterable[tuple[Day, frozenset[str]]]:
-    """Yield each day once for every set of labels that a line of it can have.
+def _days_with_labels(days: Sequence[KeyDay], by: Sequence[str]) -> Iterable[tuple[Day, frozenset[str]]]:
+    """Yield each day once for every set of labels that its lines can have.
 
-    Cost without matching usage can occur on any day, so every day is known for each of these lines.
+    `SlotDays` divides the sum of a line by the days with the labels of the line. Cost that is not allocated can occur
+    on any day, so every day counts for such a line.
     """
-    for one in days:
-        day = one.day
-        ungrouped = "workspace" in by and "workspace_id" not in day.group_by
-        base = {str(Label.NOT_GROUPED)} if ungrouped else set()
+    for key_day in days:
+        day = key_day.day
+        is_ungrouped = "workspace" in by and "workspace_id" not in day.group_by
+        base = {str(Label.NOT_GROUPED)} if is_ungrouped else set()
         yield day, frozenset(base)
         if "api_key" in by:
             yield day, frozenset({*base, str(Label.NOT_ALLOCATED)})

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownDays:
-    """A period and which of its days are archived.
+    """A period, and which of its days are archived.
 
     Attributes:
-        period: The days that the numbers should cover.
-        whole: Days that were fetched after they ended.
-        in_progress: Days that were fetched before they ended. They count as archived, but are projected.
-        provisional: Those of the whole days that the API may still change.
+        period: The period that the numbers should cover.
+        whole: The days that were fetched after they had ended.
+        in_progress: The days that were fetched before they had ended. They count as archived, but a projection
+            completes them.
+        provisional: The days of `whole` that the API may still change.
     """
 
     period: Period
@@ -36,12 +37,12 @@ class KnownDays:
 
     @classmethod
     def of(cls, period: Period, days: Iterable[Day]) -> KnownDays:
-        """Return the known days of a period, of days that may lie outside it."""
-        mine = [day for day in days if period.since <= day.date < period.until]
+        """Return the archived days of a period; `days` may have others too."""
+        inside = [day for day in days if period.since <= day.date < period.until]
         whole, in_progress = (
-            frozenset(one.date for one in mine if one.is_whole is is_whole) for is_whole in (True, False)
+            frozenset(day.date for day in inside if day.is_whole is is_whole) for is_whole in (True, False)
         )
-        return cls(period, whole, in_progress, frozenset(one.date for one in mine if one.is_provisional))
+        return cls(period, whole, in_progress, frozenset(day.date for day in inside if day.is_provisional))
 
     @property
     def archived(self) -> frozenset[date]:
@@ -50,20 +51,24 @@ class KnownDays:
 
     @property
     def missing(self) -> int:
-        """How many days of the period are not archived."""
+        """The number of days in the period that are not archived."""
         return self.period.days - len(self.archived)
 
     def holes(self) -> int:
-        """Count the days that are not archived although a later day is.
+        """Return the number of missing days before the last archived day.
 
         Days after the last archived one are expected to be missing: they may lie in the future.
         """
-        # All days up to the last archived one, less the archived ones.
-        last = max(self.archived, default=self.period.since)
-        return (last - self.period.since).days + 1 - len(self.archived) if self.archived else 0
+        if not self.archived:
+            return 0
+        # All days up to the last archived day, without the archived days.
+        return (max(self.archived) - self.period.since).days + 1 - len(self.archived)
 
     def title(self) -> str:
-        """Return the days in words, and how many are not settled or archived."""
+        """Return the period in words.
+
+        It has the numbers of days that are provisional, in progress or not archived, unless they are zero.
+        """
         counts = {"provisional": self.provisional, "in progress": self.in_progress}
         parts = [f"{len(days):,} {state}" for state, days in counts.items() if days]
         parts += [f"{self.missing:,} not archived"] if self.missing else []
@@ -71,7 +76,7 @@ class KnownDays:
         return f"{self.period.since} to {self.period.until - timedelta(days=1)}, {', '.join([days, *parts])}"
 
     def sentence(self) -> str:
-        """Return the note on days that are missing or in progress, or ""."""
+        """Return the note on days that are missing or in progress; "" for none."""
         notes = []
         if self.missing:
             verb = "is" if self.missing == 1 else "are"
@@ -93,15 +98,15 @@ def count(number: int, noun: str) -> str:
 def not_archived(
     what: str, period: Period | None, archived: Sequence[Day], as_of: str | None = None, option: str = "--as-of"
 ) -> str:
-    """Return the note of a report without archived days, and what to do.
+    """Return the note for a report without archived days, with a hint.
 
-    `what` is the report that was read, `period` the days asked for, `archived` the days that exist, `as_of` the moment
-    that the archive was read at, which `option` gave.
+    `what` names the report that was read, `period` is the requested period, and `archived` are all archived days of the
+    report. `as_of` is the earlier time that the archive was read at, as text, and `option` the option that gave it.
     """
     then = f" as of {as_of}" if as_of else ""
     if not archived:
         report = "" if what in DEFAULT_REPORTS else f" --report {what}"
         hint = f"choose a later {option}" if as_of else f"run archiver sync{report}"
         return f"no {what} was archived{then}: {hint}" if as_of else f"no {what} is archived yet: {hint}"
-    asked = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
-    return f"no {what}{asked} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"
+    requested = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
+    return f"no {what}{requested} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"

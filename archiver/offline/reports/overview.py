@@ -1,4 +1,4 @@
-"""`report overview`: totals of each month."""
+"""`report overview`: the totals of each month."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAMES = ("month", "currency", "amount", "tokens", "cache_hit_rate", "billed_day
 def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return money, tokens, cache hit rate and billed days by month.
 
-    A cell is empty if no day of the report that it comes from is archived.
+    A cell is empty if its number comes from a report without an archived day in the month.
     """
     request = replace(request, by=("month",), top=None, sparklines=False)
     billed, used = (select_days(reader, report, request) for report in (Report.COST, Report.USAGE))
@@ -34,10 +34,10 @@ def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
     counts_of = {row["month"]: all_tokens([row[name] for name in COUNTS]) for row in used_tokens.rows}
     rates = {row["month"]: row["cache_hit_rate"] for row in cached.rows}
     days = Counter(f"{day.date:%Y-%m}" for day in billed.days)
-    # Usage may begin earlier and reach further than cost, so a month can have tokens and no amount.
-    unbilled = ({"month": one, "currency": None, "amount": None} for one in {*counts_of} - {*days})
+    # The usage report can have months that the cost report does not have: their amount is unknown.
+    unbilled = ({"month": month, "currency": None, "amount": None} for month in {*counts_of} - {*days})
     lines: list[Row] = [*paid.rows, *unbilled]
-    # Tokens have no currency: a month with two currencies has two rows, and its tokens in both of them.
+    # Tokens have no currency: a month with two currencies has two rows, and both show all of its tokens.
     rows = [
         {
             **{name: line[name] for name in ("month", "currency", "amount")},
@@ -61,6 +61,7 @@ def overview(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def _notes(name: str, selected: SelectedDays) -> list[str]:
+    """Return the notes on the missing days of a report, without empty ones."""
     if selected.known is None:
         return [selected.sentence]
     sentence = selected.known.sentence()

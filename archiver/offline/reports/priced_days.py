@@ -1,4 +1,7 @@
-"""Days with tokens and money archived by all that a price depends on."""
+"""Days on which prices can be computed from tokens and their cost.
+
+Both reports have to be archived by the dimensions that a price depends on.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,21 @@ if TYPE_CHECKING:
     from archiver.store.read.reader import ArchiveReader
 
 PRICED_BY = ("model", "service_tier", "context_window")
-"""The dimensions that a price depends on and that both reports have by default. Region and speed are not among them."""
+"""The dimensions that a price depends on, and by which both reports are archived by default.
+
+Prices also depend on the region and the speed, but the reports are not grouped by these by default.
+"""
 
 
 def has_all(report: Report, day: Day) -> bool:
-    """Return whether a day is archived by all that a price depends on."""
+    """Return whether the series of a day is grouped by all of `PRICED_BY`."""
     return not missing_columns(report, tuple(group_columns(report, PRICED_BY)), day.group_by)
 
 
 def priced_days(reader: ArchiveReader, wanted: Callable[[date], bool]) -> dict[Report, list[Day]]:
-    """Return the wanted days that both reports have by all dimensions.
+    """Return the wanted days that both reports have by all of `PRICED_BY`.
 
-    Both were read after the day had ended.
+    The two lists have the same days in the same order. All were read after the day had ended.
     """
     found = {
         report: {
@@ -43,12 +49,12 @@ def priced_days(reader: ArchiveReader, wanted: Callable[[date], bool]) -> dict[R
 
 
 def read_used(reader: ArchiveReader, usage: Sequence[Day], cost: Sequence[Day], currency: str) -> Used:
-    """Read the tokens of days and their cost in one currency."""
+    """Read the tokens on `usage` days, and cost on `cost` days, in a currency."""
     used = Used()
     for line in reader.lines(Report.USAGE, PRICED_BY, usage):
-        for token_type, count in COUNT_OF_TOKEN_TYPE.items():
-            if line.sums[count]:
-                used.tokens[kind_of(line.values, token_type)] += line.sums[count]
+        for token_type, index in COUNT_OF_TOKEN_TYPE.items():
+            if line.sums[index]:
+                used.tokens[kind_of(line.values, token_type)] += line.sums[index]
     for line in reader.lines(Report.COST, (*PRICED_BY, "token_type", "cost_type"), cost):
         if line.values["currency"] != currency:
             continue
@@ -60,6 +66,6 @@ def read_used(reader: ArchiveReader, usage: Sequence[Day], cost: Sequence[Day], 
 
 
 def kind_of(values: Row, token_type: str) -> Kind:
-    """Return the kind of tokens of a line."""
-    model, service_tier, context_window = (values[one] for one in PRICED_BY)
+    """Return the kind of tokens that a row has of a token type."""
+    model, service_tier, context_window = (values[name] for name in PRICED_BY)
     return Kind(model, service_tier, context_window, token_type)

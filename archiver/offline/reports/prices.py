@@ -1,7 +1,8 @@
-"""`report prices`: prices that the archive's own bills imply.
+"""`report prices`: prices computed from the archived cost and tokens.
 
-There is no price list: a price is the cost of a kind of tokens on some days, divided by these tokens. Both are exact,
-so their quotient is the mean price of the days, also over regions and speeds.
+There is no price list: a price is the cost of a kind of tokens on some days, divided by the number of these tokens. So
+it is exactly their mean price on these days, over all regions and speeds. The bill of a day is its cost in the cost
+report.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ _A_MILLION = 1_000_000
 
 @dataclass(slots=True)
 class Price:
-    """What some tokens, or web searches, cost.
+    """The cost of some tokens, or of web searches.
 
     Attributes:
         quantity: The number of tokens or searches.
         amount: Their cost in 1e-18 cents.
-        first, last: The first and the last day of these bills, if they were asked for.
+        first, last: The first and the last day of the tokens and their cost, if `learn_prices` was called with `dated`.
     """
 
     quantity: int = 0
@@ -48,13 +49,20 @@ class Price:
     last: date = date.min
 
     def of(self, quantity: int) -> Fraction:
-        """Return the cost of a quantity, in 1e-18 cents."""
+        """Return the cost of a quantity at this price, in 1e-18 cents."""
         return Fraction(quantity * self.amount, self.quantity)
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The prices of some days, in one currency: "" if they have no bills."""
+    """The prices of some days, in one currency.
+
+    Attributes:
+        currency: The currency; "" if the days have no bills.
+        days: The days that the prices are computed from.
+        of_tokens: Kind of tokens → price.
+        of_searches: The price of web searches; without a price, its quantity is 0.
+    """
 
     currency: str
     days: list[Day]
@@ -62,7 +70,10 @@ class Prices:
     of_searches: Price = field(default_factory=Price)
 
     def or_else(self, other: Prices) -> Prices:
-        """Return these prices, and those of other days for what these do not have."""
+        """Return these prices, and those of `other` for kinds without a price.
+
+        `days` stay those of these prices, unless there are none.
+        """
         searches = self.of_searches if self.of_searches.quantity else other.of_searches
         return Prices(
             self.currency or other.currency, self.days or other.days, other.of_tokens | self.of_tokens, searches
@@ -70,7 +81,7 @@ class Prices:
 
 
 def newest_currency(reader: ArchiveReader, wanted: Callable[[date], bool]) -> str:
-    """Return the currency of the newest bills of the wanted days, or ""."""
+    """Return the currency of the newest wanted bill; "" if there is none."""
     days = priced_days(reader, wanted)[Report.COST]
     newest = max(reader.lines(Report.COST, ("day",), days), key=lambda line: line.values["date"], default=None)
     return newest.values["currency"] if newest is not None else ""
@@ -79,22 +90,22 @@ def newest_currency(reader: ArchiveReader, wanted: Callable[[date], bool]) -> st
 def learn_prices(
     reader: ArchiveReader, wanted: Callable[[date], bool], *, dated: bool = False, currency: str = ""
 ) -> Prices:
-    """Learn prices from the bills of the wanted days.
+    """Compute prices from the tokens and the bills of the wanted days.
 
-    With `dated`, each price has the first and the last day of its bills. With a currency, days that have bills in
-    another one are left out.
+    With `dated`, each price has the first and the last day that it is computed from. With a `currency`, days that have
+    bills in another currency are left out.
 
     Raises:
-        ConfigurationError: The bills are in several currencies.
+        ConfigurationError: No `currency` is given, and the bills are in several currencies.
     """
     days = _of_currency(reader, priced_days(reader, wanted), currency)
     prices: dict[Kind, Price] = defaultdict(Price)
     searches = Price()
     time = ("day",) if dated else ()
     for line in reader.lines(Report.USAGE, (*time, *PRICED_BY), days[Report.USAGE]):
-        for token_type, number in COUNT_OF_TOKEN_TYPE.items():
-            if line.sums[number]:
-                _add(prices[kind_of(line.values, token_type)], line.values, quantity=line.sums[number])
+        for token_type, index in COUNT_OF_TOKEN_TYPE.items():
+            if line.sums[index]:
+                _add(prices[kind_of(line.values, token_type)], line.values, quantity=line.sums[index])
         if line.sums[WEB_SEARCHES]:
             _add(searches, line.values, quantity=line.sums[WEB_SEARCHES])
     currencies = set()
@@ -109,23 +120,24 @@ def learn_prices(
             f"the bills are in {' and '.join(sorted(currencies))}: no price can be learnt from several currencies",
             hint="choose days of one currency with --since and --until",
         )
-    # Tokens without cost, such as those of priority tier, have no price; cost without tokens has none either.
-    known = {kind: price for kind, price in prices.items() if price.quantity and price.amount}
+    # Tokens without cost, such as those of priority tier, have no price. Nor has cost without tokens.
+    with_price = {kind: price for kind, price in prices.items() if price.quantity and price.amount}
     if not searches.amount:
         searches = Price()
-    return Prices(currencies.pop() if currencies else "", days[Report.COST], known, searches)
+    return Prices(currencies.pop() if currencies else "", days[Report.COST], with_price, searches)
 
 
 def _of_currency(reader: ArchiveReader, days: dict[Report, list[Day]], currency: str) -> dict[Report, list[Day]]:
-    """Return the days without bills in another currency; all days for ""."""
+    """Return the days with bills in `currency` only; all days for ""."""
     if not currency:
         return days
     lines = reader.lines(Report.COST, ("day",), days[Report.COST])
-    others = {line.values["date"] for line in lines if line.values["currency"] != currency}
-    return {report: [day for day in mine if f"{day.date}" not in others] for report, mine in days.items()}
+    dates = {line.values["date"] for line in lines if line.values["currency"] != currency}
+    return {report: [day for day in report_days if f"{day.date}" not in dates] for report, report_days in days.items()}
 
 
 def _add(price: Price, values: Row, *, quantity: int = 0, amount: int = 0) -> None:
+    """Add a quantity or an amount to a price, and the day if rows have it."""
     price.quantity += quantity
     price.amount += amount
     if "date" in values:
@@ -134,7 +146,7 @@ def _add(price: Price, values: Row, *, quantity: int = 0, amount: int = 0) -> No
 
 
 def prices(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the price of a million tokens of each kind, and its bills."""
+    """Return each kind's price of a million tokens, with tokens and cost."""
     learnt = learn_prices(reader, request.selects, dated=True)
     if not learnt.days:
         return Table([], [], notes=(NO_PRICES,), is_known=False)
@@ -148,7 +160,7 @@ def prices(reader: ArchiveReader, request: ReportRequest) -> Table:
             "first_day": f"{price.first}",
             "last_day": f"{price.last}",
         }
-        for kind, price in sorted(learnt.of_tokens.items(), key=lambda one: tuple(map(str, one[0])))
+        for kind, price in sorted(learnt.of_tokens.items(), key=lambda item: tuple(map(str, item[0])))
     ]
     columns = [*plain("model", "service_tier", "context_window", "token_type", "currency"), *money("price")]
     columns += [*counts("tokens"), *money("amount"), *plain("first_day", "last_day")]
@@ -164,5 +176,8 @@ NO_PRICES = (
 
 
 def unpriced_note(tokens: int, what: str) -> str:
-    """Return the note on tokens without a price, or ""."""
+    """Return the note on tokens without a price; "" for 0 tokens.
+
+    `what` continues the sentence after the number of tokens.
+    """
     return f"{count(tokens, 'token')} {what}: not in these numbers" if tokens else ""

@@ -1,6 +1,7 @@
 """Projection of the cost of a month or another period.
 
-The cost of a day that is not known yet is projected from the same weekdays of the last four weeks.
+A day is whole if it was read after it had ended. The cost of all other days is projected from the same weekday in the
+last four weeks.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ RECENT_DAYS = 28  # whole weeks, so that every weekday has the same weight
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The cost of a month to date, and projected to its end.
+    """The cost of a period to date, and projected to its end.
 
     Attributes:
-        known: The month, and which of its days are archived.
+        known: The period, and which of its days are archived.
         recent: The whole days that the projection is based on. Without any, nothing can be projected.
-        groups: The groups, with amounts of the recent days too.
+        groups: The cost of each group by day, of the period and of the recent days.
     """
 
     known: KnownDays
@@ -40,40 +41,44 @@ class Projection:
     groups: list[DailyAmounts]
 
     def to_date(self, group: DailyAmounts) -> int:
-        """Return the amount of the archived days."""
+        """Return the amount of the archived days in the period."""
         return group.total(self.known.archived)
 
     def to_end(self, group: DailyAmounts) -> Estimate | None:
-        """Return the projected amount of the month, None without recent days."""
+        """Return the projected amount of the period; None without recent days."""
         if not self.recent:
             return None
         return Estimate(sum(self.of_day(group, day) for day in self.known.period.dates()))
 
     def of_day(self, group: DailyAmounts, day: date) -> int:
-        """Return the amount of a day, projected if it is not archived whole."""
-        known = group.amounts.get(day, 0) if day in self.known.archived else 0
+        """Return the amount of a day, projected if it is not archived whole.
+
+        Without recent days it is the archived amount, and 0 for a missing day.
+        """
+        archived = group.amounts.get(day, 0) if day in self.known.archived else 0
         if day in self.known.whole or not self.recent:
-            return known
-        # A day in progress costs at least what is known of it.
-        return max(known, _mean(group, self.recent, day))
+            return archived
+        # A day in progress costs at least the part that is archived.
+        return max(archived, _mean(group, self.recent, day))
 
     def range_of_day(self, groups: Sequence[DailyAmounts], day: date) -> tuple[int, int]:
-        """Return the least and the most that a day of the month may cost.
+        """Return the least and the largest cost to expect on a day of the period.
 
-        They are those of all groups together on the recent days of the same weekday. Of a day that is archived whole
-        both are its amount.
+        They are the smallest and the largest cost of all groups together on the recent days with the same weekday. For
+        a day that is archived whole, both are its amount.
         """
         projected = sum(self.of_day(group, day) for group in groups)
         if day in self.known.whole or not self.recent:
             return projected, projected
-        known = sum(group.amounts.get(day, 0) for group in groups) if day in self.known.archived else 0
-        recent = [sum(group.without_credits(one) for group in groups) for one in _alike(self.recent, day)]
-        return max(known, min(recent)), max(projected, *recent)
+        archived = sum(group.amounts.get(day, 0) for group in groups) if day in self.known.archived else 0
+        recent = [sum(group.without_credits(past) for group in groups) for past in _same_weekdays(self.recent, day)]
+        # A day in progress costs at least the part that is archived.
+        return max(archived, min(recent)), max(projected, *recent)
 
     def day_over(self, groups: Sequence[DailyAmounts], limit: int) -> date | None:
-        """Return the first day by which groups exceed a limit.
+        """Return the first day by which the sum of groups exceeds a limit.
 
-        Unknown days are projected. None if they do not exceed it.
+        Days that are not archived whole are projected. None if the sum stays within the limit.
         """
         total = 0
         for day in self.known.period.dates():
@@ -84,32 +89,34 @@ class Projection:
 
     @property
     def projected_days(self) -> list[date]:
-        """The days of the month that are not archived whole."""
+        """The days of the period that are not archived whole."""
         return [day for day in self.known.period.dates() if day not in self.known.whole]
 
 
 def _mean(group: DailyAmounts, recent: Sequence[date], day: date) -> int:
-    """Return the mean amount of the recent days of the same weekday.
+    """Return a group's mean on the recent days with the weekday of `day`."""
+    same = _same_weekdays(recent, day)
+    return sum(group.without_credits(past) for past in same) // len(same)
 
-    Where that weekday is not among them, it is the mean of all recent days. Weekdays are kept apart because use at
-    weekends differs from use on working days.
+
+def _same_weekdays(recent: Sequence[date], day: date) -> Sequence[date]:
+    """Return the recent days with the weekday of `day`, or else all.
+
+    Weekdays are kept apart because use at weekends differs from use on working days.
     """
-    same = _alike(recent, day)
-    return sum(group.without_credits(one) for one in same) // len(same)
-
-
-def _alike(recent: Sequence[date], day: date) -> Sequence[date]:
-    return [one for one in recent if one.weekday() == day.weekday()] or recent
+    return [past for past in recent if past.weekday() == day.weekday()] or recent
 
 
 def project(reader: ArchiveReader, request: ReportRequest, by: tuple[str, ...], period: Period) -> Projection:
     """Project a period, each group by itself.
 
-    The recent days are those of the four weeks up to the last whole day that is archived.
+    The recent days are the whole days in the four weeks that end with the last whole day before the period's end.
     """
     first = period.since - timedelta(days=RECENT_DAYS)
     read = read_daily_money(reader, request, by, lambda day: first <= day < period.until)
-    whole = [day.date for day in read.days if day.is_whole]
-    # Up to the last whole day and not up to today, so that an archive that was not synced lately can be projected too.
-    recent = tuple(one for one in whole if one > whole[-1] - timedelta(days=RECENT_DAYS)) if whole else ()
+    whole_days = [day.date for day in read.days if day.is_whole]
+    # Up to the last whole day and not up to today, so that an archive that was not synced recently can be projected.
+    recent: tuple[date, ...] = ()
+    if whole_days:
+        recent = tuple(day for day in whole_days if day > whole_days[-1] - timedelta(days=RECENT_DAYS))
     return Projection(KnownDays.of(period, read.days), recent, read.groups)

@@ -51,14 +51,15 @@ class BuiltInReport:
     """One built-in report.
 
     Attributes:
-        name: The word after `archiver report`.
+        name: The name of the command after `archiver report`.
         help: A sentence for `--help` and the reference.
-        example: The arguments of the example in its help.
-        options: The options that only some reports have, of those that this one has. The command has no others.
-        compute: Computes the table; it raises the errors of reading an archive.
-        dimensions: The words that `--by` accepts.
+        example: The arguments of the example in the help.
+        options: The options of this report. Options that every report has are not in it.
+        compute: Computes the table. It raises the errors of reading an archive.
+        dimensions: The dimensions that `--by` accepts.
+        by_time_seen: Whether `--since` and `--until` select changes by the time at which they were first seen. For
+            other reports they select days.
         sorts: The columns that `--sort` accepts, the default first.
-        by_time_seen: Whether `--since` and `--until` select changes by the time they were first seen, and not days.
     """
 
     name: str
@@ -105,7 +106,7 @@ _ALL = (
     ),
     BuiltInReport(
         "keys",
-        "Show money by API key, billed where that is archived, else allocated by tokens.",
+        "Show money by API key: billed, or on days without billed money by key, allocated by tokens.",
         "--since 2026-01-01 --top 5",
         (*_RANGE_OPTIONS, "by", "top", "teams", "as_of", "unit"),
         keys,
@@ -121,7 +122,7 @@ _ALL = (
     ),
     BuiltInReport(
         "claude-code",
-        "Show people by their use of Claude Code: sessions, commits, lines, acceptance rate, estimated cost.",
+        "Show the use of Claude Code by person: sessions, commits, lines, acceptance rate, estimated cost.",
         "--month 2026-01 --top 5",
         (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         claude_code,
@@ -137,7 +138,7 @@ _ALL = (
     ),
     BuiltInReport(
         "cache",
-        "Show how much of the input came from the prompt cache, by month and model.",
+        "Show the part of the input that came from the prompt cache, by month and model.",
         "--by model --since 2026-01-08",
         (*_RANGE_OPTIONS, "by", "top", "teams", "as_of"),
         cache,
@@ -145,7 +146,7 @@ _ALL = (
     ),
     BuiltInReport(
         "compare",
-        "Compare a period with the one before, or with any other, over the same days, by workspace.",
+        "Compare the cost of a period with the period before or any other, over the same days, by workspace.",
         "--period last-week --by model --sort change",
         ("month", "period", "with", "by", "sort", "top", "teams", "as_of", "unit"),
         compare,
@@ -154,7 +155,7 @@ _ALL = (
     ),
     BuiltInReport(
         "growth",
-        "Show who spends more than before, over the last week and the last four, the largest growth first.",
+        "Show the change of cost over the last week and the last four weeks, the largest growth first.",
         "--by api_key --top 10",
         ("since", "until", "by", "sort", "top", "teams", "as_of", "unit"),
         growth,
@@ -163,7 +164,7 @@ _ALL = (
     ),
     BuiltInReport(
         "why",
-        "Explain why a day or a period cost more or less than expected: who, which model, which tokens, and why.",
+        "Explain why a day or period cost more or less than expected, by workspace, key, model, tokens and driver.",
         "--day yesterday",
         ("day", "month", "period", "by", "top", "teams", "as_of", "unit"),
         why,
@@ -171,7 +172,7 @@ _ALL = (
     ),
     BuiltInReport(
         "savings",
-        "Estimate what the prompt cache saves, and what batches would save, by model.",
+        "Estimate the savings from the prompt cache, and possible savings from batches, by model.",
         "--month 2026-01",
         (*_RANGE_OPTIONS, "by", "top", "as_of", "unit"),
         savings,
@@ -179,21 +180,21 @@ _ALL = (
     ),
     BuiltInReport(
         "prices",
-        "Show the price of a million tokens of each kind, from the archive's own bills.",
+        "Show the price of a million tokens of each kind, computed from the archived cost.",
         "--period 28d",
         (*_RANGE_OPTIONS, "as_of", "unit"),
         prices,
     ),
     BuiltInReport(
         "idle",
-        "Show active API keys that are not used, expire soon, or are of an archived workspace.",
+        "Show active API keys that are not used, expire soon, or belong to an archived workspace.",
         "--days 60",
         ("days", "as_of"),
         idle,
     ),
     BuiltInReport(
         "today",
-        "Estimate what today has cost so far, by the hour, from the archive's own prices.",
+        "Estimate the cost of today so far, by hour, from prices computed from the archive.",
         "--timezone Europe/Berlin",
         ("day", "by", "timezone", "as_of", "unit"),
         today,
@@ -201,7 +202,7 @@ _ALL = (
     ),
     BuiltInReport(
         "statement",
-        "Show what to book for a month: one line a team and cost centre, in cents that add up to the month.",
+        "Show the amounts to book for a month, by team and cost centre, in whole cents that add up to the month.",
         "--month last-month",
         ("month", "teams", "as_of", "unit"),
         statement,
@@ -216,14 +217,14 @@ _ALL = (
     ),
     BuiltInReport(
         "budget",
-        "Compare a month, quarter or year with its budgets; exit code 3 when one is exceeded or unknown.",
+        "Compare a month, quarter or year with its budgets; exit code 3 when a budget is exceeded or unknown.",
         "--config budgets.toml --warn",
         ("month", "teams", "as_of", "unit", "warn"),
         budget,
     ),
     BuiltInReport(
         "reconcile",
-        "Compare tokens with money, and show the implied price; by source, compare the two reports that have money.",
+        "Compare tokens with money, and show the implied price; by source, compare the two reports with money.",
         "--month 2026-01",
         (*_RANGE_OPTIONS, "by", "against", "tolerance", "top", "as_of", "unit"),
         reconcile,
@@ -231,7 +232,7 @@ _ALL = (
     ),
     BuiltInReport(
         "changes",
-        "Compare the current numbers with those of an earlier time, including provisional days.",
+        "Compare the current numbers with the numbers of an earlier time, including provisional days.",
         "--since 2026-01-14",
         ("since", "until", "by", "top", "unit"),
         changes,
@@ -240,7 +241,7 @@ _ALL = (
     ),
     BuiltInReport(
         "restatements",
-        "Show what changed in settled buckets, by the time it was first seen.",
+        "Show the changes in settled buckets, by the time at which they were first seen.",
         "--since 2026-01-01",
         (*_RANGE_OPTIONS, "as_of"),
         restatements,

@@ -1,4 +1,4 @@
-"""`report restatements`: what changed in settled buckets."""
+"""`report restatements`: changes in settled buckets, by time first seen."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ _VALUES = ("was", "now", "change")
 def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the fields of settled buckets that changed.
 
-    Changes of one field of one bucket that were first seen at the same time are one row, with their number and sums.
-    The values of the field `amount` are decimal cents of its currency, those of all other fields counts.
+    Changes in one field of one bucket that were first seen at the same time are one row, with their number (`rows`) and
+    the sums of their older and newer values. Values of the field `amount` are in decimal cents of the row's currency;
+    values of all other fields are counts.
     """
     since, until = request.first_seen
     if request.as_of is not None:
-        then = to_text(request.as_of + 1)  # `until` is exclusive, and `as_of` includes its second
-        until = min(until or then, then)
+        end = to_text(request.as_of + 1)  # `until` is exclusive, and `as_of` includes its second
+        until = min(until or end, end)
+    # For each key: the number of changes, the sum of the older values, and the sum of the newer values.
     sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
     for row in reader.restatements(since, until):
         total = sums[tuple(row[name] for name in _KEY)]
         total[0] += 1
-        # A row that appeared has no older value, and one that is gone no newer value: both count as zero.
+        # A row that appeared has no older value, and a row that disappeared has no newer value: both count as zero.
         total[1] += Decimal(row["was"] or 0)
         total[2] += Decimal(row["now"] or 0)
     rows = [
@@ -45,9 +47,13 @@ def restatements(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def restated_days(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return the changes of buckets in the selected days, whenever first seen."""
+    """Return the changes in buckets of the selected days.
+
+    The time at which a change was first seen does not matter.
+    """
     table = restatements(reader, replace(request, first_seen=(None, None)))
     since, until = request.bounds
-    # Dates compare as text; "" is before and "~" after all of them.
+    # The first ten characters of a bucket's start are its date. Dates are compared as text: "" is before all dates, and
+    # "~" is after them.
     kept = [row for row in table.rows if (since or "") <= row["bucket_start"][:10] < (until or "~")]
     return replace(table, rows=kept)

@@ -22,18 +22,27 @@ if TYPE_CHECKING:
     from archiver.offline.reports.drivers import Kind
     from archiver.offline.reports.request import ReportRequest
     from archiver.offline.tables.table import Row
+    from archiver.store.read.daily_sums import Day
     from archiver.store.read.reader import ArchiveReader
 
 DIMENSIONS = dimensions_of(Report.USAGE)
 _UNCACHED, _READ = "uncached_input_tokens", "cache_read_input_tokens"
 _WRITES = ("cache_creation.ephemeral_1h_input_tokens", "cache_creation.ephemeral_5m_input_tokens")
+# Service tiers.
 _STANDARD, _BATCH = "standard", "batch"
 _AMOUNTS = ("saved_by_reads", "extra_for_writes", "saved", "standard_cost", "cost_in_batch", "batch_would_save")
 
 
 @dataclass(slots=True)
 class _Sums:
-    """The sums of one row, in 1e-18 cents; None: no price is known."""
+    """The sums of one row.
+
+    Amounts are in 1e-18 cents, and None if there are no tokens with the prices that they need.
+
+    Attributes:
+        unknown_cache: The cached tokens that lack a price.
+        unknown_batch: The tokens of the standard tier that lack a price.
+    """
 
     read_tokens: int = 0
     saved_by_reads: Fraction | None = None
@@ -43,21 +52,21 @@ class _Sums:
     unknown_cache: int = 0
     unknown_batch: int = 0
 
-    def add(self, values: Row, counts_of: Sequence[int], known: Prices) -> None:
+    def add(self, values: Row, usage_counts: Sequence[int], prices: Prices) -> None:
         """Add the tokens of one model, tier and window."""
-        tokens = {name: counts_of[at] for name, at in COUNT_OF_TOKEN_TYPE.items() if counts_of[at]}
+        tokens = {name: usage_counts[index] for name, index in COUNT_OF_TOKEN_TYPE.items() if usage_counts[index]}
         self.read_tokens += tokens.get(_READ, 0)
         for name in (_READ, *_WRITES):
-            self._add_cached(name, tokens.get(name, 0), values, known)
+            self._add_cached(name, tokens.get(name, 0), values, prices)
         if values["service_tier"] == _STANDARD:
             for name, number in tokens.items():
-                self._add_standard(number, kind_of(values, name), known)
+                self._add_standard(number, kind_of(values, name), prices)
 
-    def _add_cached(self, name: str, number: int, values: Row, known: Prices) -> None:
-        """Add the difference to the price of the same tokens without a cache."""
+    def _add_cached(self, name: str, number: int, values: Row, prices: Prices) -> None:
+        """Add the difference between the cost with and without the cache."""
         if not number:
             return
-        price, uncached = (known.of_tokens.get(kind_of(values, one)) for one in (name, _UNCACHED))
+        price, uncached = (prices.of_tokens.get(kind_of(values, token_type)) for token_type in (name, _UNCACHED))
         if price is None or uncached is None:
             self.unknown_cache += number
         elif name == _READ:
@@ -65,9 +74,9 @@ class _Sums:
         else:
             self.extra_for_writes = (self.extra_for_writes or Fraction()) + price.of(number) - uncached.of(number)
 
-    def _add_standard(self, number: int, kind: Kind, known: Prices) -> None:
+    def _add_standard(self, number: int, kind: Kind, prices: Prices) -> None:
         """Add the cost of tokens of the standard tier, and their cost in a batch."""
-        price, in_batch = (known.of_tokens.get(one) for one in (kind, kind._replace(service_tier=_BATCH)))
+        price, in_batch = (prices.of_tokens.get(priced) for priced in (kind, kind._replace(service_tier=_BATCH)))
         if price is None or in_batch is None:
             self.unknown_batch += number
         else:
@@ -83,38 +92,35 @@ class _Sums:
         if self.standard_cost is not None and self.cost_in_batch is not None:
             batch = self.standard_cost - self.cost_in_batch
         parts = (self.saved_by_reads, self.extra_for_writes, saved, self.standard_cost, self.cost_in_batch, batch)
-        amounts = (None if one is None else Estimate(round(one)) for one in parts)
+        amounts = (None if part is None else Estimate(round(part)) for part in parts)
         return {"currency": currency, "cache_read_tokens": self.read_tokens} | dict(zip(_AMOUNTS, amounts, strict=True))
 
 
 def savings(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return what the cache saved and what batches would have saved, by model.
 
-    `saved` is `saved_by_reads`, cache reads at the price of uncached input less their own, less `extra_for_writes`,
-    cache writes at their price less that of uncached input. `batch_would_save` is the cost of the standard tier less
-    that of the same tokens at the prices of the batch tier. Prices are those of the archive's own bills of the selected
-    days, or else of all days in the same currency; what has no price is counted in a note, and is in no sum.
+    `saved_by_reads`: the cost of the cache reads as uncached input, less their own cost.
+    `extra_for_writes`: the cost of the cache writes, less their cost as uncached input.
+    `saved`: `saved_by_reads` less `extra_for_writes`.
+    `batch_would_save`: the cost of the standard tier, less the cost of the same tokens in the batch tier.
+
+    Prices are computed from the archived cost of the selected days, or for kinds of tokens without a price there, of
+    all days in the same currency. Tokens without a price are in none of the amounts; notes have their numbers.
     """
     by = request.grouped(DIMENSIONS, ("model",), "savings")
     selected = select_days(reader, Report.USAGE, request)
     if selected.known is None:
         return selected.unknown()
     days = [day for day in selected.days if has_all(Report.USAGE, day)]
-    known = learn_prices(reader, request.selects)
-    currency = known.currency or newest_currency(reader, lambda _: True)
-    known = known.or_else(learn_prices(reader, lambda _: True, currency=currency))
-    if not known.of_tokens:
+    prices = _prices(reader, request)
+    if not prices.of_tokens:
         return Table([], [], notes=(NO_PRICES,), is_known=False)
-    shown = {BY_NAME[one].column if one in BY_NAME else {"day": "date"}.get(one, one) for one in by}
-    found: dict[tuple[Any, ...], tuple[Row, _Sums]] = {}
-    for line in reader.lines(Report.USAGE, (*by, *(one for one in PRICED_BY if one not in by)), days):
-        values = {name: value for name, value in line.values.items() if _column(name) in shown}
-        _, sums = found.setdefault(tuple(values[one] for one in values if one in shown), (values, _Sums()))
-        sums.add(line.values, line.sums, known)
-    rows = [values | sums.row(known.currency) for values, sums in found.values()]
+    found = _read_sums(reader, by, days, prices)
+    rows = [values | sums.row(prices.currency) for values, sums in found]
     top = rows
     if request.top is not None or not set(by) & set(TIMES):
         top = keep_top(rows, request.top, lambda row: row["saved"] or 0, ("cache_read_tokens", *_AMOUNTS)).rows
+    # All columns but the last ones: the amounts, and before them the tokens.
     names = [*rows[0]][: -len(_AMOUNTS) - 1] if rows else [*by, "currency"]
     sums_of = {name: sum_by_currency(rows, name) or None for name in _AMOUNTS}
     total = total_row(names, cache_read_tokens=sum(row["cache_read_tokens"] for row in rows), **sums_of)
@@ -123,14 +129,36 @@ def savings(reader: ArchiveReader, request: ReportRequest) -> Table:
     return Table(columns, top, total, period=selected.known.title()).noting(
         selected.known.sentence(),
         f"{count(left_out, 'day')} left out: usage is not archived by {', '.join(PRICED_BY)}" if left_out else "",
-        unpriced_note(sum(one.unknown_cache for _, one in found.values()), "of the cache have no known price"),
-        unpriced_note(
-            sum(one.unknown_batch for _, one in found.values()), "of the standard tier have no known batch price"
-        ),
-        "estimates, from prices of the archive's own bills: archiver report prices shows each with its days",
+        unpriced_note(sum(sums.unknown_cache for _, sums in found), "of the cache have no known price"),
+        unpriced_note(sum(sums.unknown_batch for _, sums in found), "of the standard tier have no known batch price"),
+        "estimates, from prices computed from the archive: archiver report prices shows each price and its days",
     )
 
 
+def _prices(reader: ArchiveReader, request: ReportRequest) -> Prices:
+    """Return the prices of the selected days, completed by those of all days."""
+    prices = learn_prices(reader, request.selects)
+    # Without bills on the selected days, the currency is that of the newest bill in the archive.
+    currency = prices.currency or newest_currency(reader, lambda _: True)
+    return prices.or_else(learn_prices(reader, lambda _: True, currency=currency))
+
+
+def _read_sums(
+    reader: ArchiveReader, by: tuple[str, ...], days: Sequence[Day], prices: Prices
+) -> list[tuple[Row, _Sums]]:
+    """Return the columns of the dimensions, with the sums, for each row."""
+    # The columns of the dimensions. Of the times, only `day` has a column with another name.
+    shown = {BY_NAME[name].column if name in BY_NAME else {"day": "date"}.get(name, name) for name in by}
+    found: dict[tuple[Any, ...], tuple[Row, _Sums]] = {}
+    # Lines are read by all that a price depends on, and summed into rows by `by` alone.
+    for line in reader.lines(Report.USAGE, (*by, *(name for name in PRICED_BY if name not in by)), days):
+        values = {name: value for name, value in line.values.items() if _column(name) in shown}
+        # Rows are identified by ids, because the name of an id can change.
+        _, sums = found.setdefault(tuple(values[name] for name in values if name in shown), (values, _Sums()))
+        sums.add(line.values, line.sums, prices)
+    return list(found.values())
+
+
 def _column(name: str) -> str:
-    """Return the column of an id, of its own name or of the name of its label."""
-    return next((one.column for one in BY_COLUMN.values() if one.label_column == name), name)
+    """Return the id column for a label column; other names as they are."""
+    return next((dimension.column for dimension in BY_COLUMN.values() if dimension.label_column == name), name)

@@ -26,20 +26,22 @@ if TYPE_CHECKING:
 
 
 def spend(reader: ArchiveReader, request: ReportRequest) -> Table:
-    """Return money by month and workspace, in order of time."""
+    """Return money by month and workspace, or by the given dimensions.
+
+    Rows are ordered by the values of the columns, or with `top` by amount, the largest first.
+    """
     return _spend(reader, request, ("month", "workspace"), "spend", ranked=request.top is not None)
 
 
 def people(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return billed money by person, the most expensive first.
 
-    With the word `id` in the grouping, people have their ids alone, and no names or addresses.
+    The dimension `id` is `person` without names and addresses.
     """
     only_ids = "id" in request.by
-    words = tuple("person" if word == "id" else word for word in request.by)
-    selected = replace(request, by=words)
+    by_person = replace(request, by=tuple("person" if name == "id" else name for name in request.by))
     table = _spend(
-        reader, selected, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST, dimension="actor"
+        reader, by_person, ("person",), "people", ranked=True, report=Report.ANALYTICS_COST, dimension="actor"
     )
     return without_names(table) if only_ids else table
 
@@ -48,7 +50,7 @@ def without_names(table: Table) -> Table:
     """Return a table without the names of people."""
     name = BY_NAME["person"].label_column
     columns = [column for column in table.columns if column.name != name]
-    rows = [{column: value for column, value in row.items() if column != name} for row in table.rows]
+    rows = [{key: value for key, value in row.items() if key != name} for row in table.rows]
     return replace(table, columns=columns, rows=rows)
 
 
@@ -57,7 +59,7 @@ def ranked_by(name: str, dimension: str) -> Callable[[ArchiveReader, ReportReque
     return lambda reader, request: _spend(reader, request, (dimension,), name, ranked=True)
 
 
-def _spend(  # noqa: PLR0913  # how the reports differ
+def _spend(  # noqa: PLR0913  # the differences between the reports
     reader: ArchiveReader,
     request: ReportRequest,
     default: Sequence[str],
@@ -67,6 +69,11 @@ def _spend(  # noqa: PLR0913  # how the reports differ
     report: Report = Report.COST,
     dimension: str = "",
 ) -> Table:
+    """Return money by dimensions, or by teams if the request has them.
+
+    `default` are the dimensions without `--by`, `name` is the name of the report. `dimension` selects the series of
+    analytics-cost, see `ArchiveReader.days`.
+    """
     if set(request.by) & set(TEAM_WORDS):
         return team_spend(reader, request, name, ranked=ranked)
     by = request.grouped(dimensions_of(report), default, name)
@@ -79,6 +86,7 @@ def _spend(  # noqa: PLR0913  # how the reports differ
 
 
 def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, list[list[Line]]]:
+    """Return the table, and for each of its rows the lines that it sums."""
     rows = [line.values | {"amount": line.sums[0]} for line in grouped.lines]
     if ranked:
         return ranked_money(rows, grouped.lines, top)
@@ -92,18 +100,23 @@ def _table(grouped: Grouped, top: int | None, *, ranked: bool) -> tuple[Table, l
 
 
 def team_spend(reader: ArchiveReader, request: ReportRequest, name: str, *, ranked: bool) -> Table:
-    """Return money by team or cost centre, and by other words."""
+    """Return money by team or cost centre, and by other dimensions.
+
+    Raises:
+        ConfigurationError: There are no team rules, or no report has all of the dimensions.
+    """
     by = request.grouped((*TIMES, *MONEY_DIMENSIONS), (), name)
-    times = [one for one in TIMES if one in by]
-    read = read_daily_money(reader, request, tuple(one for one in by if one not in TIMES), request.selects)
+    times = [name for name in TIMES if name in by]
+    read = read_daily_money(reader, request, tuple(name for name in by if name not in TIMES), request.selects)
     selected = select_of(read.archived, read.what, request)
     if selected.known is None:
         return selected.unknown()
     found: dict[tuple[Any, ...], Row] = {}
     for group in read.groups:
         for day in group.amounts:
+            # Dimension of `--by` → its column, and the value of the day in this column.
             time = {"day": ("date", f"{day}"), "month": ("month", f"{day:%Y-%m}")}
-            values = dict(time[one] for one in times) | group.values
+            values = dict(time[name] for name in times) | group.values
             row = found.setdefault(tuple(values.values()), values | {"amount": 0})
             amount = row["amount"] + group.amounts[day]
             is_estimate = group.is_estimate or isinstance(row["amount"], Estimate)
@@ -119,29 +132,32 @@ def team_spend(reader: ArchiveReader, request: ReportRequest, name: str, *, rank
 
 
 def ranked_money(rows: Sequence[Row], lines: Sequence[Line], top: int | None) -> tuple[Table, list[list[Line]]]:
-    """Return rows ranked by `amount`, with the share of each.
+    """Return a table of rows ranked by `amount`, and the lines of each row.
 
-    The share is that of the total of the row's currency.
+    The share of a row is its part of the total in its currency. `lines` has the line of each row, or is empty.
     """
     found: Ranked = keep_top(rows, top, lambda row: row["amount"], ["amount"], lines or None)
-    # Shares are added after the folding, so that the row of the others gets one too.
-    wholes = sum_by_currency(rows, "amount")
+    # Shares are added after the rows beyond `top` are folded into one, so that this row gets a share too.
+    totals = sum_by_currency(rows, "amount")
     for row in found.rows:
-        whole = wholes[row["currency"]]
-        row["share"] = row["amount"] / whole if whole else None
+        total = totals[row["currency"]]
+        row["share"] = row["amount"] / total if total else None
     names = list(found.rows[0]) if found.rows else ["currency", "amount", "share"]
     kinds = {"amount": Kind.MONEY, "share": Kind.SHARE}
-    total = total_row(names, amount={one: int(value) for one, value in wholes.items()} or {"USD": 0})
-    return Table([Column(name, kinds.get(name, Kind.TEXT)) for name in names], found.rows, total), found.lines
+    bottom = total_row(names, amount={currency: int(value) for currency, value in totals.items()} or {"USD": 0})
+    return Table([Column(name, kinds.get(name, Kind.TEXT)) for name in names], found.rows, bottom), found.lines
 
 
 def _with_empty_times(grouped: Grouped, rows: list[Row]) -> tuple[list[Row], list[list[Line]]]:
-    """Add a row of zero for each archived day or month without cost."""
-    # The word `day` is the column `date`. A day without cost has no currency, so its zero is in USD.
-    times = [{"day": "date"}.get(one, one) for one in TIMES if one in grouped.by]
-    present = {tuple(row[one] for one in times) for row in rows}
+    """Add a row of zero for each archived day or month without cost.
+
+    Returns the rows in order of time, and the lines of each row.
+    """
+    # The dimension `day` has the column `date`. A day without cost has no currency, so its zero is in USD.
+    times = [{"day": "date"}.get(name, name) for name in TIMES if name in grouped.by]
+    present = {tuple(row[column] for column in times) for row in rows}
     zero = {"currency": "USD", "amount": 0}
     filled: list[tuple[Row, list[Line]]] = [(row, [line]) for row, line in zip(rows, grouped.lines, strict=True)]
     filled += [(row | zero, []) for row in times_of(grouped.selected, grouped.by) if tuple(row.values()) not in present]
-    filled.sort(key=lambda one: (*(one[0][column] for column in times), one[0]["currency"]))
+    filled.sort(key=lambda item: (*(item[0][column] for column in times), item[0]["currency"]))
     return [row for row, _ in filled], [lines for _, lines in filled]

@@ -1,4 +1,4 @@
-"""`report statement`: what to book for a month, by team and cost centre."""
+"""`report statement`: the amounts to book for a month, by team."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 def statement(reader: ArchiveReader, request: ReportRequest) -> Table:
     """Return the cost of a month by team and cost centre.
 
-    `amount` is exact. `booked` is in whole cents, which add up to the month rounded to the cent: the cents that
-    rounding down loses go to the teams that lost most. The exit code is 3 until every day of the month is settled.
+    `amount` is exact. `booked` is in whole cents: in each currency they add up to the total rounded to the cent,
+    because the cents that rounding down loses go to the teams that lost most. The table needs attention, which is exit
+    code 3, until every day of the month is settled.
+
+    Raises:
+        ConfigurationError: There are no team rules.
     """
     period = period_of(reader, request)
     read = read_daily_money(reader, request, ("team", "cost-centre"), lambda day: period.since <= day < period.until)
@@ -34,11 +38,12 @@ def statement(reader: ArchiveReader, request: ReportRequest) -> Table:
     known = KnownDays.of(period, read.days)
     rows = [group.values | {"amount": group.total(known.archived)} for group in read.groups]
     _add_booked(rows)
-    # By currency, the largest first, and what is of no team last.
+    # USD before other currencies; in each, the largest amount first, and cost without a team last.
     rows.sort(key=lambda row: (row["currency"] != "USD", row["currency"], row["team"] == NO_TEAM, -row["amount"]))
-    wholes = sum_by_currency(rows, "amount")
+    currency_totals = sum_by_currency(rows, "amount")
     for row in rows:
-        row["share"] = row["amount"] / wholes[row["currency"]] if wholes[row["currency"]] else None
+        total = currency_totals[row["currency"]]
+        row["share"] = row["amount"] / total if total else None
     names = ["team", "cost_centre", "currency"]
     totals = {name: sum_by_currency(rows, name) or {"USD": 0} for name in ("amount", "booked")}
     table = Table(
@@ -54,10 +59,10 @@ def statement(reader: ArchiveReader, request: ReportRequest) -> Table:
 
 
 def _add_booked(rows: list[Row]) -> None:
-    """Add the amounts in whole cents, of each currency by itself."""
+    """Add the column `booked` to rows, rounded for each currency by itself."""
     by_currency: dict[str, dict[int, int]] = defaultdict(dict)
-    for i, row in enumerate(rows):
-        by_currency[row["currency"]][i] = int(row["amount"])
+    for index, row in enumerate(rows):
+        by_currency[row["currency"]][index] = int(row["amount"])
     for amounts in by_currency.values():
-        for i, cents in rounded_units(amounts, ATTOCENTS).items():
-            rows[i]["booked"] = cents * ATTOCENTS
+        for index, cents in rounded_units(amounts, ATTOCENTS).items():
+            rows[index]["booked"] = cents * ATTOCENTS
