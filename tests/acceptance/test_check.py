@@ -283,6 +283,7 @@ def test_new_keys_are_found_by_their_usage(db: Path, tmp_path: Path) -> None:
         ("[check.jump]\nfactr = 1\n", "unknown key 'factr'"),
         ("[check.jump]\nfactor = -1\n", "factor of [check.jump] is -1"),
         ("[check.jump]\nby = ['api_key']\n", "'api_key'"),
+        ("[check.new]\nby = ['total']\n", "by of [check.new] has 'total'"),
         ("[check.cache]\ntokens = 1.5\n", "tokens of [check.cache] is 1.5"),
         ("[check.stale]\nhours = true\n", "hours of [check.stale] is True"),
         ("[check]\njump = 3\n", "[check.jump] is not a table"),
