@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from archiver.model import BucketWidth, Report
+from archiver.offline.periods import period as parse_period
+from archiver.offline.reports.request import ReportRequest
+from archiver.offline.reports.today import today
 from archiver.plan.scope import Scope
+from archiver.store.read.reader import open_archive_reader
 from tests.handmade import Handmade, cost_row, days, run, usage_row
 from tests.support import NOW, sync, truth
 
@@ -80,6 +84,20 @@ def test_hours_at_the_prices_of_the_four_weeks_before(billed: Path) -> None:
     assert "the same estimate of 2026-03-30 is 2.01, and 4.01 USD were billed (-49.9%)" in done.stderr
     assert "archived up to 2026-03-31 10:00; hours" in done.stderr
     assert "from bills of 2026-03-03 to 2026-03-30" in done.stderr
+
+
+def test_a_day_of_hours_that_were_all_read_after_it_is_not_in_progress(billed: Path) -> None:
+    def title(day: str) -> str:
+        with open_archive_reader(billed) as reader:
+            return today(reader, ReportRequest(period=parse_period(day, date(2026, 4, 30)), by=("hour",))).period
+
+    row = [usage_row(MILLION, **KINDS)]
+    add_hours(billed)
+    assert title(TODAY) == f"{TODAY}, in progress"
+    Handmade(billed).usage_by_hour(
+        {f"{TODAY}T{hour:02d}:00:00": row for hour in range(24)}, read_at="2026-04-01T09:00:00"
+    )
+    assert title(TODAY) == TODAY
 
 
 def test_hours_are_shown_in_another_timezone(billed: Path) -> None:

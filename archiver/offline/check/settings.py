@@ -139,7 +139,7 @@ def _rule(name: str, defaults: Any, value: Any) -> Any:
         if key not in keys:
             raise ConfigurationError(f"{where} has an unknown key {raw!r}", hint=f"the keys are {', '.join(keys)}")
         if key == "by":
-            # Only the rule `new` can watch API keys, which are last in SUBJECTS. The total, which is first, is never new.
+            # Only the rule `new` can watch API keys, last in SUBJECTS. The total, which is first, is never new.
             allowed = SUBJECTS[1:] if name == "new" else SUBJECTS[:-1]
             changed[key] = _names(given, allowed, f"by of {where}")
         else:

@@ -214,14 +214,14 @@ class ArchiveReader:
     def hourly_days(self, day: date) -> list[HourlyDay]:
         """Read the usage series of hours or minutes that have a part of a UTC day.
 
-        They are those of now, also with `as_of`, the last read first. The rank of their days is not read: it is 0.
+        They are those of now, also with `as_of`, the last read first.
         """
         start = start_of(f"{day}")
         assert start is not None
         found = self.connection.execute(sql("select_hourly_series"), {"start": start})
         return [
-            HourlyDay(Day(start, series_id, False, frozenset(filter(None, group_by.split(","))), 0), seconds, until)  # noqa: FBT003  # a series of hours
-            for series_id, group_by, seconds, until in found
+            HourlyDay(Day(start, series_id, False, frozenset(filter(None, group_by.split(","))), rank), seconds, until)  # noqa: FBT003  # a series of hours
+            for series_id, group_by, seconds, until, rank in found
         ]
 
     def usage_by_hour(self, day: Day) -> Iterator[tuple[int, dict[str, Any], list[int]]]:

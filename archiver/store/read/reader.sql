@@ -136,10 +136,18 @@ FROM (
 JOIN json_each(n.limits) AS l;
 
 -- name: select_hourly_series
--- Select the unfiltered series of hours and minutes that have a part of a day, the last read first, and the seconds of
--- the day that each has.
+-- Select the unfiltered series of hours and minutes that have a part of a day, the last read first, with the seconds of
+-- the day that each has, and the rank of the day: that of the canonical choice, and 0 for a part of a day.
 SELECT
-  s.id, s.group_by, sum(min(c.span_end, :start + 86400) - max(c.span_start, :start)), max(min(c.span_end, :start + 86400))
+  s.id, s.group_by, sum(min(c.span_end, :start + 86400) - max(c.span_start, :start)),
+  max(min(c.span_end, :start + 86400)),
+  coalesce(
+    (
+      SELECT iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
+      FROM _series_day AS d WHERE d.series_id = s.id AND d.day_start = :start
+    ),
+    0
+  )
 FROM _series AS s JOIN _span AS c ON c.series_id = s.id
 WHERE s.report = 'usage' AND s.bucket_seconds < 86400 AND s.fineness IS NOT NULL
   AND c.state IN ('settled', 'provisional') AND c.fetched_at IS NOT NULL
