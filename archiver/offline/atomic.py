@@ -6,7 +6,9 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,8 @@ class Stage:
 def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
     """Yield a stage: a temporary file that can replace `path`.
 
-    Unless it is kept, it is deleted and `path` stays as it is. A symbolic link is followed, so that it stays a link.
+    Unless it is kept, it is deleted and `path` stays as it is. A symbolic link is followed, so that it stays a link. What
+    a killed process left of the same target is removed.
 
     Raises:
         ConfigurationError: `path` is no regular file, is a database, or belongs to the archive.
@@ -54,14 +57,38 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
         target = path.resolve()
         if target in {Path(f"{archive.resolve()}{end}") for end in _ARCHIVE_SUFFIXES} or _is_database(target):
             raise ConfigurationError(f"{path} is an archive", hint="name another file")
+        prefix = f".{target.name[:_LONGEST_PREFIX]}."
+        _remove_leftovers(target.parent, prefix)
         # In the target's folder: a rename is atomic within one file system only.
-        with TemporaryDirectory(prefix=f".{target.name[:_LONGEST_PREFIX]}.", dir=target.parent) as folder:
+        with TemporaryDirectory(prefix=f"{prefix}{os.getpid()}.", dir=target.parent) as folder:
             yield Stage(Path(folder) / f"new{target.suffix}", target)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror or type(error).__name__}",
             hint="check the disk, the path and its permissions",
         ) from error
+
+
+def _remove_leftovers(parent: Path, prefix: str) -> None:
+    """Remove the temporary folders of processes that are no more.
+
+    Their names have the numbers of the processes. A folder of another machine can be taken for one of them; its process
+    then fails, and the target stays as it is.
+    """
+    for folder in parent.glob(f"{escape(prefix)}*"):
+        number = folder.name.removeprefix(prefix).partition(".")[0]
+        if number.isdecimal() and not _is_running(int(number)):
+            rmtree(folder, ignore_errors=True)
+
+
+def _is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)  # signal 0 is not sent; it asks whether the process is there
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # a process of another user, or no number of a process
+    return True
 
 
 def write_atomic(path: Path, content: bytes, archive: Path) -> None:

@@ -414,6 +414,21 @@ def test_billed_cost_by_key_and_person(db: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_rename_makes_no_row_twice(db: Path, tmp_path: Path) -> None:
+    """Names are those of the end of the day, and each day has one."""
+    by_key(db)
+    for kind, identity in ((NameKind.PERSON, "u"), (NameKind.API_KEY, "k"), (NameKind.WORKSPACE, "w")):
+        Handmade(db).names(kind, {identity: "New"}, read_at="2026-01-05T12:00:00")
+    rows, _ = exported(db, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key")
+    assert len(rows) == 4 * 31
+    names = ("SubAccountName", "x_ApiKeyName", "x_PersonName")
+    found = {(row["ChargePeriodStart"][:10], *(row[name] for name in names)) for row in rows if row["x_PersonId"]}
+    assert found == {
+        (day, *(("Work", "Key", "Ada") if day < "2026-01-05" else ("New", "New", "New")))
+        for day in days("2026-01-01", "2026-01-31")
+    }
+
+
 def test_list_cost_and_discounts_of_the_analytics_report(tmp_path: Path) -> None:
     db = tmp_path / "archive.db"
     with background(Settings(first_day=date(2026, 1, 1), now=datetime(2026, 2, 4, 12, tzinfo=UTC), size=0.1)) as api:

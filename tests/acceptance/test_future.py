@@ -14,6 +14,7 @@ from archiver.model import DAY, Span, State
 from archiver.plan.scope import Scope
 from archiver.store.coverage import drop_future
 from archiver.store.read.verify import verify_archive
+from tests.handmade import Handmade, cost_row, seconds
 from tests.support import NOW, day, dump, sync
 
 if TYPE_CHECKING:
@@ -78,4 +79,26 @@ def test_a_bucket_in_progress_is_provisional_at_most() -> None:
     span = Span(TODAY, TODAY + DAY, State.SETTLED, int(NOW.timestamp()))
     assert drop_future(span, DAY, int(NOW.timestamp())) == [
         Span(TODAY, TODAY + DAY, State.PROVISIONAL, int(NOW.timestamp()))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "read_at", "found_from"),
+    [
+        # From the bucket in progress when it was read, from the start of the coverage, and from now.
+        ("2026-01-01", "2026-01-05T03:00:00", "2026-01-05"),
+        ("2026-01-20", "2026-01-05T03:00:00", "2026-01-20"),
+        ("2026-01-01", "2026-01-15T03:00:00", "2026-01-10"),
+    ],
+)
+def test_the_finding_names_the_first_bucket_that_cannot_have_been_read(
+    db: Path, start: str, read_at: str, found_from: str
+) -> None:
+    Handmade(db).cost({"2026-01-01": [cost_row("1", description="d")]}, read_at="2026-01-02T03:00:00")
+    values = (seconds(f"{start}T00:00:00"), seconds("2026-02-01T00:00:00"), seconds(read_at))
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE _span SET span_start = ?, span_end = ?, fetched_at = ?, state = 'settled'", values)
+    findings = verify_archive(db, now=seconds("2026-01-10T12:00:00"))
+    assert [one.start for one in findings if "extends beyond the time" in one.message] == [
+        seconds(f"{found_from}T00:00:00")
     ]

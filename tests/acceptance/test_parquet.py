@@ -153,6 +153,22 @@ def test_types_ranges_and_the_manifest(tmp_path: Path) -> None:
     assert files(folder) == before
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_months_outside_the_bounds_are_not_written(whole: Path, tmp_path: Path, view: str) -> None:
+    months = {month for (month,) in select(whole, f"SELECT DISTINCT substr(date, 1, 7) FROM {view}")}  # noqa: S608  # ours
+    first = min(map(str, months))
+    for arguments, expected in (
+        (("--until", f"{first}-05"), {first}),
+        (("--since", f"{first}-05"), months),
+        (("--since", "2030-01-01"), set()),
+        (("--until", f"{first}-01"), set()),
+    ):
+        folder = tmp_path / f"set {arguments}"
+        exported(whole, folder, *arguments, code=0 if expected else 3)
+        written = {path.parent.name.removeprefix("month=") for path in (folder / view).rglob("data.parquet")}
+        assert written == expected, arguments
+
+
 def test_a_folder_that_is_not_ours_is_left_alone(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("mine", encoding="utf-8")
@@ -171,9 +187,13 @@ def test_a_folder_that_is_not_ours_is_left_alone(whole: Path, tmp_path: Path) ->
 def test_killed_at_any_time_every_file_is_whole(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     command = [sys.executable, "-m", "archiver", "export", "parquet", str(folder), "--db", str(whole)]
-    for i in range(int(os.environ.get("ARCHIVER_EXPORT_KILLS", "4"))):
+    for i in range(int(os.environ.get("ARCHIVER_EXPORT_KILLS", "6"))):
         child = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
-        time.sleep(0.5 + 0.12 * i)
+        if i % 2:
+            time.sleep(0.5 + 0.12 * i)
+        else:  # while a file is half written, whatever the speed of the machine
+            while child.poll() is None and not list(folder.rglob("new.*")):
+                time.sleep(0.001)
         child.send_signal(signal.SIGKILL)
         child.wait()
         for path in folder.rglob("data.parquet"):

@@ -72,6 +72,18 @@ def asked(db: Path, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def test_money_by_team_has_the_latest_names(db: Path, tmp_path: Path) -> None:
+    handmade = Handmade(db)
+    handmade.names(NameKind.WORKSPACE, {"w": "Old"}, read_at="2026-02-01T00:00:00")
+    handmade.names(NameKind.WORKSPACE, {"w": "New"}, read_at="2026-02-02T12:00:00")
+    rows = {day: [cost_row("100", workspace_id="w")] for day in days("2026-02-01", "2026-02-03")}
+    handmade.cost(rows, read_at="2026-03-20T03:00:00")
+    teams = tmp_path / "teams.toml"
+    teams.write_text('[[rule]]\nteam = "A"\nworkspace = "*"\n', "utf-8")
+    done = run("report", "spend", "--by", "team", "--by", "workspace", "--teams", str(teams), "--json", "--db", str(db))
+    assert [(row["team"], row["workspace"], row["amount_usd"]) for row in done.rows()] == [("A", "New", "3.00")]
+
+
 def test_a_statement_adds_up_to_the_month(february: Path) -> None:
     rows = asked(february, "statement", "--month", "2026-02")
     # 14 days of Product, 14 of Growth. Direct: Research 28 * (3 + 1) + 168 = 280; Product 28 + 110.60 = 138.60;

@@ -162,3 +162,21 @@ def test_json_has_the_documented_keys(made: Handmade) -> None:
 )
 def test_ages_are_in_words(length: float, words: str) -> None:
     assert age(length) == words
+
+
+def test_the_age_is_that_of_the_days_and_not_of_their_reading(db: Path) -> None:
+    read_late = Handmade(db)
+    three = days("2026-01-01", "2026-01-03")
+    read_late.cost({day: [cost_row("1", description="d")] for day in three}, read_at="2026-01-05T06:00:00")
+    read_late.usage({day: [usage_row(1)] for day in three}, read_at="2026-01-05T06:00:00")
+    assert status(db, "--max-age", "37h").code == 0
+    assert status(db, "--max-age", "35h").code == 3
+
+
+def test_gaps_of_usage_come_before_those_of_cost(made: Handmade) -> None:
+    for report, group_by in ((Report.COST, ("description", "workspace_id")), (Report.USAGE, ("model",))):
+        series = Series(report, BucketWidth.DAY, group_by)
+        window = Window(series, seconds("2025-12-30T00:00:00"), seconds("2025-12-31T00:00:00"))
+        with held_archive(made.path, now=NOON):
+            anyio.run(_fail, made.path, window)
+    assert [gap["report"] for gap in json.loads(status(made.path, "--json").stdout)["gaps"]] == ["usage", "cost"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +74,24 @@ def test_what_is_no_plain_file_is_written_to_as_it_is(tmp_path: Path) -> None:
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not(tmp_path: Path) -> None:
+    target, folders = tmp_path / "a[1].csv", []
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        ended.wait()
+        for name in (
+            f".a[1].csv.{ended.pid}.x",
+            f".a[1].csv.{running.pid}.x",
+            ".a[1].csv.other",
+            f".b.csv.{ended.pid}.x",
+        ):
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / "new.csv").write_text("half", "utf-8")
+            folders.append(folder)
+        write_atomic(target, b"whole", tmp_path / "archive.db")
+        running.communicate(b"\n")
+    assert target.read_bytes() == b"whole"
+    assert [folder.exists() for folder in folders] == [False, True, True, True]
