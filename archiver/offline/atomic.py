@@ -46,8 +46,8 @@ class Stage:
 def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
     """Yield a stage: a temporary file that can replace `path`.
 
-    Unless it is kept, it is deleted and `path` stays as it is. A symbolic link is followed, so that it stays a link. What
-    a killed process left of the same target is removed.
+    Unless it is kept, it is deleted and `path` stays as it is. A symbolic link is followed, so that it stays a link.
+    What a killed process left of the same target is removed.
 
     Raises:
         ConfigurationError: `path` is no regular file, is a database, or belongs to the archive.
