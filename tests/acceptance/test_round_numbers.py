@@ -143,6 +143,12 @@ def test_a_month_that_is_archived_and_has_no_cost_is_zero(db: Path) -> None:
     ]
 
 
+def test_a_day_that_is_not_archived_is_named_once(db: Path) -> None:
+    done = run("report", "spend", "--since", "2026-03-01", "--until", "2026-03-02", "--db", str(db))
+    assert done.code == 3
+    assert "note: no cost of 2026-03-01 is archived; archived are 2025-11-01 to 2026-01-31" in done.stderr
+
+
 @pytest.mark.parametrize(
     "name", ["spend", "workspaces", "models", "keys", "overview", "compare", "forecast", "reconcile"]
 )

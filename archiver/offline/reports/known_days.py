@@ -108,5 +108,8 @@ def not_archived(
         report = "" if what in DEFAULT_REPORTS else f" --report {what}"
         hint = f"choose a later {option}" if as_of else f"run archiver sync{report}"
         return f"no {what} was archived{then}: {hint}" if as_of else f"no {what} is archived yet: {hint}"
-    requested = f" from {period.since} to {period.until - timedelta(days=1)}" if period else ""
+    requested = ""
+    if period is not None:
+        last = period.until - timedelta(days=1)
+        requested = f" of {last}" if period.since == last else f" from {period.since} to {last}"
     return f"no {what}{requested} is archived{then}; archived are {archived[0].date} to {archived[-1].date}"
