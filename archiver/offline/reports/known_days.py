@@ -72,8 +72,12 @@ class KnownDays:
         counts = {"provisional": self.provisional, "in progress": self.in_progress}
         parts = [f"{len(days):,} {state}" for state, days in counts.items() if days]
         parts += [f"{self.missing:,} not archived"] if self.missing else []
-        days = count(self.period.days, "day")
-        return f"{self.period.since} to {self.period.until - timedelta(days=1)}, {', '.join([days, *parts])}"
+        last = self.period.until - timedelta(days=1)
+        # A single day needs neither its end nor the number of days.
+        days = (
+            [f"{last}"] if self.period.days == 1 else [f"{self.period.since} to {last}", f"{self.period.days:,} days"]
+        )
+        return ", ".join([*days, *parts])
 
     def sentence(self) -> str:
         """Return the note on days that are missing or in progress; "" for none."""
@@ -86,7 +90,8 @@ class KnownDays:
             )
         if self.in_progress:
             listed = ", ".join(map(str, sorted(self.in_progress)))
-            notes.append(f"{listed} was read before the day ended")
+            ended = "was read before the day ended" if len(self.in_progress) == 1 else "were read before they ended"
+            notes.append(f"{listed} {ended}")
         return "; ".join(notes)
 
 
