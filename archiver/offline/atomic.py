@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,12 +73,13 @@ def atomic_file(path: Path, archive: Path) -> Iterator[Stage]:
 def _remove_leftovers(parent: Path, prefix: str) -> None:
     """Remove the temporary folders of processes that are no more.
 
-    Their names have the numbers of the processes. A folder of another machine can be taken for one of them; its process
-    then fails, and the target stays as it is.
+    Their names have the numbers of the processes. A folder that a process on another machine has just made can be taken
+    for one of them; that process then fails. A folder with anything but the one file of `atomic_file` is left alone.
     """
+    form = re.compile(re.escape(prefix) + r"([0-9]+)\.[a-z0-9_]{8}")
     for folder in parent.glob(f"{escape(prefix)}*"):
-        number = folder.name.removeprefix(prefix).partition(".")[0]
-        if number.isdecimal() and not _is_running(int(number)):
+        match = form.fullmatch(folder.name)
+        if match and not _is_running(int(match[1])) and all(file.stem == "new" for file in folder.iterdir()):
             rmtree(folder, ignore_errors=True)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable, Hashable
     from pathlib import Path
 
@@ -60,5 +61,13 @@ class PageCache:
         """Return what differs after a write: the times and sizes of the files."""
         # To close a file of the archive would drop SQLite's locks of the whole process.
         files = [self.db, self.db.with_name(f"{self.db.name}-wal")]
-        found = [file.stat() if file.exists() else None for file in files]
+        found = [_stat(file) for file in files]
         return datetime.now(UTC).date(), *(one and (one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """Return what is known of a file; None without it. SQLite removes the -wal when its last connection ends."""
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None

@@ -9,10 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from datasette.views.base import DatasetteError
-
-from archiver.errors import ArchiverError
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -40,8 +36,8 @@ async def make_ahead(
                     break
                 try:
                     await page()
-                except (ArchiverError, DatasetteError):
-                    continue  # whoever asks for the page sees the error
+                except Exception:  # noqa: BLE001, S112  # whoever asks for the page sees the error; the others are made
+                    continue
             made = now
         seen = now
         await sleep(_SECONDS_BETWEEN_LOOKS)

@@ -8,10 +8,11 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 from collections import defaultdict
 from contextlib import closing, nullcontext
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from archiver.offline.export.focus.quantities import NEEDED
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
 from tests.handmade import Handmade, cost_row, days, usage_row
-from tests.support import NOW, archiver, run_sync, select, sync
+from tests.support import NOW, archiver, environment, run_sync, select, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,7 +263,7 @@ def test_no_part_is_replaced_before_all_are_made(tmp_path: Path) -> None:
 
         with pytest.raises(StorageError) if error else nullcontext():
             write_files(target, rows(), columns, 2, archive)
-    assert {path.name: path.read_text("utf-8").split()[1:] for path in tmp_path.iterdir()} == {
+    assert {path.name: path.read_text("utf-8").split()[1:] for path in tmp_path.glob("*.csv")} == {
         "cost-001.csv": ["a", "b"],
         "cost-002.csv": ["c", "d"],
         "cost-003.csv": ["e"],
@@ -536,6 +537,148 @@ def test_corrections_by_key(db: Path, tmp_path: Path) -> None:
         ("k", "-2.005", "-2.005", "Usage"),
         ("k", "0.3", "0.3", "Credit"),
     ]
+
+
+def sums_of(rows: Rows, *names: str) -> dict[tuple[str, ...], Decimal]:
+    found: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        found[tuple(row[name] for name in names)] += Decimal(row["BilledCost"])
+    return {key: amount for key, amount in found.items() if amount}
+
+
+def test_corrections_hold_for_each_workspace_and_category(db: Path, tmp_path: Path) -> None:
+    """A day is grouped by workspace only later, and a credit becomes a cost."""
+    handmade = Handmade(db)
+    handmade.cost(
+        {"2026-01-01": [cost_row("100", description="x")], "2026-01-02": [cost_row("-150", description="y")]},
+        read_at="2026-01-20T00:00:00",
+        group_by=("description",),
+    )
+    delivered, _ = exported(db, tmp_path / "cost.csv", "--month", "2026-01", "--as-of", "2026-02-01", code=3)
+    split = [cost_row("40", description="x"), cost_row("60", description="x", workspace_id="w")]
+    handmade.cost(
+        {"2026-01-01": split, "2026-01-02": [cost_row("300", description="y")]}, read_at="2026-02-20T00:00:00"
+    )
+    arguments = ("--month", "2026-02", "--corrections-since", "2026-02-01")
+    corrections, _ = exported(db, tmp_path / "fix.csv", *arguments)
+    now, _ = exported(db, tmp_path / "now.csv", "--month", "2026-01", code=3)
+    for names in (("SubAccountId",), ("ChargeCategory",)):
+        assert sums_of([*delivered, *corrections], *names) == sums_of(now, *names)
+    assert sums_of(now, "SubAccountId") == {("default",): Decimal("3.4"), ("w",): Decimal("0.6")}
+
+
+def test_corrections_that_are_not_since_an_earlier_time_are_refused(small: Path, tmp_path: Path) -> None:
+    for more in (("2099-01-01",), ("2026-06-01", "--as-of", "2026-05-15")):
+        arguments = ("--month", "2026-05", "--corrections-since", *more)
+        _, said = exported(small, tmp_path / "fix.csv", *arguments, code=2)
+        assert f"--corrections-since {more[0]}T00:00:00Z is not before" in said
+
+
+def test_teams_are_those_of_what_the_rows_are_grouped_by(db: Path, tmp_path: Path) -> None:
+    teams, handmade = tmp_path / "teams.toml", Handmade(db)
+    handmade.cost({"2026-01-01": [cost_row("100", description="x")]}, read_at=READ_AT, group_by=("description",))
+    teams.write_text('[[rule]]\nteam = "A"\nworkspace = "(default workspace)"\n', "utf-8")
+    rows, _ = exported(db, tmp_path / "cost.csv", "--month", "2026-01", "--teams", str(teams), code=3)
+    assert [(row["SubAccountId"], row["x_Team"]) for row in rows] == [("", "")]  # it is not known
+    details = '{"created_at": "2020-01-01T00:00:00Z"}'
+    handmade.names(NameKind.WORKSPACE, {"wd": "Default"}, read_at="2026-01-01T00:00:00", details=details)
+    of_key = cost_row("5", api_key_id="k", workspace_id="wd", cost_type="code_execution")
+    handmade.analytics_cost(
+        {"2026-02-01": [of_key]}, read_at=READ_AT, group_by=("api_key_id", "cost_type", "token_type", "workspace_id")
+    )
+    arguments = ("--month", "2026-02", "--by", "key", "--teams", str(teams))
+    rows, _ = exported(db, tmp_path / "keys.csv", *arguments, code=3)
+    assert [(row["SubAccountId"], row["x_Team"]) for row in rows] == [("wd", "A")]
+    teams.write_text('[[rule]]\nteam = "P"\nperson = "(not attributed)"\n', "utf-8")
+    rows, _ = exported(db, tmp_path / "keys.csv", *arguments, code=3)
+    assert [row["x_Team"] for row in rows] == [""]
+
+
+def test_tokens_of_another_product_are_not_those_of_the_cost(db: Path, tmp_path: Path) -> None:
+    handmade, who = Handmade(db), {"api_key_id": "k", "model": "m", "workspace_id": "w"}
+    tokens = {"cost_type": "tokens", "token_type": "output_tokens", **who}
+    cost_by = ("api_key_id", "cost_type", "model", "product", "token_type", "workspace_id")
+    handmade.analytics_cost(
+        {"2026-01-01": [cost_row("100", product="api", **tokens)]}, read_at=READ_AT, group_by=cost_by
+    )
+    used = [
+        usage_row(0, 0, 0, 0, 1_000, product="api", service_tier="standard", **who),
+        usage_row(0, 0, 0, 0, 9_000, product="free", service_tier="standard", **who),
+        usage_row(0, 0, 0, 0, 77, product="api", service_tier="priority", **who),
+    ]
+    usage_by = ("api_key_id", "model", "product", "service_tier", "workspace_id")
+    handmade.analytics_usage({"2026-01-01": used}, read_at=READ_AT, group_by=usage_by)
+    rows, said = exported(db, tmp_path / "keys.csv", "--month", "2026-01", "--by", "key", code=3)
+    assert [(row["ConsumedQuantity"], row["x_QuantityMethod"]) for row in rows] == [("1000.0", "exact")]
+    assert "77 tokens of priority tier have no cost" in said
+
+
+def test_amounts_of_any_length_are_exact_in_csv_and_rounded_in_parquet(db: Path, tmp_path: Path) -> None:
+    amounts = ["12345678901.000000000000000001", "0.000000000000000001", "1e-19", "1e-900", f"1.{'0' * 55}", "1e-7"]
+    rows = [cost_row(amount, description=f"{i}") for i, amount in enumerate(amounts)]
+    Handmade(db).cost({"2026-01-01": rows}, read_at=READ_AT)
+    found, _ = exported(db, tmp_path / "cost.csv", "--month", "2026-01", code=3)
+    with localcontext(prec=1100):
+        whole = sum(map(Decimal, amounts)) / 100
+        assert sum(Decimal(row["BilledCost"]) for row in found) == whole
+        metadata = json.loads((tmp_path / "cost.metadata.json").read_text("utf-8"))
+        assert Decimal(metadata["x_BilledCost"]["USD"]) == whole
+    assert archiver("export", "focus", str(tmp_path / "cost.csv"), "--check").returncode == 0
+    exported(db, tmp_path / "cost.parquet", "--month", "2026-01", code=3)
+    costs = pq.read_table(tmp_path / "cost.parquet").column("BilledCost").to_pylist()
+    assert sorted(costs)[:3] == [0, 0, Decimal("1e-20")]
+    for arguments in ((), ("--series", "1")):
+        done = archiver("export", "parquet", str(tmp_path / "set"), *arguments, "--db", str(db))
+        assert done.returncode == 0, done.stderr
+    series = pq.read_table(tmp_path / "set" / "cost_series_1" / "month=2026-01" / "data.parquet", partitioning=None)
+    assert Decimal("12345678901.000000000000000001") in series.column("amount_cents").to_pylist()
+
+
+def test_names_with_any_character_are_one_cell(db: Path, tmp_path: Path) -> None:
+    names = {"w": "A\rB", "v": "(not grouped)", "u": 'C\n"D",\r\nE'}
+    Handmade(db).names(NameKind.WORKSPACE, names, read_at="2026-01-01T00:00:00")
+    rows = [cost_row("1", description="d", workspace_id=one) for one in names]
+    Handmade(db).cost({"2026-01-01": rows}, read_at=READ_AT)
+    found, _ = exported(db, tmp_path / "cost.csv", "--month", "2026-01", code=3)
+    assert {row["SubAccountId"]: row["SubAccountName"] for row in found} == names
+    assert (
+        "3 rows, BilledCost 0.03 USD; 0 faults"
+        in archiver("export", "focus", str(tmp_path / "cost.csv"), "--check").stderr
+    )
+
+
+def test_quantities_of_an_earlier_time_are_from_usage_that_was_read_by_then(small: Path, tmp_path: Path) -> None:
+    """All usage of the archive is read with its cost; of a copy without it, cost is read two months earlier."""
+    handmade = Handmade(small)
+    tokens = {"cost_type": "tokens", "model": "m", "inference_geo": "us", "workspace_id": "w", **KINDS}
+    cost = cost_row("5", token_type="output_tokens", description="out", **tokens)
+    handmade.cost({"2025-12-05": [cost]}, read_at="2026-01-10T00:00:00")
+    used = usage_row(0, 0, 0, 0, 9, workspace_id="w", model="m", inference_geo="us", **KINDS)
+    handmade.usage({"2025-12-05": [used]}, read_at="2026-03-10T00:00:00", group_by=NEEDED)
+    arguments = ("--month", "2025-12", "--as-of")
+    rows, _ = exported(small, tmp_path / "now.csv", *arguments, "2026-03-11", code=3)
+    assert [row["ConsumedQuantity"] for row in rows] == ["9.0"]
+    rows, said = exported(small, tmp_path / "then.csv", *arguments, "2026-02-01", code=3)
+    assert (rows, "1 day of usage not archived by region" in said) == ([], True)
+
+
+def test_parts_of_earlier_deliveries_never_stay_next_to_new_ones(small: Path, tmp_path: Path) -> None:
+    """Also with a delivery in the other format in between, and after one that was killed before its metadata."""
+    target, arguments = tmp_path / "s.csv", ("--month", "2026-01")
+    exported(small, target, *arguments, "--split", "50")
+    exported(small, tmp_path / "s.parquet", *arguments)
+    exported(small, target, *arguments, "--split", "100")
+    assert [path.name for path in sorted(tmp_path.glob("s-*"))] == ["s-001.csv", "s-002.csv"]
+    assert (tmp_path / "s.parquet").exists()
+    kill = "import os; from archiver.offline.export.focus import export; export.write_metadata = lambda *_: os._exit(9)"
+    command = f"{kill}; from archiver.cli import main; main()"
+    words = ["export", "focus", str(target), *arguments, "--split", "30", "--db", str(small)]
+    done = subprocess.run([sys.executable, "-c", command, *words], env=environment(), check=False)
+    assert (done.returncode, len(list(tmp_path.glob("s-*")))) == (9, 6)
+    exported(small, target, *arguments, "--split", "100")
+    assert [path.name for path in sorted(tmp_path.glob("s-*"))] == ["s-001.csv", "s-002.csv"]
+    exported(small, tmp_path / "s.parquet", *arguments, "--split", "100")
+    assert sorted(path.name for path in tmp_path.glob("*.parquet")) == ["s-001.parquet", "s-002.parquet"]
 
 
 @pytest.mark.skipif("FOCUS_VALIDATOR" not in os.environ, reason="FOCUS_VALIDATOR names no focus-validator")

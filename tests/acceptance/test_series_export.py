@@ -160,6 +160,19 @@ def test_names_times_ranges_and_earlier_times(tmp_path: Path) -> None:
     assert [f"{row['bucket_start']:%m}" for row in read(folder, "cost_series_1")] == ["02", "02"]
 
 
+def test_earlier_times_are_those_of_the_series(tmp_path: Path) -> None:
+    """Hours are no whole day, and another series of the same report was archived before."""
+    db, folder = tmp_path / "archive.db", tmp_path / "set"
+    Handmade(db).usage({"2026-01-01": [usage_row(5, model="m")]}, read_at="2026-02-01T00:00:00")
+    hours = {"2026-01-01T03:00:00": [usage_row(7, model="m")]}
+    Handmade(db).usage_by_hour(hours, read_at="2026-03-01T00:00:00")
+    exported(db, folder, "--series", "2", "--as-of", "2026-03-02")
+    assert [row["uncached_input_tokens"] for row in read(folder, "usage_series_2")] == [7]
+    refused = exported(db, folder, "--series", "2", "--as-of", "2026-02-02", code=2)
+    assert "nothing was archived as of 2026-02-02" in refused
+    assert len(read(folder, "usage_series_2")) == 1
+
+
 def test_what_is_no_series_is_a_clear_error(whole: Path, tmp_path: Path) -> None:
     db = tmp_path / "archive.db"
     shutil.copy(whole, db)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _CENTS_DIGITS, _DOLLAR_DIGITS = 18, 20
+_PRECISION = 1100  # of digits: Python keeps 28 by default, and a text can have a thousand
 _AMOUNTS = {"amount": "amount_usd", "list_amount": "list_amount_usd"}
 """Amounts in cents as the API's text, and the rounded columns of the views that are computed exactly here."""
 _COUNTS = frozenset(
@@ -77,12 +78,18 @@ def _microseconds(row: tuple[Any, ...], at: int) -> int:
 
 
 def _decimal(row: tuple[Any, ...], at: int) -> Decimal | None:
-    return None if row[at] is None else Decimal(row[at])
+    return None if row[at] is None else _rounded(Decimal(row[at]), _CENTS_DIGITS)
+
+
+def _rounded(amount: Decimal, digits: int) -> Decimal:
+    """Return an amount of at most so many fractional digits; DECIMAL(38) has no more. Only tiny amounts have more."""
+    with localcontext(prec=_PRECISION):
+        return round(amount, digits)
 
 
 def _dollars(row: tuple[Any, ...], at: int, currency: int) -> Decimal | None:
-    """Return the exact amount in US dollars; None for another currency."""
+    """Return the amount in US dollars; None for another currency."""
     if row[at] is None or row[currency] != "USD":
         return None
-    with localcontext(prec=60):  # a text can have more digits than the 28 that Python keeps by default
-        return Decimal(row[at]).scaleb(-2)
+    with localcontext(prec=_PRECISION):
+        return _rounded(Decimal(row[at]).scaleb(-2), _DOLLAR_DIGITS)

@@ -71,7 +71,7 @@ def export_dataset(  # noqa: PLR0913, PLR0917  # what is written, where and how
         raise ConfigurationError(f"{store.address} is of another organization", hint="name another folder")
     done = Written(partitions=dict(manifest.get("partitions", {})))
     moment = None if reader.as_of is None else to_text(reader.as_of)
-    if moment is not None and not any(reader.days(table.report) for table in tables):
+    if moment is not None and not any(table.is_archived(reader) for table in tables):
         raise ConfigurationError(f"nothing was archived as of {moment}", hint="choose a later --as-of")
     about = {
         "archiver.version": __version__,

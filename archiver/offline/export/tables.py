@@ -40,6 +40,9 @@ class Table(Protocol):
     def report(self) -> Report:
         """The report that its rows are from."""
 
+    def is_archived(self, reader: ArchiveReader) -> bool:
+        """Return whether anything of it was archived as of the time of the reader."""
+
     def months(self, reader: ArchiveReader, since: date | None, until: date | None) -> list[str]:
         """Return the months that can have rows, as `2026-10`.
 
@@ -56,6 +59,10 @@ class View:
 
     name: str
     report: Report
+
+    def is_archived(self, reader: ArchiveReader) -> bool:
+        """Return whether its report has a day."""
+        return bool(reader.days(self.report))
 
     def months(self, reader: ArchiveReader, since: date | None, until: date | None) -> list[str]:
         """Return the months with rows, within the bounds."""
@@ -81,6 +88,11 @@ class SeriesTable:
     def name(self) -> str:
         """The name of the folder, as `usage_series_3`."""
         return f"{self.report.replace('-', '_')}_series_{self.series_id}"
+
+    def is_archived(self, reader: ArchiveReader) -> bool:
+        """Return whether it has a row."""
+        # Not by days: a series of some hours, or a filtered one, is that of no day.
+        return any(next(self.rows(reader, month)[1], None) for month in self.months(reader, None, None))
 
     def months(self, reader: ArchiveReader, since: date | None, until: date | None) -> list[str]:
         """Return the months with archived buckets, within the bounds."""

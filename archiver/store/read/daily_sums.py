@@ -125,14 +125,21 @@ def read_days(
     return [_day(row) for row in connection.execute(sql("select_days"), values)]
 
 
-def read_grouped_days(
-    connection: sqlite3.Connection, report: Report, dimension: str, since: str | None, until: str | None
+def read_grouped_days(  # noqa: PLR0913, PLR0917  # which days, as of when
+    connection: sqlite3.Connection,
+    report: Report,
+    dimension: str,
+    since: str | None,
+    until: str | None,
+    moment: int | None = None,
 ) -> list[Day]:
     """Read the days of unfiltered series that are grouped by a dimension.
 
-    A day can have several series. The series with the finest grouping comes first. Bounds are as in `read_days`.
+    They are those read by `moment`, in UTC seconds; None: now. A day can have several series. The series with the
+    finest grouping comes first. Bounds are as in `read_days`.
     """
-    values = {"report": report, "dimension": dimension, "since": start_of(since), "until": start_of(until)}
+    bounds = {"since": start_of(since), "until": start_of(until), "moment": moment}
+    values = {"report": report, "dimension": dimension, **bounds}
     return [_day(row) for row in connection.execute(sql("select_grouped_days"), values)]
 
 

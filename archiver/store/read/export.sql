@@ -322,13 +322,17 @@ WHERE d.report = 'analytics-cost' AND d.dimension = 'api_key_id'
   AND d.day_start >= unixepoch(:month || '-01') AND d.day_start < unixepoch(:month || '-01', '+1 month');
 
 -- name: focus.select_tokens_by_key
--- Select the tokens of a day of a series by its dimensions, but for the priority tier, which has no cost.
+-- Select the tokens of a day of a series by the dimensions that costs have too.
 SELECT
   k.workspace_id,
   k.api_key_id,
   k.actor_type,
   k.actor_id,
   k.model,
+  k.product,
+  k.service_tier,
+  k.context_window,
+  k.inference_geo,
   sum(f.uncached_input_tokens) AS uncached_input_tokens,
   sum(f.cache_creation_1h_input_tokens) AS cache_creation_1h_input_tokens,
   sum(f.cache_creation_5m_input_tokens) AS cache_creation_5m_input_tokens,
@@ -337,5 +341,5 @@ SELECT
   sum(f.web_search_requests) AS web_search_requests
 FROM _analytics_usage_fact AS f
 JOIN _analytics_usage_key AS k ON k.id = f.key_id
-WHERE f.series_id = :series_id AND f.bucket_start = :day AND k.service_tier IS NOT 'priority'
-GROUP BY k.workspace_id, k.api_key_id, k.actor_type, k.actor_id, k.model;
+WHERE f.series_id = :series_id AND f.bucket_start = :day
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;

@@ -148,12 +148,14 @@ class ArchiveReader:
     ) -> list[Day]:
         """Read the days of unfiltered series that are grouped by a dimension.
 
-        They are those of now, also with `as_of`. A day can have several series, the finest grouping first.
+        A day can have several series, the finest grouping first.
 
         Raises:
             ConfigurationError: As in `days`.
         """
-        return self._filter_days(report, read_grouped_days(self.connection, report, dimension, since, until))
+        return self._filter_days(
+            report, read_grouped_days(self.connection, report, dimension, since, until, self.as_of)
+        )
 
     def has_where(self, report: Report) -> bool:
         """Return whether a report has all dimensions of `where`."""

@@ -47,8 +47,13 @@ ORDER BY d.day_start;
 -- Select the days of all unfiltered series of a report that are grouped by a dimension. The rank is that of the
 -- canonical choice. Commas around `group_by` compare whole names.
 SELECT
-  d.day_start, d.series_id, s.bucket_seconds = 86400, s.group_by, iif(d.settled_at IS NULL, d.whole_at IS NOT NULL, 2)
+  d.day_start,
+  d.series_id,
+  s.bucket_seconds = 86400,
+  s.group_by,
+  iif(d.settled_at <= t.moment, 2, iif(d.whole_at <= t.moment, 1, 0))
 FROM _series_day AS d JOIN _series AS s ON s.id = d.series_id
+JOIN (SELECT coalesce(:moment, 9223372036854775807) AS moment) AS t ON d.first_read_at <= t.moment
 WHERE s.report = :report AND s.fineness IS NOT NULL AND instr(',' || s.group_by || ',', ',' || :dimension || ',')
   AND (:since IS NULL OR d.day_start >= :since) AND (:until IS NULL OR d.day_start < :until)
 ORDER BY d.day_start, s.fineness DESC, s.id;

@@ -82,10 +82,10 @@ def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not
         ended = subprocess.Popen([sys.executable, "-c", ""])
         ended.wait()
         for name in (
-            f".a[1].csv.{ended.pid}.x",
-            f".a[1].csv.{running.pid}.x",
+            f".a[1].csv.{ended.pid}.abcdefg_",
+            f".a[1].csv.{running.pid}.abcdefg_",
             ".a[1].csv.other",
-            f".b.csv.{ended.pid}.x",
+            f".b.csv.{ended.pid}.abcdefg_",
         ):
             folder = tmp_path / name
             folder.mkdir()
@@ -95,3 +95,14 @@ def test_what_a_killed_process_left_is_removed_and_what_a_running_one_has_is_not
         running.communicate(b"\n")
     assert target.read_bytes() == b"whole"
     assert [folder.exists() for folder in folders] == [False, True, True, True]
+
+
+def test_a_folder_that_no_process_of_ours_made_is_left_alone(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = [tmp_path / ".a.csv.20260101", tmp_path / f".a.csv.{ended.pid}.abcdefgh"]
+    for folder in mine:
+        folder.mkdir()
+        (folder / "letter.txt").write_text("mine", "utf-8")
+    write_atomic(tmp_path / "a.csv", b"whole", tmp_path / "archive.db")
+    assert all((folder / "letter.txt").exists() for folder in mine)

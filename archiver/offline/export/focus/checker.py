@@ -11,11 +11,12 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from archiver.errors import ConfigurationError
 from archiver.offline.export.focus.columns import MANDATORY, MAY_BE_NULL, Kind
+from archiver.offline.export.focus.numbers import PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,4 +181,5 @@ def _number(text: str | None) -> Decimal | None:
 def _add(billed: dict[str, Decimal], row: Mapping[str, str | None]) -> None:
     amount, currency = _number(row.get("BilledCost")), row.get("BillingCurrency") or ""
     if amount is not None:
-        billed[currency] = billed.get(currency, Decimal(0)) + amount
+        with localcontext(prec=PRECISION):
+            billed[currency] = billed.get(currency, Decimal(0)) + amount

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ConfigurationError
 from archiver.model import to_text
+from archiver.offline.export.focus.numbers import PRECISION
 from archiver.offline.export.focus.sources import check_currency
 from archiver.offline.periods import month_of
 
@@ -21,9 +22,8 @@ _AMOUNTS = ("amount", "list_amount")
 # Names change, and the rounded amounts are those of the exact ones.
 _NOT_COMPARED = frozenset(
     {*_AMOUNTS, "amount_microcents", "amount_usd", "list_amount_usd", "workspace", "workspace_name", "api_key_name"}
-    | {"person_name", "email", "is_credit"}
+    | {"person_name", "email", "is_default_workspace"}
 )
-_DIGITS = 90  # more than any difference of two amounts has
 
 
 def read_corrections(
@@ -58,7 +58,7 @@ def read_corrections(
 def _differences(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of a day with other amounts, with the differences as their amounts."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=PRECISION):
         for sign, side in ((1, new), (-1, old)):
             for row in side:
                 identity = tuple(value for name, value in row.items() if name not in _NOT_COMPARED)

@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
@@ -15,6 +15,7 @@ from archiver.model import Organization, Report, to_text
 from archiver.offline.export.focus.columns import VERSION
 from archiver.offline.export.focus.corrections import read_corrections
 from archiver.offline.export.focus.files import write_files, write_metadata
+from archiver.offline.export.focus.numbers import PRECISION
 from archiver.offline.export.focus.numbers import to_text as number_text
 from archiver.offline.export.focus.quantities import (
     EXACT,
@@ -29,6 +30,7 @@ from archiver.offline.export.focus.rows import Owner, focus_row
 from archiver.offline.export.focus.sources import COST, Source, check_currency
 from archiver.offline.reports.known_days import KnownDays, count
 from archiver.offline.teams.rules import NO_TEAM, Rule
+from archiver.reports.dimensions import Label
 from archiver.store.read.reader import open_archive_reader
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def export_focus(reader: ArchiveReader, target: Path, request: FocusRequest) -> 
             rows do not have, or nothing was archived at the time that corrections are since.
         StorageError: A file cannot be written. Every file is then the old or the new one.
     """
-    _check_request(target, request)
+    _check_request(reader, target, request)
     done = Exported()
     content = (
         _read_month(reader, request, done)
@@ -131,7 +133,13 @@ def export_focus(reader: ArchiveReader, target: Path, request: FocusRequest) -> 
     return done
 
 
-def _check_request(target: Path, request: FocusRequest) -> None:
+def _check_request(reader: ArchiveReader, target: Path, request: FocusRequest) -> None:
+    now = int(datetime.now(UTC).timestamp()) if reader.as_of is None else reader.as_of
+    if request.corrections_since is not None and request.corrections_since >= now:
+        raise ConfigurationError(
+            f"--corrections-since {to_text(request.corrections_since)} is not before {to_text(now)}",
+            hint="name the time of an earlier delivery",
+        )
     if target.suffix not in {".csv", ".parquet"}:
         raise ConfigurationError(f"{target} ends neither with .csv nor .parquet", hint="name it cost.csv")
     if request.with_tags and request.teams is None:
@@ -163,7 +171,7 @@ def _read_month(reader: ArchiveReader, request: FocusRequest, done: Exported) ->
     if quantities.without_usage:
         alone = count(quantities.without_usage, "row")
         done.notes.append(f"{alone} without tokens of their own: the quantity is one charge, x_QuantityMethod none")
-    priority = _priority_tokens(reader, month)
+    priority = _priority_tokens(reader, month) if source is COST else quantities.priority
     if priority:
         done.notes.append(f"{count(priority, 'token')} of priority tier have no cost, and no row")
     provisional = len(known.provisional) + len(known.in_progress)
@@ -227,7 +235,15 @@ def _rows(reader: ArchiveReader, content: _Content, request: FocusRequest) -> It
 def _team(reader: ArchiveReader, row: dict[str, Any], day: date, teams: Teams) -> tuple[str | None, str | None]:
     """Return the team of a row and its cost centre; none where the cost is divided."""
     start = int(datetime.combine(day, time.min, UTC).timestamp())
-    values: dict[str, Any] = {name: row[name] for name in ("workspace_id", "api_key_id", "actor_id") if name in row}
+    is_default = row.get("is_default_workspace")  # it has an id in the analytics report alone
+    values: dict[str, Any] = {
+        "workspace_id": (None if is_default else row["workspace_id"]) if row["has_workspace"] else Label.NOT_GROUPED
+    }
+    if "api_key_id" in row:
+        values |= {
+            "api_key_id": row["api_key_id"],
+            "actor_id": row["actor_id"] if row["has_person"] else Label.NOT_GROUPED,
+        }
     rule = teams.rule_of(reader.with_labels(values, start), day)
     if rule is None:
         return NO_TEAM, None
@@ -244,7 +260,8 @@ def _counted(
         totals[f"category {row['ChargeCategory']}"] += 1
         totals[f"method {row['x_QuantityMethod']}"] += 1
         totals[f"state {row['x_State']}"] += 1
-        sums[row["BillingCurrency"]] += Decimal(row["BilledCost"])
+        with localcontext(prec=PRECISION):
+            sums[row["BillingCurrency"]] += Decimal(row["BilledCost"])
         yield row
 
 

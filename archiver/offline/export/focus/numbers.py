@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
-_DIGITS = 90  # more than any exact product of an amount and a quantity has
+PRECISION = 1100
+"""The digits of exact arithmetic: an amount of the archive can have a thousand."""
 _PRICE_DIGITS = 18
 
 
@@ -13,7 +14,7 @@ def to_text(number: Decimal) -> str:
 
     It ends with no zero, but for the first one after the point.
     """
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=PRECISION):
         text = f"{number:f}"
     if "." not in text:
         return f"{text}.0"
@@ -23,11 +24,11 @@ def to_text(number: Decimal) -> str:
 
 def shifted(text: str, places: int) -> Decimal:
     """Return the number of a text with its point moved, exactly."""
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=PRECISION):
         return Decimal(text).scaleb(places)
 
 
 def divided(amount: Decimal, by: Decimal) -> Decimal:
     """Return a quotient rounded to 18 fractional digits."""
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=PRECISION):
         return (amount / by).quantize(Decimal(1).scaleb(-_PRICE_DIGITS), rounding=ROUND_HALF_EVEN)

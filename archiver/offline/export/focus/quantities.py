@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 
 NEEDED = ("workspace_id", "model", "service_tier", "context_window", "inference_geo")
 """The dimensions of the usage series that quantities are from."""
-_WHO = ("workspace_id", "api_key_id", "actor_type", "actor_id")
+_WHO = ("workspace_id", "api_key_id", "actor_type", "actor_id", "product")
 _COLUMNS_OF = {"actor": ("actor_type", "actor_id")}
-_BY_KEY = ("workspace_id", "api_key_id", "actor", "model")
+_BY_KEY = (
+    "workspace_id", "api_key_id", "actor", "model", "product", "service_tier", "context_window", "inference_geo",
+)  # fmt: skip
+"""The dimensions that costs and tokens of the analytics reports are matched by."""
+_OF_COST_ALONE = frozenset({"cost_type", "token_type"})
 EXACT, SHARED, NONE = "exact", "shared", "none"
 _SEARCHES = "web_search"
 
@@ -57,6 +61,7 @@ class Quantities:
         by: The grouping that the usage of missing days lacks.
         sync: The command that archives it.
         unknown: How many rows have a quantity that the method does not find.
+        priority: How many tokens are of the priority tier, by key; they have no cost.
         without_usage: How many rows are of tokens that no usage is archived of: they are a charge each.
         missing: The days without a series that could be used.
     """
@@ -67,6 +72,7 @@ class Quantities:
     by: str
     sync: str
     coarse: set[date] = field(default_factory=set)
+    priority: int = 0
     unknown: int = 0
     without_usage: int = 0
     missing: set[date] = field(default_factory=set)
@@ -151,25 +157,32 @@ def read_quantities_by_key(reader: ArchiveReader, days: Iterable[Day], method: s
         words = [one for one in _BY_KEY if one in day.group_by]
         needed = {*words, "service_tier"}
         series = next((one for one in usage[day.start] if one.is_whole and needed <= one.group_by), None)
-        if series is None:
+        # By any other dimension, tokens that are not billed would count as those of a cost row.
+        if series is None or not day.group_by <= {*_BY_KEY, *_OF_COST_ALONE}:
             continue
         columns = tuple(column for word in words for column in _COLUMNS_OF.get(word, (word,)))
         found.dimensions[day.date] = columns
-        found.counts[day.date] = _read_by_key(reader, series, columns)
+        found.counts[day.date], priority = _read_by_key(reader, series, columns)
+        found.priority += priority
     return found
 
 
-def _read_by_key(reader: ArchiveReader, day: Day, columns: tuple[str, ...]) -> dict[tuple[Any, ...], int]:
+def _read_by_key(reader: ArchiveReader, day: Day, columns: tuple[str, ...]) -> tuple[dict[tuple[Any, ...], int], int]:
+    """Return the tokens and searches by cell, and the tokens of the priority tier, which have no cost."""
     counts: dict[tuple[Any, ...], int] = defaultdict(int)
+    priority = 0
     found = reader.connection.execute(sql("focus.select_tokens_by_key"), {"series_id": day.series_id, "day": day.start})
     names = [column[0] for column in found.description]
     who = [name for name in columns if name in _WHO]
     for row in found:
         values = dict(zip(names, row, strict=True))
+        if values["service_tier"] == "priority":
+            priority += sum(values[COUNTS[at]] for at in COUNT_OF_TOKEN_TYPE.values())
+            continue
         for token_type, at in COUNT_OF_TOKEN_TYPE.items():
             counts[*(values[name] for name in columns), token_type] += values[COUNTS[at]]
         counts[*(values[name] for name in who), _SEARCHES] += values[COUNTS[WEB_SEARCHES]]
-    return counts
+    return counts, priority
 
 
 def _read(reader: ArchiveReader, dimensions: tuple[str, ...], days: list[Day], found: Quantities) -> None:

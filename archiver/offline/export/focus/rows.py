@@ -133,9 +133,9 @@ def _start(day: date) -> str:
 
 def _sub_account(row: dict[str, Any]) -> dict[str, str]:
     """Return the workspace; nothing where the days are not grouped by it."""
-    if row["workspace"] == "(not grouped)":
+    if not row["has_workspace"]:
         return {}
-    if row["workspace_id"] is None or row.get("is_default_workspace"):
+    if row["workspace_id"] is None:
         identity, name = _DEFAULT_WORKSPACE
     else:
         identity, name = row["workspace_id"], row["workspace"]

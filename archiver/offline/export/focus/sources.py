@@ -54,16 +54,23 @@ class Source:
         return [day for day in days if not self.dimension or self.dimension in day.group_by]
 
     def rows(self, reader: ArchiveReader, month: Period) -> Rows:
-        """Return the cost rows of each day of a month, with `is_credit`."""
+        """Return the cost rows of each day of a month.
+
+        They have `is_credit`, and `has_workspace` and `has_person`: whether their day is grouped by these. A null of a
+        day that is not grouped by a dimension is not the API's null.
+        """
+        group_by = {f"{day.date}": day.group_by for day in self.days(reader, month.since, month.until)}
         found = reader.connection.execute(sql(self.statement), {"month": f"{month.since:%Y-%m}"})
         names = [column[0] for column in found.description]
         rows = [dict(zip(names, row, strict=True)) for row in found]
         for row in rows:
             # The reports have no such field: a negative amount that is not of tokens is a credit.
             row["is_credit"] = Decimal(row["amount"]) < 0 and row["token_type"] is None
+            of_day = group_by.get(row["date"], frozenset())
+            row["has_workspace"], row["has_person"] = "workspace_id" in of_day, "actor" in of_day
         order = ("date", "workspace_id", "description", *names)
         rows.sort(key=lambda row: tuple(str(row[name]) for name in order if name in row))
-        return {date.fromisoformat(day): list(of_day) for day, of_day in groupby(rows, key=lambda row: row["date"])}
+        return {date.fromisoformat(day): list(some) for day, some in groupby(rows, key=lambda row: row["date"])}
 
 
 COST = Source(
