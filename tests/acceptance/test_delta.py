@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -9,23 +10,30 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyarrow import fs
 
-from archiver.errors import ConfigurationError
+from archiver.errors import ConfigurationError, StorageError
 from archiver.model import Report
-from archiver.offline.export.formats import DeltaTables
+from archiver.offline.export import stores
+from archiver.offline.export.dataset import export_dataset
+from archiver.offline.export.formats import DeltaTables, ParquetFiles
 from archiver.offline.export.stores import store_of
+from archiver.offline.export.tables import views_of
 from archiver.plan.scope import Scope
 from archiver.simulator import Settings, background
+from archiver.store.read.reader import open_archive_reader
 from tests.handmade import Handmade, cost_row
 from tests.support import NOW, archiver, environment, select, sync
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VIEWS = ("daily_cost", "daily_tokens", "daily_cost_by_key", "daily_cost_by_person", "claude_code")
@@ -165,6 +173,55 @@ def test_an_address_of_a_store_is_a_folder_like_any(whole: Path, tmp_path: Path,
     exported(whole, tmp_path / "plain", kind=kind)
     manifests = [json.loads((tmp_path / one / "manifest.json").read_text("utf-8")) for one in ("store", "plain")]
     assert manifests[0] == manifests[1]
+
+
+class Bucket:
+    """An object store that lists objects alone, as Google's does, and makes no folders."""
+
+    type_name = "gcs"
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def get_file_info(self, selector: Any) -> list[fs.FileInfo]:
+        assert selector.recursive
+        mine = [name for name in self.objects if name.startswith(f"{selector.base_dir}/")]
+        return [fs.FileInfo(name, fs.FileType.File) for name in mine]
+
+    def open_input_stream(self, path: str) -> Any:
+        if path not in self.objects:
+            raise FileNotFoundError(path)
+        return io.BytesIO(self.objects[path])
+
+    @contextmanager
+    def open_output_stream(self, path: str) -> Iterator[io.BytesIO]:
+        with io.BytesIO() as file:
+            yield file
+            self.objects[path] = file.getvalue()
+
+
+def test_a_store_that_lists_no_folders_is_found_again(whole: Path) -> None:
+    store = stores._ObjectStore(Bucket(), "bucket/folder", "gs://bucket/folder")
+    tables = views_of([Report.COST])
+    with open_archive_reader(whole) as reader:
+        first = export_dataset(reader, store, ParquetFiles(store), tables, None, None)
+        second = export_dataset(reader, store, ParquetFiles(store), tables, None, None)
+    assert (first.written > 0, first.unchanged) == (True, 0)
+    assert (second.written, second.unchanged) == (0, first.written)
+    assert store.names() == ["daily_cost", "manifest.json"]
+
+
+def test_a_bucket_that_is_not_there_is_an_error_of_the_store(whole: Path) -> None:
+    class Nowhere(Bucket):
+        def get_file_info(self, selector: Any) -> list[fs.FileInfo]:  # noqa: ARG002  # as the one above
+            return []
+
+        def open_output_stream(self, path: str) -> Any:
+            raise FileNotFoundError(2, f"no bucket of {path}")
+
+    store = stores._ObjectStore(Nowhere(), "bucket/folder", "gs://bucket/folder")
+    with open_archive_reader(whole) as reader, pytest.raises(StorageError, match="cannot use gs://bucket/folder"):
+        export_dataset(reader, store, ParquetFiles(store), views_of([Report.COST]), None, None)
 
 
 @pytest.mark.parametrize("address", ["nowhere://bucket/folder", "s3:///", "s3://", "gs://", "az://container/folder"])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+_BUCKETS = frozenset({"s3", "gcs", "abfs"})
 _AZURE = "az://"
 _ACCOUNT = "AZURE_STORAGE_ACCOUNT_NAME"
 
@@ -148,14 +149,17 @@ class _ObjectStore:
     def names(self, folder: str = "") -> list[str]:
         from pyarrow import fs  # noqa: PLC0415  # optional and large
 
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        top = self._path(folder)
+        # All objects below, and the first parts of their names: not every store lists folders, which are no objects.
+        selector = fs.FileSelector(top, allow_not_found=True, recursive=True)
         with self._faults():
             found = self.filesystem.get_file_info(selector)
-        return sorted(one.base_name for one in found)
+        names = (one.path.removeprefix(f"{top}/").partition("/")[0] for one in found if one.type == fs.FileType.File)
+        return sorted(set(names))
 
     def read(self, name: str) -> bytes | None:
         try:
-            with self._faults(), self.filesystem.open_input_stream(self._path(name)) as file:
+            with self._faults(FileNotFoundError), self.filesystem.open_input_stream(self._path(name)) as file:
                 content: bytes = file.read()
                 return content
         except FileNotFoundError:
@@ -165,14 +169,15 @@ class _ObjectStore:
     def writing(self, name: str) -> Iterator[Any]:
         path = self._path(name)
         with self._faults():
-            # A bucket has no folders; other stores need them.
-            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            # A bucket has no folders, and to make one could make the bucket; other stores need them.
+            if self.filesystem.type_name not in _BUCKETS:
+                self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
             with self.filesystem.open_output_stream(path) as file:
                 yield file
 
     def remove(self, name: str) -> None:
         try:
-            with self._faults():
+            with self._faults(FileNotFoundError):
                 self.filesystem.delete_file(self._path(name))
         except FileNotFoundError:
             pass
@@ -181,10 +186,11 @@ class _ObjectStore:
         return f"{self.root.rstrip('/')}/{name}".rstrip("/")
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _faults(self, *passed: type[OSError]) -> Iterator[None]:
+        """Raise StorageError for errors of the store, but for those that are `passed` on."""
         try:
             yield
-        except FileNotFoundError:
+        except passed:
             raise
         except OSError as error:
             reason = str(error).partition("\n")[0]
