@@ -80,11 +80,14 @@ def test_windows_that_never_answer_do_not_stop_those_behind_them(db: Path) -> No
 
         server.spoil = spoil
         scope_since = "2024-01-10"
-        for _ in range(3):
+        # Three runs are enough on a machine that is not busy. Windows that were never reached would stay missing in all.
+        for _ in range(10):
             summary, _ = run_hurried(server, db, Report.USAGE, since=scope_since)
+            missing = select(db, "SELECT range_start FROM coverage WHERE state IN ('missing', 'failed')")
+            if all("2025-01" <= str(start) < "2025-09" for (start,) in missing):
+                break
         assert summary.exit_code in {3, 5}
-        missing = select(db, "SELECT range_start, range_end FROM coverage WHERE state IN ('missing', 'failed')")
-        assert all("2025-01" <= start < "2025-09" for start, _ in missing)
+        assert all("2025-01" <= str(start) < "2025-09" for (start,) in missing)
         covered = select(db, "SELECT min(range_start), max(range_end) FROM coverage WHERE state = 'provisional'")
         assert covered[0][1] == "2026-01-16T00:00:00Z"
 
