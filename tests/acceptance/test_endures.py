@@ -80,7 +80,7 @@ def test_windows_that_never_answer_do_not_stop_those_behind_them(db: Path) -> No
 
         server.spoil = spoil
         scope_since = "2024-01-10"
-        # Three runs are enough on a machine that is not busy. Windows that were never reached would stay missing in all.
+        # Three runs are enough on a machine that is not busy. Windows that are never reached stay missing in all.
         for _ in range(10):
             summary, _ = run_hurried(server, db, Report.USAGE, since=scope_since)
             missing = select(db, "SELECT range_start FROM coverage WHERE state IN ('missing', 'failed')")
