@@ -34,7 +34,7 @@ FINE = {0, 3}
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with three months of an invented organisation, as a reader of the guides has it."""
     folder = tmp_path_factory.mktemp("guides")
     db = folder / "archive.db"
@@ -69,21 +69,21 @@ def python_of(line: str) -> str | None:
     return None if "pandas" in line and find_spec("pandas") is None else sys.executable
 
 
-def run_in_shell(line: str, desk: Path) -> None:
+def run_in_shell(line: str, folder: Path) -> None:
     python = python_of(line) if line.startswith("python examples") else sys.executable
     if python is None:
         return
     typed = re.sub(r"^python ", f"{python} ", line)
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    variables = environment(PATH=path, ARCHIVER_DB=str(desk / "archive.db"), XDG_CONFIG_HOME=str(desk))
+    variables = environment(PATH=path, ARCHIVER_DB=str(folder / "archive.db"), XDG_CONFIG_HOME=str(folder))
     done = subprocess.run(
-        ["sh", "-c", typed], cwd=desk, env=variables, capture_output=True, text=True, check=False, timeout=300
+        ["sh", "-c", typed], cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode in FINE, f"{line}: {done.stderr}"
     assert "Traceback" not in done.stderr
 
 
-def run_in_python(block: str, desk: Path) -> None:
+def run_in_python(block: str, folder: Path) -> None:
     python = python_of(block)
     if python is None:
         return
@@ -91,53 +91,53 @@ def run_in_python(block: str, desk: Path) -> None:
         block = f"from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n{block}"
     variables = {**os.environ, "PYTHONPATH": str(TOP)}
     done = subprocess.run(
-        [python, "-c", block], cwd=desk, env=variables, capture_output=True, text=True, check=False, timeout=300
+        [python, "-c", block], cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, f"{block}: {done.stderr}"
 
 
-def run_in_duckdb(block: str, desk: Path) -> None:
+def run_in_duckdb(block: str, folder: Path) -> None:
     # The extension for SQLite is installed over the network.
     if "INSTALL" not in block:
         with duckdb.connect() as connection:
-            connection.execute(f"SET file_search_path = '{desk}'")
+            connection.execute(f"SET file_search_path = '{folder}'")
             assert connection.execute(block).fetchall()
 
 
 @pytest.mark.parametrize("guide", ["chargeback.md", "duckdb.md", "excel.md", "focus.md", "kubernetes.md", "spark.md"])
-def test_a_guide_works_as_written(guide: str, desk: Path) -> None:
-    series = (desk / "hours").read_text("utf-8")
+def test_a_guide_works_as_written(guide: str, folder: Path) -> None:
+    series = (folder / "hours").read_text("utf-8")
     found = blocks(guide)
     assert found
     for language, text in found:
         block = text.replace("--series 3", f"--series {series}").replace("series_3", f"series_{series}")
         if language == "sh":
             for line in lines(block):
-                run_in_shell(line, desk)
+                run_in_shell(line, folder)
         elif language == "python":
-            run_in_python(block, desk)
+            run_in_python(block, folder)
         elif language == "toml":
-            (desk / "archiver").mkdir(exist_ok=True)
-            (desk / "archiver" / "teams.toml").write_text(block, "utf-8")
+            (folder / "archiver").mkdir(exist_ok=True)
+            (folder / "archiver" / "teams.toml").write_text(block, "utf-8")
         elif guide == "duckdb.md":
-            run_in_duckdb(block, desk)
+            run_in_duckdb(block, folder)
 
 
-def test_grafana_reads_the_copy_of_its_guide(desk: Path) -> None:
+def test_grafana_reads_the_copy_of_its_guide(folder: Path) -> None:
     """The line of the crontab makes the copy, and each statement has rows in it."""
     guide = (GUIDES / "grafana.md").read_text("utf-8")
     (line,) = re.findall(r"\*  (archiver snapshot .*)", guide)
-    run_in_shell(line.replace("/var/lib/grafana/", ""), desk)
+    run_in_shell(line.replace("/var/lib/grafana/", ""), folder)
     statements = [text for language, text in blocks("grafana.md") if language == "sql"]
     assert len(statements) >= 4
     start, end = (int(datetime(2026, month, 1, tzinfo=UTC).timestamp()) * 1000 for month in (1, 3))
     for statement in statements:
         text = statement.replace("$__from", str(start)).replace("$__to", str(end))
-        rows = select(desk / "usage.db", text)
+        rows = select(folder / "usage.db", text)
         assert rows, statement
-    series = select(desk / "usage.db", statements[0].replace("$__from", str(start)).replace("$__to", str(end)))
+    series = select(folder / "usage.db", statements[0].replace("$__from", str(start)).replace("$__to", str(end)))
     whole = select(
-        desk / "archive.db",
+        folder / "archive.db",
         "SELECT sum(amount_microcents) FROM daily_cost WHERE date BETWEEN '2026-01-01' AND '2026-02-28'",
     )
     assert sum(round(float(str(value)) * 1e8) for *_, value in series) == whole[0][0]
