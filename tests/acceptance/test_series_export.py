@@ -152,6 +152,8 @@ def test_names_times_ranges_and_earlier_times(tmp_path: Path) -> None:
     handmade.cost({"2026-02-01": [cost_row("9", workspace_id="w")]}, read_at="2026-07-01T00:00:00")
     assert ": 2 rows; 1 month written, 0 unchanged\n" in exported(db, folder, "--series", "1", "--since", "2026-02-02")
     assert [row["amount_cents"] for row in read(folder, "cost_series_1")][2] == 9
+    # A month that began before the day asked for is not taken for one without rows.
+    assert ": 2 rows; 0 months written, 1 unchanged\n" in exported(db, folder, "--series", "1", "--since", "2026-02-20")
     exported(db, tmp_path / "then", "--series", "1", "--as-of", "2026-06-02")
     assert {row["amount_cents"] for row in read(tmp_path / "then", "cost_series_1")} == {Decimal("1e-18")}
     # All rows of a month are taken back: its file goes.
