@@ -77,6 +77,11 @@ class Period:
         return f"{self.since}" if self.days == 1 else f"{self.since} to {last}"
 
 
+def days_text(first: date | str, last: date | str) -> str:
+    """Return days as text: `2026-10-05 to 2026-10-11`, or a single day."""
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
 def period(text: str, today: date) -> Period:
     """Return the period that a text names.
 

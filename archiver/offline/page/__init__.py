@@ -19,6 +19,7 @@ from archiver.offline.page.html import Page, Section, render
 from archiver.offline.page.specs import SPECS
 from archiver.offline.page.table_charts import TABLE_CHARTS
 from archiver.offline.page.tables import currencies, page_table, unit_name
+from archiver.offline.periods import days_text
 from archiver.offline.reports.key_days import COST_COLUMNS
 from archiver.offline.reports.registry import REPORTS
 from archiver.offline.reports.request import COST_NOTE, ReportRequest, select_days
@@ -238,7 +239,7 @@ def _page(  # noqa: PLR0913, PLR0917  # what every page shows
 
 
 def _lede(status: ArchiveStatus, request: ReportRequest, days: PageDays) -> str:
-    period = f"{days.dates[0]} to {days.dates[-1]}" if days.dates else "nothing of this period is archived"
+    period = days_text(days.dates[0], days.dates[-1]) if days.dates else "nothing of this period is archived"
     then = ""
     if request.as_of is not None:
         then = f", as it was known at {datetime.fromtimestamp(request.as_of, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archiver.model import DEFAULT_REPORTS, Report
 from archiver.offline.page.html import Card
 from archiver.offline.page.tables import unit_name
+from archiver.offline.periods import days_text
 from archiver.offline.reports.compare import compare
 from archiver.offline.reports.forecast import forecast
 from archiver.offline.reports.known_days import count
@@ -69,7 +70,7 @@ def _archived_days(reader: ArchiveReader, report: Report, request: ReportRequest
     if selected.known is None:
         return "no day is archived"
     missing = f"; {count(selected.known.missing, 'day')} not archived" if selected.known.missing else ""
-    return f"{selected.days[0].date} to {selected.days[-1].date}{missing}"
+    return f"{days_text(selected.days[0].date, selected.days[-1].date)}{missing}"
 
 
 def _month_to_date(reader: ArchiveReader, request: ReportRequest, unit: str) -> Card:
@@ -111,7 +112,7 @@ def _attributed(reader: ArchiveReader, request: ReportRequest) -> list[Card]:
     share = f"{attributed / all_cost:.1%}" if all_cost and is_one_currency else _DASH
     holes = selected.known.holes()
     missing = f"; {count(holes, 'day')} not archived" if holes else ""
-    return [Card("Attributed cost", share, "", f"{selected.days[0].date} to {selected.days[-1].date}{missing}")]
+    return [Card("Attributed cost", share, "", f"{days_text(selected.days[0].date, selected.days[-1].date)}{missing}")]
 
 
 def _amount_text(amounts: dict[str, int] | None, unit: str) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from archiver.errors import ConfigurationError
-from archiver.offline.periods import Period, month, period
+from archiver.offline.periods import Period, days_text, month, period
 
 TODAY = date(2026, 11, 26)  # a Thursday
 
@@ -72,3 +72,8 @@ def test_a_month_can_be_said_too() -> None:
     for text in ("last-week", "2026-Q3", "2026-13"):
         with pytest.raises(ConfigurationError, match="is not a month"):
             month(text, TODAY)
+
+
+def test_a_range_of_one_day_is_that_day() -> None:
+    assert days_text(date(2026, 10, 5), date(2026, 10, 5)) == "2026-10-05"
+    assert days_text("2026-10-05", "2026-10-11") == "2026-10-05 to 2026-10-11"
